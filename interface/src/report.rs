@@ -1,0 +1,86 @@
+//! What reading a header tells people: diagnostics with a place in the file, and assumptions.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Something in a header that was not understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// Whether something is missing from the interface because of it.
+    pub severity: Severity,
+    /// The name of the file, as given in [`crate::Source::name`].
+    pub file: String,
+    /// The line, 1 is the first.
+    pub line: u32,
+    /// The column in characters, 1 is the first.
+    pub column: u32,
+    /// That line's text.
+    pub source_line: String,
+    /// What is wrong, and what to do about it.
+    pub message: String,
+}
+
+/// How bad a [`Diagnostic`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// A declaration is missing from the interface, or is not what the header says.
+    Error,
+    /// The interface is complete, but something was left out of account.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// As compilers print it: place, message, the line, and a mark under the column. No line break at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity, file, line, column, source_line, message } = self;
+        writeln!(f, "{file}:{line}:{column}: {severity}: {message}")?;
+        let number = line.to_string();
+        writeln!(f, "  {number} | {source_line}")?;
+        // Tabs stay tabs, so that the mark stands under its character however wide they are shown.
+        let before = usize::try_from(column.saturating_sub(1)).unwrap_or_default();
+        let indent: String =
+            source_line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        write!(f, "  {:width$} | {indent}^", "", width = number.len())
+    }
+}
+
+/// Something that the header does not say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// The function.
+    pub function: String,
+    /// Its parameter; `None` for the function or its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What it is about.
+    pub what: Topic,
+    /// What was assumed, and why.
+    pub text: String,
+}
+
+/// What an [`Assumption`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// Which way the data behind a pointer goes.
+    Direction,
+    /// How much lies behind a pointer.
+    Length,
+    /// How the characters of a string are encoded.
+    Encoding,
+    /// The calling convention.
+    Convention,
+    /// Who frees what a function returns.
+    Ownership,
+}
