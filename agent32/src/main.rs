@@ -1,2 +1,114 @@
-//! .
-fn main() {}
+//! The agent's program: takes the handover from standard input, serves its gateway, and ends when the gateway does.
+#![expect(clippy::print_stderr, reason = "standard error is the agent's log: the gateway captures it")]
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use agent32::platform::{end_process, keep_streams_from_the_library};
+use agent32::server::Server;
+use agent32::trust::Trust;
+use agent32::{layout, registration};
+use bridge32_protocol::PROTOCOL;
+use bridge32_protocol::wire::Handover;
+use tokio::net::TcpListener;
+
+/// Exit codes: 0 the gateway asked for the end or is gone, 2 wrong use, 3 refused by the gateway, 70 a bug.
+const WRONG_USE: u8 = 2;
+const REFUSED: u8 = 3;
+const BUG: u8 = 70;
+
+/// The longest handover: far more than one ever takes.
+const MAX_HANDOVER_BYTES: usize = 64 << 10;
+
+fn main() -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        return describe(&argument);
+    }
+    // A panic on any thread is a bug of the agent; half an agent is worse than none, and the gateway starts another.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        end_process(BUG);
+    }));
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agent32: {error}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// A person has started the agent by hand.
+#[expect(clippy::print_stdout, reason = "an answer to the person at the terminal")]
+fn describe(argument: &str) -> ExitCode {
+    match argument {
+        "--version" => println!("agent32 {} ({}, protocol {PROTOCOL})", env!("CARGO_PKG_VERSION"), layout::HOST),
+        "--help" => println!(
+            "agent32: the process of bridge32 that has a library loaded.\n\n\
+             It is started by `bridge32 serve` as a [runtime.{}] command and takes no arguments:\n\
+             the gateway hands it what it needs through standard input.",
+            layout::HOST
+        ),
+        _ => {
+            eprintln!("agent32 takes no argument {argument:?}; it is started by `bridge32 serve`. Try --help.");
+            return ExitCode::from(WRONG_USE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn start() -> Result<(), Box<dyn std::error::Error>> {
+    let mut lifeline = keep_streams_from_the_library()?;
+    let handover = read_handover(&mut lifeline)?;
+    if handover.protocol != PROTOCOL {
+        return Err(format!(
+            "the gateway speaks protocol {}, this agent {PROTOCOL}; use agent and gateway of the same release",
+            handover.protocol
+        )
+        .into());
+    }
+    watch(lifeline);
+    // One thread for the network: the libraries have theirs.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover))
+}
+
+async fn serve(handover: Handover) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?.to_string();
+    let trust = Trust::from_handover(&handover, &address)?;
+    let server = Server::new(trust.clone());
+    tokio::select! {
+        ended = Arc::clone(&server).serve(listener) => {
+            ended?;
+            // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            end_process(0)
+        }
+        refused = registration::keep(handover, address, server, trust) => Err(refused.into()),
+    }
+}
+
+/// The first line of standard input.
+fn read_handover(lifeline: &mut File) -> Result<Handover, Box<dyn std::error::Error>> {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    // Byte by byte, once in a process's life: what follows the line is not this function's.
+    while lifeline.read(&mut byte)? == 1 && byte[0] != b'\n' && line.len() < MAX_HANDOVER_BYTES {
+        line.push(byte[0]);
+    }
+    serde_json::from_slice(&line).map_err(|error| {
+        format!("standard input holds no handover ({error}); the agent is started by `bridge32 serve`").into()
+    })
+}
+
+/// Ends this process as soon as the gateway is gone, even if a library hangs.
+fn watch(mut lifeline: File) {
+    std::thread::spawn(move || {
+        let mut ignored = [0; 256];
+        while lifeline.read(&mut ignored).is_ok_and(|count| count > 0) {}
+        end_process(0)
+    });
+}

@@ -1,0 +1,6 @@
+//! How a C function is called: which convention a declaration means, where each argument goes, and the machine code
+//! that performs the call.
+
+pub mod convention;
+pub mod frame;
+pub mod thunk;

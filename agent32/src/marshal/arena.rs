@@ -1,0 +1,135 @@
+//! The memory of one call: everything that the function gets a pointer to lies here, and is gone afterwards.
+//!
+//! Blocks have addresses that do not change until [`Arena::clear`]. Nothing in this file dereferences an address: the
+//! library writes through them while it runs, when no reference into the arena is held, and the bytes are read back as
+//! an ordinary slice afterwards.
+
+/// The alignment of every block: enough for any C object of the supported ABIs.
+pub const ALIGNMENT: usize = 16;
+
+/// The first chunk's size, kept from call to call, so that an ordinary call allocates nothing.
+const CHUNK: usize = 16 * 1024;
+
+/// There is not enough memory for the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes could not be allocated")]
+pub struct OutOfMemory {
+    /// How many were asked for.
+    pub bytes: usize,
+}
+
+/// A block of the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    chunk: usize,
+    offset: usize,
+    length: usize,
+}
+
+/// A bump allocator with stable addresses.
+#[derive(Debug, Default)]
+pub struct Arena {
+    /// Never resized after they were pushed. Blocks are taken from the last one only.
+    chunks: Vec<Vec<u8>>,
+    used: usize,
+}
+
+impl Arena {
+    /// A block of `length` zeros.
+    ///
+    /// # Errors
+    /// When the process has no room for it: a 32-bit process soon has not.
+    pub fn allocate(&mut self, length: usize) -> Result<Block, OutOfMemory> {
+        let error = OutOfMemory { bytes: length };
+        if let Some(block) = self.take(length) {
+            return Ok(block);
+        }
+        let wanted = length.checked_add(ALIGNMENT).ok_or(error)?.max(CHUNK);
+        let mut chunk = Vec::new();
+        chunk.try_reserve_exact(wanted).map_err(|_| error)?;
+        chunk.resize(wanted, 0);
+        self.chunks.push(chunk);
+        self.used = 0;
+        self.take(length).ok_or(error)
+    }
+
+    /// A block with these bytes.
+    ///
+    /// # Errors
+    /// As [`Arena::allocate`].
+    pub fn store(&mut self, bytes: &[u8]) -> Result<Block, OutOfMemory> {
+        let block = self.allocate(bytes.len())?;
+        self.bytes_mut(block).copy_from_slice(bytes);
+        Ok(block)
+    }
+
+    /// A block's bytes.
+    pub fn bytes(&self, block: Block) -> &[u8] {
+        &self.chunks[block.chunk][block.offset..block.offset + block.length]
+    }
+
+    /// A block's bytes, to write.
+    pub fn bytes_mut(&mut self, block: Block) -> &mut [u8] {
+        &mut self.chunks[block.chunk][block.offset..block.offset + block.length]
+    }
+
+    /// What the library gets: the block's address.
+    pub fn address(&mut self, block: Block) -> usize {
+        // As a mutable pointer, because the library may write through it.
+        self.bytes_mut(block).as_mut_ptr().expose_provenance()
+    }
+
+    /// Forgets all blocks, and returns what a large call took.
+    pub fn clear(&mut self) {
+        let keep = self.chunks.first().is_some_and(|chunk| chunk.len() == CHUNK);
+        self.chunks.truncate(usize::from(keep));
+        self.used = 0;
+    }
+
+    fn take(&mut self, length: usize) -> Option<Block> {
+        let index = self.chunks.len().checked_sub(1)?;
+        let chunk = &mut self.chunks[index];
+        let offset = self.used + (chunk.as_ptr().addr() + self.used).next_multiple_of(ALIGNMENT)
+            - (chunk.as_ptr().addr() + self.used);
+        let end = offset.checked_add(length).filter(|end| *end <= chunk.len())?;
+        // An earlier call may have left something here.
+        chunk[offset..end].fill(0);
+        self.used = end;
+        Some(Block { chunk: index, offset, length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_apart_and_keep_their_addresses() {
+        let mut arena = Arena::default();
+        let blocks: Vec<Block> = (0..2000).map(|n| arena.allocate(n % 97).unwrap()).collect();
+        let addresses: Vec<usize> = blocks.iter().map(|block| arena.address(*block)).collect();
+        arena.allocate(CHUNK * 3).unwrap();
+        for (block, address) in blocks.iter().zip(&addresses) {
+            assert_eq!(arena.address(*block), *address);
+            assert!(block.length == 0 || address % ALIGNMENT == 0);
+        }
+        let mut ranges: Vec<_> =
+            blocks.iter().zip(addresses).map(|(block, start)| (start, start + block.length)).collect();
+        ranges.sort_unstable();
+        assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+    }
+
+    #[test]
+    fn memory_of_an_earlier_call_is_not_seen_again() {
+        let mut arena = Arena::default();
+        arena.store(&[7; 64]).unwrap();
+        arena.clear();
+        let block = arena.allocate(64).unwrap();
+        assert_eq!(arena.bytes(block), [0; 64]);
+    }
+
+    #[test]
+    fn an_impossible_size_is_an_error() {
+        assert_eq!(Arena::default().allocate(usize::MAX / 2), Err(OutOfMemory { bytes: usize::MAX / 2 }));
+    }
+}

@@ -1,0 +1,87 @@
+//! Lengths that the header gives as expressions over other arguments.
+
+use bridge32_protocol::interface::{Expression, Length, Parameter, Unit};
+
+/// The numbers that expressions refer to: for each parameter its integer value, or that of what it points to.
+pub(super) trait Numbers {
+    /// The number of the parameter of that index.
+    fn number(&self, parameter: u32) -> Option<i128>;
+}
+
+impl<F: Fn(u32) -> Option<i128>> Numbers for F {
+    fn number(&self, parameter: u32) -> Option<i128> {
+        self(parameter)
+    }
+}
+
+/// The bytes that `length` means for elements of `element_bytes`; `None` if a number in it is not known, it divides by
+/// zero, or it is out of every range. Negative lengths come out negative.
+pub(super) fn bytes(length: &Length, element_bytes: usize, numbers: &impl Numbers) -> Option<i128> {
+    let count = evaluate(&length.count, numbers)?;
+    match length.unit {
+        Unit::Bytes => Some(count),
+        Unit::Elements => count.checked_mul(i128::try_from(element_bytes).ok()?),
+    }
+}
+
+/// An expression's value.
+fn evaluate(expression: &Expression, numbers: &impl Numbers) -> Option<i128> {
+    let both = |a, b| Some((evaluate(a, numbers)?, evaluate(b, numbers)?));
+    match expression {
+        Expression::Constant(number) => Some((*number).into()),
+        Expression::Parameter(index) | Expression::Pointee(index) => numbers.number(*index),
+        Expression::Add(a, b) => both(a, b).and_then(|(a, b)| a.checked_add(b)),
+        Expression::Subtract(a, b) => both(a, b).and_then(|(a, b)| a.checked_sub(b)),
+        Expression::Multiply(a, b) => both(a, b).and_then(|(a, b)| a.checked_mul(b)),
+        Expression::Divide(a, b) => both(a, b).and_then(|(a, b)| a.checked_div(b)),
+    }
+}
+
+/// The parameter that alone gives this length (`len`, `*len`).
+pub(super) fn sole_parameter(length: &Length) -> Option<usize> {
+    match length.count {
+        Expression::Parameter(index) | Expression::Pointee(index) => usize::try_from(index).ok(),
+        _ => None,
+    }
+}
+
+/// The parameters that a length depends on, in order of appearance.
+pub(super) fn dependencies(length: &Length) -> Vec<usize> {
+    fn collect(expression: &Expression, found: &mut Vec<usize>) {
+        match expression {
+            Expression::Constant(_) => {}
+            Expression::Parameter(index) | Expression::Pointee(index) => found.extend(usize::try_from(*index)),
+            Expression::Add(a, b)
+            | Expression::Subtract(a, b)
+            | Expression::Multiply(a, b)
+            | Expression::Divide(a, b) => {
+                collect(a, found);
+                collect(b, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&length.count, &mut found);
+    found
+}
+
+/// The length as the header wrote it, more or less, for error texts.
+pub(super) fn describe(length: &Length, parameters: &[Parameter]) -> String {
+    fn text(expression: &Expression, parameters: &[Parameter]) -> String {
+        let name = |index: u32| {
+            let found = usize::try_from(index).ok().and_then(|index| parameters.get(index));
+            found.map_or("?", |parameter| parameter.name.as_str())
+        };
+        let pair = |a, operator, b| format!("{} {operator} {}", text(a, parameters), text(b, parameters));
+        match expression {
+            Expression::Constant(number) => number.to_string(),
+            Expression::Parameter(index) => name(*index).to_owned(),
+            Expression::Pointee(index) => format!("*{}", name(*index)),
+            Expression::Add(a, b) => pair(a, "+", b),
+            Expression::Subtract(a, b) => pair(a, "-", b),
+            Expression::Multiply(a, b) => pair(a, "*", b),
+            Expression::Divide(a, b) => pair(a, "/", b),
+        }
+    }
+    format!("`{}`", text(&length.count, parameters))
+}

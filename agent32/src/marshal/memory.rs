@@ -1,0 +1,49 @@
+//! Reads memory that a library points to. Everything here trusts the library's pointer: a wild one takes the process
+//! down, which is what agents are for.
+
+/// The most bytes of a NUL-terminated string that are read from the library: a missing terminator must not turn into a
+/// gigabyte of JSON.
+const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// A copy of the NUL-terminated string at `address`, without its NUL, in units of `unit` bytes (1, 2 or 4).
+/// `None` if there is no NUL within 64 MiB.
+///
+/// # Safety
+/// `address` must point to readable memory up to and including a NUL unit, and nobody may write to it meanwhile.
+#[expect(unsafe_code, reason = "the string is where the library says")]
+pub unsafe fn text(address: usize, unit: usize) -> Option<Vec<u8>> {
+    let start = std::ptr::with_exposed_provenance::<u8>(address);
+    let mut length = 0;
+    loop {
+        if length >= MAX_TEXT_BYTES {
+            return None;
+        }
+        let next = start.wrapping_add(length);
+        // SAFETY: all units before this one were not NUL, so by the caller's promise this one is readable.
+        // Bytes have no alignment, and the slice is dropped before the next step.
+        let character = unsafe { std::slice::from_raw_parts(next, unit) };
+        if character.iter().all(|byte| *byte == 0) {
+            break;
+        }
+        length += unit;
+    }
+    // SAFETY: the loop above has read exactly these bytes.
+    Some(unsafe { std::slice::from_raw_parts(start, length) }.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(unsafe_code, reason = "reads the test's own bytes")]
+    fn text_ends_at_the_first_whole_nul_unit() {
+        let bytes = b"a\0\0b\0\0\0\0".as_slice();
+        let address = bytes.as_ptr().expose_provenance();
+        // SAFETY: `bytes` lives through the test and has a NUL unit of each size.
+        let read = |unit| unsafe { text(address, unit) }.unwrap();
+        assert_eq!(read(1), b"a");
+        assert_eq!(read(2), b"a\0\0b");
+        assert_eq!(read(4), b"a\0\0b");
+    }
+}

@@ -1,0 +1,356 @@
+//! One scalar between JSON and its bits: range-checked, never truncated.
+
+use base64::Engine as _;
+use bridge32_protocol::interface::{Integer, Scalar};
+use serde_json::value::RawValue;
+
+use super::Context;
+use crate::abi::frame::Value;
+use crate::layout::scalar_bytes;
+
+/// The bits of a scalar: the low `scalar_bytes` bytes count, integers are extended to 64 bits by their signedness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits(pub u64);
+
+impl Bits {
+    /// The number as an integer, for lengths.
+    pub fn integer(self, scalar: &Scalar) -> Option<i128> {
+        match scalar {
+            Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_) => Some(self.0.cast_signed().into()),
+            Scalar::Integer(_) | Scalar::Boolean(_) => Some(self.0.into()),
+            Scalar::Float | Scalar::Double => None,
+        }
+    }
+
+    /// The machine value that is passed for it.
+    pub fn value(self, scalar: &Scalar, context: Context<'_>) -> Value {
+        match scalar {
+            Scalar::Float => Value::Float(f32::from_bits(low(self.0))),
+            Scalar::Double => Value::Double(f64::from_bits(self.0)),
+            _ if scalar_bytes(scalar, context.target) == 8 => Value::Wide(self.0),
+            _ => Value::Word(self.0),
+        }
+    }
+
+    /// Reads a scalar from memory: `bytes` has exactly its size.
+    pub fn load(bytes: &[u8], scalar: &Scalar) -> Self {
+        let mut wide = [0; 8];
+        wide[..bytes.len()].copy_from_slice(bytes);
+        Self::extend(u64::from_le_bytes(wide), bytes.len(), scalar)
+    }
+
+    /// Writes it to memory: `bytes` has exactly its size.
+    pub fn store(self, bytes: &mut [u8]) {
+        let size = bytes.len();
+        bytes.copy_from_slice(&self.0.to_le_bytes()[..size]);
+    }
+
+    /// Takes the low `size` bytes of a register, and extends them as the type demands.
+    pub fn extend(register: u64, size: usize, scalar: &Scalar) -> Self {
+        let unused = 64 - 8 * u32::try_from(size).unwrap_or(8).min(8);
+        let signed = matches!(scalar, Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_));
+        Self(if signed {
+            ((register << unused).cast_signed() >> unused).cast_unsigned()
+        } else {
+            (register << unused) >> unused
+        })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a float has 32 bits")]
+const fn low(bits: u64) -> u32 {
+    bits as u32
+}
+
+/// The bits of a JSON value for a parameter of type `scalar`.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<Bits, String> {
+    let json = raw.get();
+    match scalar {
+        Scalar::Integer(integer) => decode_integer(json, *integer, context),
+        Scalar::Boolean(_) => decode_boolean(json),
+        Scalar::Float => decode_float(json, "float").and_then(|number| {
+            #[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest float is what C does too")]
+            let float = number as f32;
+            if float.is_infinite() && number.is_finite() {
+                return Err(format!("{json} is out of range for `float` (at most {:e})", f32::MAX));
+            }
+            Ok(Bits(float.to_bits().into()))
+        }),
+        Scalar::Double => decode_float(json, "double").map(|number| Bits(number.to_bits())),
+        Scalar::Enumeration(name) => decode_enumerator(json, name, context),
+    }
+}
+
+fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<Bits, String> {
+    let (least, most) = integer.range(context.target);
+    let expected = || format!("an integer from {least} to {most}");
+    let number = match string(json) {
+        Some(text) => {
+            let constant = context.interface.constants.get(&*text).map(|value| i128::from(*value));
+            // A decimal string is for the numbers that JavaScript cannot write.
+            let decimal = || (integer.width.bytes(context.target) == 8).then(|| text.parse().ok()).flatten();
+            constant.or_else(decimal).ok_or_else(|| {
+                format!("{json} is a string, and no constant of the header; expected {}, as a JSON number", expected())
+            })?
+        }
+        None => whole_number(json).ok_or_else(|| format!("{} is not {}", kind(json), expected()))?,
+    };
+    if (least..=most).contains(&number) {
+        Ok(Bits(wrap(number)))
+    } else {
+        Err(format!("{number} is out of range: expected {}", expected()))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "callers have checked the range")]
+const fn wrap(number: i128) -> u64 {
+    number as u64
+}
+
+/// A JSON number without a fraction: `5`, but also `5.0` and `5e3`, which JSON Schema calls integers.
+fn whole_number(json: &str) -> Option<i128> {
+    if let Ok(number) = json.parse::<i128>() {
+        return Some(number);
+    }
+    if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return None;
+    }
+    // A run of digits that does not fit is far out of every range: keep its sign, lose its size.
+    if json.bytes().skip(1).all(|byte| byte.is_ascii_digit()) {
+        return Some(if json.starts_with('-') { i128::MIN } else { i128::MAX });
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and what has no fraction is exact")]
+    json.parse::<f64>().ok().filter(|number| number.fract() == 0.0).map(|number| number as i128)
+}
+
+fn decode_boolean(json: &str) -> Result<Bits, String> {
+    match json {
+        "true" | "1" => Ok(Bits(1)),
+        "false" | "0" => Ok(Bits(0)),
+        _ => Err(format!("{} is neither true nor false", kind(json))),
+    }
+}
+
+fn decode_float(json: &str, name: &str) -> Result<f64, String> {
+    match json {
+        "\"NaN\"" => return Ok(f64::NAN),
+        "\"Infinity\"" => return Ok(f64::INFINITY),
+        "\"-Infinity\"" => return Ok(f64::NEG_INFINITY),
+        _ => {}
+    }
+    let number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok());
+    match number.flatten() {
+        Some(number) if f64::is_finite(number) => Ok(number),
+        Some(_) => Err(format!("{json} is out of range for `{name}`")),
+        None => Err(format!(
+            "{} is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\"",
+            kind(json)
+        )),
+    }
+}
+
+fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bits, String> {
+    let enumerators =
+        context.interface.enumerations.get(name).map(|found| found.enumerators.as_slice()).unwrap_or_default();
+    let number = if let Some(text) = string(json) {
+        let found = enumerators.iter().find(|(enumerator, _)| *enumerator == text);
+        found.map(|(_, value)| i128::from(*value)).ok_or_else(|| {
+            let names: Vec<&str> = enumerators.iter().take(20).map(|(enumerator, _)| enumerator.as_str()).collect();
+            format!("{json} is no enumerator of `{name}`; it has {}", names.join(", "))
+        })?
+    } else {
+        whole_number(json).ok_or_else(|| format!("{} is no enumerator of `{name}` and no integer", kind(json)))?
+    };
+    if i32::try_from(number).is_ok() {
+        Ok(Bits(wrap(number)))
+    } else {
+        Err(format!("{number} is out of range for an enumeration, which is an `int`"))
+    }
+}
+
+/// Writes a scalar as JSON.
+pub fn encode(bits: Bits, scalar: &Scalar, context: Context<'_>, json: &mut Vec<u8>) {
+    use std::io::Write as _;
+    // Writing into a vector cannot fail.
+    let _ = match scalar {
+        Scalar::Integer(Integer { signed: true, .. }) => write!(json, "{}", bits.0.cast_signed()),
+        Scalar::Integer(_) => write!(json, "{}", bits.0),
+        Scalar::Boolean(_) => write!(json, "{}", bits.0 != 0),
+        Scalar::Float => encode_float(f32::from_bits(low(bits.0)), json),
+        Scalar::Double => encode_float(f64::from_bits(bits.0), json),
+        Scalar::Enumeration(name) => {
+            let value = bits.0.cast_signed();
+            let enumeration = context.interface.enumerations.get(name);
+            let named = enumeration.and_then(|found| found.enumerators.iter().find(|(_, number)| *number == value));
+            match named {
+                Some((enumerator, _)) => write!(json, "\"{enumerator}\""),
+                None => write!(json, "{value}"),
+            }
+        }
+    };
+}
+
+/// The shortest digits that read back as the same number of the same width.
+fn encode_float<F: Into<f64> + Copy + serde::Serialize>(number: F, json: &mut Vec<u8>) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let wide: f64 = number.into();
+    if wide.is_finite() {
+        serde_json::to_writer(&mut *json, &number).map_err(std::io::Error::from)
+    } else if wide.is_nan() {
+        json.write_all(b"\"NaN\"")
+    } else {
+        json.write_all(if wide > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" })
+    }
+}
+
+/// The text of a JSON string; `None` if it is something else.
+pub fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str::<String>(json).ok().map(Into::into) } else { Some(inner.into()) }
+}
+
+/// The bytes of a base64 JSON string.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn decode_base64(json: &str) -> Result<Vec<u8>, String> {
+    let text = string(json).ok_or_else(|| format!("{} is not a base64 string", kind(json)))?;
+    base64::engine::general_purpose::STANDARD
+        .decode(text.as_bytes())
+        .map_err(|error| format!("the bytes must be standard base64 with padding: {error}"))
+}
+
+/// Appends bytes as a base64 JSON string.
+pub fn encode_base64(bytes: &[u8], json: &mut Vec<u8>) {
+    let engine = &base64::engine::general_purpose::STANDARD;
+    json.push(b'"');
+    let start = json.len();
+    json.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = engine.encode_slice(bytes, &mut json[start..]).unwrap_or_default();
+    json.truncate(start + written);
+    json.push(b'"');
+}
+
+/// What a JSON value is, for an error text; long ones are not repeated.
+pub fn kind(json: &str) -> String {
+    match json.as_bytes().first() {
+        Some(b'{') => "an object".into(),
+        Some(b'[') => "an array".into(),
+        Some(b'"') if json.len() > 60 => "a string".into(),
+        _ if json.len() > 60 => "a number".into(),
+        _ => json.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bridge32_protocol::interface::{Enumeration, Interface, Width};
+    use bridge32_protocol::target::Target;
+    use proptest::prelude::*;
+
+    fn interface() -> Interface {
+        let mut interface = Interface::default();
+        let enumerators = vec![("RED".to_owned(), 0), ("BLUE".to_owned(), -2)];
+        interface.enumerations.insert("color".into(), Enumeration { enumerators });
+        interface.constants.insert("LEVEL_BEST".into(), 9);
+        interface
+    }
+
+    fn decoded(json: &str, scalar: &Scalar) -> Result<Bits, String> {
+        let interface = interface();
+        let raw = RawValue::from_string(json.into()).unwrap();
+        decode(&raw, scalar, Context { interface: &interface, target: Target::Linux32 })
+    }
+
+    fn encoded(bits: Bits, scalar: &Scalar) -> String {
+        let mut json = Vec::new();
+        encode(bits, scalar, Context { interface: &interface(), target: Target::Linux32 }, &mut json);
+        String::from_utf8(json).unwrap()
+    }
+
+    const fn integer(width: Width, signed: bool) -> Scalar {
+        Scalar::Integer(Integer { width, signed })
+    }
+
+    #[test]
+    fn integers_are_checked_against_their_range_and_never_truncated() {
+        for (width, signed, least, most) in [
+            (Width::W8, true, "-128", "127"),
+            (Width::W8, false, "0", "255"),
+            (Width::W16, true, "-32768", "32767"),
+            (Width::Long, false, "0", "4294967295"),
+            (Width::W32, true, "-2147483648", "2147483647"),
+            (Width::W64, true, "-9223372036854775808", "9223372036854775807"),
+            (Width::W64, false, "0", "18446744073709551615"),
+        ] {
+            let scalar = integer(width, signed);
+            for edge in [least, most] {
+                assert_eq!(encoded(decoded(edge, &scalar).unwrap(), &scalar), edge);
+            }
+            let (below, above): (i128, i128) = (least.parse::<i128>().unwrap() - 1, most.parse::<i128>().unwrap() + 1);
+            for outside in [below.to_string(), above.to_string(), format!("1{}", "0".repeat(60)), "1e300".into()] {
+                assert!(decoded(&outside, &scalar).unwrap_err().contains("out of range"), "{outside} {scalar:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_integer_takes_whole_numbers_and_named_constants_only() {
+        let int = integer(Width::W32, true);
+        assert_eq!(decoded("\"LEVEL_BEST\"", &int), Ok(Bits(9)));
+        assert_eq!(decoded("5.0", &int), Ok(Bits(5)));
+        assert_eq!(decoded("-2e3", &int), Ok(Bits((-2000i64).cast_unsigned())));
+        for wrong in ["1.5", "\"5\"", "null", "true", "[1]", "{}", "\"x\"", "-1.5e-7"] {
+            decoded(wrong, &int).unwrap_err();
+        }
+        assert_eq!(decoded("\"5\"", &integer(Width::W64, true)), Ok(Bits(5)));
+    }
+
+    #[test]
+    fn floats_take_the_three_names_that_json_lacks() {
+        for name in ["\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "0.1", "-1e-300", "5"] {
+            let bits = decoded(name, &Scalar::Double).unwrap();
+            let again = encoded(bits, &Scalar::Double);
+            assert!(again == name || again.parse::<f64>().unwrap().to_bits() == bits.0, "{name} {again}");
+        }
+        assert!(decoded("1e39", &Scalar::Float).unwrap_err().contains("out of range"));
+        assert!(decoded("1e999", &Scalar::Double).unwrap_err().contains("out of range"));
+        assert_eq!(encoded(decoded("0.1", &Scalar::Float).unwrap(), &Scalar::Float), "0.1");
+        decoded("\"nan\"", &Scalar::Double).unwrap_err();
+    }
+
+    #[test]
+    fn enumerators_go_by_name_or_number_and_come_back_by_name() {
+        let color = Scalar::Enumeration("color".into());
+        let blue = decoded("\"BLUE\"", &color).unwrap();
+        assert_eq!(encoded(blue, &color), "\"BLUE\"");
+        assert_eq!(encoded(decoded("77", &color).unwrap(), &color), "77");
+        assert!(decoded("\"GREEN\"", &color).unwrap_err().contains("RED, BLUE"));
+    }
+
+    #[test]
+    fn results_ignore_what_the_callee_left_beyond_their_width() {
+        assert_eq!(Bits::extend(0xdead_beef_ffff_ff80, 1, &integer(Width::W8, true)), Bits((-128i64).cast_unsigned()));
+        assert_eq!(Bits::extend(0xdead_beef_ffff_ff80, 1, &integer(Width::W8, false)), Bits(0x80));
+        assert_eq!(Bits::extend(0xdead_beef_ffff_ff00, 1, &Scalar::Boolean(Width::W8)), Bits(0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_double_comes_back_with_the_same_bits(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+            let json = encoded(Bits(number.to_bits()), &Scalar::Double);
+            prop_assert_eq!(decoded(&json, &Scalar::Double), Ok(Bits(number.to_bits())));
+        }
+
+        #[test]
+        fn bytes_come_back_as_they_were(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut json = Vec::new();
+            encode_base64(&bytes, &mut json);
+            prop_assert_eq!(decode_base64(str::from_utf8(&json).unwrap()), Ok(bytes));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What differs between the systems that an agent runs on: loading a library, the standard streams, and the end of the
+//! process. Each system's file has the same items.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+pub use system::{Module, end_process, keep_streams_from_the_library, library_folders, resident_bytes};
+
+/// Why the system's loader refused a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// The system's error number, where it has one (Windows).
+    pub number: Option<i32>,
+    /// The system's words.
+    pub message: String,
+}

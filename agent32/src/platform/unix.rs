@@ -1,0 +1,95 @@
+//! Linux: `dlopen`, file descriptors 0 to 2, `/proc`.
+
+use std::ffi::{CStr, CString, c_void};
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use super::LoadError;
+
+/// A library mapped into this process; unmapped when dropped.
+#[derive(Debug)]
+pub struct Module(std::ptr::NonNull<c_void>);
+
+impl Module {
+    /// Maps the file and its dependencies, and runs their constructors.
+    ///
+    /// # Errors
+    /// What `dlerror` says.
+    #[expect(unsafe_code, reason = "dlopen runs the library's constructors")]
+    pub fn load(file: &str) -> Result<Self, LoadError> {
+        let path = CString::new(file)
+            .map_err(|_| LoadError { number: None, message: "the path has a NUL character".into() })?;
+        // SAFETY: `path` is a C string. The library's constructors may do anything: this process exists to bear that.
+        let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        std::ptr::NonNull::new(handle).map(Self).ok_or_else(last_error)
+    }
+
+    /// The address of an exported function.
+    #[expect(unsafe_code, reason = "dlsym is a C function")]
+    pub fn symbol(&self, name: &CStr) -> Option<*const c_void> {
+        // SAFETY: the handle came from dlopen and is closed only by `drop`; `name` is a C string.
+        let address = unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) };
+        (!address.is_null()).then_some(address.cast_const())
+    }
+}
+
+impl Drop for Module {
+    #[expect(unsafe_code, reason = "dlclose runs the library's destructors")]
+    fn drop(&mut self) {
+        // SAFETY: the handle came from dlopen, is closed once, and addresses from `symbol` are used by calls only, which
+        // the apartment makes while it holds the library.
+        unsafe { libc::dlclose(self.0.as_ptr()) };
+    }
+}
+
+#[expect(unsafe_code, reason = "dlerror is a C function")]
+fn last_error() -> LoadError {
+    // SAFETY: takes nothing; the string is this thread's until the next dl* call.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return LoadError { number: None, message: "the loader gave no reason".into() };
+    }
+    // SAFETY: not null, so a C string, copied before anything else is called.
+    let message = unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+    LoadError { number: None, message }
+}
+
+#[expect(unsafe_code, reason = "the declaration of a C variable")]
+unsafe extern "C" {
+    static stdout: *mut libc::FILE;
+}
+
+/// Takes standard input away from the library (it gets `/dev/null`), and returns it. Output of the library's `stdio` is
+/// made line-buffered, so that it is not lost in a crash.
+///
+/// # Errors
+/// When the descriptors cannot be duplicated.
+#[expect(unsafe_code, reason = "stdio's buffering is set in C")]
+pub fn keep_streams_from_the_library() -> std::io::Result<File> {
+    let lifeline = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    // SAFETY: libc sets `stdout` before main and nobody assigns it.
+    let stream = unsafe { stdout };
+    // SAFETY: an open stream with nothing written to it yet; a null buffer lets libc allocate its own.
+    unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 4096) };
+    Ok(lifeline)
+}
+
+/// Ends this process at once, without running destructors, the library's included: they may hang.
+#[expect(unsafe_code, reason = "_exit is a C function")]
+pub fn end_process(code: u8) -> ! {
+    // SAFETY: ends the process; nothing runs afterwards.
+    unsafe { libc::_exit(code.into()) }
+}
+
+/// The folders that the loader searches before its own: those of `LD_LIBRARY_PATH`.
+pub fn library_folders(_library: &Path) -> Vec<PathBuf> {
+    std::env::var_os("LD_LIBRARY_PATH").map(|folders| std::env::split_paths(&folders).collect()).unwrap_or_default()
+}
+
+/// Bytes of memory that are resident.
+pub fn resident_bytes() -> Option<u64> {
+    let pages: u64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}

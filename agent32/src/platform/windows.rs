@@ -1,0 +1,139 @@
+//! Windows: `LoadLibraryExW`, the standard handles, and no dialogs: nobody sits in front of an agent.
+
+use std::ffi::{CStr, OsString, c_int, c_void};
+use std::fs::File;
+use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::windows::io::{AsHandle as _, AsRawHandle as _, IntoRawHandle as _};
+use std::path::{Path, PathBuf};
+
+use windows_sys::Win32::Foundation::{FreeLibrary, GetLastError, HMODULE};
+use windows_sys::Win32::System::Console::{STD_INPUT_HANDLE, SetStdHandle};
+use windows_sys::Win32::System::Diagnostics::Debug::{
+    SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
+};
+use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_WITH_ALTERED_SEARCH_PATH, LoadLibraryExW};
+use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
+use windows_sys::Win32::System::SystemInformation::GetSystemDirectoryW;
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
+
+use super::LoadError;
+
+/// A library mapped into this process; unmapped when dropped.
+#[derive(Debug)]
+pub struct Module(HMODULE);
+
+impl Module {
+    /// Maps the file and its dependencies (looked for beside it first), and runs their `DllMain`.
+    ///
+    /// # Errors
+    /// What `GetLastError` says.
+    #[expect(unsafe_code, reason = "LoadLibrary runs the library's DllMain")]
+    pub fn load(file: &str) -> Result<Self, LoadError> {
+        let path = Path::new(file);
+        let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+        // The altered search needs an absolute path; a bare name ("version.dll") is searched for by the system.
+        let flags = if path.is_absolute() { LOAD_WITH_ALTERED_SEARCH_PATH } else { 0 };
+        // SAFETY: `wide` ends with NUL. DllMain may do anything: this process exists to bear that.
+        let module = unsafe { LoadLibraryExW(wide.as_ptr(), std::ptr::null_mut(), flags) };
+        if module.is_null() { Err(last_error()) } else { Ok(Self(module)) }
+    }
+
+    /// The address of an exported function; forwarders are followed.
+    #[expect(unsafe_code, reason = "GetProcAddress is a C function")]
+    pub fn symbol(&self, name: &CStr) -> Option<*const c_void> {
+        // SAFETY: the module is loaded until `drop`; `name` is a C string.
+        let address = unsafe { GetProcAddress(self.0, name.as_ptr().cast()) }?;
+        Some(address as *const c_void)
+    }
+}
+
+impl Drop for Module {
+    #[expect(unsafe_code, reason = "FreeLibrary runs the library's DllMain")]
+    fn drop(&mut self) {
+        // SAFETY: the module came from LoadLibrary and is freed once; addresses from `symbol` are used by calls only,
+        // which the apartment makes while it holds the library.
+        unsafe { FreeLibrary(self.0) };
+    }
+}
+
+#[expect(unsafe_code, reason = "GetLastError is a C function")]
+fn last_error() -> LoadError {
+    // SAFETY: reads this thread's error number.
+    let number = unsafe { GetLastError() }.cast_signed();
+    let message = std::io::Error::from_raw_os_error(number).to_string();
+    LoadError { number: Some(number), message }
+}
+
+// The C library of mingw programs, msvcrt.dll, which most old DLLs share: its own view of the standard streams.
+#[expect(unsafe_code, reason = "declarations of C functions")]
+unsafe extern "C" {
+    fn _open_osfhandle(handle: isize, flags: c_int) -> c_int;
+    fn _dup2(from: c_int, to: c_int) -> c_int;
+    fn __acrt_iob_func(index: u32) -> *mut c_void;
+    fn setvbuf(stream: *mut c_void, buffer: *mut u8, mode: c_int, size: usize) -> c_int;
+}
+
+/// `_IONBF` of msvcrt: line buffering does not exist there.
+const UNBUFFERED: c_int = 4;
+
+/// Takes standard input away from the library (it gets `NUL`), and returns it. Output of msvcrt's `stdio` is made
+/// unbuffered, so that it is not lost in a crash. Error dialogs are switched off.
+///
+/// # Errors
+/// When the handles cannot be duplicated.
+#[expect(unsafe_code, reason = "the process's handles and C streams are set in C")]
+pub fn keep_streams_from_the_library() -> std::io::Result<File> {
+    let lifeline = File::from(std::io::stdin().as_handle().try_clone_to_owned()?);
+    let null = File::open("NUL")?;
+    // SAFETY: `null` is an open handle, and given away two lines below, so it is never closed.
+    unsafe { SetStdHandle(STD_INPUT_HANDLE, null.as_raw_handle()) };
+    // SAFETY: the handle is open, and from here on msvcrt's.
+    let descriptor = unsafe { _open_osfhandle(null.into_raw_handle() as isize, 0) };
+    // SAFETY: a wrong descriptor is answered with -1.
+    unsafe { _dup2(descriptor, 0) };
+    for stream in [1, 2] {
+        // SAFETY: the streams 0 to 2 always exist.
+        let stream = unsafe { __acrt_iob_func(stream) };
+        // SAFETY: an open stream with nothing written to it yet; no buffer is passed.
+        unsafe { setvbuf(stream, std::ptr::null_mut(), UNBUFFERED, 0) };
+    }
+    // SAFETY: sets this process's flags.
+    unsafe { SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX) };
+    Ok(lifeline)
+}
+
+/// Ends this process at once, without telling the DLLs: their `DllMain` may hang.
+#[expect(unsafe_code, reason = "TerminateProcess is a C function")]
+pub fn end_process(code: u8) -> ! {
+    // SAFETY: a pseudo handle that needs no closing.
+    let own = unsafe { GetCurrentProcess() };
+    // SAFETY: ends this process; nothing runs afterwards.
+    unsafe { TerminateProcess(own, code.into()) };
+    std::process::abort()
+}
+
+/// The folders that the loader searches for what `library` needs: its own, the system's, Windows', and those of `PATH`.
+#[expect(unsafe_code, reason = "the system folder's name comes from a C function")]
+pub fn library_folders(library: &Path) -> Vec<PathBuf> {
+    let mut name = [0; 261];
+    // SAFETY: the buffer's length is passed with it. For a 32-bit process this is the folder of 32-bit libraries.
+    let length = unsafe { GetSystemDirectoryW(name.as_mut_ptr(), 261) };
+    let length = usize::try_from(length).unwrap_or(0).min(name.len());
+    let system = PathBuf::from(OsString::from_wide(&name[..length]));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = library.parent().map(Path::to_path_buf);
+    let windows = system.parent().map(Path::to_path_buf);
+    own.into_iter().chain([system]).chain(windows).chain(std::env::split_paths(&path)).collect()
+}
+
+/// Bytes of memory that are resident.
+#[expect(unsafe_code, reason = "the counters come from a C function")]
+pub fn resident_bytes() -> Option<u64> {
+    let size = u32::try_from(size_of::<PROCESS_MEMORY_COUNTERS>()).ok()?;
+    let mut counters = PROCESS_MEMORY_COUNTERS { cb: size, ..PROCESS_MEMORY_COUNTERS::default() };
+    // SAFETY: a pseudo handle that needs no closing.
+    let own = unsafe { GetCurrentProcess() };
+    // SAFETY: `counters` has the size that is passed.
+    let known = unsafe { K32GetProcessMemoryInfo(own, &raw mut counters, size) };
+    (known != 0).then_some(counters.WorkingSetSize as u64)
+}

@@ -1,0 +1,216 @@
+//! The agent's HTTP server on the loopback interface: what the gateway asks of it (see `protocol::wire`), one match.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bridge32_protocol::wire::{CallList, Fault, FaultCode, ImageRequest, Load, Loaded};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Either, Full, Limited};
+use hyper::body::{Body, Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+
+use crate::apartment::{Apartment, Call, Counters};
+use crate::diagnosis;
+use crate::trust::Trust;
+
+/// The largest request: more than the gateway ever sends.
+const MAX_REQUEST_BYTES: usize = 512 << 20;
+
+/// Lines that are ready together go out together, up to about this many bytes.
+const CHUNK_BYTES: usize = 64 << 10;
+
+type Reply = Response<Either<Full<Bytes>, Lines>>;
+
+/// What the requests share.
+#[derive(Debug)]
+pub struct Server {
+    apartments: Mutex<HashMap<String, Arc<Apartment>>>,
+    /// What the apartments count.
+    pub counters: Arc<Counters>,
+    trust: Trust,
+    ending: watch::Sender<bool>,
+}
+
+impl Server {
+    /// A server that has no library yet, and answers whom `trust` knows.
+    pub fn new(trust: Trust) -> Arc<Self> {
+        Arc::new(Self {
+            apartments: Mutex::default(),
+            counters: Arc::default(),
+            trust,
+            ending: watch::Sender::new(false),
+        })
+    }
+
+    /// The names of the libraries that are loaded.
+    pub fn libraries(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.table().keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Serves connections until the gateway asks for the end.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+        let mut ending = self.ending.subscribe();
+        loop {
+            let stream = tokio::select! {
+                accepted = listener.accept() => accepted?.0,
+                _ = ending.wait_for(|ending| *ending) => return Ok(()),
+            };
+            // An answer line must not wait for the next one.
+            stream.set_nodelay(true)?;
+            let server = Arc::clone(&self);
+            tokio::spawn(async move {
+                let service = service_fn(move |request| Arc::clone(&server).answer(request));
+                let connection =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                // A connection that breaks is the gateway's to notice.
+                let _ = connection.await;
+            });
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+        let (head, body) = request.into_parts();
+        let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return Ok(fault(&malformed(format!("the body could not be read: {error}")))),
+        };
+        if let Err(refusal) = self.trust.verify(&head, &body) {
+            return Ok(refused(&refusal.to_string()));
+        }
+        let path = head.uri.path().trim_start_matches('/');
+        Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
+            (&Method::POST, ("calls", "")) => self.calls(&body),
+            (&Method::PUT, ("libraries", name)) if !name.is_empty() => self.load(name, &body).await,
+            (&Method::POST, ("image", "")) => image(&body),
+            (&Method::POST, ("shutdown", "")) => self.shutdown().await,
+            _ => fault(&malformed(format!("{} {} is no request of the protocol", head.method, head.uri.path()))),
+        })
+    }
+
+    fn calls(&self, body: &Bytes) -> Reply {
+        let list: CallList<'_> = match parsed(body) {
+            Ok(list) => list,
+            Err(error) => return fault(&error),
+        };
+        let Some(apartment) = self.table().get(&*list.library).cloned() else {
+            let detail = format!("the library `{}` is not loaded in this agent", list.library);
+            return fault(&Fault { code: FaultCode::NotLoaded, detail, pointer: None, ran: false });
+        };
+        let own = |call: bridge32_protocol::wire::Call<'_>| Call {
+            id: call.id,
+            callee: call.callee,
+            // Shares the request's buffer.
+            args: body.slice_ref(call.args.get().as_bytes()),
+        };
+        let outcomes = apartment.call(list.calls.into_iter().map(own).collect());
+        reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines(outcomes)))
+    }
+
+    async fn load(&self, name: &str, body: &Bytes) -> Reply {
+        let load: Load = match parsed(body) {
+            Ok(load) => load,
+            Err(error) => return fault(&error),
+        };
+        if self.table().contains_key(name) {
+            return fault(&malformed(format!("the library `{name}` is already loaded")));
+        }
+        match Apartment::open(name, load, Arc::clone(&self.counters)).await {
+            Ok((apartment, bindings)) => {
+                self.table().insert(name.to_owned(), Arc::new(apartment));
+                json(StatusCode::OK, &Loaded { bindings })
+            }
+            Err(error) => fault(&error),
+        }
+    }
+
+    async fn shutdown(&self) -> Reply {
+        let apartments: Vec<_> = self.table().drain().map(|(_, apartment)| apartment).collect();
+        for apartment in apartments {
+            apartment.close().await;
+        }
+        self.ending.send_replace(true);
+        reply(StatusCode::NO_CONTENT, "application/json", Either::Left(Full::default()))
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Apartment>>> {
+        // The table is consistent between any two statements, so a poisoned lock is as good as a whole one.
+        self.apartments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn image(body: &Bytes) -> Reply {
+    match parsed::<ImageRequest>(body).and_then(|request| diagnosis::inspect(&request.file)) {
+        Ok(image) => json(StatusCode::OK, &image),
+        Err(error) => fault(&error),
+    }
+}
+
+fn parsed<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<T, Fault> {
+    serde_json::from_slice(body)
+        .map_err(|error| malformed(format!("the request is not what the protocol says: {error}")))
+}
+
+const fn malformed(detail: String) -> Fault {
+    Fault { code: FaultCode::MalformedRequest, detail, pointer: None, ran: false }
+}
+
+fn fault(fault: &Fault) -> Reply {
+    json(StatusCode::UNPROCESSABLE_ENTITY, fault)
+}
+
+fn refused(detail: &str) -> Reply {
+    reply(StatusCode::UNAUTHORIZED, "text/plain", Either::Left(Full::from(detail.to_owned())))
+}
+
+fn json<T: Serialize>(status: StatusCode, value: &T) -> Reply {
+    // Everything of the protocol is plain data with string keys.
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    reply(status, "application/json", Either::Left(Full::from(bytes)))
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: Either<Full<Bytes>, Lines>) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+/// The outcomes of a list of calls as a body: each line goes out as soon as it is there, with all that are ready.
+#[derive(Debug)]
+pub struct Lines(UnboundedReceiver<Bytes>);
+
+impl Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(first) = ready!(self.0.poll_recv(context)) else { return Poll::Ready(None) };
+        let Ok(second) = self.0.try_recv() else { return Poll::Ready(Some(Ok(Frame::data(first)))) };
+        let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
+        chunk.extend_from_slice(&first);
+        chunk.extend_from_slice(&second);
+        while chunk.len() < CHUNK_BYTES {
+            let Ok(line) = self.0.try_recv() else { break };
+            chunk.extend_from_slice(&line);
+        }
+        Poll::Ready(Some(Ok(Frame::data(chunk.freeze()))))
+    }
+}

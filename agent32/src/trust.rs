@@ -1,0 +1,75 @@
+//! The key that this agent and its gateway share: requests of both directions are signed with it (RFC 9421), so that no
+//! other program of this machine can call the agent, or register in its place.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use bridge32_protocol::wire::Handover;
+use bridge32_signature::{Key, ReplayStore, Request, SignatureError, sign, verify};
+use hyper::Method;
+use hyper::http::request::{Builder, Parts};
+
+/// Nonces that are remembered: ten minutes of 3,500 requests a second. Calls that wait are sent in one request, so a
+/// busy agent sees fewer of them, not more.
+const NONCES: usize = 1 << 21;
+
+/// The handover has no usable key.
+#[derive(Debug, thiserror::Error)]
+#[error("the handover's key cannot be used; the gateway and this agent do not fit together")]
+pub struct UnusableKey;
+
+/// The shared key, and the name by which the gateway reaches this agent.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    key: Key,
+    address: Arc<str>,
+    nonces: Arc<ReplayStore>,
+}
+
+impl Trust {
+    /// Takes the key from the handover. `address` is where this agent listens.
+    ///
+    /// # Errors
+    /// When the key is not base64, or empty.
+    pub fn from_handover(handover: &Handover, address: &str) -> Result<Self, UnusableKey> {
+        let secret = base64::engine::general_purpose::STANDARD.decode(&handover.secret).map_err(|_| UnusableKey)?;
+        let key = Key::new(&handover.agent, &secret).ok_or(UnusableKey)?;
+        Ok(Self { key, address: address.into(), nonces: Arc::new(ReplayStore::new(NONCES)) })
+    }
+
+    /// Whether a request comes from the gateway.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), SignatureError> {
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let request = Request { method: head.method.as_str(), scheme: "http", authority: &self.address, target };
+        let known = |id: &str| (id == self.key.id()).then_some(&self.key);
+        let now = unix_seconds();
+        let verified = verify(&request, &head.headers, body, known, now)?;
+        self.nonces.take(&verified, now)
+    }
+
+    /// Signs a request to the gateway.
+    ///
+    /// # Errors
+    /// When the system has no random source.
+    pub fn sign(
+        &self,
+        builder: Builder,
+        method: &Method,
+        authority: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Result<Builder, SignatureError> {
+        let request = Request { method: method.as_str(), scheme: "http", authority, target };
+        let signed = sign(&self.key, &request, body, unix_seconds())?;
+        Ok(signed.pairs().fold(builder, |builder, (name, value)| builder.header(name, value)))
+    }
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
