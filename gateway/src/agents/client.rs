@@ -1,0 +1,210 @@
+//! The HTTP client to one agent: signed requests on loopback, HTTP/1.1 with keep-alive, no proxy, no redirects.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge32_protocol::wire::{Fault, ImageRequest, Load, Loaded};
+use bridge32_signature::Key;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+use super::signing;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to speak to one generation of an agent.
+#[derive(Clone, Debug)]
+pub struct Client {
+    address: SocketAddr,
+    key: Arc<Key>,
+}
+
+/// Why there is no answer of an agent.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nothing of the request was sent.
+    #[error("the agent cannot be reached: {0}")]
+    NotSent(String),
+    /// The request was sent, at least in part, and no whole answer came.
+    #[error("the connection to the agent broke: {0}")]
+    Broken(String),
+    /// An answer came that the protocol does not know.
+    #[error("the agent answered {status}, which the protocol does not know: {text}")]
+    Unexpected {
+        /// The status.
+        status: StatusCode,
+        /// The beginning of the body.
+        text: String,
+    },
+}
+
+impl Client {
+    /// A client for the agent that listens at `address`.
+    pub fn new(address: SocketAddr, key: Arc<Key>) -> Self {
+        Self { address, key }
+    }
+
+    /// Opens a connection that can carry any number of requests, one after the other.
+    ///
+    /// # Errors
+    /// Nobody accepts it.
+    pub async fn connect(&self) -> Result<Connection, ClientError> {
+        let not_sent = |error: &dyn std::fmt::Display| ClientError::NotSent(error.to_string());
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address))
+            .await
+            .map_err(|_| ClientError::NotSent("no answer within 5 s".to_owned()))?
+            .map_err(|error| not_sent(&error))?;
+        stream.set_nodelay(true).map_err(|error| not_sent(&error))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
+        // It ends with the sender; what goes wrong shows in the request that is under way.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Connection { client: self.clone(), sender })
+    }
+
+    /// Has a library loaded. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows.
+    pub async fn load(&self, name: &str, load: &Load) -> Result<Result<Loaded, Fault>, ClientError> {
+        let path = format!("/libraries/{name}");
+        self.ask(Method::PUT, &path, encode(load)?).await
+    }
+
+    /// Reads a file's exports through the agent. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows.
+    pub async fn image<T: DeserializeOwned>(&self, file: &str) -> Result<Result<T, Fault>, ClientError> {
+        let request = ImageRequest { file: file.to_owned() };
+        self.ask(Method::POST, "/image", encode(&request)?).await
+    }
+
+    /// Asks the agent to unload its libraries and to end.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub async fn shut_down(&self) -> Result<(), ClientError> {
+        let mut connection = self.connect().await?;
+        connection.send(Method::POST, "/shutdown", Bytes::new()).await.map(drop)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Result<T, Fault>, ClientError> {
+        let mut connection = self.connect().await?;
+        let (status, body) = connection.send(method, path, body).await?;
+        let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?.to_bytes();
+        let unexpected =
+            || ClientError::Unexpected { status, text: String::from_utf8_lossy(&body).chars().take(300).collect() };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map(Ok).map_err(|_| unexpected());
+        }
+        serde_json::from_slice(&body).map(Err).map_err(|_| unexpected())
+    }
+}
+
+/// One connection to an agent.
+pub struct Connection {
+    client: Client,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    /// Whether the agent has closed it.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Sends a list of calls; the answer comes line by line. The inner error is for all of the calls.
+    ///
+    /// # Errors
+    /// [`ClientError::NotSent`] only if the agent cannot have seen any of it.
+    pub async fn calls(&mut self, list: Bytes) -> Result<Result<Lines, Fault>, ClientError> {
+        let (status, body) = self.send(Method::POST, "/calls", list).await?;
+        if status.is_success() {
+            return Ok(Ok(Lines { body, buffer: BytesMut::new(), searched: 0 }));
+        }
+        let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?.to_bytes();
+        serde_json::from_slice(&body).map(Err).map_err(|_| ClientError::Unexpected {
+            status,
+            text: String::from_utf8_lossy(&body).chars().take(300).collect(),
+        })
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {
+        let not_sent = |error: hyper::Error| ClientError::NotSent(error.to_string());
+        self.sender.ready().await.map_err(not_sent)?;
+        let Client { address, key } = &self.client;
+        let authority = address.to_string();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &authority)
+            .header(CONTENT_TYPE, "application/json")
+            .body(())
+            .map_err(|error| ClientError::NotSent(error.to_string()))?;
+        signing::sign(&mut request, &body, &authority, key).map_err(|error| ClientError::NotSent(error.to_string()))?;
+        match self.sender.try_send_request(request.map(|()| Full::new(body))).await {
+            Ok(answer) => Ok((answer.status(), answer.into_body())),
+            // hyper gives the request back only if it has written nothing of it.
+            Err(error) if error.message().is_some() => Err(not_sent(error.into_error())),
+            Err(error) => Err(ClientError::Broken(error.into_error().to_string())),
+        }
+    }
+}
+
+/// The lines of an answer, as they arrive.
+pub struct Lines {
+    body: Incoming,
+    buffer: BytesMut,
+    searched: usize,
+}
+
+impl Lines {
+    /// The next line without its end; `None` after the last one.
+    ///
+    /// # Errors
+    /// The connection broke; a line that had begun is lost.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(Some(line));
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(ClientError::Broken(error.to_string())),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Option<Bytes> {
+        let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.buffer.len();
+            return None;
+        };
+        let mut line = self.buffer.split_to(self.searched + end + 1);
+        line.truncate(line.len() - 1);
+        self.searched = 0;
+        Some(line.freeze())
+    }
+}
+
+fn encode(message: &impl serde::Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(message).map(Bytes::from).map_err(|error| ClientError::NotSent(error.to_string()))
+}

@@ -1,0 +1,199 @@
+//! The agents: which there are, what state each is in, and how to reach it.
+//!
+//! [`Registry`] holds them by id; [`supervisor`] keeps each one running; [`client`] speaks to one.
+
+pub mod client;
+mod output;
+mod process;
+mod signing;
+mod state;
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge32_protocol::target::Target;
+use bridge32_protocol::wire::Load;
+use bridge32_signature::Key;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::config::RuntimeConfig;
+
+pub use output::Line;
+pub use process::Exit;
+pub use state::{Link, RegisterError, State, Status, View};
+
+use output::Output;
+use state::Shared;
+
+/// What an agent is to run.
+#[derive(Clone, Debug)]
+pub struct AgentSpec {
+    /// Its id: the library's name, or that of the group.
+    pub id: String,
+    /// The kind of process.
+    pub target: Target,
+    /// How it is started.
+    pub runtime: RuntimeConfig,
+    /// What it is to load, by the libraries' names and in this order.
+    pub loads: Vec<(String, Load)>,
+}
+
+/// How calls get to an agent right now.
+#[derive(Clone, Debug)]
+pub enum Reach {
+    /// It is starting or waits to be started: calls wait too. In words.
+    Down(String),
+    /// It answers.
+    Up(Arc<Link>),
+    /// It will not come back by itself: calls are told so at once. In words.
+    Gone(String),
+}
+
+/// What somebody wants of an agent's supervisor.
+#[derive(Debug)]
+enum Order {
+    /// End this generation, if it is still the current one, and start the next.
+    Kill { generation: u64, reason: String },
+    /// End whatever runs and start afresh, also after giving up.
+    Restart { reason: String },
+    /// End for good.
+    Stop,
+}
+
+/// One agent that the gateway keeps running.
+#[derive(Debug)]
+pub struct Agent {
+    spec: AgentSpec,
+    shared: Shared,
+    output: Arc<Output>,
+    reach: watch::Sender<Reach>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Agent {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.spec.id
+    }
+
+    /// How calls get to it, now and from now on.
+    pub fn reach(&self) -> watch::Receiver<Reach> {
+        self.reach.subscribe()
+    }
+
+    /// Its last lines of output, oldest first.
+    pub fn recent_output(&self) -> Vec<Line> {
+        self.output.recent()
+    }
+
+    /// Ends `generation` at once, whatever it does; the next one is started.
+    pub fn kill(&self, generation: u64, reason: impl Into<String>) {
+        // A supervisor that is gone has ended its agent.
+        let _ = self.orders.send(Order::Kill { generation, reason: reason.into() });
+    }
+
+    /// Ends what runs and starts afresh, also after giving up.
+    pub fn restart(&self, reason: impl Into<String>) {
+        let _ = self.orders.send(Order::Restart { reason: reason.into() });
+    }
+
+    /// How it fares, for people and dashboards.
+    pub fn view(&self) -> View {
+        self.shared.view(&self.spec)
+    }
+
+    /// The key of the running generation, with which its requests are signed.
+    pub fn key(&self) -> Option<Arc<Key>> {
+        self.shared.key()
+    }
+
+    /// A call came back: a later crash is not taken for a crash loop.
+    pub fn note_success(&self) {
+        self.shared.note_success();
+    }
+
+    /// Takes a registration whose signature has been verified.
+    ///
+    /// # Errors
+    /// It is of another generation, or of another kind of process.
+    pub fn register(
+        &self,
+        registration: bridge32_protocol::wire::Registration,
+    ) -> Result<bridge32_protocol::wire::Lease, RegisterError> {
+        self.shared.register(registration, self.spec.target)
+    }
+
+    /// The text about an agent program that speaks another protocol.
+    pub fn protocol_mismatch(theirs: u32, version: &str) -> String {
+        state::protocol_mismatch(theirs, version)
+    }
+
+    /// The agent program speaks another protocol: it will not be started again until somebody asks for it.
+    pub fn refuse_protocol(&self, theirs: u32, version: &str) -> String {
+        let reason = Self::protocol_mismatch(theirs, version);
+        self.shared.give_up(reason.clone());
+        reason
+    }
+}
+
+/// All agents by id.
+#[derive(Debug, Default)]
+pub struct Registry {
+    agents: BTreeMap<String, Arc<Agent>>,
+    supervisors: std::sync::Mutex<JoinSet<()>>,
+    waiting: std::sync::Mutex<Vec<(Arc<Agent>, mpsc::UnboundedReceiver<Order>)>>,
+}
+
+impl Registry {
+    /// Makes the agents; [`Registry::start`] starts them.
+    pub fn new(specs: Vec<AgentSpec>) -> Self {
+        let mut registry = Self::default();
+        for spec in specs {
+            let (orders, inbox) = mpsc::unbounded_channel();
+            let (reach, _) = watch::channel(Reach::Down("it has not been started yet".to_owned()));
+            let output = Arc::new(Output::default());
+            let agent = Arc::new(Agent { shared: Shared::new(), output, reach, orders, spec });
+            registry.agents.insert(agent.spec.id.clone(), Arc::clone(&agent));
+            lock(&registry.waiting).push((agent, inbox));
+        }
+        registry
+    }
+
+    /// Starts every agent; they register at `gateway`.
+    pub fn start(&self, gateway: SocketAddr) {
+        for (agent, inbox) in std::mem::take(&mut *lock(&self.waiting)) {
+            lock(&self.supervisors).spawn(supervisor::run(agent, inbox, gateway));
+        }
+    }
+
+    /// The agent of that id.
+    pub fn get(&self, id: &str) -> Option<&Arc<Agent>> {
+        self.agents.get(id)
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Agent>> {
+        self.agents.values()
+    }
+
+    /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.
+    pub async fn stop(&self) {
+        for agent in self.agents.values() {
+            let _ = agent.orders.send(Order::Stop);
+        }
+        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
+        let all = async { while supervisors.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(8), all).await.is_err() {
+            tracing::error!("some agents could not be ended within 8 s; they end when their standard input closes");
+        }
+    }
+}
+
+/// A panic while such a lock was held cannot leave these plain values half changed.
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,163 @@
+//! One agent process: started with its hand-over, its output captured, ended with everything that it started.
+
+use std::fmt;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use bridge32_protocol::wire::Handover;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStdin, Command};
+
+use super::output::{self, Output};
+use crate::config::RuntimeConfig;
+
+/// A running agent process and its standard input, whose end tells the agent that the gateway is gone.
+pub(super) struct Process {
+    child: Box<dyn ChildWrapper>,
+    stdin: Option<ChildStdin>,
+    pid: Option<u32>,
+}
+
+impl Process {
+    /// Starts the runtime's command in a process group (on Windows: a job) of its own.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub(super) fn spawn(
+        runtime: &RuntimeConfig,
+        agent: &str,
+        generation: u64,
+        output: &Arc<Output>,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(&runtime.command[0]);
+        command.args(&runtime.command[1..]).envs(&runtime.env).current_dir(&runtime.directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = CommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::tokio::JobObject);
+        let mut child = command.wrap(KillOnDrop).spawn()?;
+        if let Some(stream) = child.stdout().take() {
+            tokio::spawn(output::capture(stream, "stdout", agent.to_owned(), generation, Arc::clone(output)));
+        }
+        if let Some(stream) = child.stderr().take() {
+            tokio::spawn(output::capture(stream, "stderr", agent.to_owned(), generation, Arc::clone(output)));
+        }
+        let stdin = child.stdin().take();
+        let pid = child.id();
+        Ok(Self { child, stdin, pid })
+    }
+
+    /// The process id, as this system sees it.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// Gives the agent its key and where to register.
+    ///
+    /// # Errors
+    /// The process has closed its standard input: it is ending.
+    pub(super) async fn hand_over(&mut self, handover: &Handover) -> io::Result<()> {
+        let mut line = serde_json::to_vec(handover)?;
+        line.push(b'\n');
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        stdin.write_all(&line).await?;
+        stdin.flush().await
+    }
+
+    /// Waits for the end of the process.
+    pub(super) async fn wait(&mut self) -> Exit {
+        match self.child.wait().await {
+            Ok(status) => Exit::new(status),
+            Err(error) => Exit { how: format!("ended, but how cannot be told: {error}"), reason: None },
+        }
+    }
+
+    /// Ends it and everything in its group, at once.
+    pub(super) async fn kill(&mut self) -> Exit {
+        if let Err(error) = self.child.start_kill() {
+            tracing::debug!(%error, "the process was gone already");
+        }
+        self.wait().await
+    }
+
+    /// Ends what the process may have left behind when it ended by itself.
+    pub(super) fn sweep(&mut self) {
+        let _ = self.child.start_kill();
+    }
+}
+
+/// How an agent process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// `killed by signal 11 (SIGSEGV)`, `exit code 3`.
+    pub how: String,
+    /// Why the bridge ended it; `None` if it ended by itself or somebody else did it.
+    pub reason: Option<String>,
+}
+
+impl Exit {
+    fn new(status: ExitStatus) -> Self {
+        Self { how: describe(status), reason: None }
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => write!(f, "ended by the bridge: {reason}"),
+            None => f.write_str(&self.how),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("killed by signal {signal} ({})", signal_name(signal)),
+        // A shell or a wrapper such as chroot answers so for a child that a signal ended.
+        (None, Some(code @ 129..=159)) => format!("exit code {code} (128 + {})", signal_name(code - 128)),
+        (None, Some(code)) => format!("exit code {code}"),
+        (None, None) => format!("{status}"),
+    }
+}
+
+#[cfg(unix)]
+fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |name| name.to_string())
+}
+
+#[cfg(windows)]
+fn describe(status: ExitStatus) -> String {
+    // Exception codes come back as exit codes: winnt.h, STATUS_*.
+    let Some(code) = status.code() else { return status.to_string() };
+    let name = match code.cast_unsigned() {
+        0xC000_0005 => " (STATUS_ACCESS_VIOLATION)",
+        0xC000_001D => " (STATUS_ILLEGAL_INSTRUCTION)",
+        0xC000_0094 => " (STATUS_INTEGER_DIVIDE_BY_ZERO)",
+        0xC000_00FD => " (STATUS_STACK_OVERFLOW)",
+        0xC000_0135 => " (STATUS_DLL_NOT_FOUND)",
+        0xC000_0374 => " (STATUS_HEAP_CORRUPTION)",
+        0xC000_0409 => " (STATUS_STACK_BUFFER_OVERRUN)",
+        _ => "",
+    };
+    if code < 0 { format!("exception code {code:#010X}{name}") } else { format!("exit code {code}") }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_process_is_told_by_the_name_of_the_signal() {
+        assert_eq!(describe(ExitStatus::from_raw(11)), "killed by signal 11 (SIGSEGV)");
+        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exit code 3");
+        assert_eq!(describe(ExitStatus::from_raw(139 << 8)), "exit code 139 (128 + SIGSEGV)");
+    }
+}

@@ -1,0 +1,268 @@
+//! What is known of one agent: its state with since when and why, its generation, and its last registration.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bridge32_protocol::PROTOCOL;
+use bridge32_protocol::target::Target;
+use bridge32_protocol::wire::{Fault, Health, Lease, Loaded, Registration};
+use bridge32_signature::Key;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::process::Exit;
+use super::{AgentSpec, lock};
+
+/// How often an agent registers.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Three missed registrations, and one interval for the one that may just be under way.
+pub(super) const LEASE: Duration = Duration::from_secs(4);
+
+/// Where an agent is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its process runs and has not loaded its libraries yet.
+    Starting,
+    /// It answers calls.
+    Ready,
+    /// It ended and is about to be started again.
+    Backoff,
+    /// It is not started again until somebody asks for it.
+    GaveUp,
+    /// The gateway is stopping.
+    Stopped,
+}
+
+/// A state, since when, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The state.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, where there is a reason beyond the ordinary.
+    pub reason: Option<String>,
+}
+
+/// A generation that answers calls.
+#[derive(Debug)]
+pub struct Link {
+    /// The generation.
+    pub generation: u64,
+    /// How to speak to it.
+    pub client: Client,
+    /// What became of each library.
+    pub libraries: BTreeMap<String, Result<Loaded, Fault>>,
+    /// How it ended, once it has.
+    pub ended: watch::Receiver<Option<Exit>>,
+}
+
+/// How an agent fares, for people and dashboards.
+#[derive(Clone, Debug, Serialize)]
+pub struct View {
+    /// Its id.
+    pub id: String,
+    /// State, since when and why.
+    #[serde(flatten)]
+    pub status: Status,
+    /// How often it was started.
+    pub generation: u64,
+    /// Its process id on this system; `null` while no process runs.
+    pub pid: Option<u32>,
+    /// The kind of process.
+    pub runtime: Target,
+    /// Bits of a pointer in its process, as it says itself.
+    pub pointer_bits: Option<u8>,
+    /// The version of the agent program.
+    pub version: Option<String>,
+    /// The libraries that it is for.
+    pub libraries: Vec<String>,
+    /// What its last registration said.
+    pub health: Option<Health>,
+    /// How often it was started again.
+    pub restarts: u64,
+    /// How the last generation ended.
+    pub last_exit: Option<String>,
+}
+
+/// Why a registration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// It is of a generation that has ended.
+    #[error("generation {theirs} has ended; generation {current} is the current one")]
+    Stale {
+        /// That of the registration.
+        theirs: u64,
+        /// The current one.
+        current: u64,
+    },
+    /// It is another kind of process than the configuration says.
+    #[error("this agent was built for {theirs}, and `{ours}` is what its library needs: correct [runtime.{ours}]")]
+    WrongRuntime {
+        /// That of the registration.
+        theirs: Target,
+        /// The configured one.
+        ours: Target,
+    },
+}
+
+/// The one text about two versions that do not fit.
+pub(super) fn protocol_mismatch(theirs: u32, version: &str) -> String {
+    let (old, new) = if theirs < PROTOCOL { ("agent", "gateway") } else { ("gateway", "agent") };
+    format!(
+        "the agent program (version {version}) speaks protocol {theirs}, this gateway speaks protocol {PROTOCOL}: \
+         update the {old} program to the version of the {new}"
+    )
+}
+
+/// The part of an agent that the supervisor, registrations and readers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    known: Mutex<Known>,
+    registered: watch::Sender<Option<Registered>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    status: Status,
+    generation: u64,
+    pid: Option<u32>,
+    key: Option<Arc<Key>>,
+    registration: Option<Registration>,
+    last_exit: Option<String>,
+    gave_up: Option<String>,
+    answered: bool,
+}
+
+/// That a generation is there, and when it last said so.
+#[derive(Clone, Debug)]
+pub(super) struct Registered {
+    pub(super) generation: u64,
+    pub(super) address: String,
+    pub(super) at: Instant,
+    pub(super) refused: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        let status = Status { state: State::Starting, since: Timestamp::now(), reason: None };
+        let known = Known {
+            status,
+            generation: 0,
+            pid: None,
+            key: None,
+            registration: None,
+            last_exit: None,
+            gave_up: None,
+            answered: false,
+        };
+        Self { known: Mutex::new(known), registered: watch::Sender::new(None) }
+    }
+
+    /// Begins the next generation, and gives its number.
+    pub(super) fn begin(&self, key: Arc<Key>) -> u64 {
+        let mut known = lock(&self.known);
+        known.generation += 1;
+        known.key = Some(key);
+        known.registration = None;
+        known.gave_up = None;
+        known.answered = false;
+        self.registered.send_replace(None);
+        known.generation
+    }
+
+    pub(super) fn set(&self, state: State, reason: Option<String>) {
+        lock(&self.known).status = Status { state, since: Timestamp::now(), reason };
+    }
+
+    pub(super) fn set_pid(&self, pid: Option<u32>) {
+        lock(&self.known).pid = pid;
+    }
+
+    /// The generation is over: its key opens nothing any more.
+    pub(super) fn end(&self, exit: &Exit) {
+        let mut known = lock(&self.known);
+        known.pid = None;
+        known.key = None;
+        known.last_exit = Some(exit.to_string());
+    }
+
+    pub(super) fn key(&self) -> Option<Arc<Key>> {
+        lock(&self.known).key.clone()
+    }
+
+    pub(super) fn note_success(&self) {
+        lock(&self.known).answered = true;
+    }
+
+    /// Whether a call of this generation came back.
+    pub(super) fn answered(&self) -> bool {
+        lock(&self.known).answered
+    }
+
+    /// Makes the supervisor end this generation and start no other.
+    pub(super) fn give_up(&self, reason: String) {
+        let mut known = lock(&self.known);
+        known.gave_up = Some(reason.clone());
+        let generation = known.generation;
+        let refused = Registered { generation, address: String::new(), at: Instant::now(), refused: Some(reason) };
+        self.registered.send_replace(Some(refused));
+    }
+
+    /// Why it is not to be started again.
+    pub(super) fn gave_up(&self) -> Option<String> {
+        lock(&self.known).gave_up.clone()
+    }
+
+    /// Registrations of the current generation, as they come.
+    pub(super) fn registrations(&self) -> watch::Receiver<Option<Registered>> {
+        self.registered.subscribe()
+    }
+
+    pub(super) fn register(&self, registration: Registration, ours: Target) -> Result<Lease, RegisterError> {
+        let mut known = lock(&self.known);
+        let theirs = registration.generation;
+        if theirs != known.generation || known.key.is_none() {
+            return Err(RegisterError::Stale { theirs, current: known.generation });
+        }
+        if registration.runtime != ours {
+            let error = RegisterError::WrongRuntime { theirs: registration.runtime, ours };
+            drop(known);
+            self.give_up(error.to_string());
+            return Err(error);
+        }
+        let address = registration.address.clone();
+        known.registration = Some(registration);
+        self.registered.send_replace(Some(Registered {
+            generation: theirs,
+            address,
+            at: Instant::now(),
+            refused: None,
+        }));
+        let heartbeat_ms = u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX);
+        Ok(Lease { heartbeat_ms })
+    }
+
+    pub(super) fn view(&self, spec: &AgentSpec) -> View {
+        let known = lock(&self.known);
+        let registration = known.registration.as_ref();
+        View {
+            id: spec.id.clone(),
+            status: known.status.clone(),
+            generation: known.generation,
+            pid: known.pid,
+            runtime: spec.target,
+            pointer_bits: registration.map(|registration| registration.pointer_bits),
+            version: registration.map(|registration| registration.version.clone()),
+            libraries: spec.loads.iter().map(|(name, _)| name.clone()).collect(),
+            health: registration.map(|registration| registration.health.clone()),
+            restarts: known.generation.saturating_sub(1),
+            last_exit: known.last_exit.clone(),
+        }
+    }
+}

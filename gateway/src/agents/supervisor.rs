@@ -1,0 +1,346 @@
+//! Keeps one agent running: starts it, has its libraries loaded, notices its end or its silence, starts it again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bridge32_protocol::PROTOCOL;
+use bridge32_protocol::wire::{Fault, FaultCode, Handover};
+use bridge32_signature::Key;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::client::Client;
+use super::process::{Exit, Process};
+use super::state::{LEASE, Link, Registered, State};
+use super::{Agent, Order, Reach};
+
+/// From the start of the process to its registration, and again for each library that it loads. Wine takes its time
+/// when it makes its prefix.
+const STARTUP: Duration = Duration::from_secs(30);
+/// How long an agent gets to unload its libraries.
+const POLITE: Duration = Duration::from_secs(2);
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// Whoever ran so long without a call that came back is not in a crash loop.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// So many starts in a row that never got as far as answering are enough.
+const MAX_FAILED_STARTS: u32 = 8;
+/// A library that took its process down so often while it was loaded is not loaded again.
+const MAX_LOAD_CRASHES: u32 = 3;
+
+/// Supervises until it is told to stop.
+pub(super) async fn run(agent: Arc<Agent>, orders: mpsc::UnboundedReceiver<Order>, gateway: SocketAddr) {
+    Supervisor { agent, orders, gateway, delay: FIRST_DELAY, failed_starts: 0, troubles: BTreeMap::new() }.run().await;
+}
+
+struct Supervisor {
+    agent: Arc<Agent>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    gateway: SocketAddr,
+    delay: Duration,
+    failed_starts: u32,
+    /// How often each library has taken its process down while it was loaded, and how.
+    troubles: BTreeMap<String, (u32, String)>,
+}
+
+/// What is to be done after a generation has ended.
+enum Next {
+    /// Start again now.
+    Now,
+    /// Start again after the delay.
+    Later,
+    /// Wait until somebody asks, for this reason.
+    GiveUp(String),
+    /// Never again.
+    Stop,
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        loop {
+            let next = match self.generation().await {
+                Next::Later if self.failed_starts >= MAX_FAILED_STARTS => {
+                    let last = self.agent.view().last_exit.unwrap_or_default();
+                    Next::GiveUp(format!("{MAX_FAILED_STARTS} starts in a row failed; the last one: {last}"))
+                }
+                other => other,
+            };
+            match next {
+                Next::Now => {}
+                Next::Later => {
+                    if !self.back_off().await {
+                        break;
+                    }
+                }
+                Next::GiveUp(reason) => {
+                    if !self.wait_for_restart(reason).await {
+                        break;
+                    }
+                }
+                Next::Stop => break,
+            }
+        }
+        self.agent.shared.set(State::Stopped, None);
+        self.agent.reach.send_replace(Reach::Gone("the gateway is stopping".to_owned()));
+    }
+
+    /// From a start to the end of that process.
+    async fn generation(&mut self) -> Next {
+        let agent = Arc::clone(&self.agent);
+        let secret = Key::random_secret().ok();
+        let Some((secret, key)) = secret.and_then(|secret| Some((secret, Key::new(agent.id(), &secret)?))) else {
+            return Next::GiveUp("the system gives no random numbers for the agent's key".to_owned());
+        };
+        let key = Arc::new(key);
+        let number = agent.shared.begin(Arc::clone(&key));
+        agent.shared.set(State::Starting, None);
+        agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
+        let started = Instant::now();
+        let runtime = &agent.spec.runtime;
+        let mut process = match Process::spawn(runtime, agent.id(), number, &agent.output) {
+            Ok(process) => process,
+            Err(error) => return Next::GiveUp(self.cannot_start(&error)),
+        };
+        agent.shared.set_pid(process.pid());
+        tracing::info!(agent = agent.id(), generation = number, pid = process.pid(), "agent started");
+        let handover = Handover {
+            protocol: PROTOCOL,
+            agent: agent.id().to_owned(),
+            generation: number,
+            gateway: self.gateway.to_string(),
+            secret: STANDARD.encode(secret),
+        };
+        let (ended, watch_end) = watch::channel(None);
+        let (exit, next) = self.watch(&mut process, handover, key, watch_end).await;
+        process.sweep();
+        tracing::warn!(agent = agent.id(), generation = number, %exit, "agent ended");
+        agent.shared.end(&exit);
+        agent.reach.send_replace(Reach::Down(format!("generation {number} ended ({exit}); it is being started again")));
+        ended.send_replace(Some(exit));
+        if agent.shared.answered() || started.elapsed() >= HEALTHY {
+            self.delay = FIRST_DELAY;
+        }
+        match agent.shared.gave_up() {
+            Some(reason) if matches!(next, Next::Later) => Next::GiveUp(reason),
+            _ => next,
+        }
+    }
+
+    fn cannot_start(&self, error: &std::io::Error) -> String {
+        let program = &self.agent.spec.runtime.command[0];
+        let target = self.agent.spec.target;
+        let reason = format!("`{program}` of [runtime.{target}] cannot be started: {error}");
+        self.agent.shared.end(&Exit { how: reason.clone(), reason: None });
+        reason
+    }
+
+    /// Watches a process to its end, and gives how it ended and what is to follow.
+    async fn watch(
+        &mut self,
+        process: &mut Process,
+        handover: Handover,
+        key: Arc<Key>,
+        ended: watch::Receiver<Option<Exit>>,
+    ) -> (Exit, Next) {
+        let agent = Arc::clone(&self.agent);
+        let number = handover.generation;
+        // A process that does not read it is ending: that is noticed below.
+        let _ = process.hand_over(&handover).await;
+        let mut life = Life { agent: &agent, number, key, ready: false, loading: None, troubles: &self.troubles };
+        let (exit, next) = tokio::select! {
+            exit = process.wait() => (exit, Next::Later),
+            reason = life.live(ended) => (ended_because(process, reason).await, Next::Later),
+            order = order_for(&mut self.orders, number) => match order {
+                Some(reason) => (ended_because(process, reason).await, Next::Now),
+                None => (stop(&agent, process).await, Next::Stop),
+            },
+        };
+        let Life { ready, loading, .. } = life;
+        self.failed_starts = if ready { 0 } else { self.failed_starts + 1 };
+        if let Some(library) = loading {
+            let trouble = self.troubles.entry(library).or_default();
+            *trouble = (trouble.0 + 1, exit.to_string());
+        }
+        if let Some(words) = agent.output.last_words(number).filter(|_| !ready && exit.reason.is_none()) {
+            return (Exit { how: format!("{}; its last words: {words}", exit.how), reason: None }, next);
+        }
+        (exit, next)
+    }
+
+    /// Waits before the next start; `false` if there is to be none.
+    async fn back_off(&mut self) -> bool {
+        let delay = self.delay.mul_f64(0.5 + jitter() / 2.0);
+        self.delay = (self.delay * 2).min(LONGEST_DELAY);
+        let reason = self.agent.view().last_exit;
+        self.agent.shared.set(State::Backoff, reason);
+        let wake = Instant::now() + delay;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(wake) => return true,
+                order = self.orders.recv() => match order {
+                    Some(Order::Kill { .. }) => {}
+                    Some(Order::Restart { .. }) => return true,
+                    Some(Order::Stop) | None => return false,
+                },
+            }
+        }
+    }
+
+    /// Gives up until somebody asks for a restart; `false` if there is to be none.
+    async fn wait_for_restart(&mut self, reason: String) -> bool {
+        tracing::error!(agent = self.agent.id(), %reason, "gave up starting this agent");
+        let advice = format!("{reason}; when that is mended, POST /v1/agents/{}/restart", self.agent.id());
+        self.agent.shared.set(State::GaveUp, Some(reason));
+        self.agent.reach.send_replace(Reach::Gone(advice));
+        loop {
+            match self.orders.recv().await {
+                Some(Order::Kill { .. }) => {}
+                Some(Order::Restart { .. }) => break,
+                Some(Order::Stop) | None => return false,
+            }
+        }
+        self.failed_starts = 0;
+        self.troubles.clear();
+        self.delay = FIRST_DELAY;
+        true
+    }
+}
+
+/// Waits for a reason to end that generation; `None` to stop. What was meant for an earlier one is past.
+async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> Option<String> {
+    loop {
+        match orders.recv().await {
+            Some(Order::Kill { generation, .. }) if generation != number => {}
+            Some(Order::Kill { reason, .. } | Order::Restart { reason }) => return Some(reason),
+            Some(Order::Stop) | None => return None,
+        }
+    }
+}
+
+/// Ends the process because the bridge wants it so.
+async fn ended_because(process: &mut Process, reason: String) -> Exit {
+    let exit = process.kill().await;
+    Exit { reason: Some(reason), ..exit }
+}
+
+/// Asks the agent to end, and makes it end if it does not.
+async fn stop(agent: &Agent, process: &mut Process) -> Exit {
+    let reach = agent.reach.borrow().clone();
+    let polite = async {
+        if let Reach::Up(link) = reach {
+            let _ = link.client.shut_down().await;
+            return process.wait().await;
+        }
+        process.kill().await
+    };
+    let exit = match tokio::time::timeout(POLITE, polite).await {
+        Ok(exit) => exit,
+        Err(_) => process.kill().await,
+    };
+    Exit { reason: Some("the gateway is stopping".to_owned()), ..exit }
+}
+
+/// What happens while a process runs: registration, loading, and the watch over its lease.
+struct Life<'a> {
+    agent: &'a Agent,
+    number: u64,
+    key: Arc<Key>,
+    ready: bool,
+    /// The library that is being loaded.
+    loading: Option<String>,
+    troubles: &'a BTreeMap<String, (u32, String)>,
+}
+
+impl Life<'_> {
+    /// Goes on as long as all is well, and gives why the process must be ended.
+    async fn live(&mut self, ended: watch::Receiver<Option<Exit>>) -> String {
+        match self.bring_up(ended).await {
+            Ok(link) => {
+                self.ready = true;
+                self.agent.shared.set(State::Ready, None);
+                tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
+                self.agent.reach.send_replace(Reach::Up(Arc::new(link)));
+                self.watch_lease().await
+            }
+            Err(reason) => reason,
+        }
+    }
+
+    async fn bring_up(&mut self, ended: watch::Receiver<Option<Exit>>) -> Result<Link, String> {
+        let registered = tokio::time::timeout(STARTUP, self.registered())
+            .await
+            .map_err(|_| format!("it did not register within {} s", STARTUP.as_secs()))?;
+        if let Some(reason) = registered.refused {
+            return Err(reason);
+        }
+        let address: SocketAddr =
+            registered.address.parse().map_err(|_| format!("`{}` is no address", registered.address))?;
+        if !address.ip().is_loopback() {
+            return Err(format!("it listens at {address}, which is not a loopback address"));
+        }
+        let client = Client::new(address, Arc::clone(&self.key));
+        let mut libraries = BTreeMap::new();
+        for (name, load) in &self.agent.spec.loads {
+            let outcome = match self.troubles.get(name) {
+                Some((count, how)) if *count >= MAX_LOAD_CRASHES => Err(crashes_when_loaded(*count, how)),
+                _ => {
+                    self.loading = Some(name.clone());
+                    let loaded = tokio::time::timeout(STARTUP, client.load(name, load)).await;
+                    let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than 30 s"))?;
+                    loaded.map_err(|error| format!("loading `{name}`: {error}"))?
+                }
+            };
+            self.loading = None;
+            if let Err(fault) = &outcome {
+                tracing::error!(agent = self.agent.id(), library = name, detail = fault.detail, "library not loaded");
+            }
+            libraries.insert(name.clone(), outcome);
+        }
+        Ok(Link { generation: self.number, client, libraries, ended })
+    }
+
+    /// The first registration of this generation.
+    async fn registered(&self) -> Registered {
+        let mut registrations = self.agent.shared.registrations();
+        loop {
+            let latest = registrations.borrow_and_update().clone();
+            match latest {
+                Some(registered) if registered.generation == self.number => return registered,
+                // The sender lives as long as the agent itself.
+                _ => drop(registrations.changed().await),
+            }
+        }
+    }
+
+    /// Returns when the agent has been silent for too long.
+    async fn watch_lease(&self) -> String {
+        let mut registrations = self.agent.shared.registrations();
+        loop {
+            let latest = registrations.borrow_and_update().clone();
+            if let Some(reason) = latest.as_ref().and_then(|registered| registered.refused.clone()) {
+                return reason;
+            }
+            let last = latest.map_or_else(Instant::now, |registered| registered.at);
+            if tokio::time::timeout_at(last + LEASE, registrations.changed()).await.is_err() {
+                return format!("it was silent for {} s", LEASE.as_secs());
+            }
+        }
+    }
+}
+
+fn crashes_when_loaded(count: u32, how: &str) -> Fault {
+    let detail = format!(
+        "the process ended {count} times while this library was being loaded ({how}): its initialisation fails. \
+         Restart the agent to try again."
+    );
+    Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: true }
+}
+
+/// A random number from 0 to 1.
+fn jitter() -> f64 {
+    f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
+}

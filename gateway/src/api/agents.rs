@@ -1,0 +1,96 @@
+//! `/v1/agents`: what runs, registrations of agents, restarts.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bridge32_protocol::PROTOCOL;
+use bridge32_protocol::wire::{Lease, Registration};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Path;
+use crate::agents::{Agent, Line, View};
+use crate::auth::AgentProof;
+use crate::bridge::Bridge;
+use crate::error::{Code, Problem};
+
+#[derive(Serialize)]
+struct List {
+    agents: Vec<View>,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    #[serde(flatten)]
+    view: View,
+    output: Vec<Line>,
+}
+
+/// Every agent and how it fares.
+pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
+    Json(List { agents: bridge.agents.all().map(|agent| agent.view()).collect() }).into_response()
+}
+
+/// One agent, with its last lines of output.
+///
+/// # Errors
+/// There is none of that id.
+pub async fn show(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let agent = find(&bridge, &id)?;
+    Ok(Json(Detail { view: agent.view(), output: agent.recent_output() }).into_response())
+}
+
+/// Ends the agent's process and starts it again.
+///
+/// # Errors
+/// There is none of that id.
+pub async fn restart(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let agent = find(&bridge, &id)?;
+    agent.restart("a restart was asked for");
+    Ok((StatusCode::ACCEPTED, Json(agent.view())).into_response())
+}
+
+/// What can be read of a registration of any protocol.
+#[derive(Deserialize)]
+struct Header {
+    protocol: u32,
+    #[serde(default)]
+    version: Option<String>,
+}
+
+/// An agent says that it is there.
+///
+/// # Errors
+/// Its protocol, its key or its generation is not the right one.
+pub async fn register(
+    State(bridge): State<Arc<Bridge>>,
+    Path(id): Path<String>,
+    proof: AgentProof,
+    body: Bytes,
+) -> Result<Json<Lease>, Problem> {
+    let agent = find(&bridge, &id)?;
+    let malformed = |error| Problem::new(Code::MalformedRequest, format!("not a registration: {error}"));
+    let header: Header = serde_json::from_slice(&body).map_err(malformed)?;
+    if header.protocol != PROTOCOL {
+        let version = header.version.as_deref().unwrap_or("unknown");
+        // Whoever is not the agent learns the same, and changes nothing.
+        let reason = proof.0.map_or_else(
+            |_| Agent::protocol_mismatch(header.protocol, version),
+            |()| agent.refuse_protocol(header.protocol, version),
+        );
+        return Err(Problem::new(Code::ProtocolMismatch, reason));
+    }
+    proof.0?;
+    let registration: Registration = serde_json::from_slice(&body).map_err(malformed)?;
+    Ok(Json(agent.register(registration)?))
+}
+
+fn find<'a>(bridge: &'a Bridge, id: &str) -> Result<&'a Arc<Agent>, Problem> {
+    bridge.agents.get(id).ok_or_else(|| {
+        let known: Vec<&str> = bridge.agents.all().map(|agent| agent.id()).collect();
+        Problem::new(Code::UnknownAgent, format!("There is no agent `{id}`. There are: {}.", known.join(", ")))
+    })
+}

@@ -1,0 +1,50 @@
+//! `/v1/libraries/{library}/functions/{function}`: calls of declared functions.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+
+use super::{Path, expect_json, reply};
+use crate::bridge::Bridge;
+use crate::dispatch::Arguments;
+use crate::error::{Code, Problem};
+use crate::libraries::Library;
+
+/// Calls a function with the arguments of the body.
+///
+/// # Errors
+/// Everything that keeps the call from returning.
+pub async fn call(
+    State(bridge): State<Arc<Bridge>>,
+    Path((library, function)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let library = bridge.library(&library)?;
+    let Some((callee, _, deadline)) = library.function(&function) else {
+        return Err(unknown(library, &function));
+    };
+    expect_json(&headers, &body)?;
+    let args = Arguments::parse(&body)?;
+    let (id, result) = bridge.call(library, callee, args, deadline).await;
+    reply::outcome(id, result)
+}
+
+fn unknown(library: &Library, function: &str) -> Problem {
+    let name = &library.name;
+    let detail = if library.config.headers.is_empty() {
+        format!(
+            "The library `{name}` has no header, so no function is declared. Add `header` to its table, or give a \
+             prototype with the call: POST /v1/libraries/{name}/calls."
+        )
+    } else {
+        format!(
+            "The header of `{name}` declares no function `{function}`. GET /v1/libraries/{name}/interface lists what \
+             is declared; an export that is not declared can be called with a prototype: POST /v1/libraries/{name}/calls."
+        )
+    };
+    Problem::new(Code::UnknownFunction, detail)
+}

@@ -1,0 +1,93 @@
+//! What stands before every handler: the body is taken whole, the signature is checked, then the scope.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::Auth;
+use super::scopes::Need;
+use super::verify;
+use crate::bridge::Bridge;
+use crate::error::{Code, Problem};
+
+/// What one route needs, and the gateway that knows who may.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// The gateway.
+    pub bridge: Arc<Bridge>,
+    /// What the route needs.
+    pub need: Need,
+}
+
+/// Whether a request was signed by the agent that its path names.
+#[derive(Clone, Debug)]
+pub struct AgentProof(pub Result<(), Problem>);
+
+impl<S: Sync> FromRequestParts<S> for AgentProof {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.remove().ok_or_else(|| Problem::internal("a route for agents is not guarded as one"))
+    }
+}
+
+/// Lets a request through to its handler, or answers why not.
+///
+/// # Errors
+/// The body is too large, the signature is not good, or its key may not do this.
+pub async fn guard(
+    State(guard): State<Guard>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Guard { bridge, need } = guard;
+    let (mut parts, body) = request.into_parts();
+    if matches!(bridge.auth, Auth::Hmac(_)) && need != Need::Public {
+        verify::expect_signature(&parts.headers)?;
+    }
+    let body = take(&parts.headers, body, bridge.config.max_body).await?;
+    let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
+    match (need, &bridge.auth) {
+        (Need::Public, _) => {}
+        (Need::Agent, _) => {
+            let key = bridge.agents.get(param("id")).and_then(|agent| agent.key());
+            let proof = verify::agent(&parts, &body, key.as_deref());
+            parts.extensions.insert(AgentProof(proof));
+        }
+        (_, Auth::Off) => {}
+        (_, Auth::Hmac(keys)) => {
+            let owner = keys.verify(&parts, &body)?;
+            owner.scopes.allow(need, param("library"), param("function")).map_err(|missing| {
+                let id = owner.key.id();
+                Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
+            })?;
+        }
+    }
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// The whole body, up to `limit` bytes.
+async fn take(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("The body is larger than {limit} bytes. `max_body` in the configuration sets the limit.");
+        Problem::new(Code::PayloadTooLarge, detail)
+    };
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))),
+    }
+}

@@ -1,0 +1,36 @@
+//! Who may do what: keys with scopes, signatures, and the checks that every request passes before its handler.
+
+mod guard;
+mod hosts;
+mod keys;
+mod scopes;
+mod verify;
+
+use crate::config::AuthConfig;
+
+pub use guard::{AgentProof, Guard, guard};
+pub use hosts::{Hosts, check_host};
+pub use keys::{KeyFileError, Keys};
+pub use scopes::{Need, Scopes};
+
+/// How requests are authenticated.
+#[derive(Debug)]
+pub enum Auth {
+    /// They are not: whoever reaches the listener may do everything.
+    Off,
+    /// By signatures with these keys.
+    Hmac(Keys),
+}
+
+impl Auth {
+    /// Reads the keys, if the configuration asks for them.
+    ///
+    /// # Errors
+    /// The key file cannot be used.
+    pub fn open(config: &AuthConfig) -> Result<Self, KeyFileError> {
+        match config {
+            AuthConfig::Off => Ok(Self::Off),
+            AuthConfig::Hmac { keys_file } => Keys::read(keys_file).map(Self::Hmac),
+        }
+    }
+}

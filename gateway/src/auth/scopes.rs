@@ -1,0 +1,103 @@
+//! Scopes: what a key may do, and what a route needs. What is not granted is denied.
+
+use std::collections::BTreeSet;
+
+/// What a route needs of whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Public,
+    /// To be the agent that the path names, which proves it with its own key.
+    Agent,
+    /// `read`.
+    Read,
+    /// `manage`.
+    Manage,
+    /// `call:{library}.{function}`, `call:{library}` or `call:*`.
+    Call,
+    /// `adhoc`, and a `call` scope for the whole library.
+    AdHoc,
+}
+
+/// The scopes of one key.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(BTreeSet<String>);
+
+const WORDS: [&str; 5] = ["read", "adhoc", "history", "manage", "agent"];
+
+impl Scopes {
+    /// Checks that every scope is one that there is.
+    ///
+    /// # Errors
+    /// The one that is not.
+    pub fn parse(words: Vec<String>) -> Result<Self, String> {
+        let known = |word: &str| {
+            WORDS.contains(&word) || word.strip_prefix("call:").is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
+        };
+        match words.iter().find(|word| !known(word)) {
+            Some(word) => Err(format!(
+                "`{word}` is no scope: there are read, adhoc, history, manage, call:*, call:LIBRARY and \
+                 call:LIBRARY.FUNCTION"
+            )),
+            None => Ok(Self(words.into_iter().collect())),
+        }
+    }
+
+    /// Whether they allow what a route needs, for the library and the function of its path.
+    ///
+    /// # Errors
+    /// The scope that is missing.
+    pub fn allow(&self, need: Need, library: &str, function: &str) -> Result<(), String> {
+        let library_scope = format!("call:{library}");
+        let function_scope = format!("call:{library}.{function}");
+        let whole_library = self.has("call:*") || self.has(&library_scope);
+        let (allowed, missing) = match need {
+            Need::Public => (true, String::new()),
+            Need::Agent => (false, "agent".to_owned()),
+            Need::Read => (self.has("read"), "read".to_owned()),
+            Need::Manage => (self.has("manage"), "manage".to_owned()),
+            Need::Call => (whole_library || self.has(&function_scope), function_scope),
+            Need::AdHoc if self.has("adhoc") => (whole_library, library_scope),
+            Need::AdHoc => (false, "adhoc".to_owned()),
+        };
+        if allowed { Ok(()) } else { Err(missing) }
+    }
+
+    fn has(&self, scope: &str) -> bool {
+        self.0.contains(scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allow(words: &[&str], need: Need) -> Result<(), String> {
+        let scopes = Scopes::parse(words.iter().map(|word| (*word).to_owned()).collect()).unwrap();
+        scopes.allow(need, "calc", "Add")
+    }
+
+    #[test]
+    fn calls_are_granted_for_all_for_a_library_or_for_a_function() {
+        for scope in ["call:*", "call:calc", "call:calc.Add"] {
+            assert_eq!(allow(&[scope], Need::Call), Ok(()));
+        }
+        assert_eq!(allow(&["call:calc.Sub", "call:calculus", "read", "manage"], Need::Call), Err("call:calc.Add".into()));
+    }
+
+    #[test]
+    fn what_is_not_granted_is_denied() {
+        assert!(allow(&[], Need::Read).is_err());
+        assert!(allow(&["read"], Need::Manage).is_err());
+        assert!(allow(&["manage"], Need::Read).is_err());
+        assert_eq!(allow(&["call:calc"], Need::AdHoc), Err("adhoc".into()));
+        assert_eq!(allow(&["adhoc", "call:calc.Add"], Need::AdHoc), Err("call:calc".into()));
+        assert_eq!(allow(&["adhoc", "call:calc"], Need::AdHoc), Ok(()));
+    }
+
+    #[test]
+    fn a_scope_that_does_not_exist_is_refused() {
+        assert!(Scopes::parse(vec!["reed".into()]).is_err());
+        assert!(Scopes::parse(vec!["call:".into()]).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Signatures of requests (RFC 9421) and digests of their bodies (RFC 9530), by the crate `bridge32-signature`.
+
+use std::fmt;
+
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::http::request::Parts;
+use bridge32_signature::{Key, ReplayStore, Request as Covered, SignatureError, verify};
+use jiff::Timestamp;
+
+use super::keys::{Keys, Owner};
+use crate::error::Problem;
+
+/// So many signatures are remembered until they are too old to be used again; more than these in ten minutes are
+/// refused.
+const REMEMBERED: usize = 4 << 20;
+
+/// The nonces that were used.
+pub(super) struct Verifier(ReplayStore);
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self(ReplayStore::new(REMEMBERED))
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier")
+    }
+}
+
+/// Refuses what is not signed at all, before its body is read.
+///
+/// # Errors
+/// There is no signature.
+pub(super) fn expect_signature(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key("signature") && headers.contains_key("signature-input") {
+        Ok(())
+    } else {
+        Err(SignatureError::Missing.into())
+    }
+}
+
+impl Keys {
+    /// Verifies a client's request, and gives the key that signed it.
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub(super) fn verify(&self, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
+        let find = |id: &str| self.owners.get(id);
+        let now = Timestamp::now().as_second();
+        let verified =
+            verify(&covered(parts), &parts.headers, body, |id| find(id).map(|owner| &owner.key), now)?;
+        self.verifier.0.take(&verified, now)?;
+        find(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
+    }
+}
+
+/// Verifies an agent's request with the key of its current generation. Registering twice with one signature does no
+/// harm for as long as the generation lasts, so its nonces are not kept.
+///
+/// # Errors
+/// What is wrong with the signature.
+pub(super) fn agent(parts: &Parts, body: &[u8], key: Option<&Key>) -> Result<(), Problem> {
+    let find = |id: &str| key.filter(|key| key.id() == id);
+    verify(&covered(parts), &parts.headers, body, find, Timestamp::now().as_second())?;
+    Ok(())
+}
+
+fn covered(parts: &Parts) -> Covered<'_> {
+    Covered {
+        method: parts.method.as_str(),
+        scheme: "http",
+        authority: parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+        target: parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str),
+    }
+}

@@ -1,0 +1,119 @@
+//! What every handler has: the configuration, the libraries, the agents and the dispatcher of one running gateway.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge32_image::Image;
+use bridge32_protocol::wire::Callee;
+use uuid::Uuid;
+
+use crate::agents::client::ClientError;
+use crate::agents::{AgentSpec, Reach, Registry};
+use crate::auth::Auth;
+use crate::config::{Config, LibraryFile};
+use crate::dispatch::{Arguments, CallResult, Dispatcher, Failure};
+use crate::error::{Code, Problem};
+use crate::libraries::exports::Exports;
+use crate::libraries::{Libraries, Library, LibraryState};
+
+/// One running gateway.
+#[derive(Debug)]
+pub struct Bridge {
+    /// Its configuration.
+    pub config: Config,
+    /// Where it listens: with the real port.
+    pub address: SocketAddr,
+    /// The libraries by name.
+    pub libraries: Libraries,
+    /// The agents by id.
+    pub agents: Registry,
+    /// The queues.
+    pub dispatch: Dispatcher,
+    /// Who may do what.
+    pub auth: Auth,
+}
+
+impl Bridge {
+    /// Puts the parts together; nothing is started.
+    pub fn new(config: Config, address: SocketAddr, auth: Auth, libraries: Libraries, specs: Vec<AgentSpec>) -> Self {
+        let agents = Registry::new(specs);
+        let mut dispatch = Dispatcher::default();
+        for library in libraries.all() {
+            if let Some(agent) = library.agent.as_deref().and_then(|id| agents.get(id)) {
+                dispatch.add(&library.name, Arc::clone(agent));
+            }
+        }
+        Self { config, address, libraries, agents, dispatch, auth }
+    }
+
+    /// The library of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn library(&self, name: &str) -> Result<&Arc<Library>, Problem> {
+        self.libraries.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.libraries.all().map(|library| library.name.as_str()).collect();
+            let detail = format!("There is no library `{name}`. The configuration has: {}.", known.join(", "));
+            Problem::new(Code::UnknownLibrary, detail)
+        })
+    }
+}
+
+impl Bridge {
+    /// Calls a library's function, and gives the call's id and how it ended.
+    pub async fn call(
+        &self,
+        library: &Library,
+        callee: Callee,
+        args: Arguments,
+        deadline: Duration,
+    ) -> (Uuid, CallResult) {
+        let result = match &library.problem {
+            Some(fault) => (Uuid::now_v7(), Err(Failure::NotLoaded(fault.clone()))),
+            None => self.dispatch.call(&library.name, callee, args, deadline).await,
+        };
+        match result {
+            (id, Err(Failure::NotLoaded(fault))) => (id, Err(Failure::NotLoaded(library.explain(fault)))),
+            other => other,
+        }
+    }
+
+    /// The state of a library with its agent.
+    pub fn state(&self, library: &Library) -> LibraryState {
+        library.state(library.agent.as_deref().and_then(|id| self.agents.get(id)))
+    }
+}
+
+impl Bridge {
+    /// The exports of a library: read here if the file can be, otherwise by its agent.
+    ///
+    /// # Errors
+    /// Nobody can read the file.
+    pub async fn exports<'a>(&self, library: &'a Library) -> Result<&'a Exports, Problem> {
+        library.exports.get_or_try_init(|| self.read_exports(library)).await
+    }
+
+    async fn read_exports(&self, library: &Library) -> Result<Exports, Problem> {
+        let image = match &library.config.file {
+            LibraryFile::Host(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || Image::open(&path)).await.map_err(Problem::internal)?;
+                read.map_err(|error| Problem::new(Code::LoadFailed, error.to_string()))?
+            }
+            LibraryFile::Runtime(path) => self.image_of_agent(library, path).await?,
+        };
+        Ok(Exports::new(image, &library.header.interface.functions))
+    }
+
+    async fn image_of_agent(&self, library: &Library, path: &str) -> Result<Image, Problem> {
+        let agent = library.agent.as_deref().and_then(|id| self.agents.get(id));
+        let reach = agent.map(|agent| agent.reach().borrow().clone());
+        let Some(Reach::Up(link)) = reach else {
+            let reason = format!("only its agent can read {path}, and that is not ready");
+            return Err(Failure::NoAgent { reason, retry: true }.into());
+        };
+        let unreached = |error: ClientError| Problem::from(Failure::NoAgent { reason: error.to_string(), retry: true });
+        Ok(link.client.image(path).await.map_err(unreached)??)
+    }
+}

@@ -1,0 +1,1 @@
+//! The program `bridge32`: one file a command.

@@ -1,0 +1,253 @@
+//! The shape of a configuration file, its includes, and where in it something is wrong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{ConfigError, values};
+
+/// What one file, or several together, say. Paths are absolute once [`read`] is done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Document {
+    pub(super) include: Vec<PathBuf>,
+    pub(super) listen: Option<String>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) max_body: Option<Size>,
+    pub(super) auth: AuthDocument,
+    pub(super) library: BTreeMap<String, LibraryDocument>,
+    pub(super) runtime: BTreeMap<String, RuntimeDocument>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AuthDocument {
+    pub(super) mode: Option<String>,
+    pub(super) keys_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LibraryDocument {
+    pub(super) file: Option<PathBuf>,
+    pub(super) header: Option<OneOrMany>,
+    pub(super) runtime: Option<String>,
+    pub(super) instances: Option<u32>,
+    pub(super) deadline: Option<String>,
+    pub(super) group: Option<String>,
+    pub(super) encoding: Option<String>,
+    pub(super) definitions: BTreeMap<String, Definition>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RuntimeDocument {
+    pub(super) command: Option<Vec<String>>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) paths: Option<String>,
+    /// Where the table stands; not a key of the file.
+    #[serde(skip)]
+    pub(super) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a path or a list of paths")]
+pub(super) enum OneOrMany {
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+impl OneOrMany {
+    pub(super) fn into_vec(self) -> Vec<PathBuf> {
+        match self {
+            Self::One(path) => vec![path],
+            Self::Many(paths) => paths,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a number of bytes, or a text such as \"64MiB\"")]
+pub(super) enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+/// A macro's value: text, or a number as people write it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a text or a number")]
+pub(super) enum Definition {
+    Text(String),
+    Number(i64),
+}
+
+impl Definition {
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// Reads a file and everything that it includes.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub(super) fn read(file: &Path) -> Result<Document, ConfigError> {
+    let mut seen = Vec::new();
+    read_into(file, &mut seen)
+}
+
+fn read_into(file: &Path, seen: &mut Vec<PathBuf>) -> Result<Document, ConfigError> {
+    let text =
+        std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+    let mut document: Document = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
+    document.resolve(file.parent().unwrap_or(Path::new(".")));
+    seen.push(file.to_owned());
+    for include in std::mem::take(&mut document.include) {
+        if seen.contains(&include) {
+            return Err(value(file, "include", format!("{} is included twice", include.display())));
+        }
+        let included = read_into(&include, seen)?;
+        document.join(included, file, &include)?;
+    }
+    Ok(document)
+}
+
+fn value(file: &Path, key: &str, message: String) -> ConfigError {
+    ConfigError::Value { file: file.to_owned(), key: key.to_owned(), message }
+}
+
+/// The place and the words of a TOML error; an unknown key gets what may have been meant.
+fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    ConfigError::Syntax { file: file.to_owned(), line, column, message: reword(error.message()) }
+}
+
+/// serde says "unknown field `x`, expected one of `a`, `b`"; people look for a key.
+pub(super) fn reword(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(wrong)) => {
+            let known: Vec<&str> = quoted.collect();
+            format!("unknown key `{wrong}`{}", values::suggestion(wrong, &known))
+        }
+        _ => message.trim().replace('\n', "; "),
+    }
+}
+
+impl Document {
+    fn resolve(&mut self, directory: &Path) {
+        let absolute = |path: &mut PathBuf| {
+            if !path.to_str().is_some_and(values::has_drive) {
+                *path = clean(&directory.join(&*path));
+            }
+        };
+        self.include.iter_mut().for_each(absolute);
+        self.data_dir.iter_mut().for_each(absolute);
+        self.auth.keys_file.iter_mut().for_each(absolute);
+        for library in self.library.values_mut() {
+            library.file.iter_mut().for_each(absolute);
+            match &mut library.header {
+                Some(OneOrMany::One(path)) => absolute(path),
+                Some(OneOrMany::Many(paths)) => paths.iter_mut().for_each(absolute),
+                None => {}
+            }
+        }
+        for runtime in self.runtime.values_mut() {
+            runtime.directory = Some(directory.to_owned());
+            if let Some(program) = runtime.command.as_mut().and_then(|command| command.first_mut()) {
+                *program = resolve_program(program, directory);
+            }
+        }
+    }
+
+    /// Adds what an included file says; nothing may be said twice.
+    fn join(&mut self, other: Self, file: &Path, included: &Path) -> Result<(), ConfigError> {
+        let twice = |key: &str| value(included, key, format!("is said in {} too", file.display()));
+        let both = [
+            ("listen", self.listen.is_some() && other.listen.is_some()),
+            ("data_dir", self.data_dir.is_some() && other.data_dir.is_some()),
+            ("max_body", self.max_body.is_some() && other.max_body.is_some()),
+            ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
+            ("auth.keys_file", self.auth.keys_file.is_some() && other.auth.keys_file.is_some()),
+        ];
+        if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
+            return Err(twice(key));
+        }
+        if let Some(name) = other.library.keys().find(|name| self.library.contains_key(*name)) {
+            return Err(twice(&format!("library.{name}")));
+        }
+        if let Some(name) = other.runtime.keys().find(|name| self.runtime.contains_key(*name)) {
+            return Err(twice(&format!("runtime.{name}")));
+        }
+        self.overlay(other);
+        Ok(())
+    }
+
+    /// What `over` says replaces what is there, key by key.
+    pub(super) fn overlay(&mut self, over: Self) {
+        replace(&mut self.listen, over.listen);
+        replace(&mut self.data_dir, over.data_dir);
+        replace(&mut self.max_body, over.max_body);
+        replace(&mut self.auth.mode, over.auth.mode);
+        replace(&mut self.auth.keys_file, over.auth.keys_file);
+        for (name, table) in over.library {
+            self.library.entry(name).or_default().overlay(table);
+        }
+        for (name, table) in over.runtime {
+            self.runtime.entry(name).or_default().overlay(table);
+        }
+    }
+
+    /// [`Document::overlay`] for what stands outside of files: paths are relative to the main one.
+    pub(super) fn overlay_from(&mut self, mut over: Self, directory: &Path) {
+        over.resolve(directory);
+        self.overlay(over);
+    }
+}
+
+impl LibraryDocument {
+    fn overlay(&mut self, over: Self) {
+        replace(&mut self.file, over.file);
+        replace(&mut self.header, over.header);
+        replace(&mut self.runtime, over.runtime);
+        replace(&mut self.instances, over.instances);
+        replace(&mut self.deadline, over.deadline);
+        replace(&mut self.group, over.group);
+        replace(&mut self.encoding, over.encoding);
+        self.definitions.extend(over.definitions);
+    }
+}
+
+impl RuntimeDocument {
+    fn overlay(&mut self, over: Self) {
+        replace(&mut self.command, over.command);
+        replace(&mut self.paths, over.paths);
+        replace(&mut self.directory, over.directory);
+        self.env.extend(over.env);
+    }
+}
+
+fn replace<T>(slot: &mut Option<T>, over: Option<T>) {
+    if over.is_some() {
+        *slot = over;
+    }
+}
+
+/// A program beside the configuration file is meant before one of the search path.
+fn resolve_program(program: &str, directory: &Path) -> String {
+    let beside = directory.join(program);
+    let has_folder = program.contains('/') || (cfg!(windows) && program.contains('\\'));
+    if has_folder || beside.is_file() { clean(&beside).display().to_string() } else { program.to_owned() }
+}
+
+/// Without `.` components, which would show in every message.
+fn clean(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
+}

@@ -1,0 +1,78 @@
+//! Configuration from the environment: `BRIDGE32_` and the key in capitals, `__` between the parts.
+//!
+//! `BRIDGE32_LISTEN=127.0.0.1:9000` is `listen`, `BRIDGE32_LIBRARY__CALC__DEADLINE=2s` is `deadline` of
+//! `[library.calc]`. A value is read as TOML (`["a", "b"]`, `3`) and, where that is nothing the key accepts, as text.
+//! The names of libraries that the files declare are found without regard to case, and with `_` for any other sign.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::document::{Document, reword};
+use super::{ConfigError, values};
+
+const PREFIX: &str = "BRIDGE32_";
+/// Variables of that prefix with a meaning of their own.
+const OTHER: [&str; 3] = ["BRIDGE32_LOG", "BRIDGE32_CONFIG", "BRIDGE32_URL"];
+const KEYS: [&str; 6] = ["listen", "data_dir", "max_body", "auth", "library", "runtime"];
+
+/// Applies the variables in the order of their names, and says which were left out of account.
+///
+/// # Errors
+/// A variable that means a key of ours and does not fit it.
+pub(super) fn apply(
+    mut document: Document,
+    file: &Path,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Document, Vec<String>), ConfigError> {
+    let mut variables: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    variables.sort();
+    let mut warnings = Vec::new();
+    let directory = file.parent().unwrap_or(Path::new("."));
+    for (variable, text) in variables {
+        if OTHER.contains(&variable.as_str()) {
+            continue;
+        }
+        let path: Vec<String> = variable[PREFIX.len()..].split("__").map(str::to_ascii_lowercase).collect();
+        if !KEYS.contains(&path[0].as_str()) {
+            let suggestion = values::suggestion(&path[0], &KEYS);
+            warnings.push(format!("environment variable {variable} is no key of the configuration{suggestion}"));
+            continue;
+        }
+        let path = declared_name(path, &document);
+        let over = overlay(&path, &text).map_err(|message| ConfigError::Environment { variable, message })?;
+        document.overlay_from(over, directory);
+    }
+    Ok((document, warnings))
+}
+
+/// Gives `library.<name>` the spelling of the files.
+fn declared_name(mut path: Vec<String>, document: &Document) -> Vec<String> {
+    if path[0] == "library"
+        && let Some(given) = path.get_mut(1)
+    {
+        let folded = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_ascii_lowercase();
+        if let Some(declared) = document.library.keys().find(|name| folded(name) == folded(given)) {
+            given.clone_from(declared);
+        }
+    }
+    path
+}
+
+fn overlay(path: &[String], text: &str) -> Result<Document, String> {
+    let typed = toml::from_str::<toml::Table>(&format!("value = {text}"))
+        .ok()
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"));
+    let as_text = || nest(path, toml::Value::String(text.to_owned()));
+    match typed.map(|value| nest(path, value)) {
+        Some(Ok(document)) => Ok(document),
+        Some(Err(error)) => as_text().map_err(|_| error),
+        None => as_text(),
+    }
+}
+
+fn nest(path: &[String], value: toml::Value) -> Result<Document, String> {
+    let nested = path.iter().rev().fold(value, |inner, key| toml::Table::from_iter([(key.clone(), inner)]).into());
+    Document::deserialize(nested).map_err(|error| reword(error.message()))
+}

@@ -1,0 +1,324 @@
+//! The configuration: what `bridge32.toml`, its includes and the environment say, checked and with every path resolved.
+
+mod document;
+mod environment;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bridge32_protocol::interface::Encoding;
+use bridge32_protocol::target::Target;
+
+use document::{Document, LibraryDocument, RuntimeDocument};
+
+/// The whole configuration of a gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// Where to listen; a loopback address. Port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Keys, history and crash reports live here.
+    pub data_dir: PathBuf,
+    /// The largest request body in bytes.
+    pub max_body: usize,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// The libraries by name.
+    pub libraries: BTreeMap<String, LibraryConfig>,
+    /// How agents of a kind are started.
+    pub runtimes: BTreeMap<Target, RuntimeConfig>,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub enum AuthConfig {
+    /// Everybody who can reach the listener.
+    Off,
+    /// Requests signed with a key of this file.
+    Hmac {
+        /// The TOML file of `[[key]]` tables.
+        keys_file: PathBuf,
+    },
+}
+
+/// One `[library.NAME]` table.
+#[derive(Clone, Debug)]
+pub struct LibraryConfig {
+    /// The library's file.
+    pub file: LibraryFile,
+    /// Its headers, in order.
+    pub headers: Vec<PathBuf>,
+    /// The runtime, where it is said; otherwise the file's architecture decides.
+    pub runtime: Option<Target>,
+    /// How long a call may take.
+    pub deadline: Duration,
+    /// The agent that it shares with others; by default a library has its own.
+    pub group: Option<String>,
+    /// How `char` strings are encoded where the header does not say.
+    pub encoding: Encoding,
+    /// Macros that the header needs, as with `-D name=value`.
+    pub definitions: Vec<(String, String)>,
+}
+
+/// Where a library's file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LibraryFile {
+    /// A file that the gateway can read.
+    Host(PathBuf),
+    /// A path of the runtime's own (`C:\…` under Wine): only the agent can read it.
+    Runtime(String),
+}
+
+impl LibraryFile {
+    /// The path as people wrote it, or resolved against the configuration file.
+    pub fn display(&self) -> String {
+        match self {
+            Self::Host(path) => path.display().to_string(),
+            Self::Runtime(path) => path.clone(),
+        }
+    }
+}
+
+/// One `[runtime.NAME]` table.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Environment variables that its agents get in addition.
+    pub env: BTreeMap<String, String>,
+    /// The drive under which the host's root directory appears to agents (`Z:` under Wine).
+    pub paths: Option<String>,
+    /// The working directory of its agents: that of the configuration file.
+    pub directory: PathBuf,
+}
+
+impl RuntimeConfig {
+    /// How agents of this runtime name a file.
+    pub fn path_for_agent(&self, file: &LibraryFile) -> String {
+        match (file, &self.paths) {
+            (LibraryFile::Runtime(path), _) => path.clone(),
+            (LibraryFile::Host(path), None) => path.display().to_string(),
+            (LibraryFile::Host(path), Some(drive)) => {
+                format!("{drive}{}", path.display().to_string().replace('/', "\\"))
+            }
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file does not say what it should.
+    #[error("{}:{line}:{column}: {message}", file.display())]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, 1 is the first.
+        line: usize,
+        /// The column, 1 is the first.
+        column: usize,
+        /// What is wrong, and what to do about it.
+        message: String,
+    },
+    /// A variable of the environment does not say what it should.
+    #[error("environment variable {variable}: {message}")]
+    Environment {
+        /// The variable.
+        variable: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("{}: {key}: {message}", file.display())]
+    Value {
+        /// The main configuration file.
+        file: PathBuf,
+        /// The key, as `library.calc.deadline`.
+        key: String,
+        /// What is wrong, and what to do about it.
+        message: String,
+    },
+}
+
+/// A configuration, and what was strange about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What was left out of account, in words.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the configuration file, its includes, and the `BRIDGE32_…` variables of the environment.
+///
+/// # Errors
+/// The first thing that is wrong, with its place.
+pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let document = document::read(&file)?;
+    let (document, warnings) = environment::apply(document, &file, variables)?;
+    Ok(Loaded { config: Config::check(document, file)?, warnings })
+}
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8032";
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+const DEFAULT_MAX_BODY: u64 = 64 << 20;
+
+impl Config {
+    fn check(document: Document, file: PathBuf) -> Result<Self, ConfigError> {
+        let context = Context { file: &file };
+        let listen = context.listen(document.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
+        let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let auth = context.auth(&document, &directory)?;
+        let max_body = context.size("max_body", document.max_body.as_ref())?;
+        let mut runtimes = BTreeMap::new();
+        for (name, table) in document.runtime {
+            let (target, runtime) = context.runtime(&name, table, &directory)?;
+            runtimes.insert(target, runtime);
+        }
+        let mut libraries = BTreeMap::new();
+        for (name, table) in document.library {
+            let library = context.library(&name, table)?;
+            libraries.insert(name, library);
+        }
+        context.groups(&libraries)?;
+        let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
+        Ok(Self { listen, data_dir, max_body, auth, libraries, runtimes, file })
+    }
+}
+
+/// Turns values into what they mean; names the file and key where one means nothing.
+struct Context<'a> {
+    file: &'a Path,
+}
+
+impl Context<'_> {
+    fn wrong(&self, key: impl Into<String>, message: impl Into<String>) -> ConfigError {
+        ConfigError::Value { file: self.file.to_owned(), key: key.into(), message: message.into() }
+    }
+
+    fn listen(&self, text: &str) -> Result<SocketAddr, ConfigError> {
+        let address: SocketAddr = text.parse().map_err(|_| {
+            self.wrong("listen", format!("`{text}` is not an address and a port, such as {DEFAULT_LISTEN}"))
+        })?;
+        if address.ip().is_loopback() {
+            return Ok(address);
+        }
+        Err(self.wrong(
+            "listen",
+            format!(
+                "{address} can be reached from other machines, and bridge32 runs native code for whoever reaches it: \
+                 only loopback addresses are accepted (127.0.0.1 or [::1])"
+            ),
+        ))
+    }
+
+    fn auth(&self, document: &Document, directory: &Path) -> Result<AuthConfig, ConfigError> {
+        let keys_file = document.auth.keys_file.clone().unwrap_or_else(|| directory.join("keys.toml"));
+        match document.auth.mode.as_deref() {
+            None | Some("hmac") => Ok(AuthConfig::Hmac { keys_file }),
+            Some("off") => Ok(AuthConfig::Off),
+            Some(other) => Err(self.wrong(
+                "auth.mode",
+                format!("`{other}` is not known: it is \"hmac\" (signed requests) or \"off\" (anybody on this machine)"),
+            )),
+        }
+    }
+
+    fn size(&self, key: &str, value: Option<&document::Size>) -> Result<usize, ConfigError> {
+        let bytes = match value {
+            None => DEFAULT_MAX_BODY,
+            Some(document::Size::Bytes(bytes)) => *bytes,
+            Some(document::Size::Text(text)) => values::size(text).map_err(|message| self.wrong(key, message))?,
+        };
+        usize::try_from(bytes).map_err(|_| self.wrong(key, "is more than this machine can hold"))
+    }
+
+    fn runtime(
+        &self,
+        name: &str,
+        table: RuntimeDocument,
+        directory: &Path,
+    ) -> Result<(Target, RuntimeConfig), ConfigError> {
+        let key = format!("runtime.{name}");
+        let target = self.target(&key, name)?;
+        let command = table.command.unwrap_or_default();
+        if command.first().is_none_or(String::is_empty) {
+            return Err(self.wrong(format!("{key}.command"), "names no program, such as [\"agent32\"]"));
+        }
+        let directory = table.directory.unwrap_or_else(|| directory.to_owned());
+        Ok((target, RuntimeConfig { command, env: table.env, paths: table.paths, directory }))
+    }
+
+    fn target(&self, key: &str, name: &str) -> Result<Target, ConfigError> {
+        Target::ALL.into_iter().find(|target| target.name() == name).ok_or_else(|| {
+            let known = Target::ALL.map(Target::name);
+            self.wrong(key, format!("there is no runtime `{name}`{}", values::suggestion(name, &known)))
+        })
+    }
+
+    fn library(&self, name: &str, table: LibraryDocument) -> Result<LibraryConfig, ConfigError> {
+        let key = |leaf: &str| format!("library.{name}.{leaf}");
+        if !is_name(name) {
+            let rule = "a library's name stands in addresses: letters, digits, `_`, `-` and `.`, at most 64 of them";
+            return Err(self.wrong(format!("library.{name}"), rule));
+        }
+        let file = table.file.ok_or_else(|| self.wrong(key("file"), "is missing: which file is the library?"))?;
+        if let Some(instances) = table.instances.filter(|instances| *instances != 1) {
+            let message = format!("{instances} is not possible yet: one process per library is what this version runs");
+            return Err(self.wrong(key("instances"), message));
+        }
+        let deadline = match table.deadline {
+            None => DEFAULT_DEADLINE,
+            Some(text) => values::duration(&text).map_err(|message| self.wrong(key("deadline"), message))?,
+        };
+        let encoding = match table.encoding {
+            None => bridge32_protocol::wire::DEFAULT_ENCODING,
+            Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
+        };
+        if let Some(group) = table.group.as_deref().filter(|group| !is_name(group)) {
+            return Err(self.wrong(key("group"), format!("`{group}` is no name: letters, digits, `_`, `-` and `.`")));
+        }
+        Ok(LibraryConfig {
+            file: values::library_file(file),
+            headers: table.header.map(document::OneOrMany::into_vec).unwrap_or_default(),
+            runtime: table.runtime.map(|runtime| self.target(&key("runtime"), &runtime)).transpose()?,
+            deadline,
+            group: table.group,
+            encoding,
+            definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
+        })
+    }
+
+    /// A group is an agent's id, and so is the name of a library without one: the two must not meet.
+    fn groups(&self, libraries: &BTreeMap<String, LibraryConfig>) -> Result<(), ConfigError> {
+        for (name, library) in libraries {
+            let Some(group) = &library.group else { continue };
+            if libraries.get(group).is_some_and(|other| other.group.as_ref() != Some(group)) {
+                let message = format!("`{group}` is also a library outside that group: choose another name");
+                return Err(self.wrong(format!("library.{name}.group"), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What a configuration means, and what is said of a wrong one.
+
+use super::*;
+
+fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let main = folder.path().join(files[0].0);
+    (folder, main)
+}
+
+fn load_text(text: &str) -> Result<Config, ConfigError> {
+    let (_folder, main) = written(&[("bridge32.toml", text)]);
+    load(&main, []).map(|loaded| loaded.config)
+}
+
+fn message(text: &str) -> String {
+    load_text(text).unwrap_err().to_string()
+}
+
+#[test]
+fn paths_are_relative_to_the_file_and_drives_are_the_runtimes_own() {
+    let (folder, main) = written(&[(
+        "bridge32.toml",
+        "[auth]\nmode='off'\n[library.a]\nfile='./x/a.so'\nheader=['a.h','b.h']\n\
+         [library.k]\nfile='C:\\windows\\k.dll'\n[runtime.win32]\ncommand=['wine','agent32.exe']\npaths='Z:'",
+    )]);
+    let config = load(&main, []).unwrap().config;
+    let a = &config.libraries["a"];
+    assert_eq!(a.file, LibraryFile::Host(folder.path().join("x/a.so")));
+    assert_eq!(a.headers, [folder.path().join("a.h"), folder.path().join("b.h")]);
+    let runtime = &config.runtimes[&Target::Win32];
+    assert_eq!(runtime.path_for_agent(&LibraryFile::Host("/srv/a.dll".into())), "Z:\\srv\\a.dll");
+    assert_eq!(runtime.path_for_agent(&config.libraries["k"].file), "C:\\windows\\k.dll");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_what_was_meant() {
+    let text = message("[auth]\nmode = 'off'\n\n[library.a]\nfile = 'a.so'\n  deadlin = '5s'\n");
+    assert!(text.ends_with("bridge32.toml:6:3: unknown key `deadlin`; did you mean `deadline`?"), "{text}");
+    assert!(message("quux = 1").contains("known here: include, listen"));
+}
+
+#[test]
+fn values_that_make_no_sense_are_named_with_their_key() {
+    for (text, expected) in [
+        ("listen = '0.0.0.0:80'", "listen: 0.0.0.0:80 can be reached from other machines"),
+        ("[library.a]\nfile='a'\ninstances=2", "library.a.instances: 2 is not possible yet"),
+        ("[library.a]\nfile='a'\ndeadline='5'", "library.a.deadline: `5` is not a duration"),
+        ("[library.a]\nfile='a'\nencoding='klingon'", "library.a.encoding: `klingon` is no encoding"),
+        ("[library.a]\nheader='a'", "library.a.file: is missing"),
+        ("[library.'a b']\nfile='a'", "stands in addresses"),
+        ("[runtime.linux23]\ncommand=['x']", "there is no runtime `linux23`; did you mean `linux32`?"),
+        ("[runtime.linux32]\ncommand=[]", "runtime.linux32.command: names no program"),
+        ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
+        ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),
+    ] {
+        let text = message(text);
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn includes_add_libraries_and_may_not_repeat_them() {
+    let (_folder, main) = written(&[
+        ("bridge32.toml", "include=['more.toml']\n[library.a]\nfile='a.so'"),
+        ("more.toml", "[library.b]\nfile='b.so'"),
+    ]);
+    assert_eq!(load(&main, []).unwrap().config.libraries.len(), 2);
+    let (_folder, main) = written(&[
+        ("bridge32.toml", "include=['more.toml']\n[library.a]\nfile='a.so'"),
+        ("more.toml", "[library.a]\nfile='b.so'"),
+    ]);
+    assert!(load(&main, []).unwrap_err().to_string().contains("library.a: is said in"));
+}
+
+#[test]
+fn every_key_can_come_from_the_environment() {
+    let (folder, main) = written(&[("bridge32.toml", "[library.My-Lib]\nfile='a.so'\ndeadline='1s'")]);
+    let set = |pairs: &[(&str, &str)]| load(&main, pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())));
+    let loaded = set(&[
+        ("BRIDGE32_LISTEN", "127.0.0.1:0"),
+        ("BRIDGE32_MAX_BODY", "1MiB"),
+        ("BRIDGE32_AUTH__MODE", "off"),
+        ("BRIDGE32_LIBRARY__MY_LIB__DEADLINE", "250ms"),
+        ("BRIDGE32_LIBRARY__MY_LIB__HEADER", "['x.h', 'y.h']"),
+        ("BRIDGE32_RUNTIME__LINUX32__COMMAND", "['wine']"),
+        ("BRIDGE32_LOG", "debug"),
+        ("BRIDGE32_LISTN", "x"),
+    ])
+    .unwrap();
+    let config = loaded.config;
+    assert_eq!((config.listen.port(), config.max_body), (0, 1 << 20));
+    assert!(matches!(config.auth, AuthConfig::Off));
+    let library = &config.libraries["My-Lib"];
+    assert_eq!(library.deadline, Duration::from_millis(250));
+    assert_eq!(library.headers[1], folder.path().join("y.h"));
+    assert_eq!(config.runtimes[&Target::Linux32].command, ["wine"]);
+    assert_eq!(loaded.warnings.len(), 1);
+    let error = set(&[("BRIDGE32_LIBRARY__MY_LIB__DEADLIN", "1s")]).unwrap_err().to_string();
+    assert!(error.contains("unknown key `deadlin`; did you mean `deadline`?"), "{error}");
+}
+
+#[test]
+fn durations_and_sizes_carry_units() {
+    assert_eq!(values::duration("2m"), Ok(Duration::from_secs(120)));
+    assert!(values::duration("0s").is_err() && values::duration("-1s").is_err() && values::duration("1d").is_err());
+    assert_eq!(values::size("64 KiB"), Ok(65536));
+    assert!(values::size("12MB").is_err());
+}

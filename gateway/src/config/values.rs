@@ -1,0 +1,86 @@
+//! Values that are written as text: durations, sizes, encodings, paths; and what somebody may have meant.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bridge32_protocol::interface::Encoding;
+
+use super::LibraryFile;
+
+/// `250ms`, `5s`, `2m`, `1h`.
+///
+/// # Errors
+/// What a duration looks like.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds)) {
+        Some(total) if total > 0 => Ok(Duration::from_millis(total)),
+        _ => Err(format!("`{text}` is not a duration: write \"500ms\", \"5s\", \"2m\" or \"1h\"")),
+    }
+}
+
+/// `1000`, `64KiB`, `64MiB`, `1GiB`.
+///
+/// # Errors
+/// What a size looks like.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let shift = match unit {
+        "" | "B" => Some(0),
+        "KiB" => Some(10),
+        "MiB" => Some(20),
+        "GiB" => Some(30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| format!("`{text}` is not a size: write a number of bytes, or \"64KiB\", \"64MiB\", \"1GiB\""))
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+/// An encoding by its label: `utf-8`, `utf-16`, `wide`, or a code page such as `gbk`.
+///
+/// # Errors
+/// That there is no such label.
+pub(super) fn encoding(label: &str) -> Result<Encoding, String> {
+    match label.to_ascii_lowercase().as_str() {
+        "utf-8" | "utf8" => Ok(Encoding::Utf8),
+        "utf-16" | "utf-16le" | "utf16" => Ok(Encoding::Utf16),
+        "wide" => Ok(Encoding::Wide),
+        other if encoding_rs::Encoding::for_label(other.as_bytes()).is_some() => Ok(Encoding::CodePage(other.to_owned())),
+        _ => Err(format!("`{label}` is no encoding that is known: for example \"utf-8\", \"gbk\", \"windows-1252\"")),
+    }
+}
+
+/// A drive letter makes it a path of the runtime's own, except where the gateway itself runs on Windows.
+pub(super) fn library_file(path: PathBuf) -> LibraryFile {
+    match path.to_str() {
+        Some(text) if cfg!(not(windows)) && has_drive(text) => LibraryFile::Runtime(text.to_owned()),
+        _ => LibraryFile::Host(path),
+    }
+}
+
+/// `C:\…` or `C:/…`.
+pub(super) fn has_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic())
+}
+
+/// "; did you mean `x`?" if one of `known` is near, otherwise the list of what is known.
+pub(super) fn suggestion(wrong: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(wrong, known), known)).min();
+    match near {
+        Some((distance, near)) if distance <= 1 + wrong.len() / 4 => format!("; did you mean `{near}`?"),
+        _ => format!("; known here: {}", known.join(", ")),
+    }
+}

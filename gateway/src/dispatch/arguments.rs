@@ -1,0 +1,86 @@
+//! The arguments of a call: a JSON object, checked for its syntax and otherwise left as the client wrote it.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+/// A JSON object's text.
+#[derive(Clone, Debug)]
+pub struct Arguments(Bytes);
+
+/// Why a body is not an object of arguments.
+#[derive(Debug, thiserror::Error)]
+pub enum ArgumentsError {
+    /// It is not JSON.
+    #[error("the body is not valid JSON: {0}")]
+    Syntax(serde_json::Error),
+    /// It is another JSON value.
+    #[error("the arguments must be a JSON object by parameter name, such as {{\"a\": 1}}, not {0}")]
+    NotAnObject(&'static str),
+}
+
+impl Arguments {
+    /// Checks a body; an empty one means no arguments.
+    ///
+    /// # Errors
+    /// It is not a JSON object.
+    pub fn parse(body: &Bytes) -> Result<Self, ArgumentsError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self(Bytes::from_static(b"{}")));
+        }
+        let raw: &RawValue = serde_json::from_slice(body).map_err(ArgumentsError::Syntax)?;
+        Self::check(raw.get())?;
+        Ok(Self(body.slice_ref(raw.get().as_bytes())))
+    }
+
+    /// Takes a value that was part of a larger document.
+    ///
+    /// # Errors
+    /// It is not a JSON object.
+    pub fn from_raw(raw: &RawValue) -> Result<Self, ArgumentsError> {
+        Self::check(raw.get())?;
+        Ok(Self(Bytes::copy_from_slice(raw.get().as_bytes())))
+    }
+
+    fn check(text: &str) -> Result<(), ArgumentsError> {
+        Err(ArgumentsError::NotAnObject(match text.as_bytes().first() {
+            Some(b'{') => return Ok(()),
+            Some(b'[') => "an array",
+            Some(b'"') => "a string",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'n') => "null",
+            _ => "a number",
+        }))
+    }
+
+    /// The text, without white space around it.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_kept_as_it_was_written() {
+        let body = Bytes::from_static(b" { \"a\" : 1.0e2,\n\"a\":2 } ");
+        assert_eq!(Arguments::parse(&body).unwrap().as_bytes(), body.trim_ascii());
+        assert_eq!(Arguments::parse(&Bytes::from_static(b"  ")).unwrap().as_bytes(), b"{}");
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_place() {
+        let error = |text: &'static str| Arguments::parse(&Bytes::from_static(text.as_bytes())).unwrap_err().to_string();
+        assert!(error("{\"j\":").contains("line 1 column 5"));
+        assert!(error("{} {}").contains("trailing characters"));
+        assert!(error("[1]").ends_with("not an array"));
+        assert!(error("\u{0}").contains("not valid JSON"));
+    }
+
+    #[test]
+    fn deep_nesting_does_not_overflow_the_stack() {
+        let body = format!("{{\"a\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let _ = Arguments::parse(&Bytes::from(body));
+    }
+}

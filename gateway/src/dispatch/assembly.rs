@@ -1,0 +1,59 @@
+//! Makes one `POST /calls` body of many calls, from their raw arguments.
+
+use bridge32_protocol::wire::Callee;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::queue::Queued;
+
+/// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
+pub(super) fn assemble(library: &str, calls: &[Queued]) -> Bytes {
+    let size = calls.iter().map(|call| call.args.as_bytes().len() + 96).sum::<usize>() + library.len() + 32;
+    let mut body = Vec::with_capacity(size);
+    body.extend_from_slice(b"{\"library\":");
+    write_json(&mut body, library);
+    body.extend_from_slice(b",\"calls\":[");
+    for (index, call) in calls.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        write_call(&mut body, call.id, &call.callee, call.args.as_bytes());
+    }
+    body.extend_from_slice(b"]}");
+    Bytes::from(body)
+}
+
+fn write_call(body: &mut Vec<u8>, id: Uuid, callee: &Callee, args: &[u8]) {
+    body.extend_from_slice(b"{\"id\":\"");
+    body.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    body.extend_from_slice(b"\",\"callee\":");
+    write_json(body, callee);
+    body.extend_from_slice(b",\"args\":");
+    body.extend_from_slice(args);
+    body.push(b'}');
+}
+
+fn write_json(body: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    serde_json::to_writer(body, value).expect("plain data and a growing buffer: nothing can fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use bridge32_protocol::wire::CallList;
+
+    use super::super::queue::tests::queued;
+    use super::*;
+
+    #[test]
+    fn the_list_is_what_the_protocol_says_and_arguments_are_untouched() {
+        let calls = [queued(r#"{"a": 1.00}"#).0, queued(r#"{ "s":"é\n" }"#).0];
+        let body = assemble("l\"ib", &calls);
+        let list: CallList = serde_json::from_slice(&body).unwrap();
+        assert_eq!(list.library, "l\"ib");
+        assert_eq!(list.calls.len(), 2);
+        assert_eq!(list.calls[0].id, calls[0].id);
+        assert!(matches!(list.calls[1].callee, Callee::Function(7)));
+        assert_eq!(list.calls[0].args.get(), r#"{"a": 1.00}"#);
+        assert_eq!(list.calls[1].args.get(), r#"{ "s":"é\n" }"#);
+    }
+}

@@ -1,0 +1,165 @@
+//! One request to an agent, from its calls to their outcomes: every call of the list ends here, or was never sent.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::apartment::is_about_loading;
+use super::assembly::assemble;
+use super::outcome::{Failure, read_line};
+use super::queue::{Queue, Queued};
+use crate::agents::client::{ClientError, Connection, Lines};
+use crate::agents::{Agent, Exit, Link};
+
+/// How long the end of a process may lag behind the end of its connection.
+const LAG: Duration = Duration::from_secs(2);
+
+/// How a request ended.
+pub(super) enum Exchange {
+    /// Every call has its outcome, and the connection can be used again.
+    Complete,
+    /// The agent has seen nothing of it.
+    NotSent(Vec<Queued>, String),
+    /// Every call has its outcome, and the agent is gone.
+    Over,
+}
+
+/// Sends the calls and gives each its outcome as soon as it arrives.
+pub(super) async fn run(
+    library: &str,
+    queue: &Queue,
+    connection: &mut Connection,
+    calls: Vec<Queued>,
+    link: &Link,
+    agent: &Agent,
+) -> Exchange {
+    let body = assemble(library, &calls);
+    let mut list = List::new(queue, calls);
+    match tokio::time::timeout_at(list.deadline(), connection.calls(body)).await {
+        Err(_) => list.overdue(agent, link).await,
+        Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
+        Ok(Ok(Err(fault))) => {
+            list.end_all(|| match is_about_loading(fault.code) {
+                true => Failure::NotLoaded(fault.clone()),
+                false => Failure::Fault(fault.clone()),
+            });
+            Exchange::Complete
+        }
+        Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(list.into_calls(), why),
+        Ok(Err(error)) => list.broken(&error.to_string(), agent, link).await,
+    }
+}
+
+/// How the process of that link ended, if it has or does within `patience`.
+pub(super) async fn end_of(link: &Link, patience: Duration) -> Option<Exit> {
+    let mut ended = link.ended.clone();
+    let end = tokio::time::timeout(patience, ended.wait_for(Option::is_some)).await;
+    end.ok().and_then(Result::ok).and_then(|exit| exit.clone())
+}
+
+/// The calls of one request and how far they are. The agent runs them in their order.
+struct List<'a> {
+    queue: &'a Queue,
+    calls: Vec<Option<Queued>>,
+    /// The first one without an outcome: the one that runs.
+    running: usize,
+    /// Since when it runs.
+    since: Instant,
+}
+
+impl<'a> List<'a> {
+    fn new(queue: &'a Queue, calls: Vec<Queued>) -> Self {
+        Self { queue, calls: calls.into_iter().map(Some).collect(), running: 0, since: Instant::now() }
+    }
+
+    fn into_calls(self) -> Vec<Queued> {
+        self.calls.into_iter().flatten().collect()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.running == self.calls.len()
+    }
+
+    fn deadline(&self) -> Instant {
+        let running = self.calls.get(self.running).and_then(Option::as_ref);
+        self.since + running.map_or(Duration::ZERO, |call| call.deadline)
+    }
+
+    async fn receive(mut self, mut lines: Lines, agent: &Agent, link: &Link) -> Exchange {
+        while !self.is_complete() {
+            let why = match tokio::time::timeout_at(self.deadline(), lines.next()).await {
+                Err(_) => return self.overdue(agent, link).await,
+                Ok(Ok(Some(line))) => match self.take(&line, agent) {
+                    Ok(()) => continue,
+                    Err(why) => why,
+                },
+                Ok(Ok(None)) => "the answer ended before every call had its outcome".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+            };
+            return self.broken(&why, agent, link).await;
+        }
+        // The end of the body makes the connection free for the next request.
+        match tokio::time::timeout(LAG, lines.next()).await {
+            Ok(Ok(None)) => Exchange::Complete,
+            _ => Exchange::Over,
+        }
+    }
+
+    fn take(&mut self, line: &Bytes, agent: &Agent) -> Result<(), String> {
+        let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {error}"))?;
+        let call = self.calls.get_mut(index).and_then(Option::take);
+        let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
+        if result.is_ok() {
+            agent.note_success();
+        }
+        self.queue.end(call, result);
+        let before = self.running;
+        while self.calls.get(self.running).is_some_and(Option::is_none) {
+            self.running += 1;
+        }
+        if self.running != before {
+            self.since = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// The running call has had its time: its process is ended, and the others are told what became of them.
+    async fn overdue(mut self, agent: &Agent, link: &Link) -> Exchange {
+        let Some(running) = self.calls.get_mut(self.running).and_then(Option::take) else { return Exchange::Over };
+        let (id, deadline) = (running.id, running.deadline);
+        let reason = format!("call {id} was still running after {} ms", deadline.as_millis());
+        agent.kill(link.generation, reason.clone());
+        self.queue.end(running, Err(Failure::Deadline { deadline }));
+        let exit = Exit { how: String::new(), reason: Some(reason) };
+        self.end_all(|| Failure::Ended { exit: exit.clone(), behind: Some(id) });
+        let _ = end_of(link, LAG).await;
+        Exchange::Over
+    }
+
+    /// The connection is gone, and nearly always the process with it.
+    async fn broken(mut self, why: &str, agent: &Agent, link: &Link) -> Exchange {
+        let exit = match end_of(link, LAG).await {
+            Some(exit) => exit,
+            None => {
+                let reason = format!("its connection is of no use any more: {why}");
+                agent.kill(link.generation, reason.clone());
+                end_of(link, LAG).await.unwrap_or(Exit { how: String::new(), reason: Some(reason) })
+            }
+        };
+        let mut running: Option<Uuid> = None;
+        for call in self.calls.iter_mut().filter_map(Option::take) {
+            let behind = *running.get_or_insert(call.id);
+            let behind = (behind != call.id).then_some(behind);
+            self.queue.end(call, Err(Failure::Ended { exit: exit.clone(), behind }));
+        }
+        Exchange::Over
+    }
+
+    fn end_all(&mut self, failure: impl Fn() -> Failure) {
+        for call in self.calls.iter_mut().filter_map(Option::take) {
+            self.queue.end(call, Err(failure()));
+        }
+    }
+}

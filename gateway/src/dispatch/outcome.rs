@@ -1,0 +1,122 @@
+//! How a call ends, in the dispatcher's terms: no HTTP here.
+
+use std::time::Duration;
+
+use bridge32_protocol::wire::{Fault, FaultCode, Outcome, OutcomeLine};
+use bytes::Bytes;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::agents::Exit;
+
+/// How a call ended.
+pub type CallResult = Result<Answer, Failure>;
+
+/// A function's answer; result and outputs are JSON as the agent wrote it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The result.
+    pub result: Bytes,
+    /// The object of output parameters.
+    pub outputs: Bytes,
+    /// Nanoseconds in the library's code.
+    pub duration_ns: u64,
+}
+
+/// Whether the library's code ran, as far as the bridge knows: part of every failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Execution {
+    /// It provably did not: calling again is safe.
+    NotRun,
+    /// It may have, in whole or in part.
+    MayHaveRun,
+    /// It did.
+    Ran,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The agent says so.
+    Fault(Fault),
+    /// The library could not be loaded.
+    NotLoaded(Fault),
+    /// The agent's process ended while it had the call.
+    Ended {
+        /// How.
+        exit: Exit,
+        /// The call that was running, where it is another one.
+        behind: Option<Uuid>,
+    },
+    /// The call took too long, and its process was ended.
+    Deadline {
+        /// How long it had.
+        deadline: Duration,
+    },
+    /// There was nobody to run it.
+    NoAgent {
+        /// Why not.
+        reason: String,
+        /// Whether trying again soon makes sense.
+        retry: bool,
+    },
+    /// Too many calls wait for this library.
+    QueueFull {
+        /// How many.
+        waiting: usize,
+    },
+}
+
+impl Failure {
+    /// Whether the library's code ran.
+    pub fn execution(&self) -> Execution {
+        match self {
+            Self::Fault(fault) if fault.ran => Execution::Ran,
+            Self::Fault(_) | Self::NotLoaded(_) | Self::NoAgent { .. } | Self::QueueFull { .. } => Execution::NotRun,
+            Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
+        }
+    }
+}
+
+/// Reads one line of the agent's answer: the call's index in the list, and how it ended.
+///
+/// # Errors
+/// It is not what the protocol says.
+pub(super) fn read_line(line: &[u8]) -> Result<(usize, CallResult), serde_json::Error> {
+    let OutcomeLine { index, outcome } = serde_json::from_slice(line)?;
+    let result = match outcome {
+        Outcome::Returned(returned) => Ok(Answer {
+            result: into_bytes(returned.result.into_owned()),
+            outputs: into_bytes(returned.outputs.into_owned()),
+            duration_ns: returned.duration_ns,
+        }),
+        Outcome::Fault(fault) if fault.code == FaultCode::LoadFailed => Err(Failure::NotLoaded(fault)),
+        Outcome::Fault(fault) => Err(Failure::Fault(fault)),
+    };
+    Ok((index as usize, result))
+}
+
+fn into_bytes(raw: Box<serde_json::value::RawValue>) -> Bytes {
+    Bytes::from(Box::<str>::from(raw).into_boxed_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_pass_through_unchanged() {
+        let line = br#"{"index":3,"outcome":{"returned":{"result":1e400,"outputs":{"a":[1, 2]},"duration_ns":5}}}"#;
+        let (index, result) = read_line(line).unwrap();
+        let answer = result.unwrap();
+        assert_eq!((index, answer.duration_ns), (3, 5));
+        assert_eq!((answer.result.as_ref(), answer.outputs.as_ref()), (&b"1e400"[..], &br#"{"a":[1, 2]}"#[..]));
+    }
+
+    #[test]
+    fn a_fault_says_whether_the_library_ran() {
+        let line = br#"{"index":0,"outcome":{"fault":{"code":"undecodable_text","detail":"x","ran":true}}}"#;
+        assert_eq!(read_line(line).unwrap().1.unwrap_err().execution(), Execution::Ran);
+    }
+}

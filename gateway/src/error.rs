@@ -1,0 +1,321 @@
+//! The only place where a fault becomes an HTTP status: every error answer is a [`Problem`] (RFC 9457).
+//!
+//! What the client reads and what the log reads are separate: an internal error says nothing outside.
+
+use std::fmt::Display;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_signature::SignatureError;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::agents::RegisterError;
+use crate::dispatch::{ArgumentsError, Execution, Failure};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $status:ident, $name:literal, $title:literal;)*) => {
+        /// What went wrong: the stable `code` of a problem document.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each has its title below")]
+        pub enum Code { $($(#[$doc])* $variant,)* }
+
+        impl Code {
+            /// All of them, for the document of the API.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The word in the problem document.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// The same short text for every problem of the kind.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedRequest = BAD_REQUEST, "malformed_request", "The request cannot be read";
+    SignatureMissing = UNAUTHORIZED, "signature_missing", "The request is not signed";
+    SignatureInvalid = UNAUTHORIZED, "signature_invalid", "The signature does not fit the request";
+    SignatureExpired = UNAUTHORIZED, "signature_expired", "The signature is too old, or of the future";
+    SignatureReplayed = UNAUTHORIZED, "signature_replayed", "The signature was used before";
+    DigestMismatch = UNAUTHORIZED, "digest_mismatch", "The body is not the one that was signed";
+    UnknownKey = UNAUTHORIZED, "unknown_key", "The key is not known";
+    Forbidden = FORBIDDEN, "forbidden", "Not allowed";
+    NotFound = NOT_FOUND, "not_found", "There is nothing here";
+    UnknownLibrary = NOT_FOUND, "unknown_library", "There is no such library";
+    UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
+    UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
+    StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
+    ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
+    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of the wrong type";
+    ArgumentMismatch = UNPROCESSABLE_ENTITY, "argument_mismatch", "The arguments do not fit the function";
+    ConventionMismatch = UNPROCESSABLE_ENTITY, "convention_mismatch", "The declaration does not fit the function";
+    UnsupportedDeclaration = UNPROCESSABLE_ENTITY, "unsupported_declaration", "This declaration cannot be called";
+    InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
+    LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
+    WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
+    QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
+    Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";
+    AgentCrashed = BAD_GATEWAY, "agent_crashed", "The library's process ended";
+    AgentRestarted = BAD_GATEWAY, "agent_restarted", "The library's process was ended by the bridge";
+    UndecodableText = BAD_GATEWAY, "undecodable_text", "The library gave back text in another encoding";
+    NoAgent = SERVICE_UNAVAILABLE, "no_agent", "Nobody can run this call now";
+    OutOfMemory = SERVICE_UNAVAILABLE, "out_of_memory", "The library's process has not enough memory";
+    DeadlineExceeded = GATEWAY_TIMEOUT, "deadline_exceeded", "The call took too long";
+}
+
+/// A problem document: what a client is told.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    pointer: Option<String>,
+    call_id: Option<Uuid>,
+    execution: Option<Execution>,
+    retry_after: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<Execution>,
+}
+
+impl Problem {
+    /// A problem with the text that tells a person what to do.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), pointer: None, call_id: None, execution: None, retry_after: None }
+    }
+
+    /// A failure of ours: the log gets the reason, the client does not.
+    pub fn internal(error: impl Display) -> Self {
+        tracing::error!(%error, "internal error");
+        Self::new(Code::Internal, "The gateway's log has the reason.")
+    }
+
+    /// A problem of a call.
+    pub fn of_call(id: Uuid, failure: Failure) -> Self {
+        let execution = failure.execution();
+        Self { call_id: Some(id), execution: Some(execution), ..Self::from(failure) }
+    }
+
+    /// The kind of problem.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The text.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.code.status();
+        let document = Document {
+            title: self.code.title(),
+            status: status.as_u16(),
+            code: self.code.name(),
+            detail: &self.detail,
+            pointer: self.pointer.as_deref(),
+            call_id: self.call_id,
+            execution: self.execution,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let code = match fault.code {
+            FaultCode::ArgumentMismatch => Code::ArgumentMismatch,
+            FaultCode::ConventionMismatch => Code::ConventionMismatch,
+            FaultCode::UnknownFunction => Code::UnknownFunction,
+            FaultCode::UnsupportedDeclaration => Code::UnsupportedDeclaration,
+            FaultCode::UndecodableText => Code::UndecodableText,
+            FaultCode::LoadFailed => Code::LoadFailed,
+            FaultCode::NotLoaded | FaultCode::ShuttingDown => Code::NoAgent,
+            FaultCode::MalformedRequest => Code::MalformedRequest,
+            FaultCode::OutOfMemory => Code::OutOfMemory,
+        };
+        let problem = Self { pointer: fault.pointer, ..Self::new(code, fault.detail) };
+        if problem.code == Code::NoAgent { problem.with_retry_after(1) } else { problem }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
+            Failure::Ended { exit, behind } => {
+                let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
+                let detail = match behind {
+                    None => format!(
+                        "The process ended while this call was running: {exit}. The call may have taken effect; it is \
+                         not repeated. The agent is being started again."
+                    ),
+                    Some(running) => format!(
+                        "The process ended while call {running} was running: {exit}. This call was queued behind it; \
+                         as far as the bridge can tell it did not run. It is not repeated, because that is not certain."
+                    ),
+                };
+                Self::new(code, detail)
+            }
+            Failure::Deadline { deadline } => Self::new(
+                Code::DeadlineExceeded,
+                format!(
+                    "The call was still running after {} ms, so its process was ended and is being started again. A \
+                     longer deadline can be set for the library (`deadline`) or the function (`@deadline`).",
+                    deadline.as_millis()
+                ),
+            ),
+            Failure::NoAgent { reason, retry } => {
+                let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
+                problem.with_retry_after(if retry { 1 } else { 30 })
+            }
+            Failure::QueueFull { waiting } => Self::new(
+                Code::QueueFull,
+                format!("{waiting} calls wait for this library already. This one was not run; try again shortly."),
+            )
+            .with_retry_after(1),
+        }
+    }
+}
+
+impl From<ArgumentsError> for Problem {
+    fn from(error: ArgumentsError) -> Self {
+        Self::new(Code::MalformedRequest, error.to_string())
+    }
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        let code = match error {
+            RegisterError::Stale { .. } => Code::StaleGeneration,
+            RegisterError::WrongRuntime { .. } => Code::WrongRuntime,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SignatureError> for Problem {
+    fn from(error: SignatureError) -> Self {
+        let code = match error {
+            SignatureError::Missing => Code::SignatureMissing,
+            SignatureError::Expired { .. } => Code::SignatureExpired,
+            SignatureError::Replayed => Code::SignatureReplayed,
+            SignatureError::Invalid(_) => Code::SignatureInvalid,
+            SignatureError::DigestMismatch => Code::DigestMismatch,
+            SignatureError::UnknownKey => Code::UnknownKey,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<axum::extract::rejection::PathRejection> for Problem {
+    fn from(rejection: axum::extract::rejection::PathRejection) -> Self {
+        Self::new(Code::MalformedRequest, rejection.body_text())
+    }
+}
+
+impl From<axum::extract::rejection::QueryRejection> for Problem {
+    fn from(rejection: axum::extract::rejection::QueryRejection) -> Self {
+        Self::new(Code::MalformedRequest, rejection.body_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::to_bytes;
+
+    use super::*;
+    use crate::agents::Exit;
+
+    async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
+        let (parts, body) = problem.into_response().into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        (Response::from_parts(parts, ()), serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_crash_names_the_signal_and_whether_the_call_ran() {
+        let exit = Exit { how: "killed by signal 11 (SIGSEGV)".into(), reason: None };
+        let id = Uuid::now_v7();
+        let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), behind: None })).await;
+        assert_eq!(head.status(), 502);
+        assert_eq!(head.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(body["code"], "agent_crashed");
+        assert_eq!(body["call_id"], id.to_string());
+        assert_eq!(body["execution"], "may_have_run");
+        assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
+        let behind = Failure::Ended { exit, behind: Some(id) };
+        let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
+        assert!(body["detail"].as_str().unwrap().contains(&format!("queued behind it")), "{body}");
+    }
+
+    #[tokio::test]
+    async fn who_may_try_again_is_told_when() {
+        let (head, body) = document(Failure::QueueFull { waiting: 1024 }.into()).await;
+        assert_eq!((head.status().as_u16(), &head.headers()[RETRY_AFTER]), (429, &HeaderValue::from(1)));
+        assert_eq!(body["code"], "queue_full");
+        let (head, _) = document(Failure::NoAgent { reason: "x".into(), retry: true }.into()).await;
+        assert_eq!((head.status().as_u16(), head.headers().contains_key(RETRY_AFTER)), (503, true));
+        let (head, _) = document(Failure::Deadline { deadline: Duration::from_secs(1) }.into()).await;
+        assert_eq!(head.status(), 504);
+    }
+
+    #[tokio::test]
+    async fn an_internal_error_says_nothing_outside() {
+        let (head, body) = document(Problem::internal("the secret is 42")).await;
+        assert_eq!(head.status(), 500);
+        assert!(!body.to_string().contains("42"));
+    }
+
+    #[tokio::test]
+    async fn an_argument_is_pointed_at() {
+        let fault = Fault {
+            code: FaultCode::ArgumentMismatch,
+            detail: "`j` is 1.5".into(),
+            pointer: Some("/j".into()),
+            ran: false,
+        };
+        let (head, body) = document(Problem::of_call(Uuid::now_v7(), Failure::Fault(fault))).await;
+        assert_eq!((head.status().as_u16(), &body["pointer"], &body["execution"]), (422, &"/j".into(), &"not_run".into()));
+    }
+}

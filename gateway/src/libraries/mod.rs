@@ -1,0 +1,226 @@
+//! The configured libraries: their files, their interfaces, and the agents that are to run them.
+
+pub mod exports;
+mod file;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge32_interface::{Header, Options, Source};
+use bridge32_protocol::interface::Function;
+use bridge32_protocol::target::Target;
+use bridge32_protocol::wire::{Callee, Fault, FaultCode, Load};
+
+use crate::agents::{Agent, AgentSpec, Link, Reach};
+use crate::config::{Config, LibraryConfig, LibraryFile};
+
+use exports::Exports;
+
+/// One configured library.
+#[derive(Debug)]
+pub struct Library {
+    /// Its name.
+    pub name: String,
+    /// Its table of the configuration.
+    pub config: LibraryConfig,
+    /// The kind of process that it needs, where that is known.
+    pub target: Option<Target>,
+    /// The agent that runs it; `None` where [`Library::problem`] says why there is none.
+    pub agent: Option<String>,
+    /// What was read from its headers.
+    pub header: Header,
+    /// Why it is not even given to an agent.
+    pub problem: Option<Fault>,
+    /// The file as its agent names it.
+    pub agent_file: String,
+    /// Its exports, once somebody has asked.
+    pub exports: tokio::sync::OnceCell<Exports>,
+}
+
+/// Whether a library can be called.
+#[derive(Clone, Debug)]
+pub enum LibraryState {
+    /// Its agent is not ready. In words.
+    Waiting(String),
+    /// It can.
+    Ready(Arc<Link>),
+    /// It could not be loaded.
+    Failed(Fault),
+    /// Its agent will not come back by itself. In words.
+    Gone(String),
+}
+
+impl LibraryState {
+    /// The word for it in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting(_) => "starting",
+            Self::Ready(_) => "ready",
+            Self::Failed(_) => "failed",
+            Self::Gone(_) => "gone",
+        }
+    }
+}
+
+impl Library {
+    /// Whether it can be called right now, given its agent.
+    pub fn state(&self, agent: Option<&Arc<Agent>>) -> LibraryState {
+        if let Some(fault) = &self.problem {
+            return LibraryState::Failed(fault.clone());
+        }
+        let Some(agent) = agent else { return LibraryState::Gone("it has no agent".to_owned()) };
+        let reach = agent.reach().borrow().clone();
+        match reach {
+            Reach::Down(reason) => LibraryState::Waiting(reason),
+            Reach::Gone(reason) => LibraryState::Gone(reason),
+            Reach::Up(link) => match link.libraries.get(&self.name) {
+                Some(Ok(_)) => LibraryState::Ready(link),
+                Some(Err(fault)) => LibraryState::Failed(self.explain(fault.clone())),
+                None => LibraryState::Gone("its agent was not told to load it".to_owned()),
+            },
+        }
+    }
+
+    /// Adds to a failed load what the file itself shows: which dependency is missing, for example.
+    pub fn explain(&self, mut fault: Fault) -> Fault {
+        if fault.code == FaultCode::LoadFailed
+            && let LibraryFile::Host(path) = &self.config.file
+            && let Some(diagnosis) = file::missing(path, self.target)
+            && !fault.detail.contains(&diagnosis)
+        {
+            fault.detail = format!("{} {diagnosis}", fault.detail.trim_end());
+        }
+        fault
+    }
+
+    /// A declared function: how a call names it, its declaration, and its deadline.
+    pub fn function(&self, name: &str) -> Option<(Callee, &Function, Duration)> {
+        let (number, function) = self.header.interface.function(name)?;
+        let number = u32::try_from(number).ok()?;
+        let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
+        Some((Callee::Function(number), function, deadline))
+    }
+
+    /// How headers and prototypes of this library are read.
+    pub fn options(&self) -> Options {
+        options(&self.config, self.target)
+    }
+}
+
+fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
+    Options {
+        definitions: config.definitions.clone(),
+        default_encoding: config.encoding.clone(),
+        ..Options::new(target.unwrap_or(Target::Linux32))
+    }
+}
+
+/// All libraries by name.
+#[derive(Debug, Default)]
+pub struct Libraries {
+    libraries: BTreeMap<String, Arc<Library>>,
+}
+
+impl Libraries {
+    /// Reads files and headers, and says which agents are needed. A library that cannot be run is kept, with its
+    /// problem: the others work.
+    pub fn prepare(config: &Config) -> (Self, Vec<AgentSpec>) {
+        let mut specs: BTreeMap<String, AgentSpec> = BTreeMap::new();
+        let mut libraries = BTreeMap::new();
+        for (name, table) in &config.libraries {
+            let mut library = read(name, table);
+            if let Err(fault) = assign(&mut library, config, &mut specs) {
+                tracing::error!(library = name, detail = fault.detail, "library cannot be run");
+                library.agent = None;
+                library.problem = Some(fault);
+            }
+            libraries.insert(name.clone(), Arc::new(library));
+        }
+        (Self { libraries }, specs.into_values().collect())
+    }
+
+    /// The library of that name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Library>> {
+        self.libraries.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Library>> {
+        self.libraries.values()
+    }
+}
+
+/// Reads what can be known without running anything.
+fn read(name: &str, table: &LibraryConfig) -> Library {
+    let (target, mut problem) = match (&table.file, table.runtime) {
+        (LibraryFile::Host(path), configured) => match file::target(path, configured) {
+            Ok(target) => (Some(target), None),
+            Err(fault) => (configured, Some(fault)),
+        },
+        (LibraryFile::Runtime(_), Some(target)) => (Some(target), None),
+        (LibraryFile::Runtime(path), None) => {
+            let detail = format!(
+                "Only an agent can read {path}, so its architecture is not known here: say which runtime it needs, \
+                 such as runtime = \"win32\"."
+            );
+            (None, Some(load_failed(detail)))
+        }
+    };
+    let mut texts = Vec::new();
+    for path in &table.headers {
+        match std::fs::read(path) {
+            Ok(text) => texts.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text)),
+            Err(error) => problem = problem.or(Some(load_failed(format!("Cannot read {}: {error}.", path.display())))),
+        }
+    }
+    let sources: Vec<Source> = texts.iter().map(|(name, text)| Source { name, text }).collect();
+    let header = bridge32_interface::read(&sources, &options(table, target));
+    Library {
+        name: name.to_owned(),
+        config: table.clone(),
+        target,
+        agent: None,
+        header,
+        problem,
+        agent_file: table.file.display(),
+        exports: tokio::sync::OnceCell::new(),
+    }
+}
+
+/// Gives the library to its agent.
+fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, AgentSpec>) -> Result<(), Fault> {
+    if let Some(fault) = library.problem.take() {
+        return Err(fault);
+    }
+    let Some(target) = library.target else { return Err(load_failed("Its architecture is not known.".to_owned())) };
+    let Some(runtime) = config.runtimes.get(&target) else {
+        let configured: Vec<&str> = config.runtimes.keys().map(|target| target.name()).collect();
+        let configured = if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
+        return Err(load_failed(format!(
+            "{} needs the runtime {target}, and the configuration has no [runtime.{target}] (it has: {configured}). \
+             Add one with the command that starts such an agent.",
+            library.config.file.display()
+        )));
+    };
+    library.agent_file = runtime.path_for_agent(&library.config.file);
+    let id = library.config.group.clone().unwrap_or_else(|| library.name.clone());
+    let spec = specs.entry(id.clone()).or_insert_with(|| AgentSpec {
+        id: id.clone(),
+        target,
+        runtime: runtime.clone(),
+        loads: Vec::new(),
+    });
+    if spec.target != target {
+        let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
+        return Err(load_failed(detail));
+    }
+    let load = Load { file: library.agent_file.clone(), interface: library.header.interface.clone() };
+    spec.loads.push((library.name.clone(), load));
+    library.agent = Some(id);
+    Ok(())
+}
+
+fn load_failed(detail: String) -> Fault {
+    Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
+}

@@ -1,0 +1,98 @@
+//! Every route on one screen, with what it needs of whoever asks.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::{self, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+
+use crate::api::{agents, calls, exports, functions, health, index, interface, libraries, openapi};
+use crate::auth::{Guard, Hosts, Need, check_host, guard};
+use crate::bridge::Bridge;
+use crate::error::{Code, Problem};
+
+/// One operation of the API.
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, in the notation of axum and OpenAPI alike.
+    pub path: &'static str,
+    need: Need,
+    handler: MethodRouter<Arc<Bridge>>,
+}
+
+/// The table.
+pub fn routes() -> Vec<Route> {
+    vec![
+        get("/", Need::Read, index::show),
+        get("/healthz", Need::Public, health::alive),
+        get("/readyz", Need::Public, health::ready),
+        get("/openapi.json", Need::Read, openapi::show),
+        get("/v1/libraries", Need::Read, libraries::list),
+        get("/v1/libraries/{library}", Need::Read, libraries::show),
+        get("/v1/libraries/{library}/exports", Need::Read, exports::list),
+        get("/v1/libraries/{library}/interface", Need::Read, interface::show),
+        post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
+        post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
+        get("/v1/agents", Need::Read, agents::list),
+        get("/v1/agents/{id}", Need::Read, agents::show),
+        put("/v1/agents/{id}", Need::Agent, agents::register),
+        post("/v1/agents/{id}/restart", Need::Manage, agents::restart),
+    ]
+}
+
+/// The service of a gateway.
+pub fn router(bridge: &Arc<Bridge>) -> Router {
+    let mut router = Router::new();
+    for Route { path, need, handler, .. } in routes() {
+        let guarded = Guard { bridge: Arc::clone(bridge), need };
+        router = router.route(path, handler.route_layer(from_fn_with_state(guarded, guard)));
+    }
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(Hosts::of(bridge.address), check_host))
+        .layer(middleware::map_response(protect))
+        // The guard has its own limit, which answers as all errors do.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Arc::clone(bridge))
+}
+
+fn get<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
+    Route { method: Method::GET, path, need, handler: routing::get(handler) }
+}
+
+fn post<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
+    Route { method: Method::POST, path, need, handler: routing::post(handler) }
+}
+
+fn put<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
+    Route { method: Method::PUT, path, need, handler: routing::put(handler) }
+}
+
+async fn not_found(request: Request) -> Problem {
+    let detail = format!("There is nothing at {}. /openapi.json lists what there is.", request.uri().path());
+    Problem::new(Code::NotFound, detail)
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    let detail = format!("{} is not possible here; the header Allow says what is.", request.method());
+    Problem::new(Code::MethodNotAllowed, detail)
+}
+
+/// Whatever a browser shows of us runs nothing and is framed by nobody.
+async fn protect(mut response: Response) -> Response {
+    const HEADERS: [(&str, &str); 3] = [
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
