@@ -1,0 +1,84 @@
+/**
+ * @file demo.h
+ * The demo's own library: a few functions that each show one thing a call can carry.
+ */
+#ifndef BRIDGE32_DEMO_H
+#define BRIDGE32_DEMO_H
+
+#ifdef _WIN32
+#define DEMO_API __declspec(dllexport)
+#define DEMO_CALL __stdcall
+#else
+#define DEMO_API __attribute__((visibility("default")))
+#define DEMO_CALL
+#endif
+
+/** What the functions answer that can fail. */
+enum DemoStatus {
+    DEMO_OK = 0,
+    DEMO_DIVISION_BY_ZERO = 1
+};
+
+/**
+ * Adds two numbers.
+ * @param[in] a the first number
+ * @param[in] b the second number
+ * @return a + b
+ * @idempotent
+ */
+DEMO_API int Add(int a, int b);
+
+/**
+ * Multiplies a measurement.
+ * @param[in] value the measurement
+ * @param[in] factor what to multiply it with
+ * @return value * factor
+ * @idempotent
+ */
+DEMO_API double Scale(double value, double factor);
+
+/**
+ * Multiplies two 32-bit numbers without overflow.
+ * @param[in] a the first number
+ * @param[in] b the second number
+ * @return the 64-bit product
+ * @idempotent
+ */
+DEMO_API long long Multiply(int a, int b);
+
+/**
+ * Divides with a remainder.
+ * @param[in] dividend what is divided
+ * @param[in] divisor what it is divided by
+ * @param[out] quotient the whole part
+ * @param[out] remainder what is left
+ * @return DEMO_OK, or DEMO_DIVISION_BY_ZERO with both outputs 0
+ */
+DEMO_API int DEMO_CALL Divide(int dividend, int divisor, int *quotient, int *remainder);
+
+/**
+ * Counts the bytes of a text.
+ * @param[in] text a text that ends with a zero byte
+ * @return its length in bytes
+ * @idempotent
+ */
+DEMO_API unsigned int TextLength(const char *text);
+
+/**
+ * Adds the bytes of a buffer.
+ * @param[in] data the bytes
+ * @param[in] size how many there are
+ * @return their sum
+ */
+DEMO_API unsigned int Sum(_In_reads_bytes_(size) const unsigned char *data, unsigned int size);
+
+/**
+ * How often this process called this function: the library keeps its state from call to call.
+ * @return 1 the first time
+ */
+DEMO_API unsigned int Count(void);
+
+/** Writes to address 0. The agent dies and is started again; the gateway says what happened. */
+DEMO_API void Crash(void);
+
+#endif

@@ -1,0 +1,59 @@
+//! `cargo xtask build`: everything that a user needs, in `dist/`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::setup::{self, Ready};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{demo, progress};
+
+/// The package and the program of the gateway.
+pub(crate) const GATEWAY: (&str, &str) = ("bridge32-gateway", "bridge32");
+const AGENT: &str = "agent32";
+
+/// The task: set up what is missing, then [`dist`].
+pub(crate) fn task(workspace: &Workspace) -> Result<()> {
+    let ready = setup::ensure(workspace)?;
+    dist(workspace, &ready)?;
+    println!("{} is ready", workspace.short(&workspace.dist).display());
+    Ok(())
+}
+
+/// Builds the programs, the demo libraries and the demo configuration.
+pub(crate) fn dist(workspace: &Workspace, ready: &Ready) -> Result<()> {
+    let dist = &workspace.dist;
+    fs::create_dir_all(dist).with_context(|| format!("{} cannot be made", dist.display()))?;
+    let host = Toolchain::host(workspace);
+    compile(workspace, &host, &[GATEWAY.0, AGENT])?;
+    compile(workspace, &ready.linux32, &[AGENT])?;
+    compile(workspace, &ready.windows32, &[AGENT])?;
+    let suffix = std::env::consts::EXE_SUFFIX;
+    install(&host.program(GATEWAY.1), &dist.join(format!("{}{suffix}", GATEWAY.1)))?;
+    install(&host.program(AGENT), &dist.join(format!("agent64{suffix}")))?;
+    install(&ready.linux32.program(AGENT), &dist.join("agent32"))?;
+    install(&ready.windows32.program(AGENT), &dist.join("agent32.exe"))?;
+    demo::make(workspace, &ready.wine)
+}
+
+fn compile(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str]) -> Result<()> {
+    println!("compiling {} for {toolchain}", packages.join(", "));
+    let mut command = toolchain.cargo("build");
+    command.arg("--release").current_dir(&workspace.root);
+    packages.iter().for_each(|package| _ = command.args(["--package", package]));
+    progress::run(&mut command)
+}
+
+/// Copies a program under another name first, so that an older one that still runs is replaced and not written to. What
+/// is the same already stays as it is.
+pub(crate) fn install(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("{} was not built", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    let partial = to.with_extension("new");
+    fs::copy(from, &partial).with_context(|| format!("{} cannot be written", partial.display()))?;
+    fs::rename(&partial, to).with_context(|| format!("{} cannot be replaced", to.display()))
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask TASK`: what a developer and CI do with this workspace. The table [`TASKS`] is the whole program; each
+//! task is a function in the module of its name.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "telling a person what happens is this program's job")]
+
+mod build;
+mod chroot;
+mod demo;
+mod packages;
+mod progress;
+mod run;
+mod setup;
+mod test;
+mod toolchain;
+mod wine;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+/// What a developer can ask for: the word, the function, and the one line that `cargo xtask` shows.
+const TASKS: &[(&str, fn(&Workspace) -> Result<()>, &str)] = &[
+    ("setup", setup::task, "install what a fresh machine lacks: 32-bit compilers and libraries, Wine"),
+    ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
+    ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
+    ("test", test::task, "everything that CI checks, and nothing else"),
+];
+
+fn main() -> ExitCode {
+    let wanted = std::env::args().nth(1);
+    let Some((_, task, _)) = TASKS.iter().find(|(name, ..)| Some(*name) == wanted.as_deref()) else {
+        if let Some(word) = &wanted {
+            eprintln!("there is no task \"{word}\"");
+        }
+        println!("usage: cargo xtask TASK\n");
+        TASKS.iter().for_each(|(name, _, about)| println!("  {name:<8}{about}"));
+        println!("\nenvironment:");
+        workspace::VARIABLES.iter().for_each(|(name, about)| println!("  {name:<18}{about}"));
+        return if wanted.is_none() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    };
+    match Workspace::find().and_then(|workspace| task(&workspace)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

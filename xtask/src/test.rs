@@ -1,0 +1,87 @@
+//! `cargo xtask test`: everything that CI checks. It stops at the first step that fails. A missing 32-bit compiler or Wine
+//! is such a failure: nothing is skipped.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::setup::{self, Ready};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{build, progress};
+
+/// The package of the end-to-end tests, which need `dist/`.
+const END_TO_END: &str = "bridge32-tests";
+
+/// The task.
+pub(crate) fn task(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps { done: Vec::new() };
+    let result = all(workspace, &mut steps);
+    steps.summarise();
+    result
+}
+
+fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let host = Toolchain::host(workspace);
+    let cargo = |subcommand: &str, arguments: &[&str]| {
+        let mut command = host.cargo(subcommand);
+        command.args(arguments).current_dir(&workspace.root);
+        command
+    };
+    steps.run("format", || {
+        let mut format = Command::new("cargo");
+        progress::run(format.args(["fmt", "--all", "--check"]).current_dir(&workspace.root))
+            .context("`cargo fmt --all` repairs it")
+    })?;
+    let ready: Ready = steps.run("set-up", || setup::ensure(workspace))?;
+    steps.run("clippy", || {
+        progress::run(&mut cargo("clippy", &["--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    steps.run("unit tests", || progress::run(&mut unit_tests(&cargo)))?;
+    steps.run("documentation tests", || {
+        progress::run(&mut cargo("test", &["--workspace", "--exclude", END_TO_END, "--doc"]))
+    })?;
+    steps.run("the gateway compiles for Windows", || {
+        let mut check = ready.windows64.cargo("check");
+        progress::run(check.args(["--package", build::GATEWAY.0]).current_dir(&workspace.root))
+    })?;
+    steps.run("build", || build::dist(workspace, &ready))?;
+    steps.run("end to end", || {
+        let mut test = cargo("test", &["--package", END_TO_END]);
+        progress::run(test.env("BRIDGE32_DIST", &workspace.dist))
+    })
+}
+
+/// `cargo nextest run` where it is installed, else `cargo test`.
+fn unit_tests(cargo: &dyn Fn(&str, &[&str]) -> Command) -> Command {
+    let nextest =
+        Command::new("cargo").args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let packages = ["--workspace", "--exclude", END_TO_END];
+    if nextest.is_ok_and(|status| status.success()) {
+        return cargo("nextest run", &packages);
+    }
+    cargo("test", &[&packages[..], &["--lib", "--bins", "--tests"]].concat())
+}
+
+/// What was run, and how long it took.
+struct Steps {
+    done: Vec<(&'static str, Duration, bool)>,
+}
+
+impl Steps {
+    fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        println!("\n==> {name}");
+        let start = Instant::now();
+        let result = step();
+        self.done.push((name, start.elapsed(), result.is_ok()));
+        result.with_context(|| format!("the step \"{name}\" failed"))
+    }
+
+    fn summarise(&self) {
+        println!("\n==> summary");
+        for (name, took, passed) in &self.done {
+            println!("  {} {name:<34}{:>7.1} s", if *passed { "ok    " } else { "FAILED" }, took.as_secs_f32());
+        }
+    }
+}
