@@ -3,12 +3,40 @@
 //! Pure: the input is bytes that somebody else has read. Nothing that cannot be understood stops the rest; it becomes
 //! a [`Diagnostic`].
 
+mod annotations;
+mod builtin;
+mod chunks;
+mod comments;
+mod constants;
+mod declarations;
+mod declarators;
+mod doxygen;
+mod expression;
+mod functions;
+mod lengths;
+mod lexer;
+mod macros;
+mod noise;
+mod parameters;
+mod predefined;
+mod preprocess;
 pub mod report;
+mod sal;
+mod source;
+mod tree;
+mod types;
+mod unsupported;
 
 use bridge32_protocol::interface::{Encoding, Interface};
 use bridge32_protocol::target::Target;
 
 pub use report::{Assumption, Diagnostic, Severity, Topic};
+
+use comments::Comments;
+use declarations::Reader;
+use report::Reporter;
+use source::Files;
+use types::Types;
 
 /// One header file.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +78,28 @@ pub struct Header {
 
 /// Reads the headers of one library, as if each included the ones before it.
 pub fn read(sources: &[Source], options: &Options) -> Header {
-    let _ = (sources, options);
-    Header::default()
+    let files = Files::new(sources);
+    let prelude = predefined::prelude(options);
+    let mut reporter = Reporter::default();
+    let preprocessed = preprocess::preprocess(&files, &prelude, options, &mut reporter);
+    let mut macros = preprocessed.macros;
+    let unicode = ["UNICODE", "_UNICODE"].iter().any(|name| macros.get(name).is_some());
+    let types = Types::new(options.target, unicode);
+    let annotated = annotations::annotate(preprocessed.tokens);
+    let chunks = chunks::split(annotated, &mut reporter);
+    let comments = Comments::new(&preprocessed.comments, &files);
+    let mut reader = Reader::new(types, &files, comments, options, &mut reporter);
+    for chunk in chunks {
+        reader.read(chunk);
+    }
+    let Reader { types, functions, assumptions, .. } = reader;
+    let mut constants = constants::collect(&mut macros, &types, &mut reporter);
+    constants.extend(types.constants);
+    Header {
+        interface: Interface { functions, enumerations: types.enumerations, constants },
+        diagnostics: reporter.finish(&files),
+        assumptions,
+    }
 }
 
 /// Reads one prototype, such as `int __stdcall f(int a)`, with or without the semicolon.
@@ -59,6 +107,21 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
 /// # Errors
 /// The diagnostics, where there is an error among them or the text does not declare exactly one function.
 pub fn prototype(text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
-    let _ = (text, options);
-    Err(Vec::new())
+    let closed = if text.trim_end().ends_with(';') { text.to_owned() } else { format!("{text};") };
+    let source = Source { name: "prototype", text: closed.as_bytes() };
+    let Header { interface, mut diagnostics, .. } = read(&[source], options);
+    let errors = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    if !errors && interface.functions.len() == 1 {
+        return Ok(interface);
+    }
+    if !errors {
+        let message = match interface.functions.len() {
+            0 => "this declares no function: write it as in C, such as `int __stdcall f(int a)`".to_owned(),
+            count => format!("this declares {count} functions: give one at a time"),
+        };
+        let file = source.name.to_owned();
+        let source_line = text.lines().next().unwrap_or_default().to_owned();
+        diagnostics.push(Diagnostic { severity: Severity::Error, file, line: 1, column: 1, source_line, message });
+    }
+    Err(diagnostics)
 }

@@ -1,8 +1,11 @@
 //! What reading a header tells people: diagnostics with a place in the file, and assumptions.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::source::{Files, Position};
 
 /// Something in a header that was not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +52,7 @@ impl fmt::Display for Diagnostic {
         writeln!(f, "  {number} | {source_line}")?;
         // Tabs stay tabs, so that the mark stands under its character however wide they are shown.
         let before = usize::try_from(column.saturating_sub(1)).unwrap_or_default();
-        let indent: String =
-            source_line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let indent: String = source_line.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         write!(f, "  {:width$} | {indent}^", "", width = number.len())
     }
 }
@@ -83,4 +85,49 @@ pub enum Topic {
     Convention,
     /// Who frees what a function returns.
     Ownership,
+}
+
+/// Collects diagnostics while the places are still offsets.
+#[derive(Default)]
+pub(crate) struct Reporter {
+    items: Vec<(Severity, Position, String)>,
+    seen: HashSet<String>,
+}
+
+/// How many diagnostics are kept: whoever gets that many looks at the first.
+const MAX_DIAGNOSTICS: usize = 500;
+
+impl Reporter {
+    /// Something is missing or wrong in the interface.
+    pub(crate) fn error(&mut self, at: Position, message: impl Into<String>) {
+        self.push(Severity::Error, at, message.into());
+    }
+
+    /// Something was left out of account.
+    pub(crate) fn warning(&mut self, at: Position, message: impl Into<String>) {
+        self.push(Severity::Warning, at, message.into());
+    }
+
+    /// The same, unless it has been said of another place.
+    pub(crate) fn warning_once(&mut self, at: Position, message: impl Into<String>) {
+        let message = message.into();
+        if self.seen.insert(message.clone()) {
+            self.warning(at, message);
+        }
+    }
+
+    fn push(&mut self, severity: Severity, at: Position, message: String) {
+        if self.items.len() < MAX_DIAGNOSTICS {
+            self.items.push((severity, at, message));
+        } else if self.items.len() == MAX_DIAGNOSTICS {
+            let message = format!("there are more than {MAX_DIAGNOSTICS} diagnostics; this is the last one shown");
+            self.items.push((severity, at, message));
+        }
+    }
+
+    /// The diagnostics in the order of the files.
+    pub(crate) fn finish(mut self, files: &Files) -> Vec<Diagnostic> {
+        self.items.sort_by_key(|item| item.1);
+        self.items.into_iter().map(|(severity, at, message)| files.diagnostic(severity, at, message)).collect()
+    }
 }

@@ -1,0 +1,209 @@
+//! Takes out of the token stream what is not plain C: source annotations, calling conventions, attributes.
+//!
+//! What tells something is kept as [`Mark`], with its place between the remaining tokens; the rest is dropped.
+
+use bridge32_protocol::interface::Convention;
+
+use crate::lexer::{Kind, Token};
+use crate::sal::{self, Sal};
+
+/// Something that was said beside the C of a declaration.
+#[derive(Clone, Debug)]
+pub(crate) enum Mark<'a> {
+    /// Of a parameter.
+    Sal(Sal<'a>),
+    /// Of a function.
+    Convention(Convention),
+    /// Of a function, too: one that no thunk knows, by its keyword.
+    UnknownConvention(String),
+}
+
+/// Tokens, and what was said before which of them.
+#[derive(Debug, Default)]
+pub(crate) struct Annotated<'a> {
+    pub(crate) tokens: Vec<Token<'a>>,
+    /// By the index of the token that follows it, in order.
+    pub(crate) marks: Vec<(usize, Mark<'a>)>,
+}
+
+/// Keywords of compilers that change nothing here.
+const NOISE: &[&str] = &[
+    "__extension__",
+    "_Noreturn",
+    "__noreturn__",
+    "__unaligned",
+    "_unaligned",
+    "__ptr32",
+    "__ptr64",
+    "__sptr",
+    "__uptr",
+    "__w64",
+    "_Nonnull",
+    "_Nullable",
+    "_Null_unspecified",
+    "__nonnull",
+    "__nullable",
+    "__kernel_entry",
+    "__noop",
+    "__thread",
+    "_Thread_local",
+    "__MINGW_NOTHROW",
+    "__nothrow",
+    "__export",
+];
+
+/// The same, with a group of arguments.
+const NOISE_WITH_ARGUMENTS: &[&str] = &[
+    "__declspec",
+    "_declspec",
+    "__asm__",
+    "__asm",
+    "asm",
+    "__pragma",
+    "_Pragma",
+    "_Static_assert",
+    "static_assert",
+    "_Alignas",
+    "alignas",
+    "__align",
+    "__allowed",
+    "__range",
+    "__format_string",
+];
+
+/// The calling convention that a keyword or the name of an attribute stands for.
+fn convention<'a>(word: &str) -> Option<Mark<'a>> {
+    let mark = match word.trim_matches('_') {
+        "cdecl" => Mark::Convention(Convention::Cdecl),
+        "stdcall" => Mark::Convention(Convention::Stdcall),
+        "fastcall" => Mark::Convention(Convention::Fastcall),
+        "thiscall" => Mark::Convention(Convention::Thiscall),
+        "vectorcall" | "pascal" | "clrcall" | "regcall" | "regparm" | "sseregparm" | "ms_abi" | "sysv_abi"
+        | "fortran" => Mark::UnknownConvention(word.to_owned()),
+        _ => return None,
+    };
+    Some(mark)
+}
+
+/// Separates the annotations from the C.
+pub(crate) fn annotate(tokens: Vec<Token>) -> Annotated {
+    let mut stream = Stream { tokens, at: 0, brackets: 0, output: Annotated::default() };
+    while stream.at < stream.tokens.len() {
+        stream.step();
+    }
+    stream.output
+}
+
+struct Stream<'a> {
+    tokens: Vec<Token<'a>>,
+    at: usize,
+    brackets: usize,
+    output: Annotated<'a>,
+}
+
+impl<'a> Stream<'a> {
+    fn step(&mut self) {
+        let token = &self.tokens[self.at];
+        if token.kind == Kind::Identifier && self.word() {
+            return;
+        }
+        let token = self.tokens[self.at].clone();
+        if token.is("(") {
+            self.brackets += 1;
+        } else if token.is(")") {
+            self.brackets = self.brackets.saturating_sub(1);
+        } else if token.is("{") || token.is("}") || token.is(";") {
+            self.brackets = 0;
+        }
+        self.output.tokens.push(token);
+        self.at += 1;
+    }
+
+    fn mark(&mut self, mark: Mark<'a>) {
+        self.output.marks.push((self.output.tokens.len(), mark));
+    }
+
+    /// Takes an annotation; false if the word at this place is none.
+    fn word(&mut self) -> bool {
+        let token = self.tokens[self.at].clone();
+        let word = &*token.text;
+        if sal::is_annotation(word) || self.is_legacy(word) {
+            self.at += 1;
+            let arguments = self.group().map(|group| split(&self.tokens[group])).unwrap_or_default();
+            self.mark(Mark::Sal(sal::read(&token, arguments)));
+        } else if word.starts_with('_')
+            && let Some(mark) = convention(word)
+        {
+            self.at += 1;
+            self.mark(mark);
+        } else if matches!(word, "__attribute__" | "__attribute") {
+            self.at += 1;
+            if let Some(group) = self.group() {
+                let found: Vec<_> =
+                    self.tokens[group].iter().filter_map(|token| convention(token.identifier()?)).collect();
+                found.into_iter().for_each(|mark| self.mark(mark));
+            }
+        } else if NOISE.contains(&word) {
+            self.at += 1;
+        } else if NOISE_WITH_ARGUMENTS.contains(&word) {
+            self.at += 1;
+            while self.tokens.get(self.at).is_some_and(|next| next.is_word("volatile")) {
+                self.at += 1;
+            }
+            self.group();
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// `IN` and the like are annotations where a parameter goes on behind (or, for `OPTIONAL`, ends before) them.
+    fn is_legacy(&self, word: &str) -> bool {
+        if self.brackets == 0 || !sal::is_legacy_word(word) {
+            return false;
+        }
+        let next = self.tokens.get(self.at + 1);
+        let before = self.at.checked_sub(1).map(|before| &self.tokens[before]);
+        let continues = next.is_some_and(|next| next.kind == Kind::Identifier);
+        let described = before.is_some_and(|before| before.kind == Kind::Identifier || before.is("*"));
+        continues || (described && next.is_some_and(|next| next.is(",") || next.is(")")))
+    }
+
+    /// The inside of the brackets at this place, which are passed.
+    fn group(&mut self) -> Option<std::ops::Range<usize>> {
+        if !self.tokens.get(self.at)?.is("(") {
+            return None;
+        }
+        let mut open = 0_u32;
+        for (index, token) in self.tokens.iter().enumerate().skip(self.at) {
+            open += u32::from(token.is("("));
+            open -= u32::from(token.is(")"));
+            if open == 0 {
+                let inside = self.at + 1..index;
+                self.at = index + 1;
+                return Some(inside);
+            }
+            // No annotation goes on in the next declaration; a forgotten bracket would.
+            if token.is(";") || token.is("{") {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Splits arguments at their commas.
+fn split<'a>(tokens: &[Token<'a>]) -> Vec<Vec<Token<'a>>> {
+    let mut arguments = vec![Vec::new()];
+    let mut open = 0_u32;
+    for token in tokens {
+        open += u32::from(token.is("("));
+        open = open.saturating_sub(u32::from(token.is(")")));
+        if open == 0 && token.is(",") {
+            arguments.push(Vec::new());
+        } else if let Some(last) = arguments.last_mut() {
+            last.push(token.clone());
+        }
+    }
+    arguments
+}

@@ -1,0 +1,359 @@
+//! The types that system headers declare, since those headers are not read.
+//!
+//! The Windows names mean the same on every target (`DWORD` has 32 bits on all): a header that declares them itself
+//! has the last word.
+
+use std::rc::Rc;
+
+use bridge32_protocol::interface::{Integer, Scalar, Width};
+
+use crate::types::{CType, Characters, Qualified};
+
+/// The type of that name. `unicode` decides what `TCHAR` is, `windows` the width of a few POSIX types.
+pub(crate) fn lookup(name: &str, unicode: bool, windows: bool) -> Option<Qualified> {
+    let spec =
+        c(name).or_else(|| windows_scalar(name)).or_else(|| windows_pointer(name)).or_else(|| platform(name, windows));
+    if let Some(spec) = spec {
+        return Some(parse(spec, unicode));
+    }
+    if HANDLES.contains(&name) {
+        return Some(pointer(Qualified::new(CType::Struct(name.to_owned())), false));
+    }
+    if CALLBACKS.contains(&name) {
+        return Some(pointer(Qualified::new(CType::Function), false));
+    }
+    structure(name)
+}
+
+/// Whether the name is that of a structure of Windows with known members.
+pub(crate) fn is_structure(name: &str) -> bool {
+    STRUCTURES.contains(&name)
+}
+
+/// A structure of Windows, or a pointer to one: `SYSTEMTIME`, `LPSYSTEMTIME`, `PSYSTEMTIME`.
+fn structure(name: &str) -> Option<Qualified> {
+    let known = |name: &str| STRUCTURES.contains(&name);
+    if known(name) {
+        return Some(Qualified::new(CType::Struct(name.to_owned())));
+    }
+    let (rest, constant) = match name {
+        "REFIID" | "REFCLSID" | "REFGUID" => ("GUID", true),
+        _ => ["LPC", "PC", "LP", "P", "NP"].iter().find_map(|prefix| {
+            let rest = name.strip_prefix(prefix).filter(|rest| known(rest))?;
+            Some((rest, prefix.ends_with('C')))
+        })?,
+    };
+    Some(pointer(Qualified::new(CType::Struct(rest.to_owned())), constant))
+}
+
+fn pointer(to: Qualified, constant: bool) -> Qualified {
+    Qualified::new(CType::Pointer { to: Rc::new(to.ty), constant: to.constant || constant })
+}
+
+/// Reads the small language of the tables: `*const char`, `u32`.
+fn parse(spec: &str, unicode: bool) -> Qualified {
+    if let Some(rest) = spec.strip_prefix('*') {
+        let to = parse(rest.strip_prefix("const ").unwrap_or(rest), unicode);
+        return pointer(to, rest.starts_with("const "));
+    }
+    let integer = |width, signed| CType::scalar(Scalar::Integer(Integer { width, signed }));
+    let characters = |width, signed, characters| CType::Scalar {
+        scalar: Scalar::Integer(Integer { width, signed }),
+        characters: Some(characters),
+    };
+    Qualified::new(match spec {
+        "void" => CType::Void,
+        "char" => characters(Width::W8, true, Characters::Narrow),
+        "wchar" => characters(Width::Wchar, false, Characters::Wide),
+        "utf16" => characters(Width::W16, false, Characters::Utf16),
+        "tchar" if unicode => characters(Width::W16, false, Characters::Utf16),
+        "tchar" => characters(Width::W8, true, Characters::Narrow),
+        "i8" => integer(Width::W8, true),
+        "u8" => integer(Width::W8, false),
+        "i16" => integer(Width::W16, true),
+        "u16" => integer(Width::W16, false),
+        "i32" => integer(Width::W32, true),
+        "u32" => integer(Width::W32, false),
+        "i64" => integer(Width::W64, true),
+        "u64" => integer(Width::W64, false),
+        "long" => integer(Width::Long, true),
+        "ulong" => integer(Width::Long, false),
+        "iptr" => integer(Width::Pointer, true),
+        "uptr" => integer(Width::Pointer, false),
+        "bool8" => CType::scalar(Scalar::Boolean(Width::W8)),
+        "bool32" => CType::scalar(Scalar::Boolean(Width::W32)),
+        "float" => CType::scalar(Scalar::Float),
+        "double" => CType::scalar(Scalar::Double),
+        other => CType::Other(other.to_owned()),
+    })
+}
+
+/// Keywords, and the headers of the C library.
+fn c(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "void" => "void",
+        "char" => "char",
+        "short" | "int16_t" | "int_least16_t" => "i16",
+        "int" | "signed" | "int32_t" | "int_least32_t" | "pid_t" | "wint_t" | "errno_t" | "sig_atomic_t" => "i32",
+        "long" => "long",
+        "float" | "float_t" => "float",
+        "double" | "double_t" => "double",
+        "unsigned" | "uint32_t" | "uint_least32_t" | "char32_t" | "uint" | "uid_t" | "gid_t" | "mode_t"
+        | "socklen_t" | "in_addr_t" | "u_int" | "u_int32_t" => "u32",
+        "_Bool" | "bool" => "bool8",
+        "int8_t" | "int_least8_t" | "int_fast8_t" => "i8",
+        "uint8_t" | "uint_least8_t" | "uint_fast8_t" | "u_char" | "u_int8_t" | "unchar" => "u8",
+        "uint16_t" | "uint_least16_t" | "ushort" | "u_short" | "in_port_t" | "u_int16_t" => "u16",
+        "int64_t" | "int_least64_t" | "intmax_t" | "int_fast64_t" | "off64_t" | "quad_t" => "i64",
+        "uint64_t" | "uint_least64_t" | "uintmax_t" | "uint_fast64_t" | "u_quad_t" | "u_int64_t" => "u64",
+        "ulong" | "u_long" => "ulong",
+        "size_t" | "rsize_t" | "uintptr_t" => "uptr",
+        "ssize_t" | "ptrdiff_t" | "intptr_t" => "iptr",
+        "wchar_t" => "wchar",
+        "char16_t" => "utf16",
+        "va_list" | "__builtin_va_list" | "__gnuc_va_list" => "va_list",
+        "FILE" | "jmp_buf" | "fpos_t" => "FILE",
+        _ => return None,
+    })
+}
+
+/// Types whose width the platforms disagree on.
+fn platform(name: &str, windows: bool) -> Option<&'static str> {
+    Some(match (name, windows) {
+        ("int_fast16_t" | "int_fast32_t", false) => "iptr",
+        ("uint_fast16_t" | "uint_fast32_t", false) => "uptr",
+        ("int_fast16_t" | "int_fast32_t", true) => "i32",
+        ("uint_fast16_t" | "uint_fast32_t", true) => "u32",
+        ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
+        // Since Visual C++ 2005, unless _USE_32BIT_TIME_T is defined.
+        ("time_t" | "__time64_t", true) => "i64",
+        ("__time32_t", true) => "i32",
+        _ => return None,
+    })
+}
+
+fn windows_scalar(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "BYTE" | "UCHAR" | "UINT8" | "UINT_8" | "uint8" => "u8",
+        "INT8" => "i8",
+        "CHAR" | "CCHAR" => "char",
+        "WCHAR" | "OLECHAR" => "utf16",
+        "TCHAR" | "_TCHAR" | "TBYTE" => "tchar",
+        "WORD" | "USHORT" | "ATOM" | "LANGID" | "UINT16" | "VARTYPE" | "INTERNET_PORT" => "u16",
+        "SHORT" | "INT16" | "VARIANT_BOOL" | "CSHORT" => "i16",
+        "DWORD"
+        | "UINT"
+        | "ULONG"
+        | "DWORD32"
+        | "UINT32"
+        | "ULONG32"
+        | "LCID"
+        | "COLORREF"
+        | "LCTYPE"
+        | "CALID"
+        | "CALTYPE"
+        | "REGSAM"
+        | "ACCESS_MASK"
+        | "SECURITY_INFORMATION"
+        | "FOURCC"
+        | "MCIDEVICEID"
+        | "EXECUTION_STATE"
+        | "MMVERSION"
+        | "DISPID_"
+        | "FLONG"
+        | "GEOTYPE"
+        | "LGRPID" => "u32",
+        "INT" | "LONG" | "HRESULT" | "INT32" | "LONG32" | "NTSTATUS" | "HFILE" | "GEOID" | "LSTATUS" | "DISPID"
+        | "SCODE" | "RPC_STATUS" | "HALF_PTR_" | "MMRESULT_" => "i32",
+        "MMRESULT" => "u32",
+        "BOOL" | "WINBOOL" => "bool32",
+        "BOOLEAN" => "bool8",
+        "FLOAT" => "float",
+        "DOUBLE" | "DATE" => "double",
+        "DWORD64" | "ULONGLONG" | "DWORDLONG" | "ULONG64" | "UINT64" | "QWORD" | "UNSIGNED__int64" => "u64",
+        "LONGLONG" | "LONG64" | "INT64" | "USN" => "i64",
+        "UINT_PTR" | "DWORD_PTR" | "ULONG_PTR" | "SIZE_T" | "WPARAM" | "KAFFINITY" | "SOCKET" => "uptr",
+        "INT_PTR" | "LONG_PTR" | "SSIZE_T" | "LPARAM" | "LRESULT" => "iptr",
+        _ => return None,
+    })
+}
+
+fn windows_pointer(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "PVOID" | "LPVOID" | "PVOID64" => "*void",
+        "LPCVOID" | "PCVOID" => "*const void",
+        "LPSTR" | "PSTR" | "PCHAR" | "LPCH" | "PCH" | "NPSTR" => "*char",
+        "LPCSTR" | "PCSTR" | "LPCCH" | "PCCH" | "PCZZSTR" => "*const char",
+        "LPWSTR" | "PWSTR" | "PWCHAR" | "LPWCH" | "PWCH" | "NWPSTR" | "LPOLESTR" => "*utf16",
+        "LPCWSTR" | "PCWSTR" | "LPCWCH" | "PCWCH" | "LPCOLESTR" | "PCZZWSTR" => "*const utf16",
+        "LPTSTR" | "PTSTR" | "LPTCH" | "PTCH" | "PTCHAR" => "*tchar",
+        "LPCTSTR" | "PCTSTR" | "LPCTCH" | "PCTCH" => "*const tchar",
+        "LPDWORD" | "PDWORD" | "PULONG" | "LPUINT" | "PUINT" | "PUINT32" | "PULONG32" | "PDWORD32" | "PLCID"
+        | "LPCOLORREF" => "*u32",
+        "LPINT" | "PINT" | "LPLONG" | "PLONG" | "PINT32" | "PLONG32" => "*i32",
+        "LPWORD" | "PWORD" | "PUSHORT" | "PUINT16" => "*u16",
+        "PSHORT" | "PINT16" => "*i16",
+        "LPBYTE" | "PBYTE" | "PUCHAR" | "PUINT8" => "*u8",
+        "PINT8" => "*i8",
+        "LPBOOL" | "PBOOL" | "PWINBOOL" | "LPWINBOOL" => "*bool32",
+        "PBOOLEAN" => "*bool8",
+        "PFLOAT" => "*float",
+        "PULONGLONG" | "PDWORD64" | "PUINT64" | "PDWORDLONG" | "PULONG64" => "*u64",
+        "PLONGLONG" | "PINT64" | "PLONG64" => "*i64",
+        "PDWORD_PTR" | "PULONG_PTR" | "PSIZE_T" | "PUINT_PTR" => "*uptr",
+        "PINT_PTR" | "PLONG_PTR" | "PSSIZE_T" => "*iptr",
+        "LPHANDLE" | "PHANDLE" | "PHKEY" => "**void",
+        "BSTR" => "BSTR",
+        _ => return None,
+    })
+}
+
+/// Pointers that only the system looks behind.
+const HANDLES: &[&str] = &[
+    "HANDLE",
+    "HWND",
+    "HMODULE",
+    "HINSTANCE",
+    "HKEY",
+    "HDC",
+    "HGDIOBJ",
+    "HBITMAP",
+    "HBRUSH",
+    "HPEN",
+    "HFONT",
+    "HICON",
+    "HCURSOR",
+    "HMENU",
+    "HRGN",
+    "HPALETTE",
+    "HGLOBAL",
+    "HLOCAL",
+    "HRSRC",
+    "HHOOK",
+    "HACCEL",
+    "HDWP",
+    "HDESK",
+    "HWINSTA",
+    "HMONITOR",
+    "HTASK",
+    "HKL",
+    "HENHMETAFILE",
+    "HMETAFILE",
+    "HCOLORSPACE",
+    "HDROP",
+    "HGLRC",
+    "HIMAGELIST",
+    "HINTERNET",
+    "SC_HANDLE",
+    "SERVICE_STATUS_HANDLE",
+    "HWAVEOUT",
+    "HWAVEIN",
+    "HMIDIOUT",
+    "HMIDIIN",
+    "HCRYPTPROV_",
+    "HCERTSTORE",
+    "HRAWINPUT",
+    "HPOWERNOTIFY",
+    "HGESTUREINFO",
+    "HTOUCHINPUT",
+    "HWINEVENTHOOK",
+    "HCONV",
+    "HSZ",
+    "HDEVNOTIFY",
+    "HDEVINFO",
+    "PSID",
+    "PSECURITY_DESCRIPTOR",
+];
+
+/// Pointers to functions.
+const CALLBACKS: &[&str] = &[
+    "FARPROC",
+    "NEARPROC",
+    "PROC",
+    "WNDPROC",
+    "DLGPROC",
+    "TIMERPROC",
+    "HOOKPROC",
+    "WNDENUMPROC",
+    "THREAD_START_ROUTINE",
+    "LPTHREAD_START_ROUTINE",
+    "PTHREAD_START_ROUTINE",
+    "PAPCFUNC",
+    "PHANDLER_ROUTINE",
+    "LPPROGRESS_ROUTINE",
+    "LPOVERLAPPED_COMPLETION_ROUTINE",
+    "PTIMERAPCROUTINE",
+    "WAITORTIMERCALLBACK",
+    "MONITORENUMPROC",
+    "SENDASYNCPROC",
+    "ENUMRESNAMEPROCA",
+    "ENUMRESNAMEPROCW",
+    "GRAYSTRINGPROC",
+    "PROPENUMPROCA",
+    "PROPENUMPROCW",
+];
+
+/// Structures; `P…`, `LP…` and `LPC…` of them are understood too.
+const STRUCTURES: &[&str] = &[
+    "SYSTEMTIME",
+    "FILETIME",
+    "RECT",
+    "RECTL",
+    "POINT",
+    "POINTL",
+    "POINTS",
+    "SIZE",
+    "SIZEL",
+    "GUID",
+    "UUID",
+    "IID",
+    "CLSID",
+    "LUID",
+    "LARGE_INTEGER",
+    "ULARGE_INTEGER",
+    "SECURITY_ATTRIBUTES",
+    "OVERLAPPED",
+    "MSG",
+    "PAINTSTRUCT",
+    "WNDCLASSA",
+    "WNDCLASSW",
+    "WNDCLASSEXA",
+    "WNDCLASSEXW",
+    "STARTUPINFOA",
+    "STARTUPINFOW",
+    "PROCESS_INFORMATION",
+    "CRITICAL_SECTION",
+    "SYSTEM_INFO",
+    "MEMORYSTATUS",
+    "MEMORYSTATUSEX",
+    "OSVERSIONINFOA",
+    "OSVERSIONINFOW",
+    "WIN32_FIND_DATAA",
+    "WIN32_FIND_DATAW",
+    "WIN32_FILE_ATTRIBUTE_DATA",
+    "BY_HANDLE_FILE_INFORMATION",
+    "COORD",
+    "SMALL_RECT",
+    "CHAR_INFO",
+    "INPUT_RECORD",
+    "CONSOLE_SCREEN_BUFFER_INFO",
+    "DCB",
+    "COMMTIMEOUTS",
+    "COMSTAT",
+    "LOGFONTA",
+    "LOGFONTW",
+    "TEXTMETRICA",
+    "TEXTMETRICW",
+    "BITMAP",
+    "BITMAPINFO",
+    "BITMAPINFOHEADER",
+    "RGBQUAD",
+    "DEVMODEA",
+    "DEVMODEW",
+    "TIME_ZONE_INFORMATION",
+    "EXCEPTION_POINTERS",
+    "CONTEXT",
+    "VARIANT",
+    "SAFEARRAY",
+    "ACL",
+];

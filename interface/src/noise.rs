@@ -1,0 +1,175 @@
+//! Drops macros that no header given here defines: `VENDOR_API int VENDOR_CALL f(int a);`.
+//!
+//! Whether a name is a type, the declared thing or such a macro follows from the types that are known and, among names
+//! that are all unknown, from the custom of spelling macros in capitals.
+
+use crate::chunks::Chunk;
+use crate::lexer::{Kind, Token};
+use crate::report::Reporter;
+
+/// What a word is in a declaration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// A keyword that is, or begins, a type; or the name of a known type.
+    Type,
+    /// `struct`, `union`, `enum`: the next word is its tag.
+    Tag,
+    /// `const`, `extern`, …
+    Modifier,
+    /// Anything else.
+    Unknown,
+}
+
+fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
+    match word {
+        "void" | "char" | "short" | "int" | "long" | "float" | "double" | "signed" | "unsigned" | "_Bool" | "bool"
+        | "__int128" | "_Complex" | "__builtin_va_list" | "typeof" | "__typeof__" => Word::Type,
+        "struct" | "union" | "enum" => Word::Tag,
+        "const" | "volatile" | "restrict" | "extern" | "static" | "inline" | "register" | "typedef" | "auto"
+        | "_Atomic" => Word::Modifier,
+        _ if is_type(word) => Word::Type,
+        _ => Word::Unknown,
+    }
+}
+
+/// Drops such macros from a function's declaration.
+pub(crate) fn drop_unknown_macros(chunk: &mut Chunk, is_type: &dyn Fn(&str) -> bool, reporter: &mut Reporter) {
+    if !chunk.tokens.iter().any(|token| token.is("(")) || chunk.tokens.iter().any(|token| token.is("{")) {
+        return;
+    }
+    let mut doomed = Vec::new();
+    let mut start = 0;
+    let mut head = true;
+    // Each stretch between brackets and commas is looked at by itself: the declaration's head, then each parameter.
+    for end in 0..chunk.tokens.len() {
+        let token = &chunk.tokens[end];
+        if token.kind == Kind::Punctuator && !token.is("*") {
+            let group = token.is("(") && head && chunk.tokens.get(end + 1).is_some_and(|next| !next.is("*"));
+            if !head || token.is("(") {
+                stretch(&chunk.tokens, start..end, group, is_type, &mut doomed);
+            }
+            head &= !token.is("(");
+            start = end + 1;
+        }
+    }
+    tail(&chunk.tokens, &mut doomed);
+    leading_groups(&chunk.tokens, is_type, &mut doomed);
+    doomed.sort_unstable();
+    doomed.dedup();
+    for &index in &doomed {
+        let token = &chunk.tokens[index];
+        if token.kind == Kind::Identifier {
+            let message = format!(
+                "“{}” is not defined here and was ignored; if it says something (a calling convention, a direction), \
+                 define it",
+                token.text
+            );
+            reporter.warning_once(token.at, message);
+        }
+    }
+    chunk.remove(&doomed);
+}
+
+/// Finds the superfluous words of one stretch. `named` says that its last word is the name of the function.
+fn stretch(
+    tokens: &[Token],
+    range: std::ops::Range<usize>,
+    named: bool,
+    is_type: &dyn Fn(&str) -> bool,
+    doomed: &mut Vec<usize>,
+) {
+    let mut unknown = Vec::new();
+    let mut type_at = None;
+    let mut tag = false;
+    for index in range {
+        let Some(word) = tokens[index].identifier() else { continue };
+        match classify(word, is_type) {
+            _ if std::mem::take(&mut tag) => type_at = Some(index),
+            // The name of a thing may be that of a type as well: `div_t div(…)`, `HANDLE HANDLE`.
+            Word::Type if type_at.is_some() && is_type(word) => unknown.push(index),
+            Word::Type => type_at = Some(index),
+            Word::Tag => tag = true,
+            Word::Modifier => {}
+            Word::Unknown => unknown.push(index),
+        }
+    }
+    let capitals = |index: &usize| !tokens[*index].text.chars().any(char::is_lowercase);
+    if named {
+        unknown.pop();
+    }
+    if let Some(type_at) = type_at {
+        let (before, mut after): (Vec<usize>, Vec<usize>) = unknown.into_iter().partition(|index| *index < type_at);
+        doomed.extend(before);
+        if !named {
+            let name = after.iter().rposition(|index| !capitals(index)).or(after.len().checked_sub(1));
+            if let Some(name) = name {
+                after.remove(name);
+            }
+        }
+        doomed.extend(after);
+    } else if unknown.len() > 1 {
+        // One of these is a type that nobody declared; in a parameter, another one is the name.
+        let ty = unknown.iter().position(|index| !capitals(index)).unwrap_or(unknown.len() - 1);
+        let ty = if named { ty } else { ty.min(unknown.len().saturating_sub(2)) };
+        unknown.remove(ty);
+        if !named {
+            unknown.pop();
+        }
+        doomed.extend(unknown);
+    }
+}
+
+/// Words between the parameter list and the semicolon.
+fn tail(tokens: &[Token], doomed: &mut Vec<usize>) {
+    let mut open = 0_u32;
+    let mut behind = false;
+    for (index, token) in tokens.iter().enumerate() {
+        let inside = open > 0;
+        open += u32::from(token.is("("));
+        open = open.saturating_sub(u32::from(token.is(")")));
+        if behind && !token.is(";") && !token.is(",") && !token.is("=") {
+            doomed.push(index);
+        }
+        // `f(int a) NOTHROW`: the list is behind if a word follows it that no bracket or name follows.
+        let closes = inside && open == 0;
+        if closes && tokens.get(index + 1).is_some_and(|next| next.kind == Kind::Identifier) {
+            let rest = &tokens[index + 1..];
+            let words = rest.iter().take_while(|token| token.kind == Kind::Identifier).count();
+            behind |= words == rest.len() - 1 || (words == 1 && group_ends(rest, 1) == rest.len() - 1);
+        }
+    }
+}
+
+/// The index behind the group that opens at `at`.
+fn group_ends(tokens: &[Token], at: usize) -> usize {
+    let mut open = 0_u32;
+    for (index, token) in tokens.iter().enumerate().skip(at) {
+        open += u32::from(token.is("("));
+        open = open.saturating_sub(u32::from(token.is(")")));
+        if open == 0 {
+            return index + 1;
+        }
+    }
+    tokens.len()
+}
+
+/// `DEPRECATED("…") int f(int a);`
+fn leading_groups(tokens: &[Token], is_type: &dyn Fn(&str) -> bool, doomed: &mut Vec<usize>) {
+    let mut at = 0;
+    while let [first, second, ..] = &tokens[at..] {
+        let unknown = first.identifier().is_some_and(|word| classify(word, is_type) == Word::Unknown);
+        if !unknown || !second.is("(") {
+            return;
+        }
+        let end = group_ends(tokens, at + 1);
+        if !tokens.get(end).is_some_and(|next| next.kind == Kind::Identifier) || end + 1 >= tokens.len() {
+            return;
+        }
+        let words = tokens[end..].iter().take_while(|token| token.kind == Kind::Identifier || token.is("*")).count();
+        if words < 2 || !tokens.get(end + words).is_some_and(|next| next.is("(")) {
+            return;
+        }
+        doomed.extend(at..end);
+        at = end;
+    }
+}

@@ -1,0 +1,198 @@
+//! The macros that compilers and their system headers define, as C text.
+
+use crate::Options;
+use crate::source::Position;
+use bridge32_protocol::target::Target;
+
+/// The index of no file: that of the text made here.
+pub(crate) const FILE: usize = u16::MAX as usize;
+
+/// Where the macros of windows.h are said to be defined.
+pub(crate) const WINDOWS: Position = Position { file: u16::MAX, offset: 1 };
+
+/// Where a macro of this text is said to be defined.
+pub(crate) fn place(name: &str) -> Position {
+    let windows = WINDOWS_MACROS.lines().any(|line| {
+        let line = line.trim_start_matches("#define ");
+        line.split([' ', '(']).next() == Some(name)
+    });
+    Position { offset: u32::from(windows), ..WINDOWS }
+}
+
+/// What the compilers of the target and the user define, to be read before the headers.
+pub(crate) fn prelude(options: &Options) -> Vec<String> {
+    let mut target = String::from(COMMON);
+    target.push_str(match options.target {
+        Target::Linux32 | Target::Linux64 => LINUX,
+        Target::Win32 | Target::Win64 => MSVC,
+    });
+    target.push_str(match options.target {
+        Target::Linux32 => "#define __i386__ 1\n#define __i386 1\n#define i386 1\n#define __ILP32__ 1\n",
+        Target::Linux64 => {
+            "#define __x86_64__ 1\n#define __x86_64 1\n#define __amd64__ 1\n#define __LP64__ 1\n#define _LP64 1\n"
+        }
+        Target::Win32 => "#define _M_IX86 600\n#define _X86_ 1\n",
+        Target::Win64 => "#define _WIN64 1\n#define _M_X64 100\n#define _M_AMD64 100\n#define _AMD64_ 1\n",
+    });
+    let mut user = String::new();
+    for (name, value) in &options.definitions {
+        // One definition, one line: a line break would begin another directive.
+        let line = format!("#define {name} {value}").replace(['\n', '\r'], " ");
+        user.push_str(&line);
+        user.push('\n');
+    }
+    vec![target, WINDOWS_MACROS.to_owned(), user]
+}
+
+/// System headers that are often included with quotes.
+pub(crate) fn is_known_header(name: &str) -> bool {
+    [
+        "windows.h",
+        "windef.h",
+        "winnt.h",
+        "wtypes.h",
+        "stdint.h",
+        "stddef.h",
+        "stdbool.h",
+        "stdio.h",
+        "stdlib.h",
+        "string.h",
+        "limits.h",
+        "wchar.h",
+        "tchar.h",
+        "sal.h",
+        "specstrings.h",
+        "basetsd.h",
+        "inttypes.h",
+    ]
+    .contains(&name)
+}
+
+const COMMON: &str = "\
+#define __STDC__ 1
+#define __STDC_VERSION__ 201112L
+#define __STDC_HOSTED__ 1
+#define __CHAR_BIT__ 8
+#define NULL 0
+#define __LINE__ 1
+#define __FILE__ \"\"
+#define __int8 char
+#define __int16 short
+#define __int32 int
+#define __int64 long long
+#define _int8 char
+#define _int16 short
+#define _int32 int
+#define _int64 long long
+#define __const const
+#define __const__ const
+#define __signed signed
+#define __signed__ signed
+#define __volatile__ volatile
+#define __inline inline
+#define __inline__ inline
+#define _inline inline
+#define __forceinline static inline
+#define __restrict restrict
+#define __restrict__ restrict
+#define __alignof__ _Alignof
+#define INT8_MAX 127
+#define INT16_MAX 32767
+#define INT32_MAX 2147483647
+#define UINT8_MAX 255
+#define UINT16_MAX 65535
+#define UINT32_MAX 4294967295u
+#define CHAR_BIT 8
+#define SCHAR_MAX 127
+#define UCHAR_MAX 255
+#define SHRT_MAX 32767
+#define USHRT_MAX 65535
+#define INT_MAX 2147483647
+#define INT_MIN (-2147483647-1)
+#define UINT_MAX 4294967295u
+";
+
+const LINUX: &str = "\
+#define __linux__ 1
+#define __linux 1
+#define linux 1
+#define __gnu_linux__ 1
+#define __unix__ 1
+#define __unix 1
+#define unix 1
+#define __ELF__ 1
+#define __GNUC__ 12
+#define __GNUC_MINOR__ 2
+#define PATH_MAX 4096
+";
+
+const MSVC: &str = "\
+#define _WIN32 1
+#define WIN32 1
+#define _MSC_VER 1900
+#define _INTEGRAL_MAX_BITS 64
+";
+
+/// Understood on every target: headers that were written for Windows are compiled elsewhere too.
+const WINDOWS_MACROS: &str = "\
+#define WINAPI __stdcall
+#define WINAPIV __cdecl
+#define APIENTRY __stdcall
+#define CALLBACK __stdcall
+#define PASCAL __stdcall
+#define NTAPI __stdcall
+#define STDMETHODCALLTYPE __stdcall
+#define STDAPICALLTYPE __stdcall
+#define STDAPIVCALLTYPE __cdecl
+#define CDECL __cdecl
+#define WMIAPI __stdcall
+#define EXTERN_C extern
+#define STDAPI HRESULT __stdcall
+#define STDAPI_(type) type __stdcall
+#define CONST const
+#define VOID void
+#define FAR
+#define NEAR
+#define far
+#define near
+#define DECLSPEC_IMPORT
+#define DECLSPEC_NORETURN
+#define DECLSPEC_DEPRECATED
+#define WINBASEAPI
+#define WINUSERAPI
+#define WINGDIAPI
+#define WINADVAPI
+#define WINCOMMCTRLAPI
+#define WINSHELLAPI
+#define WINSOCK_API_LINKAGE
+#define WINIMPM
+#define NTSYSAPI
+#define NTSYSCALLAPI
+#define SHSTDAPI HRESULT __stdcall
+#define SHSTDAPI_(type) type __stdcall
+#define SHFOLDERAPI HRESULT __stdcall
+#define LWSTDAPI HRESULT __stdcall
+#define LWSTDAPI_(type) type __stdcall
+#define WINOLEAPI HRESULT __stdcall
+#define WINOLEAPI_(type) type __stdcall
+#define _CRTIMP
+#define _ACRTIMP
+#define FORCEINLINE static inline
+#define DECLARE_HANDLE(name) typedef struct name##__ *name
+#define UNREFERENCED_PARAMETER(p)
+#define MAX_PATH 260
+#define TRUE 1
+#define FALSE 0
+#define WINAPI_FAMILY_PARTITION(p) 1
+#define WINAPI_PARTITION_DESKTOP 1
+#define WINAPI_PARTITION_APP 1
+#define _WIN32_WINNT 0x0A00
+#define WINVER 0x0A00
+#define NTDDI_VERSION 0x0A000000
+#define __MINGW_NAME_AW(name) name##A
+#define __MINGW_NAME_AW_EXT(name,ext) name##A##ext
+#define __MINGW_EXTENSION
+#define __LONG32 long
+#define __C89_NAMELESS
+#define WINSTORAGEAPI
+";
