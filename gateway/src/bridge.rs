@@ -69,13 +69,9 @@ impl Bridge {
         args: Arguments,
         deadline: Duration,
     ) -> (Uuid, CallResult) {
-        let result = match &library.problem {
+        match &library.problem {
             Some(fault) => (Uuid::now_v7(), Err(Failure::NotLoaded(fault.clone()))),
             None => self.dispatch.call(&library.name, callee, args, deadline).await,
-        };
-        match result {
-            (id, Err(Failure::NotLoaded(fault))) => (id, Err(Failure::NotLoaded(library.explain(fault)))),
-            other => other,
         }
     }
 

@@ -15,7 +15,7 @@ const MIN_SECRET: usize = 16;
 
 /// A key, and what it allows.
 #[derive(Clone, Debug)]
-pub struct Owner {
+pub(super) struct Owner {
     /// The key.
     pub key: Key,
     /// What it allows.

@@ -1,1 +1,98 @@
-//! The program `bridge32`: one file a command.
+//! The program `bridge32`: one file a command. Data goes to standard output, everything else to standard error.
+
+mod call;
+mod check;
+mod client;
+mod exports;
+mod serve;
+mod values;
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the exit codes of every command mean.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the bridge, the library or the configuration has a problem; standard error says which
+  2  the command line is wrong
+  3  no gateway answers";
+
+/// Call the functions of 32-bit libraries from 64-bit programs, over REST.
+#[derive(Debug, Parser)]
+#[command(name = "bridge32", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Call(call::Call),
+    Exports(exports::Exports),
+    Check(check::Check),
+}
+
+/// Why a command did not do what it should: the text says what to do next.
+#[derive(Debug)]
+struct Failed {
+    code: u8,
+    text: String,
+}
+
+impl Failed {
+    /// The bridge, the library or the configuration has a problem.
+    fn problem(text: impl Display) -> Self {
+        Self { code: 1, text: text.to_string() }
+    }
+
+    /// The command line is wrong.
+    fn usage(text: impl Display) -> Self {
+        Self { code: 2, text: text.to_string() }
+    }
+
+    /// No gateway answers.
+    fn unreached(text: impl Display) -> Self {
+        Self { code: 3, text: text.to_string() }
+    }
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::Call(command) => command.run(),
+        Command::Exports(command) => command.run(),
+        Command::Check(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed { code, text }) => {
+            if !text.is_empty() {
+                note(format_args!("bridge32: {text}"));
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// The configuration file of a command: as given, or `bridge32.toml` of this folder.
+fn config_file(given: Option<PathBuf>) -> PathBuf {
+    given.unwrap_or_else(|| PathBuf::from("bridge32.toml"))
+}
+
+/// A line of the command's data.
+#[expect(clippy::print_stdout, reason = "the data of a command is what standard output is for")]
+fn print(line: impl Display) {
+    println!("{line}");
+}
+
+/// A line for the person at the terminal.
+#[expect(clippy::print_stderr, reason = "the log is not set up for commands that only print")]
+fn note(line: impl Display) {
+    eprintln!("{line}");
+}

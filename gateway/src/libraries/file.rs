@@ -1,8 +1,10 @@
-//! What a library's file shows before anything is loaded: its architecture, and what would keep it from loading.
+//! What a library's file shows before anything is loaded: the runtime that it needs, and what would keep it from loading.
 
 use std::path::Path;
 
-use bridge32_image::Image;
+use bridge32_image::dependencies;
+use bridge32_image::diagnose::{Finding, Wanted, dependency_findings, diagnose};
+use bridge32_image::{Image, search};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Fault;
 
@@ -13,16 +15,37 @@ use super::load_failed;
 /// # Errors
 /// It cannot be read, is no library, or is not for the configured runtime.
 pub(super) fn target(path: &Path, configured: Option<Target>) -> Result<Target, Fault> {
-    let image = Image::open(path).map_err(|error| load_failed(format!("{}: {error}.", path.display())))?;
-    let found = image.runtime().and_then(|name| Target::ALL.into_iter().find(|target| target.name() == name));
-    let Some(found) = found else {
-        let architecture = image.architecture;
-        return Err(load_failed(format!("{} is made for {architecture}, which no runtime is.", path.display())));
+    let failed = |why: &dyn std::fmt::Display| load_failed(sentence(&format!("{}: {why}", path.display())));
+    // An unreadable file is named by its error.
+    let image = Image::open(path).map_err(|error| match error {
+        bridge32_image::ImageError::Unreadable { .. } => load_failed(sentence(&error.to_string())),
+        other => failed(&other),
+    })?;
+    let own = image.runtime().and_then(|name| Target::ALL.into_iter().find(|target| target.name() == name));
+    let wanted = configured.or(own).and_then(|target| Some((target, Wanted::by_runtime(target.name())?)));
+    let Some((target, wanted)) = wanted else {
+        let why = format!("the file is for {}, and no runtime of bridge32 can load that", image.architecture);
+        return Err(failed(&why));
     };
-    Ok(configured.unwrap_or(found))
+    match diagnose(&image, wanted).into_iter().find(Finding::is_fatal) {
+        Some(finding) => Err(failed(&finding)),
+        None => Ok(target),
+    }
 }
 
-/// What is missing among the libraries that a file needs, in words.
-pub(super) fn missing(_path: &Path, _target: Option<Target>) -> Option<String> {
-    None
+/// What is missing among the libraries that an ELF file needs, looked for as an agent of this host would with
+/// `library_path`; for Windows libraries only the agent knows the folders.
+pub fn missing(path: &Path, library_path: Option<&str>) -> Vec<String> {
+    let Ok(image) = Image::open(path) else { return Vec::new() };
+    if image.format != bridge32_image::Format::Elf {
+        return Vec::new();
+    }
+    let folders: Vec<&str> = library_path.into_iter().flat_map(|list| list.split(':')).collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let report = dependencies::check(&image, &name, Some(path), &search::linux(folders));
+    dependency_findings(report).iter().map(ToString::to_string).collect()
+}
+
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
 }

@@ -1,7 +1,7 @@
 //! The configured libraries: their files, their interfaces, and the agents that are to run them.
 
 pub mod exports;
-mod file;
+pub mod file;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,22 +76,10 @@ impl Library {
             Reach::Gone(reason) => LibraryState::Gone(reason),
             Reach::Up(link) => match link.libraries.get(&self.name) {
                 Some(Ok(_)) => LibraryState::Ready(link),
-                Some(Err(fault)) => LibraryState::Failed(self.explain(fault.clone())),
+                Some(Err(fault)) => LibraryState::Failed(fault.clone()),
                 None => LibraryState::Gone("its agent was not told to load it".to_owned()),
             },
         }
-    }
-
-    /// Adds to a failed load what the file itself shows: which dependency is missing, for example.
-    pub fn explain(&self, mut fault: Fault) -> Fault {
-        if fault.code == FaultCode::LoadFailed
-            && let LibraryFile::Host(path) = &self.config.file
-            && let Some(diagnosis) = file::missing(path, self.target)
-            && !fault.detail.contains(&diagnosis)
-        {
-            fault.detail = format!("{} {diagnosis}", fault.detail.trim_end());
-        }
-        fault
     }
 
     /// A declared function: how a call names it, its declaration, and its deadline.

@@ -1,0 +1,172 @@
+//! `bridge32 check`: looks at a configuration, its files and its headers, without starting anything.
+
+use std::path::{Path, PathBuf};
+
+use bridge32_protocol::target::Target;
+use clap::Args;
+use serde::Serialize;
+
+use super::{Failed, config_file, note, print};
+use crate::auth::Auth;
+use crate::config::{self, Config, LibraryFile, RuntimeConfig};
+use crate::libraries::{Libraries, Library, file};
+
+/// Look for problems in a configuration, its files and its headers
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bridge32 check --config bridge32.toml
+  bridge32 check --json | jq '.libraries[] | select(.problems != [])'
+
+The exit code is 1 if something keeps a library from being called; warnings alone do not count.")]
+pub(super) struct Check {
+    /// The configuration file
+    #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE", default_value = "bridge32.toml")]
+    config: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    config: String,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    runtimes: Vec<RuntimeReport>,
+    libraries: Vec<LibraryReport>,
+}
+
+#[derive(Serialize)]
+struct RuntimeReport {
+    name: Target,
+    command: Vec<String>,
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LibraryReport {
+    name: String,
+    file: String,
+    runtime: Option<Target>,
+    functions: usize,
+    /// What keeps it, or one of its functions, from being called.
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    assumptions: usize,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let loaded = config::load(&config_file(Some(self.config)), std::env::vars()).map_err(Failed::problem)?;
+        let report = examine(&loaded.config, loaded.warnings);
+        if self.json {
+            print(serde_json::to_string_pretty(&report).map_err(Failed::problem)?);
+        } else {
+            show(&report);
+        }
+        match report.problem_count() {
+            0 => Ok(()),
+            _ if self.json => Err(Failed::problem("")),
+            1 => Err(Failed::problem("1 problem; the lines above say what to do")),
+            count => Err(Failed::problem(format!("{count} problems; the lines above say what to do"))),
+        }
+    }
+}
+
+impl Report {
+    fn problem_count(&self) -> usize {
+        let runtimes = self.runtimes.iter().filter(|runtime| runtime.problem.is_some()).count();
+        self.problems.len() + runtimes + self.libraries.iter().map(|library| library.problems.len()).sum::<usize>()
+    }
+}
+
+fn examine(config: &Config, warnings: Vec<String>) -> Report {
+    let (libraries, _) = Libraries::prepare(config);
+    let problems = Auth::open(&config.auth).err().map(|error| error.to_string()).into_iter().collect();
+    Report {
+        config: config.file.display().to_string(),
+        problems,
+        warnings,
+        runtimes: config.runtimes.iter().map(|(target, runtime)| examine_runtime(*target, runtime)).collect(),
+        libraries: libraries.all().map(|library| examine_library(library, config)).collect(),
+    }
+}
+
+fn examine_runtime(name: Target, runtime: &RuntimeConfig) -> RuntimeReport {
+    let program = &runtime.command[0];
+    let problem = (!is_program(program)).then(|| format!("there is no program `{program}`"));
+    RuntimeReport { name, command: runtime.command.clone(), problem }
+}
+
+/// A path as it is, anything else in the folders of `PATH`.
+fn is_program(program: &str) -> bool {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return path.is_file();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .any(|folder| folder.join(program).is_file() || (cfg!(windows) && folder.join(format!("{program}.exe")).is_file()))
+}
+
+fn examine_library(library: &Library, config: &Config) -> LibraryReport {
+    let mut problems: Vec<String> = library.problem.iter().map(|fault| fault.detail.clone()).collect();
+    let mut warnings = Vec::new();
+    for diagnostic in &library.header.diagnostics {
+        match diagnostic.severity {
+            bridge32_interface::Severity::Error => problems.push(diagnostic.to_string()),
+            bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
+        }
+    }
+    let functions = &library.header.interface.functions;
+    warnings.extend(functions.iter().filter_map(|function| {
+        function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
+    }));
+    if let (LibraryFile::Host(path), Some(runtime)) =
+        (&library.config.file, library.target.and_then(|target| config.runtimes.get(&target)))
+    {
+        problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
+    }
+    if library.config.headers.is_empty() {
+        warnings.push("it has no header: only calls with a prototype are possible".to_owned());
+    }
+    LibraryReport {
+        name: library.name.clone(),
+        file: library.config.file.display(),
+        runtime: library.target,
+        functions: functions.len(),
+        problems,
+        warnings,
+        assumptions: library.header.assumptions.len(),
+    }
+}
+
+fn show(report: &Report) {
+    print(format_args!("configuration {}", report.config));
+    list(&report.problems, &report.warnings);
+    for RuntimeReport { name, command, problem } in &report.runtimes {
+        print(format_args!("runtime {name}: {}", command.join(" ")));
+        list(problem.as_slice(), &[]);
+    }
+    for library in &report.libraries {
+        let runtime = library.runtime.map_or("no runtime", Target::name);
+        print(format_args!(
+            "library {}: {} ({runtime}), {} functions, {} assumptions to review",
+            library.name, library.file, library.functions, library.assumptions
+        ));
+        list(&library.problems, &library.warnings);
+    }
+    if report.libraries.is_empty() {
+        note("no [library.NAME] table: there is nothing to call");
+    }
+}
+
+fn list(problems: &[String], warnings: &[String]) {
+    for problem in problems {
+        print(format_args!("  problem: {}", problem.replace('\n', "\n    ")));
+    }
+    for warning in warnings {
+        print(format_args!("  warning: {}", warning.replace('\n', "\n    ")));
+    }
+}

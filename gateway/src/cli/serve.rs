@@ -1,0 +1,72 @@
+//! `bridge32 serve`: runs the gateway.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failed, config_file};
+use crate::config;
+
+/// Run the gateway until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bridge32 serve --config bridge32.toml
+  BRIDGE32_LISTEN=127.0.0.1:9000 bridge32 serve
+  BRIDGE32_LOG=debug bridge32 serve           (the log goes to standard error)
+
+Every key of the configuration can be set by the environment: BRIDGE32_ and the key in capitals, with two
+underscores between its parts, as in BRIDGE32_LIBRARY__CALC__DEADLINE=2s.")]
+pub(super) struct Serve {
+    /// The configuration file
+    #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE", default_value = "bridge32.toml")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let filter = EnvFilter::try_from_env("BRIDGE32_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let loaded = config::load(&config_file(Some(self.config)), std::env::vars()).map_err(Failed::problem)?;
+        for warning in loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
+        let result = runtime.block_on(async {
+            let stop = stop_signal().map_err(Failed::problem)?;
+            crate::serve(loaded.config, stop).await.map_err(Failed::problem)
+        });
+        // A connection that a client keeps open must not keep the process.
+        runtime.shutdown_background();
+        result
+    }
+}
+
+/// Resolves at Ctrl-C or when the service manager asks.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Resolves at Ctrl-C, Ctrl-Break, or when the console closes.
+#[cfg(windows)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+            _ = close.recv() => {}
+        }
+    })
+}
