@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::arena::{Arena, Block, OutOfMemory};
 use super::scalar::{self, Bits};
-use super::{Context, length, mismatch, object, pointer_to, text};
+use super::{Context, bytes, length, mismatch, object, pointer_to, text};
 use crate::abi::frame::Value;
 use crate::layout::{element_bytes, scalar_bytes, text_unit_bytes};
 
@@ -110,8 +110,7 @@ impl<'a> Call<'a, '_> {
             (Extent::Elements { .. }, to) if is_bytes(to, self.context) => {
                 let text = scalar::string(raw.get())
                     .ok_or_else(|| wrong(format!("{} is not a base64 string of bytes", scalar::kind(raw.get()))))?;
-                let padding = text.bytes().rev().take_while(|byte| *byte == b'=').count();
-                let count = (text.len() / 4 * 3).saturating_sub(padding);
+                let count = bytes::decoded_length(&text);
                 Ok(Given::Base64(text, count))
             }
             (Extent::Elements { .. }, Type::Scalar(scalar)) => self.read_array(raw, scalar, at),
@@ -272,26 +271,17 @@ impl<'a> Call<'a, '_> {
             _ => {}
         }
         let block = self.arena.allocate(have.max(capacity)).map_err(|error| out_of_memory(parameter, error))?;
-        let bytes = self.arena.bytes_mut(block);
+        let memory = self.arena.bytes_mut(block);
         match given {
             Given::Base64(text, count) => {
-                use base64::Engine as _;
-                let engine = &base64::engine::general_purpose::STANDARD;
-                let decoded = engine.decode_slice_unchecked(text.as_bytes(), &mut bytes[..count]);
-                match decoded {
-                    Ok(written) if written == count => {}
-                    Ok(_) => return Err(mismatch(&at, "the base64 string is not complete")),
-                    Err(error) => {
-                        return Err(mismatch(&at, format!("the bytes must be standard base64 with padding: {error}")));
-                    }
-                }
+                bytes::decode(&text, &mut memory[..count]).map_err(|detail| mismatch(&at, detail))?;
             }
             Given::Elements(elements) => {
-                for (element, place) in elements.into_iter().zip(bytes.chunks_exact_mut(unit_bytes)) {
+                for (element, place) in elements.into_iter().zip(memory.chunks_exact_mut(unit_bytes)) {
                     element.store(place);
                 }
             }
-            Given::Text(text) => bytes[..text.len()].copy_from_slice(&text),
+            Given::Text(text) => memory[..text.len()].copy_from_slice(&text),
             Given::Absent | Given::Null | Given::Scalar(_) => {}
         }
         Ok(block)

@@ -6,7 +6,7 @@ use bridge32_protocol::wire::{Fault, FaultCode};
 use super::arena::{Arena, Block};
 use super::decode::{Prepared, is_bytes, scalar_of};
 use super::scalar::{self, Bits};
-use super::{Context, length, memory, text};
+use super::{Context, bytes, length, memory, text};
 use crate::layout::{element_bytes, scalar_bytes, text_unit_bytes};
 
 /// Appends `"result":…,"outputs":{…}`.
@@ -121,9 +121,9 @@ impl Outputs<'_> {
         )
     }
 
-    fn elements(&self, bytes: &[u8], to: &Type, json: &mut Vec<u8>) {
+    fn elements(&self, valid: &[u8], to: &Type, json: &mut Vec<u8>) {
         if is_bytes(to, self.context) {
-            scalar::encode_base64(bytes, json);
+            bytes::encode(valid, json);
             return;
         }
         let (Type::Scalar(scalar), Some(size)) = (to, element_bytes(to, self.context.target)) else {
@@ -131,7 +131,7 @@ impl Outputs<'_> {
             return;
         };
         json.push(b'[');
-        for (index, element) in bytes.chunks_exact(size).enumerate() {
+        for (index, element) in valid.chunks_exact(size).enumerate() {
             if index > 0 {
                 json.push(b',');
             }

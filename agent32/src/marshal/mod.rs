@@ -5,6 +5,7 @@
 //! output parameters back. All of it is pure but [`memory`], which reads what the library's pointers point to.
 
 pub mod arena;
+mod bytes;
 pub mod decode;
 pub mod encode;
 mod length;
@@ -35,3 +36,6 @@ fn mismatch(pointer: &str, detail: impl Into<String>) -> Fault {
 fn pointer_to(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
+
+#[cfg(test)]
+mod tests;

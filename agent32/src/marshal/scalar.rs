@@ -1,6 +1,5 @@
 //! One scalar between JSON and its bits: range-checked, never truncated.
 
-use base64::Engine as _;
 use bridge32_protocol::interface::{Integer, Scalar};
 use serde_json::value::RawValue;
 
@@ -212,28 +211,6 @@ pub fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str::<String>(json).ok().map(Into::into) } else { Some(inner.into()) }
 }
 
-/// The bytes of a base64 JSON string.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn decode_base64(json: &str) -> Result<Vec<u8>, String> {
-    let text = string(json).ok_or_else(|| format!("{} is not a base64 string", kind(json)))?;
-    base64::engine::general_purpose::STANDARD
-        .decode(text.as_bytes())
-        .map_err(|error| format!("the bytes must be standard base64 with padding: {error}"))
-}
-
-/// Appends bytes as a base64 JSON string.
-pub fn encode_base64(bytes: &[u8], json: &mut Vec<u8>) {
-    let engine = &base64::engine::general_purpose::STANDARD;
-    json.push(b'"');
-    let start = json.len();
-    json.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let written = engine.encode_slice(bytes, &mut json[start..]).unwrap_or_default();
-    json.truncate(start + written);
-    json.push(b'"');
-}
-
 /// What a JSON value is, for an error text; long ones are not repeated.
 pub fn kind(json: &str) -> String {
     match json.as_bytes().first() {
@@ -344,13 +321,6 @@ mod tests {
         fn every_double_comes_back_with_the_same_bits(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
             let json = encoded(Bits(number.to_bits()), &Scalar::Double);
             prop_assert_eq!(decoded(&json, &Scalar::Double), Ok(Bits(number.to_bits())));
-        }
-
-        #[test]
-        fn bytes_come_back_as_they_were(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut json = Vec::new();
-            encode_base64(&bytes, &mut json);
-            prop_assert_eq!(decode_base64(str::from_utf8(&json).unwrap()), Ok(bytes));
         }
     }
 }

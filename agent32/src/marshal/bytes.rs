@@ -1,0 +1,57 @@
+//! Bytes as base64 JSON strings (RFC 4648 §4, with padding).
+
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeSliceError, Engine as _};
+
+/// How many bytes a base64 text stands for, if it is one.
+pub(super) fn decoded_length(text: &str) -> usize {
+    let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
+    (text.len() / 4 * 3).saturating_sub(padding)
+}
+
+/// Decodes `text` into `bytes`, which has [`decoded_length`].
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn decode(text: &str, bytes: &mut [u8]) -> Result<(), String> {
+    let incomplete = || "the bytes must be standard base64 with padding: its length is no multiple of 4".to_owned();
+    match STANDARD.decode_slice(text, bytes) {
+        Ok(written) if written == bytes.len() => Ok(()),
+        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(incomplete()),
+        Err(error) => Err(format!("the bytes must be standard base64 with padding: {error}")),
+    }
+}
+
+/// Appends bytes as a JSON string.
+pub(super) fn encode(bytes: &[u8], json: &mut Vec<u8>) {
+    json.push(b'"');
+    let start = json.len();
+    json.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(bytes, &mut json[start..]).unwrap_or_default();
+    json.truncate(start + written);
+    json.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_as_they_were(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut json = Vec::new();
+            encode(&bytes, &mut json);
+            let text = str::from_utf8(&json[1..json.len() - 1]).unwrap();
+            let mut again = vec![0; decoded_length(text)];
+            prop_assert_eq!(decode(text, &mut again), Ok(()));
+            prop_assert_eq!(again, bytes);
+        }
+
+        #[test]
+        fn any_text_is_decoded_or_refused(text in "[A-Za-z0-9+/=\\-_ é]{0,12}") {
+            let mut bytes = vec![0; decoded_length(&text)];
+            let _ = decode(&text, &mut bytes);
+        }
+    }
+}
