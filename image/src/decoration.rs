@@ -112,8 +112,7 @@ mod tests {
 
     #[test]
     fn other_names_are_left_alone() {
-        for name in ["Add", "?f@@YAHH@Z", "f@", "@8", "_@8", "f@7", "f@08", "f@99999999", "f@-4", "a b@4", "_Z1fi", ""]
-        {
+        for name in ["Add", "?f@@YAHH@Z", "f@", "@8", "f@7", "f@08", "f@99999999", "f@-4", "a b@4", "_Z1fi", ""] {
             assert_eq!(parsed(name), None, "{name}");
         }
         // The underscore is part of the C++ name.
