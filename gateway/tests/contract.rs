@@ -1,0 +1,96 @@
+//! The document of the API and the routes of the gateway say the same.
+
+use std::collections::BTreeSet;
+
+use bridge32_gateway::api::openapi::document;
+use bridge32_gateway::error::Code;
+use bridge32_gateway::router::routes;
+use serde_json::Value;
+
+const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
+
+/// `(method, path, operation)` of everything that the document describes.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let operation = |method: &&str| item.get(*method).map(|it| (method.to_uppercase(), path.clone(), it.clone()));
+        METHODS.iter().filter_map(operation).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[test]
+fn every_route_is_documented_and_everything_documented_is_a_route() {
+    let documented: BTreeSet<_> =
+        operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let routed: BTreeSet<_> =
+        routes().into_iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    assert_eq!(documented, routed);
+}
+
+#[test]
+fn every_operation_has_a_name_a_summary_and_its_errors() {
+    let mut names = BTreeSet::new();
+    for (method, path, operation) in operations(&document()) {
+        let place = format!("{method} {path}");
+        let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        assert!(names.insert(name.clone()) && !name.is_empty(), "{place}: operationId `{name}`");
+        assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{place}");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.contains_key("403"), "{place} can be refused for its Host");
+        let public = operation["security"].as_array().is_some_and(Vec::is_empty);
+        assert_eq!(responses.contains_key("401"), !public, "{place}");
+    }
+}
+
+#[test]
+fn every_parameter_of_a_path_is_described() {
+    let document = document();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let expected: BTreeSet<&str> =
+            path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        let named = |parameter: &Value| {
+            let reference = parameter["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+            let parameter = reference.map_or(Some(parameter), |reference| document.pointer(reference)).cloned();
+            parameter.and_then(|parameter| parameter["name"].as_str().map(str::to_owned)).unwrap()
+        };
+        let described: BTreeSet<String> =
+            item["parameters"].as_array().into_iter().flatten().map(named).collect();
+        assert_eq!(described, expected.into_iter().map(str::to_owned).collect(), "{path}");
+    }
+}
+
+#[test]
+fn every_code_of_a_problem_is_in_the_document_and_shown_with_its_status() {
+    let document = document();
+    let listed = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].as_array().unwrap();
+    let listed: BTreeSet<&str> = listed.iter().filter_map(Value::as_str).collect();
+    assert_eq!(listed, Code::ALL.iter().map(|code| code.name()).collect());
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        let example = &response["content"]["application/problem+json"]["example"];
+        let code = Code::ALL.iter().find(|code| example["code"] == code.name()).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(example["status"], code.status().as_u16(), "{name}");
+        assert_eq!(example["title"], code.title(), "{name}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str));
+                map.values().for_each(|inner| walk(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| walk(inner, found)),
+            _ => {}
+        }
+    }
+    let document = document();
+    let mut found = Vec::new();
+    walk(&document, &mut found);
+    assert!(found.len() > 50);
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}
