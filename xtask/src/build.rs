@@ -42,7 +42,9 @@ fn compile(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str]) -> R
     println!("compiling {} for {toolchain}", packages.join(", "));
     let mut command = toolchain.cargo("build");
     command.arg("--release").current_dir(&workspace.root);
-    packages.iter().for_each(|package| _ = command.args(["--package", package]));
+    for package in packages {
+        command.args(["--package", package]);
+    }
     progress::run(&mut command)
 }
 

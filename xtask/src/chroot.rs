@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 use crate::{packages, progress, wine};
 
 /// Goes up when the recipe changes, so that an older tree is made anew.
-const VERSION: &str = "1\n";
+const VERSION: &str = "2\n";
 
 /// The Debian release whose Wine is new enough.
 const RELEASE: &str = "trixie";
@@ -202,8 +202,8 @@ fn mirror_among(lines: &str) -> Option<String> {
     let fields = lines.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     // Before the first `apt-get update` origin and label are empty.
     let is_main = |fields: &Vec<&str>| matches!(fields[1..], ["Debian", "Debian", _] | ["", "", _]);
-    let mirror = fields.filter(|fields| fields.len() == 4).filter(is_main).map(|fields| fields[0].to_owned());
-    mirror.filter(|address| address.starts_with("http") && !address.contains("security")).next()
+    let mut mirrors = fields.filter(|fields| fields.len() == 4).filter(is_main).map(|fields| fields[0].to_owned());
+    mirrors.find(|address| address.starts_with("http") && !address.contains("security"))
 }
 
 /// apt's own proxy, for `debootstrap` and the apt inside the tree, unless the environment names one.

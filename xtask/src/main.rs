@@ -20,8 +20,10 @@ use anyhow::Result;
 
 use crate::workspace::Workspace;
 
+type Task = fn(&Workspace) -> Result<()>;
+
 /// What a developer can ask for: the word, the function, and the one line that `cargo xtask` shows.
-const TASKS: &[(&str, fn(&Workspace) -> Result<()>, &str)] = &[
+const TASKS: &[(&str, Task, &str)] = &[
     ("setup", setup::task, "install what a fresh machine lacks: 32-bit compilers and libraries, Wine"),
     ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
@@ -35,9 +37,13 @@ fn main() -> ExitCode {
             eprintln!("there is no task \"{word}\"");
         }
         println!("usage: cargo xtask TASK\n");
-        TASKS.iter().for_each(|(name, _, about)| println!("  {name:<8}{about}"));
+        for (name, _, about) in TASKS {
+            println!("  {name:<8}{about}");
+        }
         println!("\nenvironment:");
-        workspace::VARIABLES.iter().for_each(|(name, about)| println!("  {name:<18}{about}"));
+        for (name, about) in workspace::VARIABLES {
+            println!("  {name:<18}{about}");
+        }
         return if wanted.is_none() { ExitCode::SUCCESS } else { ExitCode::from(2) };
     };
     match Workspace::find().and_then(|workspace| task(&workspace)) {

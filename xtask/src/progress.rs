@@ -100,7 +100,7 @@ fn quoted(word: &str) -> String {
 fn last_lines(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(SHOWN_LINES)..].iter().map(|line| format!("  | {line}\n")).collect()
+    format!("  | {}", lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n  | "))
 }
 
 #[cfg(test)]

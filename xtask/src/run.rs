@@ -25,7 +25,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     address_is_free()?;
     // In place before the gateway is: an interrupt in between must not leave it behind.
     let (sender, interrupts) = mpsc::channel();
-    ctrlc::set_handler(move || drop(sender.send(()))).context("interrupts cannot be received")?;
+    ctrlc::set_handler(move || _ = sender.send(())).context("interrupts cannot be received")?;
     let dist = &workspace.dist;
     let mut gateway = Command::new(dist.join(build::GATEWAY.1))
         .args(["serve", "--config"])

@@ -23,7 +23,7 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 
 /// How long `rustup target add` may take before it is taken for a machine without a network.
-const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
+const RUSTUP_LIMIT: Duration = Duration::from_mins(3);
 
 /// What the workspace is compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

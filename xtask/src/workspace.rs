@@ -30,8 +30,8 @@ impl Workspace {
         // Cargo sets CARGO_MANIFEST_DIR when it runs a program; it is the truth if the checkout was moved after the build.
         let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let root = own.parent().context("xtask lies in a folder of the workspace")?.to_path_buf();
-        let target = absolute(env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from))?;
-        let cache = absolute(cache_folder()?)?;
+        let target = absolute(&env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from))?;
+        let cache = absolute(&cache_folder()?)?;
         Ok(Self { dist: root.join("dist"), root, target, cache })
     }
 
@@ -58,6 +58,6 @@ fn cache_folder() -> Result<PathBuf> {
     Ok(home.join(".cache").join("bridge32"))
 }
 
-fn absolute(path: PathBuf) -> Result<PathBuf> {
-    std::path::absolute(&path).with_context(|| format!("{} cannot be made absolute", path.display()))
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("{} cannot be made absolute", path.display()))
 }
