@@ -20,8 +20,7 @@ pub(crate) fn ensure(workspace: &Workspace, names: &[&str]) -> Result<()> {
     }
     let wanted = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
     let apt = |arguments: &[&str]| -> Result<Command> {
-        let mut command =
-            as_root("apt-get").with_context(|| format!("run this as root, then try again:\n  {wanted}"))?;
+        let mut command = as_root("apt-get").with_context(|| format!("needed:\n  {wanted}\n"))?;
         command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
         Ok(command)
     };
@@ -60,7 +59,10 @@ pub(crate) fn as_root(program: &str) -> Result<Command> {
     }
     let may = Command::new("sudo").args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !may.is_ok_and(|status| status.success()) {
-        bail!("this needs root, and `sudo -n` is not allowed here");
+        bail!(
+            "`{program}` must be run by root: become root, or run `sudo -v` in this terminal to let sudo ask nothing for \
+             a while, then try again"
+        );
     }
     let mut command = Command::new("sudo");
     command.args(["-n", "--preserve-env=DEBIAN_FRONTEND,RUSTC_BOOTSTRAP,http_proxy,https_proxy,no_proxy", program]);

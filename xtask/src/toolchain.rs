@@ -252,7 +252,7 @@ fn make_start_objects(workspace: &Workspace, triple: &str) -> Result<()> {
         compile.env("RUSTC_BOOTSTRAP", "1").args(["--target", triple, "--emit=obj", "-o"]);
         compile.arg(&compiled).arg(sources.join(format!("{source}.rs")));
         let mut install = packages::as_root("install")
-            .with_context(|| format!("run as root: install -D -m 644 {} {}", compiled.display(), object.display()))?;
+            .with_context(|| format!("needed: install -D -m 644 {} {}", compiled.display(), object.display()))?;
         install.args(["-D", "-m", "644"]).arg(&compiled).arg(&object);
         commands.extend([compile, install]);
     }
