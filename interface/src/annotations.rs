@@ -141,7 +141,9 @@ impl<'a> Stream<'a> {
             if let Some(group) = self.group() {
                 let found: Vec<_> =
                     self.tokens[group].iter().filter_map(|token| convention(token.identifier()?)).collect();
-                found.into_iter().for_each(|mark| self.mark(mark));
+                for mark in found {
+                    self.mark(mark);
+                }
             }
         } else if NOISE.contains(&word) {
             self.at += 1;
@@ -157,16 +159,14 @@ impl<'a> Stream<'a> {
         true
     }
 
-    /// `IN` and the like are annotations where a parameter goes on behind (or, for `OPTIONAL`, ends before) them.
+    /// `IN` and the like are annotations where a parameter goes on behind them; `OPTIONAL`, too, where it ends there.
     fn is_legacy(&self, word: &str) -> bool {
         if self.brackets == 0 || !sal::is_legacy_word(word) {
             return false;
         }
         let next = self.tokens.get(self.at + 1);
-        let before = self.at.checked_sub(1).map(|before| &self.tokens[before]);
         let continues = next.is_some_and(|next| next.kind == Kind::Identifier);
-        let described = before.is_some_and(|before| before.kind == Kind::Identifier || before.is("*"));
-        continues || (described && next.is_some_and(|next| next.is(",") || next.is(")")))
+        continues || (word == "OPTIONAL" && next.is_some_and(|next| next.is(",") || next.is(")")))
     }
 
     /// The inside of the brackets at this place, which are passed.

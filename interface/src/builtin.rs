@@ -63,11 +63,10 @@ fn parse(spec: &str, unicode: bool) -> Qualified {
     };
     Qualified::new(match spec {
         "void" => CType::Void,
-        "char" => characters(Width::W8, true, Characters::Narrow),
         "wchar" => characters(Width::Wchar, false, Characters::Wide),
+        "tchar" if unicode => return parse("utf16", unicode),
         "utf16" => characters(Width::W16, false, Characters::Utf16),
-        "tchar" if unicode => characters(Width::W16, false, Characters::Utf16),
-        "tchar" => characters(Width::W8, true, Characters::Narrow),
+        "char" | "tchar" => characters(Width::W8, true, Characters::Narrow),
         "i8" => integer(Width::W8, true),
         "u8" => integer(Width::W8, false),
         "i16" => integer(Width::W16, true),
@@ -122,12 +121,11 @@ fn platform(name: &str, windows: bool) -> Option<&'static str> {
     Some(match (name, windows) {
         ("int_fast16_t" | "int_fast32_t", false) => "iptr",
         ("uint_fast16_t" | "uint_fast32_t", false) => "uptr",
-        ("int_fast16_t" | "int_fast32_t", true) => "i32",
+        ("int_fast16_t" | "int_fast32_t" | "__time32_t", true) => "i32",
         ("uint_fast16_t" | "uint_fast32_t", true) => "u32",
         ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
         // Since Visual C++ 2005, unless _USE_32BIT_TIME_T is defined.
         ("time_t" | "__time64_t", true) => "i64",
-        ("__time32_t", true) => "i32",
         _ => return None,
     })
 }
@@ -159,13 +157,12 @@ fn windows_scalar(name: &str) -> Option<&'static str> {
         | "MCIDEVICEID"
         | "EXECUTION_STATE"
         | "MMVERSION"
-        | "DISPID_"
+        | "MMRESULT"
         | "FLONG"
         | "GEOTYPE"
         | "LGRPID" => "u32",
         "INT" | "LONG" | "HRESULT" | "INT32" | "LONG32" | "NTSTATUS" | "HFILE" | "GEOID" | "LSTATUS" | "DISPID"
-        | "SCODE" | "RPC_STATUS" | "HALF_PTR_" | "MMRESULT_" => "i32",
-        "MMRESULT" => "u32",
+        | "SCODE" | "RPC_STATUS" => "i32",
         "BOOL" | "WINBOOL" => "bool32",
         "BOOLEAN" => "bool8",
         "FLOAT" => "float",
@@ -250,7 +247,6 @@ const HANDLES: &[&str] = &[
     "HWAVEIN",
     "HMIDIOUT",
     "HMIDIIN",
-    "HCRYPTPROV_",
     "HCERTSTORE",
     "HRAWINPUT",
     "HPOWERNOTIFY",

@@ -16,11 +16,14 @@ use crate::noise;
 use crate::preprocess::shorten;
 use crate::report::{Assumption, Reporter};
 use crate::source::{Files, Position};
-use crate::tree::Syntax;
+use crate::tree::{Parsed, Syntax};
 use crate::types::{CType, Qualified, Types};
 
 /// Longer declarations are refused.
 const MAX_TOKENS: usize = 50_000;
+
+/// Brackets nested more deeply, too.
+const MAX_NESTING: u32 = 100;
 
 /// Reads declarations one by one.
 pub(crate) struct Reader<'r, 'a> {
@@ -75,55 +78,70 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(crate) fn read(&mut self, mut chunk: Chunk<'a>) {
         let Some(first) = chunk.tokens.first() else { return };
         let at = first.at;
-        if chunk.tokens.len() > MAX_TOKENS {
-            self.reporter.error(at, "this declaration is too long to be read: is a ; or a bracket missing?");
+        if chunk.tokens.len() > MAX_TOKENS || is_deep(&chunk.tokens) {
+            self.reporter.error(at, "this declaration is too long or nested too deeply: is a ; or a bracket missing?");
             return;
         }
         if is_static(&chunk.tokens) {
             return;
         }
-        noise::drop_unknown_macros(&mut chunk, &|name| self.types.is_type(name), self.reporter);
+        let dropped = noise::drop_unknown_macros(&mut chunk, &|name| self.types.is_type(name));
         let Some(parsed) = self.syntax.parse(&chunk.tokens) else {
             self.reporter.error(at, "this declaration takes too much work to be understood; simplify it");
             return;
         };
         if parsed.tree.root_node().has_error() {
-            let wrong = parsed.find(|node| node.is_error() || node.is_missing());
-            let index = wrong.first().map_or(0, |node| parsed.tokens(*node).start.min(chunk.tokens.len() - 1));
-            let token = &chunk.tokens[index];
-            let message = format!(
-                "this declaration is not understood from “{}” on: is a macro or a type in it not defined here?",
-                shorten(&token.text)
-            );
-            self.reporter.error(token.at, message);
+            self.wrong(&parsed, &chunk);
             return;
         }
-        let mut declaration = Declaration::new(&parsed, &chunk.tokens, &mut self.types);
+        for token in dropped {
+            let message = format!(
+                "“{}” is not defined here and was ignored; if it says something (a calling convention, a direction), \
+                 define it",
+                token.text
+            );
+            self.reporter.warning_once(token.at, message);
+        }
+        for declared in self.declared_in(&parsed, &chunk) {
+            match declared {
+                Declared::Type(name, ty) => self.types.define(name, ty),
+                Declared::Function(prototype) => self.function(&prototype, &chunk),
+            }
+        }
+    }
+
+    /// Complains of the first thing that the syntax does not allow.
+    fn wrong(&mut self, parsed: &Parsed, chunk: &Chunk) {
+        let wrong = parsed.find(|node| node.is_error() || node.is_missing());
+        let index = wrong.first().map_or(0, |node| parsed.tokens(*node).start.min(chunk.tokens.len() - 1));
+        let token = &chunk.tokens[index];
+        let message = format!(
+            "this declaration is not understood from “{}” on: is a macro or a type in it not defined here?",
+            shorten(&token.text)
+        );
+        self.reporter.error(token.at, message);
+    }
+
+    /// Reads what the tree declares; enumerations and structures become known on the way.
+    fn declared_in(&mut self, parsed: &Parsed, chunk: &Chunk) -> Vec<Declared> {
+        let mut declaration = Declaration::new(parsed, &chunk.tokens, &mut self.types);
         declaration.definitions(self.reporter);
         let mut found = Vec::new();
         let root = parsed.tree.root_node();
         let mut cursor = root.walk();
         for node in root.named_children(&mut cursor) {
             match node.kind() {
-                "declaration" => {}
-                "type_definition" => {}
-                "struct_specifier" | "union_specifier" | "enum_specifier" => continue,
+                "declaration" | "type_definition" => declared(&declaration, node, chunk, &mut found, self.reporter),
+                "struct_specifier" | "union_specifier" | "enum_specifier" => {}
                 _ => {
                     let token = &chunk.tokens[parsed.tokens(node).start];
                     let message =
                         "this is not a declaration of C, and was left out; are macros in it not defined here?";
                     self.reporter.error(token.at, message);
-                    continue;
                 }
             }
-            declared(&declaration, node, &chunk, &mut found, self.reporter);
         }
-        for declared in found {
-            match declared {
-                Declared::Type(name, ty) => self.types.define(name, ty),
-                Declared::Function(prototype) => self.function(&prototype, &chunk),
-            }
-        }
+        found
     }
 
     fn function(&mut self, prototype: &Prototype, chunk: &Chunk<'a>) {
@@ -159,6 +177,16 @@ impl<'r, 'a> Reader<'r, 'a> {
             self.reporter.error(prototype.at, message);
         }
     }
+}
+
+/// Whether brackets are nested more deeply than anybody writes, but as deeply as exhausts a parser.
+fn is_deep(tokens: &[Token]) -> bool {
+    let mut depth = 0_u32;
+    tokens.iter().any(|token| {
+        depth += u32::from(["(", "[", "{"].iter().any(|open| token.is(open)));
+        depth = depth.saturating_sub(u32::from([")", "]", "}"].iter().any(|close| token.is(close))));
+        depth > MAX_NESTING
+    })
 }
 
 /// An array parameter is a pointer.

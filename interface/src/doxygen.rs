@@ -5,6 +5,9 @@
 
 use bridge32_protocol::interface::{Direction, Encoding};
 
+/// More tags in one line are text.
+const MAX_TAGS: usize = 50;
+
 /// What a comment says of a function.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Documentation {
@@ -56,7 +59,7 @@ enum Section {
 
 /// Reads a comment with its comment marks.
 pub(crate) fn read(comment: &str) -> Documentation {
-    let mut reader = Reader { documentation: Documentation::default(), section: Section::Description };
+    let mut reader = Reader { documentation: Documentation::default(), section: Section::Description, depth: 0 };
     for line in plain_lines(comment) {
         reader.line(&line);
     }
@@ -96,6 +99,8 @@ fn plain_lines(comment: &str) -> impl Iterator<Item = String> {
 struct Reader {
     documentation: Documentation,
     section: Section,
+    /// How many tags precede this place in its line.
+    depth: usize,
 }
 
 impl Reader {
@@ -210,26 +215,36 @@ impl Reader {
         self.inline(text);
     }
 
-    /// Text that may contain tags for the parameter it describes.
+    /// Text that may contain further tags, as in a comment of one line.
     fn inline(&mut self, text: &str) {
-        let tag = ["length", "encoding"].into_iter().find_map(|tag| {
-            let at = [format!("@{tag} "), format!("\\{tag} ")].iter().find_map(|marked| text.find(marked.as_str()))?;
-            Some((tag, at))
-        });
-        let Some((tag, at)) = tag else { return self.text(&markup(text)) };
-        self.inline(text[..at].trim_end());
-        let rest = text[at + tag.len() + 1..].trim();
+        let Some(at) = next_tag(text).filter(|_| self.depth < MAX_TAGS) else { return self.text(&markup(text)) };
+        self.depth += 1;
+        self.tagged(text, at);
+        self.depth -= 1;
+    }
+
+    /// Text with a tag at `at`.
+    fn tagged(&mut self, text: &str, at: usize) {
+        self.text(&markup(text[..at].trim_end()));
+        let text = &text[at..];
         let names = match &self.section {
             Section::Parameters(names) => names.clone(),
             _ => Vec::new(),
         };
-        if tag == "length" {
-            let rest = rest.trim_end_matches('.').to_owned();
-            self.documentation.lengths.push((names.last().cloned(), rest));
-        } else {
-            let (label, after) = word(rest);
-            self.encoding(names.last().cloned(), label);
-            self.inline(after);
+        match command(text) {
+            Some(("length", rest)) => {
+                let end = next_tag(rest).unwrap_or(rest.len());
+                let length = rest[..end].trim().trim_end_matches(['.', ',']).to_owned();
+                self.documentation.lengths.push((names.last().cloned(), length));
+                self.inline(&rest[end..]);
+            }
+            // In the text of a parameter it is that parameter's.
+            Some(("encoding", rest)) if !names.is_empty() => {
+                let (label, after) = word(rest);
+                self.encoding(names.last().cloned(), label);
+                self.inline(after);
+            }
+            _ => self.line(text),
         }
     }
 
@@ -277,6 +292,16 @@ fn command(line: &str) -> Option<(&str, &str)> {
     let rest = line.strip_prefix(['@', '\\'])?;
     let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
     (end > 0).then(|| (&rest[..end], rest[end..].trim_start()))
+}
+
+/// Where the next of the tags that may stand within a line begins.
+fn next_tag(text: &str) -> Option<usize> {
+    text.char_indices().map(|(at, _)| at).find(|&at| {
+        let starts = text[..at].chars().next_back().is_none_or(char::is_whitespace);
+        let known =
+            |name| matches!(name, "length" | "encoding" | "param" | "return" | "returns" | "deadline" | "idempotent");
+        starts && command(&text[at..]).is_some_and(|(name, _)| known(name))
+    })
 }
 
 /// The first word, and the rest.

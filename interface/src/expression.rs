@@ -392,6 +392,6 @@ mod tests {
         }
         assert!(value(&"(".repeat(100_000)).is_err());
         assert!(value(&format!("{}1", "(".repeat(150))).is_err());
-        assert!(value(&format!("{}1", "-".repeat(300))).is_ok());
+        assert!(value(&format!("{}1", "- ".repeat(300))).is_ok());
     }
 }

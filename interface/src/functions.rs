@@ -59,27 +59,11 @@ pub(crate) fn build(
     assumed.extend(result.assumptions.into_iter().map(|(what, text)| (None, what, text)));
     reasons.extend(result.reason.map(|reason| (None, reason)));
 
-    let (convention, unknown) = convention(chunk, &prototype.parameters);
-    let keyword = unknown.or(match convention {
-        Some(Convention::Fastcall | Convention::Thiscall) => convention.map(|known| known.keyword().to_owned()),
-        _ => None,
-    });
-    // On 64 bits there is one convention, apart from those that say which of two platforms' it is.
-    let matters = |keyword: &str| options.target.pointer_bytes() == 4 || keyword.ends_with("abi");
-    reasons.extend(keyword.filter(|keyword| matters(keyword)).map(|keyword| (None, Reason::Convention(keyword))));
-    if convention.is_none() && options.target.is_windows() && options.target.pointer_bytes() == 4 {
-        let text = "cdecl unless the exported name is decorated, because the declaration names none".to_owned();
-        assumed.push((None, Topic::Convention, text));
-    }
+    let convention = calling_convention(prototype, chunk, options, &mut reasons, &mut assumed);
     if prototype.variadic {
         reasons.push((None, Reason::Variadic));
     }
-    for (_, reason) in &reasons {
-        if let Reason::Unknown(name) = reason {
-            let message = format!("the type “{name}” is not declared here: add its typedef, or the header it is in");
-            reporter.warning_once(prototype.at, message);
-        }
-    }
+    report_unknown_types(prototype, &reasons, reporter);
     let texts: Vec<String> = reasons.iter().map(|(what, reason)| reason.text(what.as_deref())).collect();
     let function = Function {
         name: prototype.name.clone(),
@@ -96,6 +80,39 @@ pub(crate) fn build(
     };
     let assumption = |(parameter, what, text)| Assumption { function: prototype.name.clone(), parameter, what, text };
     (function, assumed.into_iter().map(assumption).collect())
+}
+
+/// The declared convention, whether it can be called, and what is assumed where there is none.
+fn calling_convention(
+    prototype: &Prototype,
+    chunk: &Chunk,
+    options: &Options,
+    reasons: &mut Vec<(Option<String>, Reason)>,
+    assumed: &mut Vec<(Option<String>, Topic, String)>,
+) -> Option<Convention> {
+    let (convention, unknown) = convention(chunk, &prototype.parameters);
+    let narrow = options.target.pointer_bytes() == 4;
+    let keyword = unknown.or(match convention {
+        Some(Convention::Fastcall | Convention::Thiscall) => convention.map(|known| known.keyword().to_owned()),
+        _ => None,
+    });
+    // On 64 bits there is one convention, apart from those that say which of two platforms' it is.
+    let matters = |keyword: &String| narrow || keyword.trim_matches('_').ends_with("abi");
+    reasons.extend(keyword.filter(matters).map(|keyword| (None, Reason::Convention(keyword))));
+    if convention.is_none() && options.target.is_windows() && narrow {
+        let text = "cdecl unless the exported name is decorated, because the declaration names none".to_owned();
+        assumed.push((None, Topic::Convention, text));
+    }
+    convention
+}
+
+fn report_unknown_types(prototype: &Prototype, reasons: &[(Option<String>, Reason)], reporter: &mut Reporter) {
+    for (_, reason) in reasons {
+        if let Reason::Unknown(name) = reason {
+            let message = format!("the type “{name}” is not declared here: add its typedef, or the header it is in");
+            reporter.warning_once(prototype.at, message);
+        }
+    }
 }
 
 /// Reads the comment before the declaration, or behind it in its line, and complains of what is wrong in it.

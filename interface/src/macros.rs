@@ -9,7 +9,7 @@ use crate::report::Reporter;
 use crate::source::Position;
 
 /// How many tokens expansions may move in all.
-const BUDGET: usize = 4_000_000;
+const BUDGET: usize = 1_000_000;
 /// How long a token may become by `#` and `##`.
 const MAX_TOKEN: usize = 4096;
 /// How deep arguments of macros may contain uses of macros.

@@ -5,12 +5,13 @@
 
 use crate::chunks::Chunk;
 use crate::lexer::{Kind, Token};
-use crate::report::Reporter;
 
 /// What a word is in a declaration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Word {
-    /// A keyword that is, or begins, a type; or the name of a known type.
+    /// A keyword of a type.
+    Keyword,
+    /// The name of a known type.
     Type,
     /// `struct`, `union`, `enum`: the next word is its tag.
     Tag,
@@ -23,7 +24,7 @@ enum Word {
 fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
     match word {
         "void" | "char" | "short" | "int" | "long" | "float" | "double" | "signed" | "unsigned" | "_Bool" | "bool"
-        | "__int128" | "_Complex" | "__builtin_va_list" | "typeof" | "__typeof__" => Word::Type,
+        | "__int128" | "_Complex" | "__builtin_va_list" | "typeof" | "__typeof__" => Word::Keyword,
         "struct" | "union" | "enum" => Word::Tag,
         "const" | "volatile" | "restrict" | "extern" | "static" | "inline" | "register" | "typedef" | "auto"
         | "_Atomic" => Word::Modifier,
@@ -32,10 +33,11 @@ fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
     }
 }
 
-/// Drops such macros from a function's declaration.
-pub(crate) fn drop_unknown_macros(chunk: &mut Chunk, is_type: &dyn Fn(&str) -> bool, reporter: &mut Reporter) {
+/// Drops such macros from a function's declaration, and gives them back.
+pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
+    let mut dropped = leading_macros(chunk, is_type);
     if !chunk.tokens.iter().any(|token| token.is("(")) || chunk.tokens.iter().any(|token| token.is("{")) {
-        return;
+        return dropped;
     }
     let mut doomed = Vec::new();
     let mut start = 0;
@@ -56,18 +58,34 @@ pub(crate) fn drop_unknown_macros(chunk: &mut Chunk, is_type: &dyn Fn(&str) -> b
     leading_groups(&chunk.tokens, is_type, &mut doomed);
     doomed.sort_unstable();
     doomed.dedup();
-    for &index in &doomed {
-        let token = &chunk.tokens[index];
-        if token.kind == Kind::Identifier {
-            let message = format!(
-                "“{}” is not defined here and was ignored; if it says something (a calling convention, a direction), \
-                 define it",
-                token.text
-            );
-            reporter.warning_once(token.at, message);
-        }
-    }
+    let named = |index: &usize| chunk.tokens[*index].kind == Kind::Identifier;
+    dropped.extend(doomed.iter().filter(|index| named(index)).map(|index| chunk.tokens[*index].clone()));
     chunk.remove(&doomed);
+    dropped
+}
+
+/// `REGISTER(a, b) typedef …`, and the same with nothing but a semicolon behind.
+fn leading_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
+    let mut dropped = Vec::new();
+    let mut at = 0;
+    while let [first, second, ..] = &chunk.tokens[at..] {
+        let unknown = first.identifier().is_some_and(|word| classify(word, is_type) == Word::Unknown);
+        if !unknown || !second.is("(") {
+            break;
+        }
+        let end = group_ends(&chunk.tokens, at + 1);
+        let goes_on = chunk.tokens.get(end).is_some_and(|next| {
+            let keyword = |word: &str| matches!(word, "typedef" | "extern" | "struct" | "union" | "enum" | "const");
+            next.is(";") || next.identifier().is_some_and(keyword)
+        });
+        if !goes_on {
+            break;
+        }
+        dropped.push(first.clone());
+        at = end;
+    }
+    chunk.remove(&(0..at).collect::<Vec<_>>());
+    dropped
 }
 
 /// Finds the superfluous words of one stretch. `named` says that its last word is the name of the function.
@@ -86,8 +104,8 @@ fn stretch(
         match classify(word, is_type) {
             _ if std::mem::take(&mut tag) => type_at = Some(index),
             // The name of a thing may be that of a type as well: `div_t div(…)`, `HANDLE HANDLE`.
-            Word::Type if type_at.is_some() && is_type(word) => unknown.push(index),
-            Word::Type => type_at = Some(index),
+            Word::Type if type_at.is_some() => unknown.push(index),
+            Word::Type | Word::Keyword => type_at = Some(index),
             Word::Tag => tag = true,
             Word::Modifier => {}
             Word::Unknown => unknown.push(index),

@@ -7,7 +7,7 @@ use crate::doxygen::ParameterDocumentation;
 use crate::lengths::{self, Operand};
 use crate::lexer::Token;
 use crate::report::{Reporter, Topic};
-use crate::sal::{Sal, SalLength};
+use crate::sal::{Sal, SalLength, is_legacy_word};
 use crate::source::Position;
 use crate::types::{CType, Characters, Qualified, Types};
 use crate::unsupported::Reason;
@@ -272,7 +272,8 @@ impl Passing<'_, '_> {
         if matches!(self.parameter.ty.ty, CType::Array { .. }) {
             return (Extent::One, Some(Reason::ArrayLength(self.parameter.spelling.clone())));
         }
-        if self.parameter.sal.is_empty() {
+        // `_In_` says one; `IN` says nothing of that.
+        if self.parameter.sal.iter().all(|sal| is_legacy_word(&sal.name)) {
             self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
         }
         (Extent::One, None)
@@ -322,14 +323,10 @@ impl Passing<'_, '_> {
                 }
             },
         };
-        // Of a string, the NUL character tells; what is not written anew has the same length as before.
-        let written = written.filter(|written| written.count != capacity.count || self.is_changed(&capacity));
+        // Where the same number is meant and the function does not change it, nothing is added.
+        let written = written
+            .filter(|written| written.count != capacity.count || matches!(capacity.count, Expression::Pointee(_)));
         Ok(Extents { capacity, written })
-    }
-
-    /// Whether the function changes what the length depends on.
-    fn is_changed(&self, length: &Length) -> bool {
-        matches!(length.count, Expression::Pointee(_))
     }
 
     fn expression(&mut self, tokens: &[Token], at: Position) -> Result<Expression, Reason> {

@@ -7,20 +7,14 @@ use bridge32_protocol::target::Target;
 /// The index of no file: that of the text made here.
 pub(crate) const FILE: usize = u16::MAX as usize;
 
+/// Where the macros of compilers and users are said to be defined.
+const COMPILER: Position = Position { file: u16::MAX, offset: 0 };
+
 /// Where the macros of windows.h are said to be defined.
 pub(crate) const WINDOWS: Position = Position { file: u16::MAX, offset: 1 };
 
-/// Where a macro of this text is said to be defined.
-pub(crate) fn place(name: &str) -> Position {
-    let windows = WINDOWS_MACROS.lines().any(|line| {
-        let line = line.trim_start_matches("#define ");
-        line.split([' ', '(']).next() == Some(name)
-    });
-    Position { offset: u32::from(windows), ..WINDOWS }
-}
-
 /// What the compilers of the target and the user define, to be read before the headers.
-pub(crate) fn prelude(options: &Options) -> Vec<String> {
+pub(crate) fn prelude(options: &Options) -> [(Position, String); 3] {
     let mut target = String::from(COMMON);
     target.push_str(match options.target {
         Target::Linux32 | Target::Linux64 => LINUX,
@@ -41,7 +35,7 @@ pub(crate) fn prelude(options: &Options) -> Vec<String> {
         user.push_str(&line);
         user.push('\n');
     }
-    vec![target, WINDOWS_MACROS.to_owned(), user]
+    [(COMPILER, target), (WINDOWS, WINDOWS_MACROS.to_owned()), (COMPILER, user)]
 }
 
 /// System headers that are often included with quotes.
@@ -192,6 +186,16 @@ const WINDOWS_MACROS: &str = "\
 #define __MINGW_NAME_AW(name) name##A
 #define __MINGW_NAME_AW_EXT(name,ext) name##A##ext
 #define __MINGW_EXTENSION
+#define __MINGW_TYPEDEF_AW(name) typedef name##A name;
+#define __MINGW_TYPEDEF_UAW(name) typedef name##A name;
+#define DEFINE_ENUM_FLAG_OPERATORS(name)
+#define DEFINE_GUID(name,...)
+#define _DEFINE_GUID(name,...)
+#define MM_MAX_NUMAXES 16
+#define LF_FACESIZE 32
+#define CCHDEVICENAME 32
+#define CCHFORMNAME 32
+#define ANYSIZE_ARRAY 1
 #define __LONG32 long
 #define __C89_NAMELESS
 #define WINSTORAGEAPI

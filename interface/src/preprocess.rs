@@ -30,7 +30,7 @@ pub(crate) struct Preprocessed<'a> {
 /// Runs the directives of all files in order.
 pub(crate) fn preprocess<'a>(
     files: &'a Files,
-    prelude: &'a [String],
+    prelude: &'a [(Position, String)],
     options: &Options,
     reporter: &mut Reporter,
 ) -> Preprocessed<'a> {
@@ -44,12 +44,13 @@ pub(crate) fn preprocess<'a>(
         comments: Vec::new(),
         read: vec![false; files.files.len()],
         depth: 0,
+        predefined: None,
     };
-    for text in prelude {
-        // Its places are in no file, which also tells its macros from those of the headers.
-        let lexed = lex(text, predefined::FILE, reporter);
-        state.run(lexed, reporter);
+    for (place, text) in prelude {
+        state.predefined = Some(*place);
+        state.run(lex(text, predefined::FILE, reporter), reporter);
     }
+    state.predefined = None;
     state.output.clear();
     for index in 0..files.files.len() {
         state.file(index, reporter);
@@ -81,6 +82,8 @@ struct State<'a> {
     comments: Vec<Comment<'a>>,
     read: Vec<bool>,
     depth: usize,
+    /// What is read is no header: where its macros are said to be defined.
+    predefined: Option<Position>,
 }
 
 impl<'a> State<'a> {
@@ -200,13 +203,11 @@ impl<'a> State<'a> {
     }
 
     fn defined(&mut self, at: Position, rest: &[Token<'a>], reporter: &mut Reporter) -> bool {
-        match rest.first().and_then(Token::identifier) {
-            Some(name) => self.is_defined(name),
-            None => {
-                reporter.error(at, "the name of a macro is missing here");
-                false
-            }
-        }
+        let Some(name) = rest.first().and_then(Token::identifier) else {
+            reporter.error(at, "the name of a macro is missing here");
+            return false;
+        };
+        self.is_defined(name)
     }
 
     fn condition(&mut self, at: Position, rest: &[Token<'a>], reporter: &mut Reporter) -> bool {
@@ -270,7 +271,7 @@ impl<'a> State<'a> {
             parameters = Some(names);
             body = &body[length + 1..];
         }
-        let at = if usize::from(at.file) == predefined::FILE { predefined::place(&name.text) } else { name.at };
+        let at = self.predefined.unwrap_or(name.at);
         self.macros.define(name.text.clone(), Macro { parameters, variadic, body: body.to_vec(), at });
     }
 

@@ -19,8 +19,6 @@ pub(crate) struct Sal<'a> {
     pub(crate) optional: bool,
     /// The string ends with a NUL character.
     pub(crate) terminated: bool,
-    /// It speaks of the pointer behind the pointer (`_Outptr_`).
-    pub(crate) indirect: bool,
     /// How much lies behind the pointer.
     pub(crate) length: Option<SalLength<'a>>,
 }
@@ -131,7 +129,6 @@ pub(crate) fn read<'a>(token: &Token<'a>, arguments: Vec<Vec<Token<'a>>>) -> Sal
         },
         optional: has(&["opt", "optional", "reserved"]),
         terminated: has(&["z", "nz"]),
-        indirect: matches!(words[0], "outptr" | "deref") || (words[0] == "com" && has(&["outptr"])),
         length: None,
         name,
     };

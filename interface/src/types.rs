@@ -109,11 +109,6 @@ impl Types {
         }
     }
 
-    /// What is compiled for.
-    pub(crate) fn target(&self) -> Target {
-        self.target
-    }
-
     /// The type that a name stands for.
     pub(crate) fn lookup(&self, name: &str) -> Option<Qualified> {
         let declared = self.typedefs.get(name).cloned();

@@ -34,12 +34,19 @@ pub(crate) enum Reason {
 impl Reason {
     /// The reason in words. `what` is the parameter's name, or `None` for the result or the whole function.
     pub(crate) fn text(&self, what: Option<&str>) -> String {
+        let is_result = what.is_none();
         let what = what.map_or_else(|| "the result".to_owned(), |name| format!("the parameter “{name}”"));
         match self {
+            Self::Structure(spelling) if is_result => {
+                format!("{what} is a structure ({spelling}): structures cannot be handed back yet")
+            }
             Self::Structure(spelling) => format!(
                 "{what} is a structure ({spelling}): structures cannot be passed yet; if its bytes will do, declare a \
                  pointer to it as `void *` with a size, such as `_Inout_updates_bytes_(16) void *`"
             ),
+            Self::Opaque(spelling) if is_result => {
+                format!("{what} is a pointer ({spelling}) to no string: handles cannot be handed back yet")
+            }
             Self::Opaque(spelling) => format!(
                 "{what} is a pointer to unknown data ({spelling}): handles cannot be passed yet; if it points to \
                  bytes, say how many: `_In_reads_bytes_(n)`, `_Out_writes_bytes_(n)` or `@length n`"

@@ -1,0 +1,256 @@
+//! What each way of declaring a parameter or a function means, and why some cannot be passed.
+
+use bridge32_interface::{Header, Options, Source, prototype, read};
+use bridge32_protocol::interface::{
+    Convention, Direction, Encoding, Expression, Extent, Function, Integer, Scalar, Type, Unit, Width,
+};
+use bridge32_protocol::target::Target;
+
+fn header(text: &str) -> Header {
+    read(&[Source { name: "a.h", text: text.as_bytes() }], &Options::new(Target::Win32))
+}
+
+fn only(text: &str) -> Function {
+    let header = header(text);
+    assert_eq!(header.diagnostics, [], "{text}");
+    header.interface.functions.into_iter().next().expect("it declares a function")
+}
+
+/// Direction, and how much lies behind the first parameter of `void f(…)`.
+fn first(parameters: &str) -> (Direction, Extent) {
+    let function = only(&format!("void f({parameters});"));
+    assert_eq!(function.unsupported, None, "{parameters}");
+    let parameter = &function.parameters[0];
+    let Type::Pointer(pointer) = &parameter.ty else { panic!("{parameters} is a pointer") };
+    (parameter.direction, pointer.extent.clone())
+}
+
+fn capacity(extent: &Extent) -> (Expression, Unit) {
+    match extent {
+        Extent::Elements { capacity, .. } | Extent::TextBuffer { capacity, .. } => {
+            (capacity.count.clone(), capacity.unit)
+        }
+        other => panic!("{other:?} has no capacity"),
+    }
+}
+
+fn unsupported(declaration: &str) -> String {
+    header(declaration).interface.functions[0].unsupported.clone().unwrap_or_else(|| panic!("{declaration} is refused"))
+}
+
+#[test]
+fn scalars_have_the_widths_of_c() {
+    for (spelling, width, signed) in [
+        ("char", Width::W8, true),
+        ("unsigned char", Width::W8, false),
+        ("short int", Width::W16, true),
+        ("unsigned", Width::W32, false),
+        ("long unsigned int", Width::Long, false),
+        ("long long", Width::W64, true),
+        ("unsigned __int64", Width::W64, false),
+        ("DWORD", Width::W32, false),
+        ("LONG", Width::W32, true),
+        ("size_t", Width::Pointer, false),
+        ("LPARAM", Width::Pointer, true),
+        ("wchar_t", Width::Wchar, false),
+        ("int64_t", Width::W64, true),
+    ] {
+        let function = only(&format!("{spelling} f({spelling} a);"));
+        let expected = Type::Scalar(Scalar::Integer(Integer { width, signed }));
+        assert_eq!((&function.result, &function.parameters[0].ty), (&expected, &expected), "{spelling}");
+    }
+    let truth = |width| Type::Scalar(Scalar::Boolean(width));
+    assert_eq!(only("BOOL f(bool a);").result, truth(Width::W32));
+    assert_eq!(only("typedef int BOOL; _Bool f(BOOL a);").parameters[0].ty, truth(Width::W32));
+    assert_eq!(only("float f(double a);").result, Type::Scalar(Scalar::Float));
+    assert_eq!(
+        only("typedef enum tag { A } kind; void f(enum tag a);").parameters[0].ty,
+        Type::Scalar(Scalar::Enumeration("kind".to_owned()))
+    );
+}
+
+#[test]
+fn without_annotations_const_is_in_and_the_rest_in_out() {
+    assert_eq!(first("const int *a"), (Direction::In, Extent::One));
+    assert_eq!(first("int *a"), (Direction::InOut, Extent::One));
+    assert_eq!(first("const char *a"), (Direction::In, Extent::Text(Encoding::Utf8)));
+    assert_eq!(first("const wchar_t *a"), (Direction::In, Extent::Text(Encoding::Wide)));
+    assert_eq!(first("LPCWSTR a"), (Direction::In, Extent::Text(Encoding::Utf16)));
+    assert_eq!(first("LPCTSTR a"), (Direction::In, Extent::Text(Encoding::Utf8)));
+    assert_eq!(first("char const a[]"), (Direction::In, Extent::Text(Encoding::Utf8)));
+}
+
+#[test]
+fn annotations_say_direction_and_length() {
+    let parameter = |index| (Expression::Parameter(index), Unit::Elements);
+    let bytes = |index| (Expression::Parameter(index), Unit::Bytes);
+    for (parameters, direction, expected) in [
+        ("_In_reads_(n) const int *a, int n", Direction::In, parameter(1)),
+        ("_In_reads_bytes_(n) const void *a, int n", Direction::In, bytes(1)),
+        ("_Out_writes_(n) int *a, int n", Direction::Out, parameter(1)),
+        ("_Out_writes_bytes_opt_(n) BYTE *a, int n", Direction::Out, bytes(1)),
+        ("_Inout_updates_(n) double *a, int n", Direction::InOut, parameter(1)),
+        ("_Out_writes_z_(n) char *a, int n", Direction::Out, parameter(1)),
+        ("_In_reads_(n) const char *a, int n", Direction::In, parameter(1)),
+        ("__in_ecount(n) const int *a, int n", Direction::In, parameter(1)),
+        ("__out_bcount(n) void *a, int n", Direction::Out, bytes(1)),
+        ("_Out_cap_(n) wchar_t *a, int n", Direction::Out, parameter(1)),
+        ("_Out_writes_(*n) int *a, _Inout_ int *n", Direction::Out, (Expression::Pointee(1), Unit::Elements)),
+        ("_Out_writes_(16) int *a", Direction::Out, (Expression::Constant(16), Unit::Elements)),
+        ("_Out_writes_(sizeof(int) * MAX_PATH) int *a", Direction::Out, (Expression::Constant(1040), Unit::Elements)),
+        ("int a[4]", Direction::InOut, (Expression::Constant(4), Unit::Elements)),
+        ("_Out_ int a[2 + 2]", Direction::Out, (Expression::Constant(4), Unit::Elements)),
+        ("char a[64]", Direction::InOut, (Expression::Constant(64), Unit::Elements)),
+    ] {
+        let (found, extent) = first(parameters);
+        assert_eq!((found, capacity(&extent)), (direction, expected), "{parameters}");
+    }
+    let (_, extent) = first("_Out_writes_((rows + 1) * 4 / 2 - (int)rows) int *a, int rows");
+    insta::assert_yaml_snapshot!("expression", capacity(&extent).0);
+}
+
+#[test]
+fn legacy_words_are_annotations_in_parameter_lists_only() {
+    assert_eq!(first("IN int *a").0, Direction::In);
+    assert_eq!(first("OUT int *a").0, Direction::Out);
+    assert_eq!(first("IN OUT int *a").0, Direction::InOut);
+    assert!(only("void f(IN int *a OPTIONAL);").parameters[0].optional);
+    assert_eq!(only("#define IN\n#define OUT\nvoid f(OUT int *a);").parameters[0].direction, Direction::Out);
+    assert_eq!(only("enum d { IN, OUT = 5 }; void f(int IN, int OUT);").parameters[1].name, "OUT");
+}
+
+#[test]
+fn characters_counted_in_bytes_are_data() {
+    assert!(matches!(first("_In_reads_bytes_(n) const char *a, int n").1, Extent::Elements { .. }));
+    assert!(matches!(first("_Out_writes_(n) char *a, int n").1, Extent::TextBuffer { .. }));
+    assert!(matches!(first("_Out_writes_bytes_(n) wchar_t *a, int n").1, Extent::TextBuffer { .. }));
+}
+
+#[test]
+fn comments_say_direction_and_length_too() {
+    let function = only(
+        "/** Gets. @param[out] a text, @length n\n@param[in,out] b numbers\n@length 2 * n\n@length c n + 1 */\n\
+         void f(char *a, int *b, unsigned char *c, int n);",
+    );
+    assert_eq!(function.unsupported, None);
+    let directions: Vec<_> = function.parameters.iter().map(|parameter| parameter.direction).collect();
+    assert_eq!(directions, [Direction::Out, Direction::InOut, Direction::InOut, Direction::In]);
+    let extent = |index: usize| match &function.parameters[index].ty {
+        Type::Pointer(pointer) => capacity(&pointer.extent).0,
+        other => panic!("{other:?} is a pointer"),
+    };
+    assert_eq!(extent(0), Expression::Parameter(3));
+    assert!(matches!(extent(1), Expression::Multiply(..)));
+    assert!(matches!(extent(2), Expression::Add(..)));
+    assert_eq!(function.parameters[1].description, "numbers");
+}
+
+#[test]
+fn conventions_may_stand_anywhere() {
+    for (text, expected) in [
+        ("int __stdcall f(int a);", Some(Convention::Stdcall)),
+        ("__cdecl int f(int a);", Some(Convention::Cdecl)),
+        ("int (WINAPI f)(int a);", Some(Convention::Stdcall)),
+        ("__attribute__((stdcall)) int f(int a);", Some(Convention::Stdcall)),
+        ("int f(int a) __attribute__((__stdcall__, nothrow));", Some(Convention::Stdcall)),
+        ("STDAPI_(DWORD) f(int a);", Some(Convention::Stdcall)),
+        ("#define WINAPI\nint WINAPI f(int a);", None),
+        ("int f(void);", None),
+    ] {
+        assert_eq!(only(text).convention, expected, "{text}");
+    }
+    assert!(unsupported("int __fastcall f(int a);").contains("__fastcall"));
+    assert!(unsupported("void f(void (CALLBACK *g)(int));").contains("callbacks"));
+    let wide = read(&[Source { name: "a.h", text: b"int __fastcall f(int a);" }], &Options::new(Target::Win64));
+    assert_eq!(wide.interface.functions[0].unsupported, None, "64-bit Windows ignores the keyword");
+}
+
+#[test]
+fn what_cannot_be_passed_yet_says_what_to_do() {
+    for (declaration, wanted) in [
+        ("void f(char *text);", "_Out_writes_(n)"),
+        ("void f(int numbers[]);", "_In_reads_(n)"),
+        ("void f(void *p);", "_In_reads_bytes_(n)"),
+        ("void f(HANDLE h);", "“h”"),
+        ("struct s { int a; }; void f(struct s value);", "structures"),
+        ("void f(const SYSTEMTIME *time);", "structures"),
+        ("SYSTEMTIME f(void);", "the result is a structure"),
+        ("void f(char **list);", "pointer to a pointer"),
+        ("void f(int (*callback)(int));", "callbacks"),
+        ("int f(const char *format, ...);", "variable number"),
+        ("void f(long double x);", "long double"),
+        ("void f(__int128 x);", "__int128"),
+        ("void f(int m[2][3]);", "array of arrays"),
+        ("void *f(void);", "the result"),
+        ("HWND f(void);", "the result"),
+        ("void f(acme_t value);", "acme_t"),
+        ("acme_t *f(void);", "acme_t"),
+        ("void f(va_list list);", "va_list"),
+    ] {
+        let reason = unsupported(declaration);
+        assert!(reason.contains(wanted), "{declaration}: {reason}");
+    }
+}
+
+#[test]
+fn lengths_must_resolve() {
+    for (parameters, wanted) in [
+        ("_Out_writes_(m) int *a, int n", "“m” is neither a parameter"),
+        ("_Out_writes_(n) int *a, int *n", "write `*n`"),
+        ("_Out_writes_(*n) int *a, int n", "does not point to a number"),
+        ("_Out_writes_(*n) int *a, _Out_ int *n", "must be `_Inout_`"),
+        ("_Out_writes_(s->n) int *a, struct s *s", "structures"),
+        ("_Out_writes_(strlen(n)) int *a, const char *n", "strlen"),
+        ("_Out_writes_() int *a", "ends too early"),
+        ("_In_reads_to_ptr_(end) const int *a, const int *end", "does not count"),
+    ] {
+        let header = header(&format!("void f({parameters});"));
+        assert!(header.diagnostics[0].message.contains(wanted), "{parameters}: {:?}", header.diagnostics);
+        assert!(header.interface.functions[0].unsupported.is_some(), "{parameters}");
+    }
+}
+
+#[test]
+fn unnamed_parameters_get_names_and_equal_names_are_told() {
+    let names =
+        |text: &str| header(text).interface.functions[0].parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names("void f(int, const char *, int c);"), ["arg0", "arg1", "c"]);
+    assert_eq!(names("void f(void);"), [] as [String; 0]);
+    assert_eq!(names("void f(VOID);"), [] as [String; 0]);
+    let twice = header("void f(int a, int a);");
+    assert!(twice.diagnostics[0].message.contains("two parameters"));
+    assert_eq!(twice.diagnostics[0].column, 19);
+}
+
+#[test]
+fn equal_declarations_fold_and_others_are_told() {
+    assert_eq!(header("int f(int a);\nint f(int);\nint f(int b);").interface.functions.len(), 1);
+    assert_eq!(header("int f(int a);\nint f(int);").diagnostics, []);
+    let different = header("int f(int a);\nint f(long a);");
+    assert_eq!(different.interface.functions.len(), 1);
+    assert!(different.diagnostics[0].message.contains("line 1"));
+    assert_eq!(different.diagnostics[0].line, 2);
+}
+
+#[test]
+fn a_prototype_may_lack_its_semicolon() {
+    let options = Options::new(Target::Win32);
+    for text in ["int __stdcall f(int a)", "int __stdcall f(int a);", " int __stdcall f ( int a ) ; "] {
+        let interface = prototype(text, &options).expect("it is a prototype");
+        assert_eq!(interface.functions[0].convention, Some(Convention::Stdcall));
+    }
+    for text in ["", "int", "int f(int a); int g(void)", "int f(int", "typedef int a", "f", "💥", "int f(int a) {"] {
+        let diagnostics = prototype(text, &options).expect_err(text);
+        assert!(!diagnostics.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_diagnostic_reads_like_a_compilers() {
+    let header = header("\nvoid f(_Out_writes_(m) int *a);");
+    assert_eq!(
+        header.diagnostics[0].to_string(),
+        "a.h:2:21: error: the length of the parameter “a” is not understood: “m” is neither a parameter of the \
+         function nor a known constant\n  2 | void f(_Out_writes_(m) int *a);\n    |                     ^"
+    );
+}
