@@ -8,6 +8,8 @@ use bridge32_image::diagnose::{Finding, Wanted, diagnose};
 use bridge32_image::lookup::{Lookup, find};
 use bridge32_image::{Architecture, ExportKind, Format, Image, Kind, search};
 
+use super::support::pe::Pe;
+
 const ZLIB_ELF: &str = "/usr/lib32/libz.so.1";
 const LIBC_ELF: &str = "/lib32/libc.so.6";
 const ZLIB_PE: &str = "/usr/i686-w64-mingw32/lib/zlib1.dll";
@@ -68,10 +70,11 @@ fn zlib_as_pe() {
 }
 
 #[test]
-fn the_test_itself_is_a_64_bit_program() {
+fn the_test_itself_is_a_program_of_its_own_architecture() {
     let image = Image::open(&std::env::current_exe().unwrap()).unwrap();
     assert_eq!((image.architecture, image.kind), (Architecture::of_this_process(), Kind::Program));
-    let findings = diagnose(&image, Wanted::by_runtime("linux32").unwrap());
+    let other = if image.architecture == Architecture::X86 { "linux64" } else { "linux32" };
+    let findings = diagnose(&image, Wanted::by_runtime(other).unwrap());
     assert!(findings.iter().any(|finding| matches!(finding, Finding::WrongArchitecture { .. })));
     assert!(findings[0].is_fatal());
 }
@@ -93,7 +96,8 @@ fn what_is_missing_in_an_empty_folder_is_named() {
     texts.sort();
     assert_eq!(texts, ["zlib1.dll → KERNEL32.dll (missing)", "zlib1.dll → msvcrt.dll (missing)"]);
     // A file of that name in other case, for another architecture.
-    std::fs::copy(std::env::current_exe().unwrap(), folder.path().join("Kernel32.DLL")).unwrap();
+    let other = Pe { machine: 0x8664, wide: true, ..Pe::default() };
+    std::fs::write(folder.path().join("Kernel32.DLL"), other.build()).unwrap();
     let report = check(&image, "zlib1.dll", None, &search::windows([folder.path()]));
     let other = report.problems.iter().find(|problem| problem.name() == "KERNEL32.dll").unwrap();
     assert!(matches!(other.fault, Fault::OtherArchitecture { architecture: Architecture::X86_64, .. }), "{other}");
