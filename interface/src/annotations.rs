@@ -41,7 +41,6 @@ const NOISE: &[&str] = &[
     "_Nonnull",
     "_Nullable",
     "_Null_unspecified",
-    "__nonnull",
     "__nullable",
     "__kernel_entry",
     "__noop",
@@ -69,6 +68,7 @@ const NOISE_WITH_ARGUMENTS: &[&str] = &[
     "__allowed",
     "__range",
     "__format_string",
+    "__nonnull",
 ];
 
 /// The calling convention that a keyword or the name of an attribute stands for.
@@ -147,7 +147,7 @@ impl<'a> Stream<'a> {
             }
         } else if NOISE.contains(&word) {
             self.at += 1;
-        } else if NOISE_WITH_ARGUMENTS.contains(&word) {
+        } else if NOISE_WITH_ARGUMENTS.contains(&word) || word.starts_with("__attribute_") {
             self.at += 1;
             while self.tokens.get(self.at).is_some_and(|next| next.is_word("volatile")) {
                 self.at += 1;

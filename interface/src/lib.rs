@@ -2,6 +2,14 @@
 //!
 //! Pure: the input is bytes that somebody else has read. Nothing that cannot be understood stops the rest; it becomes
 //! a [`Diagnostic`].
+//!
+//! The way of a header: its bytes become text (`source`) and tokens (`lexer`); directives and macros are carried out
+//! (`preprocess`, `macros`, with what compilers predefine from `predefined`); annotations and conventions are taken out
+//! and kept beside (`annotations`, `sal`); the rest is split into declarations (`chunks`), freed of unknown macros
+//! (`noise`) and parsed by tree-sitter (`tree`). `declarations` and `declarators` walk the trees with the `types` known so
+//! far (those of system headers are in `builtin`), and `functions` joins each prototype with its comment (`comments`,
+//! `doxygen`); `parameters` decides how each parameter is passed, `lengths` how long it is, and `unsupported` has every
+//! reason why something cannot be passed. Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
 mod builtin;
@@ -107,7 +115,7 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
 /// # Errors
 /// The diagnostics, where there is an error among them or the text does not declare exactly one function.
 pub fn prototype(text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
-    let closed = if text.trim_end().ends_with(';') { text.to_owned() } else { format!("{text};") };
+    let closed = format!("{text}\n;");
     let source = Source { name: "prototype", text: closed.as_bytes() };
     let Header { interface, mut diagnostics, .. } = read(&[source], options);
     let errors = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);

@@ -36,6 +36,7 @@ fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
 /// Drops such macros from a function's declaration, and gives them back.
 pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
     let mut dropped = leading_macros(chunk, is_type);
+    dropped.extend(unwrap_parameters(chunk, is_type));
     if !chunk.tokens.iter().any(|token| token.is("(")) || chunk.tokens.iter().any(|token| token.is("{")) {
         return dropped;
     }
@@ -86,6 +87,27 @@ fn leading_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> 
     }
     chunk.remove(&(0..at).collect::<Vec<_>>());
     dropped
+}
+
+/// `int f OF((int a));` as headers wrote it when not every compiler knew prototypes.
+fn unwrap_parameters<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Option<Token<'a>> {
+    let tokens = &chunk.tokens;
+    let mut open = 0_u32;
+    let at = tokens.iter().enumerate().position(|(at, token)| {
+        open += u32::from(token.is("("));
+        open = open.saturating_sub(u32::from(token.is(")")));
+        let named = at > 0 && (tokens[at - 1].identifier().is_some() || tokens[at - 1].is(")"));
+        let unknown = token.identifier().is_some_and(|word| classify(word, is_type) == Word::Unknown);
+        let doubled = tokens.get(at + 1..at + 3).is_some_and(|next| next.iter().all(|next| next.is("(")));
+        open == 0 && named && unknown && doubled
+    })?;
+    let end = group_ends(tokens, at + 1);
+    if group_ends(tokens, at + 2) + 1 != end {
+        return None;
+    }
+    let dropped = tokens[at].clone();
+    chunk.remove(&[at, at + 1, end - 1]);
+    Some(dropped)
 }
 
 /// Finds the superfluous words of one stretch. `named` says that its last word is the name of the function.

@@ -118,6 +118,12 @@ const LINUX: &str = "\
 #define __GNUC__ 12
 #define __GNUC_MINOR__ 2
 #define PATH_MAX 4096
+#define __BEGIN_DECLS
+#define __END_DECLS
+#define __THROW
+#define __THROWNL
+#define __wur
+#define __GLIBC_USE(feature) 0
 ";
 
 const MSVC: &str = "\
@@ -171,6 +177,7 @@ const WINDOWS_MACROS: &str = "\
 #define WINOLEAPI_(type) type __stdcall
 #define _CRTIMP
 #define _ACRTIMP
+#define UNALIGNED
 #define FORCEINLINE static inline
 #define DECLARE_HANDLE(name) typedef struct name##__ *name
 #define UNREFERENCED_PARAMETER(p)

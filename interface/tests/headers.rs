@@ -168,6 +168,18 @@ fn macros_that_nobody_defines_are_ignored_with_a_warning() {
 }
 
 #[test]
+fn macros_around_parameter_lists_are_seen_through() {
+    for define in ["#define OF(args) args\n", ""] {
+        let text =
+            format!("{define}int f OF((int a, const char *b));\ntypedef void (*g) OF((int, int));\nint h(g callback);");
+        let header = header(&text, Target::Linux32);
+        assert_eq!(function(&header, "f").parameters.len(), 2);
+        assert!(function(&header, "h").unsupported.as_deref().is_some_and(|reason| reason.contains("callbacks")));
+        assert_eq!(header.diagnostics.len(), usize::from(define.is_empty()));
+    }
+}
+
+#[test]
 fn constants_and_enumerators_can_be_used_by_name() {
     let text = "#define A 1\n#define B (A << 3 | 0x10)\n#define C -B\n#define NAME \"x\"\n#define F(x) x\n#define D 1.5\n\
                 #define LATER (LAST + 1)\nenum color { RED, GREEN = B, BLUE } ;\nenum { LAST = sizeof(int) };\n\

@@ -235,7 +235,7 @@ fn equal_declarations_fold_and_others_are_told() {
 #[test]
 fn a_prototype_may_lack_its_semicolon() {
     let options = Options::new(Target::Win32);
-    for text in ["int __stdcall f(int a)", "int __stdcall f(int a);", " int __stdcall f ( int a ) ; "] {
+    for text in ["int __stdcall f(int a)", "int __stdcall f(int a);", " int __stdcall f ( int a ) ; // add"] {
         let interface = prototype(text, &options).expect("it is a prototype");
         assert_eq!(interface.functions[0].convention, Some(Convention::Stdcall));
     }
