@@ -2,9 +2,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -27,11 +26,10 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let (sender, interrupts) = mpsc::channel();
     ctrlc::set_handler(move || _ = sender.send(())).context("interrupts cannot be received")?;
     let dist = &workspace.dist;
-    let mut gateway = Command::new(dist.join(build::GATEWAY.1))
-        .args(["serve", "--config"])
-        .arg(dist.join("bridge32.toml"))
-        .spawn()
-        .context("the gateway cannot be started")?;
+    let mut gateway = Command::new(dist.join(build::GATEWAY.1));
+    gateway.args(["serve", "--config"]).arg(dist.join("bridge32.toml")).stdin(Stdio::null());
+    own_group(&mut gateway);
+    let mut gateway = gateway.spawn().context("the gateway cannot be started")?;
     let start = Instant::now();
     let mut announced = false;
     loop {
@@ -39,7 +37,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
             bail!("the gateway ended: {status}");
         }
         if interrupts.recv_timeout(PAUSE).is_ok() {
-            return stop(&mut gateway);
+            return stop(&mut gateway, &interrupts);
         }
         if !announced && is_ready() {
             announced = true;
@@ -47,7 +45,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
             println!("{}\nDashboard: http://{}/    Ctrl-C ends it.", demo::curl_lines(), demo::ADDRESS);
         }
         if !announced && start.elapsed() > READY_LIMIT {
-            stop(&mut gateway)?;
+            stop(&mut gateway, &interrupts)?;
             bail!("the gateway was not ready after {} s", READY_LIMIT.as_secs());
         }
     }
@@ -75,22 +73,31 @@ fn is_ready() -> bool {
     ask().unwrap_or(false)
 }
 
-/// Asks the gateway to end, and ends it if it does not. At a terminal Ctrl-C has reached it already; asked twice, it
-/// still stops once.
-fn stop(gateway: &mut Child) -> Result<()> {
-    println!("stopping");
+/// Asks the gateway to end; kills it if it does not, or if the user does not want to wait.
+fn stop(gateway: &mut Child, interrupts: &Receiver<()>) -> Result<()> {
+    println!("\nending the calls and the agents (Ctrl-C again: at once)");
     ask_to_end(gateway);
     let start = Instant::now();
     while gateway.try_wait()?.is_none() {
-        if start.elapsed() > STOP_LIMIT {
+        let impatient = interrupts.recv_timeout(PAUSE).is_ok();
+        if impatient || start.elapsed() > STOP_LIMIT {
+            // Its agents notice that it is gone, and end by themselves.
             gateway.kill()?;
             gateway.wait()?;
-            bail!("the gateway did not end within {} s and was killed", STOP_LIMIT.as_secs());
+            bail!("the gateway was killed after {:.1} s", start.elapsed().as_secs_f32());
         }
-        thread::sleep(PAUSE);
     }
     Ok(())
 }
+
+/// Ctrl-C at a terminal reaches the whole foreground group; the gateway shall be asked once, by [`ask_to_end`].
+#[cfg(unix)]
+fn own_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut Command) {}
 
 #[cfg(unix)]
 fn ask_to_end(gateway: &Child) {
