@@ -26,6 +26,9 @@ pub(crate) struct Annotated<'a> {
     pub(crate) marks: Vec<(usize, Mark<'a>)>,
 }
 
+/// Arguments of annotations are not longer, which bounds the search for their end.
+const MAX_GROUP: usize = 1000;
+
 /// Keywords of compilers that change nothing here.
 const NOISE: &[&str] = &[
     "__extension__",
@@ -107,6 +110,9 @@ impl<'a> Stream<'a> {
         if token.kind == Kind::Identifier && self.word() {
             return;
         }
+        if self.attribute() {
+            return;
+        }
         let token = self.tokens[self.at].clone();
         if token.is("(") {
             self.brackets += 1;
@@ -117,6 +123,18 @@ impl<'a> Stream<'a> {
         }
         self.output.tokens.push(token);
         self.at += 1;
+    }
+
+    /// Takes `[[nodiscard]]`; false if there is none at this place.
+    fn attribute(&mut self) -> bool {
+        let rest = &self.tokens[self.at..];
+        if !rest.iter().take(2).all(|token| token.is("[")) {
+            return false;
+        }
+        let inside = rest.iter().take(MAX_GROUP).take_while(|token| !token.is("]") && !token.is(";")).count();
+        let closed = rest.get(inside..inside + 2).is_some_and(|end| end.iter().all(|token| token.is("]")));
+        self.at += if closed { inside + 2 } else { 0 };
+        closed
     }
 
     fn mark(&mut self, mark: Mark<'a>) {
@@ -175,7 +193,7 @@ impl<'a> Stream<'a> {
             return None;
         }
         let mut open = 0_u32;
-        for (index, token) in self.tokens.iter().enumerate().skip(self.at) {
+        for (index, token) in self.tokens.iter().enumerate().skip(self.at).take(MAX_GROUP) {
             open += u32::from(token.is("("));
             open -= u32::from(token.is(")"));
             if open == 0 {

@@ -18,9 +18,10 @@ impl<'r, 'a> Comments<'r, 'a> {
     /// The last comment before a declaration that begins at `at`, if nothing else was declared since.
     pub(crate) fn before(&self, at: Position, after: Position) -> Option<&Comment<'a>> {
         let end = self.all.partition_point(|comment| comment.at < at);
-        let comment = self.all[..end].iter().rev().find(|comment| !comment.trailing)?;
-        let same = comment.at.file == at.file && (after.file != at.file || comment.at >= after);
-        (same && comment.end <= at.offset).then_some(comment)
+        let near = |comment: &&Comment| {
+            comment.at.file == at.file && (after.file != at.file || comment.at >= after) && comment.end <= at.offset
+        };
+        self.all[..end].iter().rev().take_while(near).find(|comment| !comment.trailing)
     }
 
     /// The comment `///< …` between two places.

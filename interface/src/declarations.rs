@@ -211,6 +211,7 @@ fn declared<'d>(
     reporter: &mut Reporter,
 ) {
     let base = declaration.base(node);
+    let first = node.child_by_field_name("declarator").map_or(0, |first| declaration.parsed.tokens(first).start);
     let mut cursor = node.walk();
     for declarator in node.children_by_field_name("declarator", &mut cursor) {
         if declarator.kind() == "ms_call_modifier" {
@@ -231,13 +232,15 @@ fn declared<'d>(
                     reporter.error(at, format!("the parameters of “{text}” are not understood, and it was left out"));
                     continue;
                 };
-                let start = declaration.parsed.tokens(node).start;
-                let end = declaration.parsed.tokens(name).start;
+                // `int a, *f(void)`: the words before all declarators, and what is before this name.
+                let words = declaration.parsed.tokens(node).start..first;
+                let own = declaration.parsed.tokens(declarator).start..declaration.parsed.tokens(name).start;
+                let tokens = [&chunk.tokens[words], &chunk.tokens[own]].concat();
                 found.push(Declared::Function(Box::new(Prototype {
                     name: text,
                     at,
                     result: read.ty,
-                    result_spelling: spelling(&chunk.tokens[start..end], None),
+                    result_spelling: spelling(&tokens, None),
                     parameters,
                     variadic,
                 })));

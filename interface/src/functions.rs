@@ -159,12 +159,20 @@ fn declare<'a>(
     for (index, raw) in prototype.parameters.iter().enumerate() {
         let own = &chunk.tokens[raw.tokens.clone()];
         let at = raw.name_token.or(Some(raw.tokens.start)).map_or(prototype.at, |index| chunk.tokens[index].at);
-        let mut name = raw.name.clone().unwrap_or_else(|| format!("arg{index}"));
+        let free = || {
+            let taken = |name: &str| prototype.parameters.iter().any(|raw| raw.name.as_deref() == Some(name));
+            let mut name = format!("arg{index}");
+            while taken(&name) {
+                name.push('_');
+            }
+            name
+        };
+        let mut name = raw.name.clone().unwrap_or_else(free);
         if !names.insert(name.clone()) {
             let message = format!("two parameters of “{}” have the name “{name}”: rename one", prototype.name);
             reporter.error(at, message);
             reasons.push((Some(name), Reason::SameName));
-            name = format!("arg{index}");
+            name = free();
         }
         let first = chunk.marks.partition_point(|(at, _)| *at < raw.tokens.start);
         let sal = chunk.marks[first..]

@@ -8,6 +8,9 @@ use crate::report::{Diagnostic, Severity};
 /// Larger files are not headers.
 const MAX_BYTES: usize = 16 << 20;
 
+/// So much of a line is shown with a diagnostic.
+const MAX_SHOWN: usize = 1000;
+
 /// A place in one of the [`Files`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -50,17 +53,23 @@ impl File {
         Self { name: source.name.to_owned(), text, original, lines, removed, refused }
     }
 
-    /// Line and column (1-based, in characters) of an offset in `text`, and the line.
-    fn locate(&self, offset: usize) -> (u32, u32, &str) {
+    /// The offset in the original of an offset in `text`, and the index of its line.
+    fn line(&self, offset: usize) -> (usize, usize) {
         let index = self.removed.partition_point(|&(from, _)| from <= offset);
         let shift = index.checked_sub(1).map_or(0, |index| self.removed[index].1);
         let at = (offset + shift).min(self.original.len());
-        let line = self.lines.partition_point(|&start| start <= at) - 1;
+        (at, self.lines.partition_point(|&start| start <= at) - 1)
+    }
+
+    /// Line and column (1-based, in characters) of an offset in `text`, and the line.
+    fn locate(&self, offset: usize) -> (u32, u32, &str) {
+        let (at, line) = self.line(offset);
         let start = self.lines[line];
         let end = self.lines.get(line + 1).map_or(self.original.len(), |next| next - 1);
         let column = self.original.get(start..at).map_or(0, |before| before.chars().count());
         let text = self.original[start..end.max(start)].trim_end_matches(['\r', '\n']);
-        (number(line + 1), number(column + 1), text)
+        let shown = text.char_indices().nth(MAX_SHOWN).map_or(text, |(end, _)| &text[..end]);
+        (number(line + 1), number(column + 1), shown)
     }
 }
 
@@ -141,7 +150,7 @@ impl Files {
 
     /// The line of a place.
     pub(crate) fn line(&self, at: Position) -> u32 {
-        self.locate(at).0
+        self.files.get(usize::from(at.file)).map_or(1, |file| number(file.line(at.offset as usize).1 + 1))
     }
 
     fn locate(&self, at: Position) -> (u32, u32, &str) {

@@ -139,6 +139,9 @@ fn hostile_headers_end_soon() {
         format!("void f({});", "int *, ".repeat(3000)),
         "} ".repeat(20_000),
         "\"".repeat(20_000),
+        "[".repeat(20_000),
+        "_In_(".repeat(20_000),
+        "int f(int a, ///< a\n);".repeat(2000),
         "struct a { struct b { ".repeat(5000),
     ];
     for text in texts {

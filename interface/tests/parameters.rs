@@ -154,6 +154,7 @@ fn conventions_may_stand_anywhere() {
         ("__attribute__((stdcall)) int f(int a);", Some(Convention::Stdcall)),
         ("int f(int a) __attribute__((__stdcall__, nothrow));", Some(Convention::Stdcall)),
         ("STDAPI_(DWORD) f(int a);", Some(Convention::Stdcall)),
+        ("[[nodiscard]] int __stdcall f(int a);", Some(Convention::Stdcall)),
         ("#define WINAPI\nint WINAPI f(int a);", None),
         ("int f(void);", None),
     ] {
@@ -215,6 +216,7 @@ fn unnamed_parameters_get_names_and_equal_names_are_told() {
     let names =
         |text: &str| header(text).interface.functions[0].parameters.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
     assert_eq!(names("void f(int, const char *, int c);"), ["arg0", "arg1", "c"]);
+    assert_eq!(names("void f(int arg1, int);"), ["arg1", "arg1_"]);
     assert_eq!(names("void f(void);"), [] as [String; 0]);
     assert_eq!(names("void f(VOID);"), [] as [String; 0]);
     let twice = header("void f(int a, int a);");
