@@ -1,0 +1,240 @@
+//! A running gateway, and what a test does with it.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::config::Config;
+use crate::log::{self, Log};
+use crate::process::{self, MARK};
+use crate::{dist, within};
+
+/// Seconds until a gateway must listen.
+const START: f64 = 20.0;
+/// Seconds until its libraries must be loaded. The very first start of Wine on a machine is slow.
+const READY: f64 = 90.0;
+/// Seconds that a graceful stop may take.
+const STOP: f64 = 15.0;
+
+/// A gateway that was started for a test. It ends with it, and everything that it started must, too.
+#[derive(Debug)]
+pub struct Bridge {
+    child: Child,
+    client: Client,
+    config: Config,
+    log: Log,
+    mark: String,
+    ended: bool,
+}
+
+impl Bridge {
+    /// Starts a gateway with the configuration that `configure` completes, and waits until its libraries are loaded or
+    /// have failed.
+    pub fn start(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new();
+        configure(&mut config);
+        Self::with(config)
+    }
+
+    /// Starts a gateway with a finished configuration.
+    pub fn with(config: Config) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let mark = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let file = config.write();
+        let path = config.folder().join("gateway.log");
+        let output = File::create(&path).expect("the log can be written");
+        let mut command = gateway_command();
+        command.arg("serve").arg("--config").arg(&file).current_dir(config.folder());
+        command.env(MARK, &mark).envs(config.environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(output.try_clone().expect("it can be shared")).stderr(output);
+        let child = command.spawn().expect("the gateway can be started");
+        let log = Log::at(&path);
+        let key = config.first_key();
+        let client = Client::new("127.0.0.1:0", key.clone());
+        let mut bridge = Self { child, client, config, log, mark, ended: false };
+        let address = within(START, "the gateway listens", || {
+            assert!(
+                bridge.child.try_wait().expect("it is our child").is_none(),
+                "the gateway ended:\n{}",
+                bridge.log()
+            );
+            log::address(&bridge.log())
+        });
+        bridge.client = Client::new(&address, key);
+        if bridge.config.wait_until_ready {
+            bridge.wait_until_ready();
+        }
+        bridge
+    }
+
+    /// Waits until every library is loaded or has failed for good.
+    pub fn wait_until_ready(&self) {
+        within(READY, "/readyz answers 200", || (self.client.get("/readyz").status == 200).then_some(()));
+    }
+
+    /// The client to it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The configuration that it was started with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits for a line of the log that has all of `parts`.
+    pub fn logs(&self, parts: &[&str]) -> String {
+        self.log.line(10.0, parts)
+    }
+
+    /// The gateway's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Calls a declared function.
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` in the call itself reads best")]
+    pub fn call(&self, library: &str, function: &str, arguments: Value) -> Answer {
+        self.client.post(&format!("/v1/libraries/{library}/functions/{function}"), &arguments)
+    }
+
+    /// Calls a declared function with a body of the test's own.
+    pub fn call_raw(&self, library: &str, function: &str, body: &str) -> Answer {
+        let target = format!("/v1/libraries/{library}/functions/{function}");
+        self.client.request("POST", &target).body("application/json", body).send()
+    }
+
+    /// Calls an export with a prototype.
+    pub fn call_ad_hoc(&self, library: &str, prototype: &str, arguments: &Value) -> Answer {
+        self.client.post(&format!("/v1/libraries/{library}/calls"), &json!({"prototype": prototype, "args": arguments}))
+    }
+
+    /// Calls until there is a 200, and gives the seconds that it took.
+    pub fn call_until(&self, seconds: f64, library: &str, function: &str, arguments: &Value) -> f64 {
+        let start = std::time::Instant::now();
+        within(seconds, &format!("`{function}` of `{library}` answers"), || {
+            (self.call(library, function, arguments.clone()).status == 200).then_some(())
+        });
+        start.elapsed().as_secs_f64()
+    }
+
+    /// `GET /v1/libraries/{library}`.
+    pub fn library(&self, library: &str) -> Value {
+        self.client.get(&format!("/v1/libraries/{library}")).ok()
+    }
+
+    /// Why a library could not be loaded: it must have failed, and a call of it must say the same.
+    #[track_caller]
+    pub fn failure(&self, library: &str) -> String {
+        let shown = self.library(library);
+        assert_eq!(shown["state"], "failed", "{shown}");
+        let reason = shown["reason"].as_str().unwrap_or_default().to_owned();
+        let called = self.call_ad_hoc(library, "int anything(void)", &json!({})).refused(422, "load_failed");
+        assert_eq!(called["detail"], reason, "the call and the library say the same");
+        assert_eq!(called["execution"], "not_run");
+        reason
+    }
+
+    /// `GET /v1/agents/{id}`.
+    pub fn agent(&self, id: &str) -> Value {
+        self.client.get(&format!("/v1/agents/{id}")).ok()
+    }
+
+    /// The process id of an agent that runs.
+    pub fn agent_pid(&self, id: &str) -> u32 {
+        let agent = self.agent(id);
+        let pid = agent["pid"].as_u64().unwrap_or_else(|| panic!("no process: {agent}"));
+        let pid = pid.try_into().expect("a process id");
+        assert!(process::is_alive(pid), "{agent}");
+        pid
+    }
+
+    /// The number of an agent's start.
+    pub fn generation(&self, id: &str) -> u64 {
+        self.agent(id)["generation"].as_u64().expect("a number")
+    }
+
+    /// The agents' processes, found by looking at all processes and not by asking the gateway.
+    pub fn agent_processes(&self) -> Vec<process::Running> {
+        process::marked_agents(&self.mark)
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        process::signal(self.pid(), Signal::SIGTERM);
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.wait();
+    }
+
+    /// Waits for the end of a gateway that was asked to stop.
+    pub fn wait(&mut self) -> ExitStatus {
+        let status = within(STOP, "the gateway ends", || self.child.try_wait().expect("it is our child"));
+        self.ended = true;
+        status
+    }
+
+    /// Stops it gracefully: it must exit with 0 and leave nothing behind.
+    fn stop(&mut self) {
+        if !self.ended {
+            self.terminate();
+            let status = self.wait();
+            assert!(status.success(), "the gateway ended with {status} (signal {:?})", status.signal());
+        }
+        within(5.0, "the gateway leaves no agent behind", || {
+            let left = self.agent_processes();
+            if !left.is_empty() {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            left.is_empty().then_some(())
+        });
+    }
+}
+
+impl Drop for Bridge {
+    #[expect(clippy::print_stderr, reason = "a failed test shows what the gateway logged")]
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.stop();
+            return;
+        }
+        eprintln!("--- the gateway's log ---\n{}--- end of the log ---", self.log());
+        let agents = self.agent_processes();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        agents.iter().filter(|agent| process::is_alive(agent.pid)).for_each(|agent| process::kill_9(agent.pid));
+    }
+}
+
+/// The gateway's program, without configuration from this process's environment.
+pub fn gateway_command() -> Command {
+    let mut command = Command::new(dist::program());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BRIDGE32_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").env_remove("RUST_LOG");
+    command
+}
+
+/// Runs a command of `bridge32` to its end: exit code, standard output, standard error.
+pub fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = gateway_command().args(arguments).stdin(Stdio::null()).output().expect("it can be started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("its output is UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}

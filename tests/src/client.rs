@@ -1,0 +1,204 @@
+//! The HTTP client of the tests, and what an answer must be.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bridge32_signature::{Key, Request as Signed, sign};
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http;
+
+/// Longer than any answer takes, so that a test fails and does not hang.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Sends requests to one gateway.
+#[derive(Clone, Debug)]
+pub struct Client {
+    agent: Agent,
+    authority: String,
+    key: Option<Key>,
+}
+
+impl Client {
+    /// A client for `address:port`, which signs if it has a key.
+    pub fn new(authority: &str, key: Option<Key>) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_global(Some(TIMEOUT))
+            .max_idle_connections_per_host(64)
+            .build();
+        Self { agent: config.into(), authority: authority.to_owned(), key }
+    }
+
+    /// `address:port` of the gateway.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The same, signing with another key or not at all.
+    #[must_use]
+    pub fn with_key(&self, key: Option<&Key>) -> Self {
+        Self { key: key.cloned(), ..self.clone() }
+    }
+
+    /// A `GET`.
+    pub fn get(&self, target: &str) -> Answer {
+        self.request("GET", target).send()
+    }
+
+    /// A `POST` of a JSON document.
+    pub fn post(&self, target: &str, body: &Value) -> Answer {
+        self.request("POST", target).body("application/json", body.to_string()).send()
+    }
+
+    /// Begins any request.
+    pub fn request(&self, method: &str, target: &str) -> Request<'_> {
+        Request {
+            client: self,
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
+/// A request that is being put together.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    client: &'a Client,
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request<'_> {
+    /// Adds a body of that media type.
+    #[must_use]
+    pub fn body(self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut request = self.header("content-type", media_type);
+        request.body = body.into();
+        request
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The headers that sign this request with a key, now or `seconds` from now.
+    pub fn signature(&self, key: &Key, seconds: i64) -> Vec<(String, String)> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_secs();
+        let request =
+            Signed { method: &self.method, scheme: "http", authority: &self.client.authority, target: &self.target };
+        let signed = sign(key, &request, &self.body, now.cast_signed() + seconds).expect("it can be signed");
+        signed.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Adds headers that [`Request::signature`] has made.
+    #[must_use]
+    pub fn headers(mut self, headers: &[(String, String)]) -> Self {
+        self.headers.extend_from_slice(headers);
+        self
+    }
+
+    /// Sends it.
+    pub fn send(self) -> Answer {
+        let signature = self.client.key.as_ref().map(|key| self.signature(key, 0)).unwrap_or_default();
+        let Self { client, method, target, headers, body } = self.headers(&signature);
+        let what = format!("{method} {target}");
+        let uri = format!("http://{}{target}", client.authority);
+        let mut request = http::Request::builder().method(method.as_str()).uri(uri);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        let fail = |error: &dyn std::fmt::Display| -> ! { panic!("{what}: {error}") };
+        let sent = if body.is_empty() && method == "GET" {
+            client.agent.run(request.body(()).unwrap_or_else(|error| fail(&error)))
+        } else {
+            client.agent.run(request.body(body).unwrap_or_else(|error| fail(&error)))
+        };
+        let (head, mut body) = sent.unwrap_or_else(|error| fail(&error)).into_parts();
+        let body = body.with_config().limit(256 << 20).read_to_vec().unwrap_or_else(|error| fail(&error));
+        let text = String::from_utf8(body).unwrap_or_else(|error| fail(&error));
+        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        Answer { what, status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), text }
+    }
+}
+
+/// What a gateway answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    what: String,
+    /// The HTTP status.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    /// The body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The JSON document of a 200.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        self.is(200)
+    }
+
+    /// The JSON document of an answer with this status.
+    #[track_caller]
+    pub fn is(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{} answered {}: {}", self.what, self.status, self.text);
+        assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.what);
+        self.json()
+    }
+
+    /// The `result` of a call that returned.
+    #[track_caller]
+    pub fn result(&self) -> Value {
+        self.ok()["result"].clone()
+    }
+
+    /// An output parameter of a call that returned.
+    #[track_caller]
+    pub fn output(&self, name: &str) -> Value {
+        let body = self.ok();
+        body["outputs"].get(name).cloned().unwrap_or_else(|| panic!("{}: no output `{name}` in {body}", self.what))
+    }
+
+    /// The problem document of a refusal, which must carry this status and code and words for a person.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{} answered {}: {}", self.what, self.status, self.text);
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.what);
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{}: {problem}", self.what);
+        assert_eq!(problem["status"], status, "{}: {problem}", self.what);
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 5), "{}: {problem}", self.what);
+        problem
+    }
+
+    /// A refusal of an argument, which is pointed at. Gives the words.
+    #[track_caller]
+    pub fn mismatch(&self, pointer: &str) -> String {
+        let problem = self.refused(422, "argument_mismatch");
+        assert_eq!(problem["pointer"], pointer, "{}: {problem}", self.what);
+        assert_eq!(problem["execution"], "not_run", "{}: {problem}", self.what);
+        problem["detail"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{}: {error}: {}", self.what, self.text))
+    }
+}

@@ -1,0 +1,140 @@
+//! The configuration that a test starts its gateway with.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bridge32_signature::Key;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use crate::dist;
+
+/// A `bridge32.toml` and the files beside it, in a folder that goes away with the test.
+#[derive(Debug)]
+pub struct Config {
+    folder: TempDir,
+    document: Table,
+    keys: Vec<(String, Key)>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) wait_until_ready: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// Loopback, a port of the system's choice, no signatures, no libraries, and this machine's runtimes.
+    pub fn new() -> Self {
+        let folder = TempDir::with_prefix("bridge32-test-").expect("a temporary folder can be made");
+        let mut document = Table::new();
+        document.insert("listen".into(), "127.0.0.1:0".into());
+        document.insert("data_dir".into(), "data".into());
+        document.insert("auth".into(), Table::from_iter([("mode".into(), "off".into())]).into());
+        document.insert("runtime".into(), dist::runtimes().into());
+        Self { folder, document, keys: Vec::new(), environment: Vec::new(), wait_until_ready: true }
+    }
+
+    /// The folder of the configuration file.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets a key of the top level.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> &mut Self {
+        self.document.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Sets a variable of the gateway's environment.
+    pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a library.
+    pub fn library(&mut self, name: &str, file: impl AsRef<Path>) -> LibraryTable<'_> {
+        let libraries = self.document.entry("library").or_insert_with(|| Table::new().into());
+        let libraries = libraries.as_table_mut().expect("`library` is a table");
+        let table = libraries.entry(name).or_insert_with(|| Table::new().into());
+        let table = table.as_table_mut().expect("a library is a table");
+        table.insert("file".into(), file.as_ref().to_str().expect("paths of tests are UTF-8").into());
+        LibraryTable { table, name: name.to_owned(), folder: self.folder.path() }
+    }
+
+    /// The table of a runtime, to change how its agents are started.
+    pub fn runtime(&mut self, name: &str) -> &mut Table {
+        let runtimes = self.document.get_mut("runtime").and_then(Value::as_table_mut).expect("there are runtimes");
+        runtimes.get_mut(name).and_then(Value::as_table_mut).unwrap_or_else(|| panic!("there is no [runtime.{name}]"))
+    }
+
+    /// Asks for signatures, and adds a key. The first one signs what the test sends.
+    pub fn key(&mut self, id: &str, scopes: &[&str]) -> Key {
+        let secret = Key::random_secret().expect("the system has random numbers");
+        let key = Key::new(id, &secret).expect("a legal key id");
+        let scopes: Vec<Value> = scopes.iter().map(|scope| (*scope).into()).collect();
+        let entry = Table::from_iter([
+            ("id".into(), id.into()),
+            ("secret".into(), crate::base64(secret).into()),
+            ("scopes".into(), scopes.into()),
+        ]);
+        self.keys.push((toml::to_string(&entry).expect("a table of strings"), key.clone()));
+        let auth = [("mode".into(), "hmac".into()), ("keys_file".into(), "keys.toml".into())];
+        self.document.insert("auth".into(), Table::from_iter(auth).into());
+        key
+    }
+
+    /// The gateway is handed to the test before its libraries are loaded.
+    pub fn do_not_wait(&mut self) -> &mut Self {
+        self.wait_until_ready = false;
+        self
+    }
+
+    pub(crate) fn first_key(&self) -> Option<Key> {
+        self.keys.first().map(|(_, key)| key.clone())
+    }
+
+    /// Writes the files, and gives the path of `bridge32.toml`.
+    pub fn write(&self) -> PathBuf {
+        let file = self.folder().join("bridge32.toml");
+        let text = toml::to_string(&self.document).expect("a document of plain values");
+        std::fs::write(&file, text).expect("the configuration can be written");
+        if !self.keys.is_empty() {
+            let entries: Vec<String> = self.keys.iter().map(|(entry, _)| format!("[[key]]\n{entry}")).collect();
+            let keys = self.folder().join("keys.toml");
+            std::fs::write(&keys, entries.concat()).expect("the keys can be written");
+            std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o600)).expect("their mode can be set");
+        }
+        file
+    }
+}
+
+/// The table of one library.
+#[derive(Debug)]
+pub struct LibraryTable<'a> {
+    table: &'a mut Table,
+    name: String,
+    folder: &'a Path,
+}
+
+impl LibraryTable<'_> {
+    /// Its header, a file.
+    pub fn header(&mut self, file: impl AsRef<Path>) -> &mut Self {
+        self.set("header", file.as_ref().to_str().expect("paths of tests are UTF-8"))
+    }
+
+    /// Its header, as text.
+    pub fn declares(&mut self, header: &str) -> &mut Self {
+        let file = self.folder.join(format!("{}.h", self.name));
+        std::fs::write(&file, header).expect("the header can be written");
+        self.header(file)
+    }
+
+    /// Any other key.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> &mut Self {
+        self.table.insert(key.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,35 @@
+//! Where the built programs are.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The folder `dist/`.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+        let folder = std::env::var_os("BRIDGE32_DIST").map_or_else(default, PathBuf::from);
+        let folder = folder.canonicalize().unwrap_or(folder);
+        for name in ["bridge32", "agent32", "agent32.exe", "agent64", "bridge32.toml"] {
+            let file = folder.join(name);
+            assert!(file.exists(), "{} is not there: run `cargo xtask build` first", file.display());
+        }
+        folder
+    })
+}
+
+/// The gateway's program.
+pub fn program() -> PathBuf {
+    folder().join("bridge32")
+}
+
+/// The `[runtime.*]` tables that work on this machine.
+pub fn runtimes() -> toml::Table {
+    let file = folder().join("bridge32.toml");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let mut document: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    match document.remove("runtime") {
+        Some(toml::Value::Table(runtimes)) => runtimes,
+        _ => panic!("{} has no [runtime.*] tables", file.display()),
+    }
+}

@@ -1,0 +1,55 @@
+//! What the gateway logs.
+
+use std::path::{Path, PathBuf};
+
+/// A log file that is being written.
+#[derive(Clone, Debug)]
+pub struct Log(PathBuf);
+
+impl Log {
+    pub(crate) fn at(file: &Path) -> Self {
+        Self(file.to_owned())
+    }
+
+    /// All of it so far, without colours.
+    pub fn text(&self) -> String {
+        let text = std::fs::read(&self.0).unwrap_or_default();
+        without_colours(&String::from_utf8_lossy(&text))
+    }
+
+    /// Waits until a line has all of `parts`, and gives it.
+    pub fn line(&self, seconds: f64, parts: &[&str]) -> String {
+        let found = || self.text().lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned);
+        crate::within(seconds, &format!("a line of the gateway's log with {parts:?}"), found)
+    }
+}
+
+/// Without terminal escape sequences (`ESC [ … m`).
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    plain
+}
+
+/// The loopback address in the line that says where the gateway listens.
+pub(crate) fn address(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.contains("listens"))?;
+    let start = line.find("127.0.0.1:")?;
+    let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+    Some(line[start..end.map_or(line.len(), |end| start + end)].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_among_colours() {
+        let line = "\u{1b}[2m2026\u{1b}[0m INFO bridge32 listens \u{1b}[3maddress\u{1b}[0m=127.0.0.1:4711 libraries=2";
+        assert_eq!(address(&without_colours(line)).as_deref(), Some("127.0.0.1:4711"));
+        assert_eq!(address("bridge32 listens on http://127.0.0.1:80/\n").as_deref(), Some("127.0.0.1:80"));
+    }
+}

@@ -1,0 +1,127 @@
+//! The commands of `bridge32` beside `serve` and `exports`.
+
+use bridge32_tests::bridge::run;
+use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, base64, fixture, json};
+
+#[test]
+fn call_prints_the_result_and_the_outputs() {
+    let bridge = Bridge::start(|config| {
+        for target in TARGETS_32 {
+            config.library(target.name(), fixture::library("memory", target)).header(fixture::header("memory"));
+        }
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    for target in TARGETS_32 {
+        let call = |arguments: &[&str]| run(&[&["call", "--url", &url, target.name()], arguments].concat());
+        let (code, output, notes) = call(&["Divide", "dividend=17", "divisor=5"]);
+        assert_eq!((code, output.as_str()), (Some(0), "0\nquotient = 3\nremainder = 2\n"), "{target}: {notes}");
+        let (code, output, _) = call(&["Divide", "dividend=17", "divisor=5", "--json"]);
+        let answer: Value = serde_json::from_str(&output).unwrap();
+        assert_eq!((code, &answer["outputs"]), (Some(0), &json!({"quotient": 3, "remainder": 2})), "{target}");
+        let (code, output, notes) = call(&["SumInts", "values=[1,2,39]"]);
+        assert_eq!((code, output.as_str()), (Some(0), "42\n"), "{target}: {notes}");
+        let file = bridge.config().folder().join("data.bin");
+        std::fs::write(&file, [1, 2, 3]).unwrap();
+        let (code, output, notes) = call(&["SumBytes", &format!("data=@{}", file.display())]);
+        assert_eq!((code, output.as_str()), (Some(0), "6\n"), "{target}: {notes}");
+        let (code, output, notes) = call(&["SumBytes", &format!("data={}", base64([9]))]);
+        assert_eq!((code, output.as_str()), (Some(0), "9\n"), "{target}: {notes}");
+    }
+}
+
+#[test]
+fn call_tells_what_is_wrong_and_by_its_exit_code() {
+    let bridge = Bridge::start(|config| {
+        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let (code, output, notes) = run(&["call", "--url", &url, "memory", "Divide", "dividend=x"]);
+    assert_eq!((code, output.as_str()), (Some(1), ""));
+    assert!(notes.contains("argument_mismatch") && notes.contains("/dividend"), "{notes}");
+    let (code, _, notes) = run(&["call", "--url", &url, "nope", "Divide"]);
+    assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
+    assert_eq!(run(&["call", "--url", &url, "memory", "Divide", "dividend"]).0, Some(2));
+    let (code, _, notes) = run(&["call", "--url", "http://127.0.0.1:1", "memory", "Divide"]);
+    assert!(code == Some(3) && notes.contains("bridge32 serve"), "{notes}");
+}
+
+#[test]
+fn call_signs_with_the_key_of_the_configuration() {
+    let bridge = Bridge::start(|config| {
+        config.key("tester", &["call:memory", "read"]);
+        config.key("reader", &["read"]);
+        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let file = bridge.config().folder().join("bridge32.toml");
+    let call = |more: &[&str]| {
+        let start = ["call", "--url", &url, "--config", file.to_str().unwrap()];
+        run(&[&start, more, &["memory", "Bump", "value=1"]].concat())
+    };
+    let (code, output, notes) = call(&[]);
+    assert_eq!((code, output.as_str()), (Some(0), "null\nvalue = 2\n"), "{notes}");
+    let (code, _, notes) = call(&["--key", "reader"]);
+    assert!(code == Some(1) && notes.contains("forbidden"), "{notes}");
+    assert_eq!(call(&["--key", "nobody"]).0, Some(2));
+}
+
+#[test]
+fn check_finds_a_good_configuration_good() {
+    let mut config = Config::new();
+    for target in TARGETS_32 {
+        config.library(target.name(), fixture::library("plain", target)).header(fixture::header("plain"));
+    }
+    let file = config.write();
+    let (code, output, notes) = run(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{output}{notes}");
+    assert!(output.contains("library linux32") && !output.contains("problem"), "{output}");
+    let (code, output, _) = run(&["check", "--config", file.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report["libraries"].as_array().unwrap().iter().all(|library| library["functions"] == 1), "{report}");
+}
+
+#[test]
+fn check_names_every_problem_at_once() {
+    let mut config = Config::new();
+    let header = "int Five(void);\nint broken(int\n";
+    config.library("broken_header", fixture::library("plain", Target::Linux32)).declares(header);
+    config.library("absent", "absent.so");
+    config.library("other_kind", fixture::library("plain", Target::Linux64)).set("runtime", "linux32");
+    config.library("no_header", fixture::library("plain", Target::Win32)).set("header", "absent.h");
+    let command: toml::Value = vec!["/nowhere/agent64"].into();
+    config.runtime("linux64").insert("command".into(), command);
+    let file = config.write();
+    let (code, output, _) = run(&["check", "--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{output}");
+    for part in ["broken_header.h:2", "absent.so", "x86_64", "absent.h", "/nowhere/agent64"] {
+        assert!(output.contains(part), "no {part} in {output}");
+    }
+    let (code, output, _) = run(&["check", "--config", file.to_str().unwrap(), "--json"]);
+    let report: Value = serde_json::from_str(&output).unwrap();
+    let with_problems =
+        report["libraries"].as_array().unwrap().iter().filter(|library| library["problems"] != json!([]));
+    assert_eq!((code, with_problems.count()), (Some(1), 4), "{report}");
+}
+
+#[test]
+fn check_refuses_what_is_no_configuration() {
+    let (code, _, notes) = run(&["check", "--config", "/nowhere/bridge32.toml"]);
+    assert!(code == Some(1) && notes.contains("/nowhere/bridge32.toml"), "{notes}");
+    let config = Config::new();
+    let file = config.folder().join("bad.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlisten = 5\n").unwrap();
+    let (code, _, notes) = run(&["check", "--config", file.to_str().unwrap()]);
+    assert!(code == Some(1) && notes.contains("bad.toml:2"), "{notes}");
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in ["serve", "call", "exports", "check"] {
+        let (code, output, _) = run(&[command, "--help"]);
+        assert!(code == Some(0) && output.contains("Examples:"), "{command}: {output}");
+    }
+    let (code, output, _) = run(&["--version"]);
+    assert!(code == Some(0) && output.starts_with("bridge32 "), "{output}");
+    assert_eq!(run(&["nonsense"]).0, Some(2));
+}

@@ -1,0 +1,238 @@
+//! The gateway's own face: what is where, who is answered, and what a configuration must be.
+
+use bridge32_tests::bridge::gateway_command;
+use bridge32_tests::{Bridge, Config, TARGETS, TARGETS_32, Target, fixture, json, raw};
+
+use crate::on_all_targets;
+
+#[test]
+fn health_needs_nothing() {
+    let bridge = on_all_targets("plain");
+    assert_eq!(bridge.client().get("/healthz").ok()["status"], "ok");
+    let ready = bridge.client().get("/readyz").ok();
+    assert_eq!(ready["libraries"], json!({"linux32": "ready", "linux64": "ready", "win32": "ready"}));
+}
+
+#[test]
+fn libraries_and_agents_are_listed() {
+    let bridge = on_all_targets("plain");
+    let libraries = bridge.client().get("/v1/libraries").ok();
+    let libraries = libraries["libraries"].as_array().unwrap();
+    assert_eq!(libraries.len(), 3);
+    for library in libraries {
+        assert_eq!((&library["name"], &library["state"]), (&library["runtime"], &json!("ready")), "{library}");
+        assert_eq!(library["functions"], json!({"declared": 1, "callable": 1}), "{library}");
+    }
+    let agents = bridge.client().get("/v1/agents").ok();
+    for agent in agents["agents"].as_array().unwrap() {
+        let has = |key: &str| agent.get(key).is_some_and(|value| !value.is_null());
+        let keys = ["id", "state", "generation", "pid", "runtime", "pointer_bits", "version", "libraries", "health"];
+        assert!(keys.into_iter().all(has), "{agent}");
+        assert_eq!((&agent["state"], &agent["generation"]), (&json!("ready"), &json!(1)));
+    }
+}
+
+#[test]
+fn an_interface_shows_how_functions_were_bound() {
+    let bridge = Bridge::start(|config| {
+        for target in TARGETS {
+            let file = fixture::library("plain", target);
+            config
+                .library(target.name(), file)
+                .declares("/** Five. */\nint Five(void);\nint Six(void);\nint Bad(struct s x);");
+        }
+    });
+    for target in TARGETS {
+        let interface = bridge.client().get(&format!("/v1/libraries/{target}/interface")).ok();
+        let functions = interface["functions"].as_array().unwrap();
+        let [five, six, bad] = &functions[..] else { panic!("{interface}") };
+        assert_eq!((&five["callable"], &five["description"]), (&json!(true), &json!("Five.")), "{target}: {five}");
+        assert_eq!((&five["bound_convention"], &five["line"]), (&json!("cdecl"), &json!(2)), "{target}: {five}");
+        assert_eq!(six["callable"], false, "{target}: {six}");
+        assert!(six["reason"].as_str().unwrap().contains("Six"), "{target}: {six}");
+        assert_eq!(bad["callable"], false, "{target}: {bad}");
+        bridge.call(target.name(), "Six", json!({})).refused(404, "unknown_function");
+        bridge.call(target.name(), "Bad", json!({})).refused(422, "unsupported_declaration");
+        assert_eq!(bridge.call(target.name(), "Five", json!({})).result(), 5, "{target}");
+        assert_eq!(bridge.library(target.name())["functions"], json!({"declared": 3, "callable": 1}), "{target}");
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let bridge = on_all_targets("plain");
+    let client = bridge.client();
+    let problem = bridge.call("nope", "Five", json!({})).refused(404, "unknown_library");
+    assert!(problem["detail"].as_str().unwrap().contains("nope"), "{problem}");
+    for path in ["", "/exports", "/interface"] {
+        client.get(&format!("/v1/libraries/nope{path}")).refused(404, "unknown_library");
+    }
+    bridge.call_ad_hoc("nope", "int Five(void)", &json!({})).refused(404, "unknown_library");
+    let problem = bridge.call("linux32", "Nope", json!({})).refused(404, "unknown_function");
+    assert!(problem["detail"].as_str().unwrap().contains("Nope"), "{problem}");
+    client.get("/v1/agents/nope").refused(404, "unknown_agent");
+    client.request("POST", "/v1/agents/nope/restart").send().refused(404, "unknown_agent");
+    for path in [
+        "/v1",
+        "/v1/nothing",
+        "/v1/libraries/linux32/nothing",
+        "/v1/libraries/",
+        "/%2e%2e/etc/passwd",
+        "/v1/libraries/%FF",
+    ] {
+        let answer = client.get(path);
+        assert!([400, 404].contains(&answer.status), "{path}: {} {}", answer.status, answer.text);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+    }
+}
+
+#[test]
+fn a_wrong_method_is_told_which_ones_there_are() {
+    let bridge = on_all_targets("plain");
+    for (method, path, allowed) in [
+        ("DELETE", "/v1/libraries", "GET"),
+        ("POST", "/healthz", "GET"),
+        ("GET", "/v1/libraries/linux32/functions/Five", "POST"),
+        ("POST", "/v1/agents/linux32", "PUT"),
+    ] {
+        let answer = bridge.client().request(method, path).send();
+        answer.refused(405, "method_not_allowed");
+        assert!(answer.header("allow").is_some_and(|allow| allow.contains(allowed)), "{method} {path}");
+    }
+}
+
+#[test]
+fn only_its_own_name_is_answered() {
+    let bridge = on_all_targets("plain");
+    let authority = bridge.client().authority();
+    let port = authority.rsplit(':').next().unwrap();
+    let status = |headers: &[&str]| {
+        let answer = raw::get(authority, "/v1/libraries", headers);
+        answer.split(' ').nth(1).unwrap_or_else(|| panic!("{headers:?}: {answer}")).to_owned()
+    };
+    assert_eq!(status(&[&format!("Host: {authority}")]), "200");
+    assert_eq!(status(&[&format!("Host: localhost:{port}")]), "200");
+    for host in [
+        "evil.example",
+        &format!("evil.example:{port}"),
+        "127.0.0.1",
+        "127.0.0.1:1",
+        &format!("127.0.0.1.evil.example:{port}"),
+    ] {
+        assert_eq!(status(&[&format!("Host: {host}")]), "403", "{host}");
+    }
+    let own = format!("Host: {authority}");
+    assert_ne!(status(&[&own, "Host: evil.example"]), "200");
+    assert_ne!(status(&[]), "200");
+    for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+        assert_eq!(status(&[&own, &format!("Origin: {origin}")]), "403", "{origin}");
+    }
+    assert_eq!(status(&[&own, &format!("Origin: http://{authority}")]), "200");
+    // The absolute form names a host as well.
+    let answer = raw::get(authority, "http://evil.example/v1/libraries", &[&own]);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let text = raw::get(authority, "/v1/libraries", &["Host: evil.example"]);
+    assert!(text.contains("\"code\":\"forbidden\"") && text.contains("evil.example"), "{text}");
+}
+
+#[test]
+fn every_answer_forbids_what_a_browser_might_do_with_it() {
+    let bridge = on_all_targets("plain");
+    for path in ["/", "/healthz", "/v1/libraries", "/nothing", "/openapi.json"] {
+        let answer = bridge.client().get(path);
+        assert!(
+            answer.header("content-security-policy").is_some_and(|policy| policy.contains("default-src")),
+            "{path}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+    }
+    let document = bridge.client().get("/openapi.json").ok();
+    assert_eq!(document["openapi"], "3.0.3");
+}
+
+/// Starts a gateway that must refuse to run, and gives what it says.
+fn refused(config: &Config) -> String {
+    let file = config.write();
+    let output = gateway_command().arg("serve").arg("--config").arg(file).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    text
+}
+
+#[test]
+fn only_loopback_is_listened_on() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8032"] {
+        let mut config = Config::new();
+        config.set("listen", address);
+        let text = refused(&config);
+        assert!(text.contains(address) && text.contains("loopback"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place() {
+    let mut config = Config::new();
+    config.library("plain", "plain.so").set("deadlin", "5s");
+    let text = refused(&config);
+    assert!(text.contains("deadlin") && text.contains("deadline") && text.contains("bridge32.toml"), "{text}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut config = Config::new();
+    config.set("listen", address.as_str());
+    let text = refused(&config);
+    assert!(text.contains(&address), "{text}");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let bridge = Bridge::start(|config| {
+        config.library("My-Lib", fixture::library("trouble", Target::Linux32)).set("deadline", "20s");
+        config.env("BRIDGE32_LIBRARY__MY_LIB__DEADLINE", "300ms");
+        let header = fixture::header("trouble");
+        config.env("BRIDGE32_LIBRARY__MY_LIB__HEADER", header.to_str().unwrap());
+        config.env("BRIDGE32_LISTN", "127.0.0.1:1");
+    });
+    bridge.call("My-Lib", "Nap", json!({"milliseconds": 3000})).refused(504, "deadline_exceeded");
+    assert_eq!(bridge.library("My-Lib")["deadline_ms"], 300);
+    assert!(bridge.log().contains("BRIDGE32_LISTN"), "a variable that means nothing is warned about");
+}
+
+#[test]
+fn headers_may_be_several_and_definitions_choose_among_them() {
+    let bridge = Bridge::start(|config| {
+        let more = config.folder().join("more.h");
+        std::fs::write(&more, "#ifdef WITH_MORE\nnumber EchoInt(number value);\n#endif\nint EchoShort(int value);\n")
+            .unwrap();
+        for target in TARGETS_32 {
+            let file = fixture::library("scalars", target);
+            let definitions = toml::Table::from_iter([("WITH_MORE".to_owned(), 1.into())]);
+            let mut library = config.library(target.name(), file);
+            library.declares("typedef int number;").set("definitions", definitions);
+            let first = format!("{}/{target}.h", more.parent().unwrap().display());
+            library.set("header", vec![first, more.display().to_string()]);
+        }
+    });
+    for target in TARGETS_32 {
+        assert_eq!(bridge.call(target.name(), "EchoInt", json!({"value": 9})).result(), 9, "{target}");
+    }
+}
+
+#[test]
+fn the_encoding_of_a_library_holds_where_the_header_is_silent() {
+    let bridge = Bridge::start(|config| {
+        for target in TARGETS_32 {
+            let file = fixture::library("text", target);
+            config
+                .library(target.name(), file)
+                .declares("const char *HexOfUtf8(const char *text);")
+                .set("encoding", "gbk");
+        }
+    });
+    for target in TARGETS_32 {
+        assert_eq!(bridge.call(target.name(), "HexOfUtf8", json!({"text": "你好"})).result(), "c4e3bac3", "{target}");
+    }
+}

@@ -1,0 +1,27 @@
+//! What users of bridge32 rely on, tested with a real gateway, real agents and real libraries.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
+mod arguments;
+mod calls;
+mod command_line;
+mod concurrency;
+mod exports;
+mod gateway;
+mod kernel32;
+mod lifecycle;
+mod load;
+mod output;
+mod registration;
+mod signed;
+mod zlib;
+
+use bridge32_tests::{Bridge, TARGETS, fixture};
+
+/// A bridge with one fixture, as a library of each target: `linux32`, `win32`, `linux64`.
+fn on_all_targets(name: &str) -> Bridge {
+    Bridge::start(|config| {
+        for target in TARGETS {
+            config.library(target.name(), fixture::library(name, target)).header(fixture::header(name));
+        }
+    })
+}
