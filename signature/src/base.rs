@@ -30,11 +30,21 @@ impl Request<'_> {
         self.target.find('?').map_or("?", |at| &self.target[at..])
     }
 
+    /// Without the port if it is the scheme's own (§2.2.3, RFC 9110 §4.2.3).
+    fn normal_authority(&self) -> &str {
+        let port = match self.scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return self.authority,
+        };
+        self.authority.strip_suffix(port).unwrap_or(self.authority)
+    }
+
     /// The value of a derived component (§2.2).
     fn derived(&self, name: &str, base: &mut String) -> Result<(), SignatureError> {
         match name {
             "@method" => base.push_str(self.method),
-            "@authority" => base.push_str(&self.authority.to_ascii_lowercase()),
+            "@authority" => base.extend(self.normal_authority().chars().map(|c| c.to_ascii_lowercase())),
             "@scheme" => base.push_str(self.scheme),
             "@path" => base.push_str(self.path()),
             "@query" => base.push_str(self.query()),

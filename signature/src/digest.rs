@@ -6,7 +6,7 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 
-use crate::SignatureError;
+use crate::{SignatureError, joined};
 
 /// The header's value for a body.
 pub fn content_digest(body: &[u8]) -> String {
@@ -22,17 +22,12 @@ pub fn content_digest(body: &[u8]) -> String {
 /// # Errors
 /// [`SignatureError::DigestMismatch`].
 pub(crate) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), SignatureError> {
+    let joined = joined(headers, "content-digest").unwrap_or_default();
+    // What `sign` writes, and most other signers.
+    if bool::from(joined.ct_eq(content_digest(body).as_bytes())) {
+        return Ok(());
+    }
     let mut known = false;
-    let mut lines = headers.get_all("content-digest").iter().map(http::HeaderValue::as_bytes);
-    let joined = match (lines.next(), lines.next()) {
-        (Some(only), None) => only.to_vec(),
-        _ => headers
-            .get_all("content-digest")
-            .iter()
-            .map(http::HeaderValue::as_bytes)
-            .collect::<Vec<_>>()
-            .join(&b", "[..]),
-    };
     let digests: Dictionary = Parser::new(&joined).parse().map_err(|_| SignatureError::DigestMismatch)?;
     for (algorithm, digest) in &digests {
         let ListEntry::Item(item) = digest else { return Err(SignatureError::DigestMismatch) };

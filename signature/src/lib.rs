@@ -10,7 +10,12 @@ mod replay;
 mod sign;
 mod verify;
 
+use std::borrow::Cow;
 use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderValue};
+use sha2::Sha256;
 
 pub use base::Request;
 pub use digest::content_digest;
@@ -21,22 +26,35 @@ pub use verify::{Verified, verify};
 /// The clock difference that is forgiven, in seconds, in both directions.
 pub const CLOCK_WINDOW: i64 = 300;
 
+/// The lines of a header as one value (RFC 9110 §5.2); `None` without any.
+fn joined<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, [u8]>> {
+    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = lines.next()?;
+    let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
+    Some(Cow::Owned(all.join(&b", "[..])))
+}
+
 /// The name of the only algorithm.
 const ALGORITHM: &str = "hmac-sha256";
 
 /// A shared secret and the name by which requests refer to it.
+///
+/// The secret itself is not kept, only the HMAC that was started with it.
 #[derive(Clone)]
 pub struct Key {
     id: String,
-    secret: Vec<u8>,
+    hmac: Hmac<Sha256>,
 }
 
 impl Key {
-    /// A key, if its id can be written into a header (printable ASCII without quotes and backslashes, not empty).
+    /// A key, if its id can be written into a header (printable ASCII without quotes and backslashes, not empty) and its
+    /// secret is not empty.
     pub fn new(id: &str, secret: &[u8]) -> Option<Self> {
         let legal = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
         let usable = !id.is_empty() && id.bytes().all(legal) && !secret.is_empty();
-        usable.then(|| Self { id: id.to_owned(), secret: secret.to_owned() })
+        let hmac = Hmac::new_from_slice(secret).ok().filter(|_| usable)?;
+        Some(Self { id: id.to_owned(), hmac })
     }
 
     /// 32 fresh bytes from the system's random source.
@@ -55,11 +73,7 @@ impl Key {
     }
 
     fn mac(&self, base: &[u8]) -> [u8; 32] {
-        use hmac::{KeyInit as _, Mac as _};
-        // HMAC takes keys of any length (RFC 2104 §3), so this branch never runs.
-        let Ok(mut mac) = hmac::Hmac::<sha2::Sha256>::new_from_slice(&self.secret) else { return [0; 32] };
-        mac.update(base);
-        mac.finalize().into_bytes().into()
+        self.hmac.clone().chain_update(base).finalize().into_bytes().into()
     }
 }
 

@@ -3,19 +3,37 @@
 //! Bounded, and closed when full: within the clock window no nonce is forgotten, so a store that has no room must refuse
 //! new ones rather than old promises.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::{CLOCK_WINDOW, SignatureError, Verified};
 
 /// Independent parts, so that callers seldom wait for each other.
 const SHARDS: usize = 16;
+/// Nonces are forgotten together in slices of this many seconds, by when they were signed.
+const SLICE: i64 = 32;
 
 /// The nonces of the last [`CLOCK_WINDOW`] seconds (twice: signatures may come from the future).
-#[derive(Debug)]
+///
+/// Takes about 50 bytes for each, and gives them back once they are too old.
 pub struct ReplayStore {
-    shards: [Mutex<HashMap<(String, String), i64>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
     capacity: usize,
+}
+
+/// A key's id and a nonce, hashed: nobody finds two that are alike, and if somebody did, the second would be refused.
+type Fingerprint = u128;
+
+#[derive(Default)]
+struct Shard {
+    known: HashSet<Fingerprint>,
+    /// The same by number of the slice.
+    slices: BTreeMap<i64, Vec<Fingerprint>>,
+    /// Slices before this one were forgotten. Should the clock be set back, what was signed then is refused.
+    first: i64,
 }
 
 impl ReplayStore {
@@ -27,28 +45,84 @@ impl ReplayStore {
     /// Takes a verified request's nonce. `now` is the time in Unix seconds.
     ///
     /// # Errors
-    /// [`SignatureError::Replayed`] if it was taken before; [`SignatureError::Invalid`] when the store is full.
+    /// [`SignatureError::Replayed`] if it was taken before; [`SignatureError::Invalid`] when the store is full;
+    /// [`SignatureError::Expired`] if it is too old to be remembered, as after the clock was set back.
     pub fn take(&self, verified: &Verified, now: i64) -> Result<(), SignatureError> {
-        let nonce = (verified.key_id.clone(), verified.nonce.clone());
-        // A map is consistent after any of its operations, so a poisoned lock is as good as a whole one.
-        let mut shard = self.shards[shard(&verified.nonce)].lock().unwrap_or_else(PoisonError::into_inner);
-        if shard.contains_key(&nonce) {
+        let fingerprint = fingerprint(verified);
+        let mut shard = self.shard(fingerprint);
+        shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
+        let slice = verified.created.div_euclid(SLICE);
+        if slice < shard.first {
+            return Err(SignatureError::Expired { now });
+        }
+        if shard.known.contains(&fingerprint) {
             return Err(SignatureError::Replayed);
         }
-        if shard.len() >= self.capacity {
-            // A signature is refused as too old once its `created` is out of the window; until then it is remembered.
-            shard.retain(|_, created| *created >= now - CLOCK_WINDOW);
-        }
-        if shard.len() >= self.capacity {
+        if shard.known.len() >= self.capacity {
             return Err(SignatureError::Invalid("too many requests were signed in the last minutes; try again later"));
         }
-        shard.insert(nonce, verified.created);
+        shard.known.insert(fingerprint);
+        shard.slices.entry(slice).or_default().push(fingerprint);
         Ok(())
+    }
+
+    /// How many nonces are remembered.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).known.len()).sum()
+    }
+
+    /// True if no nonce is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn shard(&self, fingerprint: Fingerprint) -> MutexGuard<'_, Shard> {
+        let [first, ..] = fingerprint.to_le_bytes();
+        lock(&self.shards[usize::from(first) % SHARDS])
     }
 }
 
-fn shard(nonce: &str) -> usize {
-    nonce.bytes().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS
+impl Shard {
+    /// Forgets the slices that end before `oldest`: what was signed then is refused as too old.
+    fn forget_before(&mut self, oldest: i64) {
+        let first = oldest.div_euclid(SLICE);
+        if first <= self.first {
+            return;
+        }
+        self.first = first;
+        let kept = self.slices.split_off(&first);
+        for fingerprint in std::mem::replace(&mut self.slices, kept).into_values().flatten() {
+            self.known.remove(&fingerprint);
+        }
+        // A quiet time gives the memory of a busy one back.
+        if self.known.len() < self.known.capacity() / 8 {
+            self.known.shrink_to(self.known.len() * 2);
+        }
+    }
+}
+
+/// A shard is consistent after any of its operations, so a poisoned lock is as good as a whole one.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fingerprint(verified: &Verified) -> Fingerprint {
+    let mut hash = Sha256::new();
+    // With its length in front, no other id and nonce give the same bytes.
+    hash.update((verified.key_id.len() as u64).to_le_bytes());
+    hash.update(&verified.key_id);
+    hash.update(&verified.nonce);
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    Fingerprint::from_le_bytes(half)
+}
+
+impl fmt::Debug for ReplayStore {
+    /// Without the nonces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayStore").field("length", &self.len()).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -63,15 +137,52 @@ mod tests {
     fn a_nonce_is_good_once_for_each_key() {
         let store = ReplayStore::new(100);
         store.take(&verified("a", "n", 1000), 1000).unwrap();
-        assert_eq!(store.take(&verified("a", "n", 1000), 1000), Err(SignatureError::Replayed));
+        for created in [1000, 1001, 1300] {
+            assert_eq!(store.take(&verified("a", "n", created), 1000), Err(SignatureError::Replayed));
+        }
         store.take(&verified("b", "n", 1000), 1000).unwrap();
+        store.take(&verified("an", "", 1000), 1000).unwrap();
+        store.take(&verified("", "an", 1000), 1000).unwrap();
     }
 
     #[test]
     fn a_full_store_refuses_until_old_nonces_cannot_come_back() {
-        let store = ReplayStore::new(SHARDS);
+        let store = ReplayStore::new(1);
+        let full = |nonce: u32, now| store.take(&verified("a", &nonce.to_string(), now), now).is_err();
+        assert!((0..200).filter(|nonce| full(*nonce, 1000)).count() >= 200 - SHARDS);
+        assert!((200..300).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
+        assert!((300..500).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let store = ReplayStore::new(100_000);
+        for second in 0..3000 {
+            for number in 0..10 {
+                store.take(&verified("a", &format!("{second}.{number}"), second), second).unwrap();
+            }
+        }
+        let most = 10 * usize::try_from(CLOCK_WINDOW + 2 * SLICE).unwrap();
+        assert!(store.len() <= most * 2, "{}", store.len());
+        let room: usize = store.shards.iter().map(|shard| lock(shard).known.capacity()).sum();
+        assert!(room <= most * 10, "{room}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_opens_no_gap() {
+        let store = ReplayStore::new(100);
         store.take(&verified("a", "n", 1000), 1000).unwrap();
-        assert!(store.take(&verified("b", "n", 1000), 1300).is_err());
-        store.take(&verified("b", "n", 1301), 1301).unwrap();
+        store.take(&verified("a", "other", 2000), 2000).unwrap();
+        // Every shard forgets by itself, and the same nonce always meets the same shard.
+        let _ = store.take(&verified("a", "n", 2000), 2000);
+        assert!(store.take(&verified("a", "n", 1000), 1000).is_err());
+    }
+
+    #[test]
+    fn times_at_the_ends_of_the_range_are_survived() {
+        let store = ReplayStore::new(100);
+        for time in [i64::MIN, -1, 0, i64::MAX] {
+            let _ = store.take(&verified("a", "n", time), time);
+        }
     }
 }

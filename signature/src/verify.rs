@@ -1,10 +1,12 @@
 //! Verifies a request's signature.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue};
-use sfv::{BareItem, Dictionary, FieldType as _, InnerList, ListEntry, Parser};
+use sfv::{BareItem, Dictionary, InnerList, ListEntry, Parser};
 use subtle::ConstantTimeEq as _;
 
-use crate::{ALGORITHM, CLOCK_WINDOW, Key, Request, SignatureError, base, digest};
+use crate::{ALGORITHM, CLOCK_WINDOW, Key, Request, SignatureError, base, digest, joined};
 
 /// The most bytes of `Signature-Input` and of `Signature` that are looked at.
 const MAX_HEADER_BYTES: usize = 16 << 10;
@@ -27,7 +29,7 @@ pub struct Verified {
 /// Checks the signatures of a request; one that holds is enough. `now` is the time in Unix seconds.
 ///
 /// # Errors
-/// Why none of them holds: of several, the first.
+/// Why none of them holds: of several, the one that came closest.
 pub fn verify<'k>(
     request: &Request<'_>,
     headers: &HeaderMap,
@@ -35,12 +37,12 @@ pub fn verify<'k>(
     keys: impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Verified, SignatureError> {
-    let (inputs, signatures) = match (joined(headers, "signature-input")?, joined(headers, "signature")?) {
+    let (inputs, signatures) = match (bounded(headers, "signature-input")?, bounded(headers, "signature")?) {
         (Some(inputs), Some(signatures)) => (dictionary(&inputs)?, dictionary(&signatures)?),
         _ => return Err(SignatureError::Missing),
     };
     let mut reason = SignatureError::Missing;
-    for (number, (label, input)) in inputs.iter().take(MAX_SIGNATURES).enumerate() {
+    for (label, input) in inputs.iter().take(MAX_SIGNATURES) {
         let checked = match (input, signatures.get(label)) {
             (ListEntry::InnerList(input), Some(ListEntry::Item(item))) => match &item.bare_item {
                 BareItem::ByteSequence(mac) => one(request, headers, body, input, mac, &keys, now),
@@ -50,20 +52,31 @@ pub fn verify<'k>(
         };
         match checked {
             Ok(verified) => return Ok(verified),
-            Err(error) if number == 0 => reason = error,
+            Err(error) if progress(&error) > progress(&reason) => reason = error,
             Err(_) => {}
         }
     }
     Err(reason)
 }
 
-/// The lines of a header as one value (RFC 9110 §5.2).
-fn joined(headers: &HeaderMap, name: &str) -> Result<Option<Vec<u8>>, SignatureError> {
-    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-    if lines.iter().map(|line| line.len()).sum::<usize>() > MAX_HEADER_BYTES {
+/// How far a signature came before it failed.
+fn progress(error: &SignatureError) -> u8 {
+    match error {
+        SignatureError::Missing => 0,
+        SignatureError::UnknownKey => 1,
+        SignatureError::Invalid(_) => 2,
+        SignatureError::Expired { .. } | SignatureError::Replayed => 3,
+        SignatureError::DigestMismatch => 4,
+    }
+}
+
+/// The lines of a header as one value, if they are not too long.
+fn bounded<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<Cow<'h, [u8]>>, SignatureError> {
+    let length: usize = headers.get_all(name).iter().map(HeaderValue::len).sum();
+    if length > MAX_HEADER_BYTES {
         return Err(SignatureError::Invalid("its headers are too long"));
     }
-    Ok((!lines.is_empty()).then(|| lines.join(&b", "[..])))
+    Ok(joined(headers, name))
 }
 
 fn dictionary(value: &[u8]) -> Result<Dictionary, SignatureError> {
@@ -139,8 +152,11 @@ fn require_coverage(components: &[&str], has_body: bool) -> Result<(), Signature
 }
 
 fn serialized(input: &InnerList) -> Result<String, SignatureError> {
-    let list: sfv::List = vec![ListEntry::InnerList(input.clone())];
-    list.serialize().ok_or(SignatureError::Invalid("its parameters cannot be serialized"))
+    let mut list = sfv::ListSerializer::new();
+    let mut items = list.inner_list();
+    items.items(&input.items);
+    items.finish().parameters(&input.params);
+    list.finish().ok_or(SignatureError::Invalid("its parameters cannot be serialized"))
 }
 
 struct Parameters {
@@ -180,5 +196,7 @@ impl Parameters {
     }
 }
 
+#[cfg(test)]
+mod foreign;
 #[cfg(test)]
 mod tests;

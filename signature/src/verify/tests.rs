@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::{SignedHeaders, sign};
 
-const NOW: i64 = 1_800_000_000;
+pub(super) const NOW: i64 = 1_800_000_000;
 
 fn key() -> Key {
     Key::new("ci", &[7; 32]).unwrap()
 }
 
-const REQUEST: Request<'static> = Request {
+pub(super) const REQUEST: Request<'static> = Request {
     method: "POST",
     scheme: "http",
     authority: "127.0.0.1:8032",
@@ -31,7 +31,12 @@ fn signed(body: &[u8]) -> HeaderMap {
     headers(&sign(&key(), &REQUEST, body, NOW).unwrap())
 }
 
-fn checked(request: &Request<'_>, headers: &HeaderMap, body: &[u8], now: i64) -> Result<Verified, SignatureError> {
+pub(super) fn checked(
+    request: &Request<'_>,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: i64,
+) -> Result<Verified, SignatureError> {
     let key = key();
     verify(request, headers, body, |id| (id == key.id()).then_some(&key), now)
 }
@@ -146,7 +151,67 @@ fn a_second_signature_counts_if_the_first_does_not_hold() {
     checked(&REQUEST, &both, b"", NOW).unwrap();
 }
 
+#[test]
+fn of_several_signatures_the_nearest_miss_is_told() {
+    let late = NOW + 1000;
+    let stale = signed(b"");
+    let mut both = HeaderMap::new();
+    both.append(
+        "signature-input",
+        HeaderValue::from_static(
+            "proxy=(\"@method\" \"@authority\" \"@target-uri\");created=1;keyid=\"proxy\";nonce=\"n\"",
+        ),
+    );
+    both.append("signature-input", stale["signature-input"].clone());
+    both.append("signature", HeaderValue::from_static("proxy=:AAAA:"));
+    both.append("signature", stale["signature"].clone());
+    assert_eq!(checked(&REQUEST, &both, b"", late), Err(SignatureError::Expired { now: late }));
+}
+
+#[test]
+fn the_authority_is_the_same_in_any_case_and_with_the_port_of_its_scheme() {
+    let sent = |authority| Request { authority, ..REQUEST };
+    // Only `@authority` is normalized: `@target-uri` is what the client wrote, so it is not covered here.
+    let base = |request: &Request<'_>| base::build(request, &HeaderMap::new(), &["@authority"], "()").unwrap();
+    for same in ["EXAMPLE.com", "example.com:80", "Example.com"] {
+        assert_eq!(base(&sent(same)), base(&sent("example.com")), "{same}");
+    }
+    for other in ["example.com:443", "example.com:8080", "[::1]:80", "example.org"] {
+        assert_ne!(base(&sent(other)), base(&sent("example.com")), "{other}");
+    }
+}
+
+#[test]
+fn no_changed_byte_of_the_request_is_believed() {
+    let headers = signed(b"{}");
+    let parts = [REQUEST.method, REQUEST.authority, REQUEST.target];
+    for (part, text) in parts.iter().enumerate() {
+        for at in 0..text.len() {
+            let mut changed = text.as_bytes().to_vec();
+            changed[at] ^= 1;
+            let changed = String::from_utf8(changed).unwrap();
+            let mut forged = parts;
+            forged[part] = &changed;
+            let [method, authority, target] = forged;
+            let request = Request { method, authority, target, ..REQUEST };
+            assert!(checked(&request, &headers, b"{}", NOW).is_err(), "{changed}");
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_signed_is_believed(
+        method in "[A-Z]{1,8}",
+        authority in "[a-zA-Z0-9.:-]{1,30}",
+        target in "/[!-~]{0,60}",
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let request = Request { method: &method, scheme: "https", authority: &authority, target: &target };
+        let headers = headers(&sign(&key(), &request, &body, NOW).unwrap());
+        prop_assert!(checked(&request, &headers, &body, NOW).is_ok());
+    }
+
     #[test]
     fn no_changed_byte_of_the_headers_is_believed(at in any::<prop::sample::Index>(), byte in 0x20u8..0x7f) {
         let genuine = signed(b"{}");
