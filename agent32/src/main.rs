@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use agent32::platform::{end_process, keep_streams_from_the_library};
+use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
 use agent32::{layout, registration};
@@ -61,6 +61,7 @@ fn describe(argument: &str) -> ExitCode {
 }
 
 fn start() -> Result<(), Box<dyn std::error::Error>> {
+    let_crashes_end_the_process();
     let mut lifeline = keep_streams_from_the_library()?;
     let handover = read_handover(&mut lifeline)?;
     if handover.protocol != PROTOCOL {

@@ -11,7 +11,9 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-pub use system::{Module, end_process, keep_streams_from_the_library, library_folders, resident_bytes};
+pub use system::{
+    Module, end_process, keep_streams_from_the_library, let_crashes_end_the_process, library_folders, resident_bytes,
+};
 
 /// Why the system's loader refused a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

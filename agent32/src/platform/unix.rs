@@ -76,6 +76,16 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     Ok(lifeline)
 }
 
+/// A crash ends the process, and its signal tells the gateway which it was. (Rust's own handler for stack overflows would
+/// let the first `raise(SIGSEGV)` of a library pass.)
+#[expect(unsafe_code, reason = "signal is a C function")]
+pub fn let_crashes_end_the_process() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: restores the default action; no handler of ours is involved.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Ends this process at once, without running destructors, the library's included: they may hang.
 #[expect(unsafe_code, reason = "_exit is a C function")]
 pub fn end_process(code: u8) -> ! {

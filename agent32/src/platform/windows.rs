@@ -77,7 +77,7 @@ unsafe extern "C" {
 const UNBUFFERED: c_int = 4;
 
 /// Takes standard input away from the library (it gets `NUL`), and returns it. Output of msvcrt's `stdio` is made
-/// unbuffered, so that it is not lost in a crash. Error dialogs are switched off.
+/// unbuffered, so that it is not lost in a crash.
 ///
 /// # Errors
 /// When the handles cannot be duplicated.
@@ -97,9 +97,14 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
         // SAFETY: an open stream with nothing written to it yet; no buffer is passed.
         unsafe { setvbuf(stream, std::ptr::null_mut(), UNBUFFERED, 0) };
     }
+    Ok(lifeline)
+}
+
+/// A crash ends the process, and its exception code tells the gateway which it was: no dialog waits for a click.
+#[expect(unsafe_code, reason = "SetErrorMode is a C function")]
+pub fn let_crashes_end_the_process() {
     // SAFETY: sets this process's flags.
     unsafe { SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX) };
-    Ok(lifeline)
 }
 
 /// Ends this process at once, without telling the DLLs: their `DllMain` may hang.
