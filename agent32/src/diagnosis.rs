@@ -15,7 +15,7 @@ use crate::platform::{LoadError, library_folders};
 /// # Errors
 /// [`FaultCode::LoadFailed`] when it cannot be read, or is no library at all.
 pub fn inspect(file: &str) -> Result<Image, Fault> {
-    Image::open(Path::new(file)).map_err(|error| failed(format!("{file}: {error}")))
+    Image::open(Path::new(file)).map_err(|error| failed(error.naming(file)))
 }
 
 /// Refuses what this process could never load, before the system's loader sees it.

@@ -76,6 +76,14 @@ impl ImageError {
         Self::Malformed { what, at: Some(at.into()) }
     }
 
+    /// The error as a sentence that names the file, once.
+    pub fn naming(&self, file: &str) -> String {
+        match self {
+            Self::Unreadable { .. } | Self::NotAFile { .. } | Self::TooLarge { .. } => self.to_string(),
+            _ => format!("{file}: {self}"),
+        }
+    }
+
     /// A stable word for the kind of error, for JSON: `unreadable`, `not_a_file`, `too_large`, `not_a_library`,
     /// `truncated`, `malformed`, `unsupported`.
     pub fn code(&self) -> &'static str {
