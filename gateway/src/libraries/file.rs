@@ -16,8 +16,7 @@ use super::load_failed;
 /// It cannot be read, is no library, or is not for the configured runtime.
 pub(super) fn target(path: &Path, configured: Option<Target>) -> Result<Target, Fault> {
     let failed = |why: &dyn std::fmt::Display| load_failed(sentence(&format!("{}: {why}", path.display())));
-    let image =
-        Image::open(path).map_err(|error| load_failed(sentence(&error.naming(&path.display().to_string()))))?;
+    let image = Image::open(path).map_err(|error| load_failed(sentence(&error.naming(&path.display().to_string()))))?;
     let own = image.runtime().and_then(|name| Target::ALL.into_iter().find(|target| target.name() == name));
     let wanted = configured.or(own).and_then(|target| Some((target, Wanted::by_runtime(target.name())?)));
     let Some((target, wanted)) = wanted else {
