@@ -117,7 +117,10 @@ impl Fixture {
 }
 
 fn compile(mut command: Command, output: &Path) {
-    let partial = partial(output);
+    // In a folder of its own and not under another name: a DLL carries the name that it was linked as.
+    let folder = partial(output);
+    std::fs::create_dir_all(&folder).expect("a folder can be made");
+    let partial = folder.join(output.file_name().expect("a file has a name"));
     let result = command.arg("-o").arg(&partial).output();
     let result = result.unwrap_or_else(|error| {
         let compiler = command.get_program().display();
@@ -125,6 +128,7 @@ fn compile(mut command: Command, output: &Path) {
     });
     assert!(result.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&result.stderr));
     std::fs::rename(&partial, output).expect("the library can be renamed");
+    std::fs::remove_dir(&folder).expect("the empty folder can be removed");
 }
 
 /// Writes a file so that others see the old one or the new one.

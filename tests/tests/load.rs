@@ -238,18 +238,6 @@ fn an_undefined_symbol_is_named() {
 }
 
 #[test]
-fn a_dependency_without_the_function_that_is_called_is_told() {
-    // The helper is linked against a library that has `Absent`, and finds one of that name that does not.
-    let [_, helper, _] = chain(Target::Win32);
-    let folder = folder_with(&[&helper]);
-    std::fs::copy(fixture::library("plain", Target::Win32), folder.path().join("absent.dll")).unwrap();
-    let file = folder.path().join("helper.dll");
-    let bridge = with_good_neighbours(&[("helper", &file, None)]);
-    let reason = bridge.failure("helper");
-    assert!(reason.contains("127") || reason.contains("Absent"), "{reason}");
-}
-
-#[test]
 fn a_library_without_a_runtime_is_told_what_is_missing() {
     let file = fixture::library("plain", Target::Linux32);
     let bridge = Bridge::start(|config| {

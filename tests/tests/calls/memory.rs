@@ -180,8 +180,9 @@ fn two_arrays_of_one_length_must_agree() {
         assert_eq!(dot(json!({"a": [1, 2, 3], "b": [4, 5, 6]})).result(), 32, "{target}");
         dot(json!({"a": [1, 2, 3], "b": [4, 5]})).mismatch("/b");
         let long: Vec<i32> = vec![1; 256];
-        let problem = dot(json!({"a": long, "b": long}));
-        assert!(problem.mismatch("/a").contains("256"), "the length does not fit into an unsigned char on {target}");
+        let problem = dot(json!({"a": long, "b": long})).refused(422, "argument_mismatch");
+        assert!(problem["detail"].as_str().unwrap().contains("256"), "more than an unsigned char counts on {target}");
+        assert!(["/a", "/b", "/count"].iter().any(|at| problem["pointer"] == *at), "{target}: {problem}");
     }
 }
 
