@@ -275,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crash_names_the_signal_and_whether_the_call_ran() {
-        let exit = Exit { how: "killed by signal 11 (SIGSEGV)".into(), reason: None };
+        let exit = Exit::told("killed by signal 11 (SIGSEGV)");
         let id = Uuid::now_v7();
         let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), behind: None })).await;
         assert_eq!(head.status(), 502);
@@ -286,7 +286,7 @@ mod tests {
         assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
         let behind = Failure::Ended { exit, behind: Some(id) };
         let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
-        assert!(body["detail"].as_str().unwrap().contains(&format!("queued behind it")), "{body}");
+        assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
     }
 
     #[tokio::test]
@@ -316,6 +316,9 @@ mod tests {
             ran: false,
         };
         let (head, body) = document(Problem::of_call(Uuid::now_v7(), Failure::Fault(fault))).await;
-        assert_eq!((head.status().as_u16(), &body["pointer"], &body["execution"]), (422, &"/j".into(), &"not_run".into()));
+        assert_eq!(
+            (head.status().as_u16(), &body["pointer"], &body["execution"]),
+            (422, &"/j".into(), &"not_run".into())
+        );
     }
 }

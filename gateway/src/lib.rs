@@ -33,7 +33,9 @@ pub enum ServeError {
     #[error(transparent)]
     Keys(#[from] KeyFileError),
     /// Nobody can listen there.
-    #[error("cannot listen on {address}: {source}. Another program may have the port; `listen` in the configuration sets it")]
+    #[error(
+        "cannot listen on {address}: {source}. Another program may have the port; `listen` in the configuration sets it"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -68,8 +70,10 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
     tracing::info!(%address, libraries = bridge.libraries.all().count(), "bridge32 listens");
 
     let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let closing = Arc::clone(&bridge);
     let signal = async move {
         stop.await;
+        closing.agents.close();
         tracing::info!("stopping: calls that are under way may finish");
         stopping.send_replace(true);
     };

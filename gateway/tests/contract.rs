@@ -11,7 +11,7 @@ const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 /// `(method, path, operation)` of everything that the document describes.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
-    let paths = document["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().expect("the document has paths");
     let of_path = |(path, item): (&String, &Value)| {
         let operation = |method: &&str| item.get(*method).map(|it| (method.to_uppercase(), path.clone(), it.clone()));
         METHODS.iter().filter_map(operation).collect::<Vec<_>>()
@@ -21,8 +21,7 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 #[test]
 fn every_route_is_documented_and_everything_documented_is_a_route() {
-    let documented: BTreeSet<_> =
-        operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let documented: BTreeSet<_> = operations(&document()).into_iter().map(|(method, path, _)| (method, path)).collect();
     let routed: BTreeSet<_> =
         routes().into_iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
     assert_eq!(documented, routed);
@@ -47,15 +46,13 @@ fn every_operation_has_a_name_a_summary_and_its_errors() {
 fn every_parameter_of_a_path_is_described() {
     let document = document();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let expected: BTreeSet<&str> =
-            path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        let expected: BTreeSet<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
         let named = |parameter: &Value| {
             let reference = parameter["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
             let parameter = reference.map_or(Some(parameter), |reference| document.pointer(reference)).cloned();
             parameter.and_then(|parameter| parameter["name"].as_str().map(str::to_owned)).unwrap()
         };
-        let described: BTreeSet<String> =
-            item["parameters"].as_array().into_iter().flatten().map(named).collect();
+        let described: BTreeSet<String> = item["parameters"].as_array().into_iter().flatten().map(named).collect();
         assert_eq!(described, expected.into_iter().map(str::to_owned).collect(), "{path}");
     }
 }

@@ -35,6 +35,10 @@ pub struct Handover {
     pub secret: String,
 }
 
+/// The exit code of an agent that cannot work with this gateway, such as one of another protocol: starting it again
+/// would change nothing. The last line on its standard error says why.
+pub const EXIT_REFUSED: u8 = 3;
+
 /// How an agent makes itself known, and that it is still there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Registration {

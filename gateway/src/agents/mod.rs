@@ -12,6 +12,7 @@ mod supervisor;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::target::Target;
@@ -72,6 +73,8 @@ pub struct Agent {
     output: Arc<Output>,
     reach: watch::Sender<Reach>,
     orders: mpsc::UnboundedSender<Order>,
+    /// The gateway does not take registrations any more, so that silence means nothing.
+    closing: AtomicBool,
 }
 
 impl Agent {
@@ -156,7 +159,8 @@ impl Registry {
             let (orders, inbox) = mpsc::unbounded_channel();
             let (reach, _) = watch::channel(Reach::Down("it has not been started yet".to_owned()));
             let output = Arc::new(Output::default());
-            let agent = Arc::new(Agent { shared: Shared::new(), output, reach, orders, spec });
+            let agent =
+                Arc::new(Agent { shared: Shared::new(), output, reach, orders, closing: AtomicBool::new(false), spec });
             registry.agents.insert(agent.spec.id.clone(), Arc::clone(&agent));
             lock(&registry.waiting).push((agent, inbox));
         }
@@ -178,6 +182,13 @@ impl Registry {
     /// All of them, by id.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Agent>> {
         self.agents.values()
+    }
+
+    /// The listener closes: from now on no agent is ended for its silence.
+    pub fn close(&self) {
+        for agent in self.agents.values() {
+            agent.closing.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.

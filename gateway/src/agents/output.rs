@@ -40,7 +40,11 @@ impl Output {
     /// The last words of a generation, for the reason why it ended.
     pub(super) fn last_words(&self, generation: u64) -> Option<String> {
         let lines = lock(&self.lines);
-        lines.iter().rev().find(|line| line.generation == generation && !line.text.is_empty()).map(|line| line.text.clone())
+        lines
+            .iter()
+            .rev()
+            .find(|line| line.generation == generation && !line.text.is_empty())
+            .map(|line| line.text.clone())
     }
 
     fn push(&self, line: Line) {

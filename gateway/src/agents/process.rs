@@ -72,7 +72,7 @@ impl Process {
     pub(super) async fn wait(&mut self) -> Exit {
         match self.child.wait().await {
             Ok(status) => Exit::new(status),
-            Err(error) => Exit { how: format!("ended, but how cannot be told: {error}"), reason: None },
+            Err(error) => Exit::told(format!("ended, but how cannot be told: {error}")),
         }
     }
 
@@ -95,13 +95,25 @@ impl Process {
 pub struct Exit {
     /// `killed by signal 11 (SIGSEGV)`, `exit code 3`.
     pub how: String,
+    /// The exit code, if it ended with one.
+    pub code: Option<i32>,
     /// Why the bridge ended it; `None` if it ended by itself or somebody else did it.
     pub reason: Option<String>,
 }
 
 impl Exit {
     fn new(status: ExitStatus) -> Self {
-        Self { how: describe(status), reason: None }
+        Self { how: describe(status), code: status.code(), reason: None }
+    }
+
+    /// An end that is only known in words.
+    pub fn told(how: impl Into<String>) -> Self {
+        Self { how: how.into(), code: None, reason: None }
+    }
+
+    /// An end that the bridge made.
+    pub fn made(reason: impl Into<String>) -> Self {
+        Self { how: String::new(), code: None, reason: Some(reason.into()) }
     }
 }
 

@@ -17,7 +17,8 @@ pub(super) fn sign<T>(request: &mut Request<T>, body: &[u8], authority: &str, ke
     };
     let signed = sign_request(key, &covered, body, Timestamp::now().as_second())?;
     for (name, value) in signed.pairs() {
-        let value = HeaderValue::from_str(value).map_err(|_| SignatureError::Invalid("its header cannot be written"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| SignatureError::Invalid("its header cannot be written"))?;
         request.headers_mut().insert(name, value);
     }
     Ok(())

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::PROTOCOL;
-use bridge32_protocol::wire::{Fault, FaultCode, Handover};
+use bridge32_protocol::wire::{EXIT_REFUSED, Fault, FaultCode, Handover};
 use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -51,6 +52,8 @@ struct Supervisor {
 enum Next {
     /// Start again now.
     Now,
+    /// Start again now, as if nothing had ever gone wrong.
+    Afresh,
     /// Start again after the delay.
     Later,
     /// Wait until somebody asks, for this reason.
@@ -71,6 +74,7 @@ impl Supervisor {
             };
             match next {
                 Next::Now => {}
+                Next::Afresh => self.forget(),
                 Next::Later => {
                     if !self.back_off().await {
                         break;
@@ -117,7 +121,11 @@ impl Supervisor {
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, watch_end).await;
         process.sweep();
-        tracing::warn!(agent = agent.id(), generation = number, %exit, "agent ended");
+        if matches!(next, Next::Stop) {
+            tracing::info!(agent = agent.id(), generation = number, "agent ended");
+        } else {
+            tracing::warn!(agent = agent.id(), generation = number, %exit, "agent ended");
+        }
         agent.shared.end(&exit);
         agent.reach.send_replace(Reach::Down(format!("generation {number} ended ({exit}); it is being started again")));
         ended.send_replace(Some(exit));
@@ -134,7 +142,7 @@ impl Supervisor {
         let program = &self.agent.spec.runtime.command[0];
         let target = self.agent.spec.target;
         let reason = format!("`{program}` of [runtime.{target}] cannot be started: {error}");
-        self.agent.shared.end(&Exit { how: reason.clone(), reason: None });
+        self.agent.shared.end(&Exit::told(&reason));
         reason
     }
 
@@ -155,19 +163,24 @@ impl Supervisor {
             exit = process.wait() => (exit, Next::Later),
             reason = life.live(ended) => (ended_because(process, reason).await, Next::Later),
             order = order_for(&mut self.orders, number) => match order {
-                Some(reason) => (ended_because(process, reason).await, Next::Now),
+                Some((reason, next)) => (ended_because(process, reason).await, next),
                 None => (stop(&agent, process).await, Next::Stop),
             },
         };
         let Life { ready, loading, .. } = life;
         self.failed_starts = if ready { 0 } else { self.failed_starts + 1 };
         if let Some(library) = loading {
+            // Waiting for half a minute is enough; a crash may have been an accident.
+            let stuck = exit.reason.is_some() && matches!(next, Next::Later);
             let trouble = self.troubles.entry(library).or_default();
-            *trouble = (trouble.0 + 1, exit.to_string());
+            *trouble = (if stuck { MAX_LOAD_CRASHES } else { trouble.0 + 1 }, exit.to_string());
         }
-        if let Some(words) = agent.output.last_words(number).filter(|_| !ready && exit.reason.is_none()) {
-            return (Exit { how: format!("{}; its last words: {words}", exit.how), reason: None }, next);
+        if ready || exit.reason.is_some() {
+            return (exit, next);
         }
+        let exit = with_last_words(exit, &agent, number).await;
+        let refused = exit.code == Some(i32::from(EXIT_REFUSED));
+        let next = if refused { Next::GiveUp(exit.how.clone()) } else { next };
         (exit, next)
     }
 
@@ -203,19 +216,24 @@ impl Supervisor {
                 Some(Order::Stop) | None => return false,
             }
         }
+        self.forget();
+        true
+    }
+
+    fn forget(&mut self) {
         self.failed_starts = 0;
         self.troubles.clear();
         self.delay = FIRST_DELAY;
-        true
     }
 }
 
 /// Waits for a reason to end that generation; `None` to stop. What was meant for an earlier one is past.
-async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> Option<String> {
+async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> Option<(String, Next)> {
     loop {
         match orders.recv().await {
             Some(Order::Kill { generation, .. }) if generation != number => {}
-            Some(Order::Kill { reason, .. } | Order::Restart { reason }) => return Some(reason),
+            Some(Order::Kill { reason, .. }) => return Some((reason, Next::Now)),
+            Some(Order::Restart { reason }) => return Some((reason, Next::Afresh)),
             Some(Order::Stop) | None => return None,
         }
     }
@@ -225,6 +243,16 @@ async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> 
 async fn ended_because(process: &mut Process, reason: String) -> Exit {
     let exit = process.kill().await;
     Exit { reason: Some(reason), ..exit }
+}
+
+/// An agent that never got ready has often said why.
+async fn with_last_words(exit: Exit, agent: &Agent, number: u64) -> Exit {
+    // Its output may still be on its way through the pipe.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    match agent.output.last_words(number) {
+        Some(words) => Exit { how: format!("{}; its last words: {words}", exit.how), ..exit },
+        None => exit,
+    }
 }
 
 /// Asks the agent to end, and makes it end if it does not.
@@ -286,7 +314,7 @@ impl Life<'_> {
         let mut libraries = BTreeMap::new();
         for (name, load) in &self.agent.spec.loads {
             let outcome = match self.troubles.get(name) {
-                Some((count, how)) if *count >= MAX_LOAD_CRASHES => Err(crashes_when_loaded(*count, how)),
+                Some((count, how)) if *count >= MAX_LOAD_CRASHES => Err(not_loaded_again(how)),
                 _ => {
                     self.loading = Some(name.clone());
                     let loaded = tokio::time::timeout(STARTUP, client.load(name, load)).await;
@@ -325,17 +353,22 @@ impl Life<'_> {
                 return reason;
             }
             let last = latest.map_or_else(Instant::now, |registered| registered.at);
-            if tokio::time::timeout_at(last + LEASE, registrations.changed()).await.is_err() {
+            if self.agent.closing.load(Ordering::Relaxed) {
+                // Nobody can register any more; what still runs may finish.
+                return std::future::pending().await;
+            }
+            let silent = tokio::time::timeout_at(last + LEASE, registrations.changed()).await.is_err();
+            if silent && !self.agent.closing.load(Ordering::Relaxed) {
                 return format!("it was silent for {} s", LEASE.as_secs());
             }
         }
     }
 }
 
-fn crashes_when_loaded(count: u32, how: &str) -> Fault {
+fn not_loaded_again(how: &str) -> Fault {
     let detail = format!(
-        "the process ended {count} times while this library was being loaded ({how}): its initialisation fails. \
-         Restart the agent to try again."
+        "Loading this library ends the process ({how}): its initialisation fails, or waits for something that does not \
+         come. Restart the agent to try again."
     );
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: true }
 }

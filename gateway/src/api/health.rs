@@ -31,9 +31,9 @@ pub async fn alive() -> Response {
 
 /// 200 once every library is ready or has failed for good, 503 until then.
 pub async fn ready(State(bridge): State<Arc<Bridge>>) -> Response {
-    let states: Vec<_> = bridge.libraries.all().map(|library| (library.name.as_str(), bridge.state(library))).collect();
-    let waiting = states.iter().any(|(_, state)| matches!(state, LibraryState::Waiting(_)));
-    let libraries = states.iter().map(|(name, state)| (*name, state.name())).collect();
+    let found: Vec<_> = bridge.libraries.all().map(|library| (library.name.as_str(), bridge.state(library))).collect();
+    let waiting = found.iter().any(|(_, state)| matches!(state, LibraryState::Waiting(_)));
+    let libraries = found.iter().map(|(name, state)| (*name, state.name())).collect();
     let (code, status) =
         if waiting { (StatusCode::SERVICE_UNAVAILABLE, "starting") } else { (StatusCode::OK, "ready") };
     (code, Json(Readiness { status, libraries })).into_response()

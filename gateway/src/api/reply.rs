@@ -49,7 +49,9 @@ mod tests {
         let id = Uuid::now_v7();
         assert_eq!(
             write(id, &answer),
-            format!(r#"{{"call_id":"{id}","result":12345678901234567890123,"outputs":{{"a":[1]}},"duration_us":12.034}}"#)
+            format!(
+                r#"{{"call_id":"{id}","result":12345678901234567890123,"outputs":{{"a":[1]}},"duration_us":12.034}}"#
+            )
         );
     }
 }

@@ -57,13 +57,12 @@ pub async fn guard(
     let body = take(&parts.headers, body, bridge.config.max_body).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     match (need, &bridge.auth) {
-        (Need::Public, _) => {}
         (Need::Agent, _) => {
             let key = bridge.agents.get(param("id")).and_then(|agent| agent.key());
             let proof = verify::agent(&parts, &body, key.as_deref());
             parts.extensions.insert(AgentProof(proof));
         }
-        (_, Auth::Off) => {}
+        (Need::Public, _) | (_, Auth::Off) => {}
         (_, Auth::Hmac(keys)) => {
             let owner = keys.verify(&parts, &body)?;
             owner.scopes.allow(need, param("library"), param("function")).map_err(|missing| {

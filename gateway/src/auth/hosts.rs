@@ -34,9 +34,11 @@ impl Hosts {
     fn check(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<(), Problem> {
         let mut hosts = headers.get_all(HOST).iter();
         let host = hosts.next().and_then(|value| value.to_str().ok());
-        if !host.is_some_and(|host| self.has(host)) || hosts.next().is_some() || !authority.is_none_or(|a| self.has(a)) {
+        if !host.is_some_and(|host| self.has(host)) || hosts.next().is_some() || !authority.is_none_or(|a| self.has(a))
+        {
             let found = authority.or(host).unwrap_or("missing");
-            let detail = format!("This gateway answers to {}; the Host of the request is {found}.", self.0.join(" and "));
+            let detail =
+                format!("This gateway answers to {}; the Host of the request is {found}.", self.0.join(" and "));
             return Err(Problem::new(Code::Forbidden, detail));
         }
         let foreign = headers.get_all(ORIGIN).iter().find(|origin| !self.is_own(origin.to_str().unwrap_or_default()));

@@ -123,7 +123,8 @@ fn check_mode(file: &Path) -> Result<(), KeyFileError> {
     let metadata =
         std::fs::metadata(file).map_err(|source| KeyFileError::Unreadable { file: file.to_owned(), source })?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::Exposed { file: file.to_owned(), mode }) }
+    let others = mode & 0o077;
+    if others == 0 { Ok(()) } else { Err(KeyFileError::Exposed { file: file.to_owned(), mode }) }
 }
 
 #[cfg(not(unix))]
@@ -132,7 +133,8 @@ fn check_mode(_file: &Path) -> Result<(), KeyFileError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -19,7 +19,7 @@ pub enum Auth {
     /// They are not: whoever reaches the listener may do everything.
     Off,
     /// By signatures with these keys.
-    Hmac(Keys),
+    Hmac(Box<Keys>),
 }
 
 impl Auth {
@@ -30,7 +30,7 @@ impl Auth {
     pub fn open(config: &AuthConfig) -> Result<Self, KeyFileError> {
         match config {
             AuthConfig::Off => Ok(Self::Off),
-            AuthConfig::Hmac { keys_file } => Keys::read(keys_file).map(Self::Hmac),
+            AuthConfig::Hmac { keys_file } => Keys::read(keys_file).map(Box::new).map(Self::Hmac),
         }
     }
 }

@@ -32,7 +32,8 @@ impl Scopes {
     /// The one that is not.
     pub fn parse(words: Vec<String>) -> Result<Self, String> {
         let known = |word: &str| {
-            WORDS.contains(&word) || word.strip_prefix("call:").is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
+            WORDS.contains(&word)
+                || word.strip_prefix("call:").is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
         };
         match words.iter().find(|word| !known(word)) {
             Some(word) => Err(format!(
@@ -82,7 +83,10 @@ mod tests {
         for scope in ["call:*", "call:calc", "call:calc.Add"] {
             assert_eq!(allow(&[scope], Need::Call), Ok(()));
         }
-        assert_eq!(allow(&["call:calc.Sub", "call:calculus", "read", "manage"], Need::Call), Err("call:calc.Add".into()));
+        assert_eq!(
+            allow(&["call:calc.Sub", "call:calculus", "read", "manage"], Need::Call),
+            Err("call:calc.Add".into())
+        );
     }
 
     #[test]

@@ -50,8 +50,7 @@ impl Keys {
     pub(super) fn verify(&self, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
         let find = |id: &str| self.owners.get(id);
         let now = Timestamp::now().as_second();
-        let verified =
-            verify(&covered(parts), &parts.headers, body, |id| find(id).map(|owner| &owner.key), now)?;
+        let verified = verify(&covered(parts), &parts.headers, body, |id| find(id).map(|owner| &owner.key), now)?;
         self.verifier.0.take(&verified, now)?;
         find(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
     }

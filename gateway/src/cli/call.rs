@@ -1,5 +1,6 @@
 //! `bridge32 call`: calls a function through a running gateway.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use bridge32_signature::Key;
@@ -35,7 +36,7 @@ pub(super) struct Call {
     /// Print the whole answer as JSON
     #[arg(long)]
     json: bool,
-    /// The gateway's address [default: what the configuration says, or http://127.0.0.1:8032]
+    /// The gateway's address [default: what the configuration says, or port 8032 of this machine]
     #[arg(long, env = "BRIDGE32_URL")]
     url: Option<String>,
     /// The configuration file
@@ -73,13 +74,11 @@ impl Call {
     fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
         let Some(AuthConfig::Hmac { keys_file }) = config.map(|config| &config.auth) else { return Ok(None) };
         let keys = Keys::read(keys_file).map_err(Failed::problem)?;
-        match keys.get(self.key.as_deref()) {
-            Some(key) => Ok(Some(key.clone())),
-            None => {
-                let id = self.key.as_deref().unwrap_or_default();
-                Err(Failed::usage(format!("{} has no key `{id}`", keys_file.display())))
-            }
-        }
+        let missing = || {
+            let id = self.key.as_deref().unwrap_or_default();
+            Failed::usage(format!("{} has no key `{id}`", keys_file.display()))
+        };
+        keys.get(self.key.as_deref()).cloned().map(Some).ok_or_else(missing)
     }
 }
 
@@ -109,7 +108,7 @@ fn escape(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

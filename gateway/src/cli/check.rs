@@ -106,8 +106,9 @@ fn is_program(program: &str) -> bool {
         return path.is_file();
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&folders)
-        .any(|folder| folder.join(program).is_file() || (cfg!(windows) && folder.join(format!("{program}.exe")).is_file()))
+    std::env::split_paths(&folders).any(|folder| {
+        folder.join(program).is_file() || (cfg!(windows) && folder.join(format!("{program}.exe")).is_file())
+    })
 }
 
 fn examine_library(library: &Library, config: &Config) -> LibraryReport {

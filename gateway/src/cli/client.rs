@@ -42,7 +42,7 @@ impl Gateway {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
-        let request = self.request(method, path, body).map_err(Failed::problem)?;
+        let request = self.request(&method, path, &body).map_err(Failed::problem)?;
         let host = self.base.host().unwrap_or_default().trim_matches(['[', ']']);
         let unreached = |error: &dyn std::fmt::Display| {
             let text = format!("no gateway answers at {}: {error}. Start one with `bridge32 serve`", self.base);
@@ -57,10 +57,10 @@ impl Gateway {
         Ok((status, body.to_bytes()))
     }
 
-    fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, method: &Method, path: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, String> {
         let authority = self.base.authority().map_or("", http::uri::Authority::as_str).to_owned();
         let mut request = Request::builder()
-            .method(&method)
+            .method(method)
             .uri(path)
             .header(HOST, &authority)
             .header(CONTENT_TYPE, "application/json")
@@ -68,7 +68,7 @@ impl Gateway {
             .map_err(|error| error.to_string())?;
         if let Some(key) = &self.key {
             let covered = Covered { method: method.as_str(), scheme: "http", authority: &authority, target: path };
-            let signed = sign(key, &covered, &body, Timestamp::now().as_second()).map_err(|error| error.to_string())?;
+            let signed = sign(key, &covered, body, Timestamp::now().as_second()).map_err(|error| error.to_string())?;
             for (name, value) in signed.pairs() {
                 let value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
                 request.headers_mut().insert(name, value);

@@ -27,8 +27,8 @@ pub(super) struct Exports {
 
 impl Exports {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let mut image = Image::open(&self.file)
-            .map_err(|error| Failed::problem(format!("{}: {error}", self.file.display())))?;
+        let mut image =
+            Image::open(&self.file).map_err(|error| Failed::problem(format!("{}: {error}", self.file.display())))?;
         let total = image.exports.len();
         if let Some(filter) = &self.filter {
             let filter = filter.to_lowercase();
@@ -88,7 +88,8 @@ fn row(export: &Export) -> [String; 5] {
     });
     let forwarder = export.forwarder.as_ref().map(|forwarder| format!("-> {forwarder}"));
     let version = export.version.as_ref().map(|version| format!("version {version}"));
-    let meaning: Vec<String> = [forwarder, export.demangled.clone(), decoration, version].into_iter().flatten().collect();
+    let meaning: Vec<String> =
+        [forwarder, export.demangled.clone(), decoration, version].into_iter().flatten().collect();
     [
         export.ordinal.map(|ordinal| ordinal.to_string()).unwrap_or_default(),
         kind.to_owned(),

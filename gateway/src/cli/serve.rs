@@ -1,5 +1,6 @@
 //! `bridge32 serve`: runs the gateway.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,7 +28,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failed> {
         let filter = EnvFilter::try_from_env("BRIDGE32_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let colours = std::io::stderr().is_terminal();
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
         let loaded = config::load(&config_file(Some(self.config)), std::env::vars()).map_err(Failed::problem)?;
         for warning in loaded.warnings {
             tracing::warn!("{warning}");

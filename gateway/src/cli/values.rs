@@ -41,20 +41,25 @@ mod tests {
 
     fn values(arguments: &[&str]) -> Result<Value, String> {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let read = |file: &str| if file == "here" { Ok(b"abc".to_vec()) } else { Err(std::io::ErrorKind::NotFound.into()) };
+        let read =
+            |file: &str| if file == "here" { Ok(b"abc".to_vec()) } else { Err(std::io::ErrorKind::NotFound.into()) };
         object(&arguments, read).map(Value::Object)
     }
 
     #[test]
     fn json_is_json_and_everything_else_is_text() {
-        let given = values(&["a=2", "b=-1.5", "c=true", "d=hello world", "e=[1,2]", "f=\"x\"", "g=null", "h="]).unwrap();
+        let given =
+            values(&["a=2", "b=-1.5", "c=true", "d=hello world", "e=[1,2]", "f=\"x\"", "g=null", "h="]).unwrap();
         let expected = json!({"a":2,"b":-1.5,"c":true,"d":"hello world","e":[1,2],"f":"x","g":null,"h":""});
         assert_eq!(given, expected);
     }
 
     #[test]
     fn quotes_make_text_and_an_at_sign_reads_a_file() {
-        assert_eq!(values(&["s='2'", "t=''", "b=@here", "e=a=b"]).unwrap(), json!({"s":"2","t":"","b":"YWJj","e":"a=b"}));
+        assert_eq!(
+            values(&["s='2'", "t=''", "b=@here", "e=a=b"]).unwrap(),
+            json!({"s":"2","t":"","b":"YWJj","e":"a=b"})
+        );
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Config {
         }
         context.groups(&libraries)?;
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { listen, data_dir, max_body, auth, libraries, runtimes, file })
+        Ok(Self { file, listen, data_dir, max_body, auth, libraries, runtimes })
     }
 }
 
@@ -232,7 +232,9 @@ impl Context<'_> {
             Some("off") => Ok(AuthConfig::Off),
             Some(other) => Err(self.wrong(
                 "auth.mode",
-                format!("`{other}` is not known: it is \"hmac\" (signed requests) or \"off\" (anybody on this machine)"),
+                format!(
+                    "`{other}` is not known: it is \"hmac\" (signed requests) or \"off\" (anybody on this machine)"
+                ),
             )),
         }
     }

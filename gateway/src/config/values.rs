@@ -58,7 +58,9 @@ pub(super) fn encoding(label: &str) -> Result<Encoding, String> {
         "utf-8" | "utf8" => Ok(Encoding::Utf8),
         "utf-16" | "utf-16le" | "utf16" => Ok(Encoding::Utf16),
         "wide" => Ok(Encoding::Wide),
-        other if encoding_rs::Encoding::for_label(other.as_bytes()).is_some() => Ok(Encoding::CodePage(other.to_owned())),
+        other if encoding_rs::Encoding::for_label(other.as_bytes()).is_some() => {
+            Ok(Encoding::CodePage(other.to_owned()))
+        }
         _ => Err(format!("`{label}` is no encoding that is known: for example \"utf-8\", \"gbk\", \"windows-1252\"")),
     }
 }

@@ -19,7 +19,7 @@ const LAG: Duration = Duration::from_secs(2);
 /// Serves the queue for as long as the gateway runs.
 pub(super) async fn run(library: String, agent: Arc<Agent>, queue: Arc<Queue>) {
     let reach = agent.reach();
-    let mut apartment = Apartment { library, agent, queue, reach, connection: None };
+    let mut apartment = Apartment { library, agent, queue, reach, connection: None, down: None };
     loop {
         let link = apartment.work().await;
         apartment.serve(&link).await;
@@ -32,6 +32,8 @@ struct Apartment {
     queue: Arc<Queue>,
     reach: watch::Receiver<Reach>,
     connection: Option<(u64, Connection)>,
+    /// Since when calls have found no agent.
+    down: Option<Instant>,
 }
 
 impl Apartment {
@@ -43,6 +45,9 @@ impl Apartment {
                 continue;
             }
             let reach = self.reach.borrow_and_update().clone();
+            if !matches!(reach, Reach::Down(_)) {
+                self.down = None;
+            }
             match reach {
                 Reach::Up(link) => match link.libraries.get(&self.library) {
                     Some(Ok(_)) => return link,
@@ -63,13 +68,14 @@ impl Apartment {
 
     /// Waits for a change; meanwhile calls reach their deadlines.
     async fn wait_for_agent(&mut self, reason: &str) {
-        let expiry = self.queue.next_expiry().unwrap_or_else(Instant::now);
+        let down = *self.down.get_or_insert_with(Instant::now);
+        let expiry = self.queue.next_expiry(down).unwrap_or(down);
         tokio::select! {
             // The sender lives as long as the agent, which this task holds.
             _ = self.reach.changed() => {}
             () = self.queue.arrival() => {}
             () = tokio::time::sleep_until(expiry) => {
-                for call in self.queue.take_expired(Instant::now()) {
+                for call in self.queue.take_expired(Instant::now(), down) {
                     self.queue.end(call, Err(no_agent(reason, true)));
                 }
             }

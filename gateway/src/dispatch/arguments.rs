@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_its_place() {
-        let error = |text: &'static str| Arguments::parse(&Bytes::from_static(text.as_bytes())).unwrap_err().to_string();
+        let error =
+            |text: &'static str| Arguments::parse(&Bytes::from_static(text.as_bytes())).unwrap_err().to_string();
         assert!(error("{\"j\":").contains("line 1 column 5"));
         assert!(error("{} {}").contains("trailing characters"));
         assert!(error("[1]").ends_with("not an array"));

@@ -41,10 +41,9 @@ pub(super) async fn run(
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
         Ok(Ok(Err(fault))) => {
-            list.end_all(|| match is_about_loading(fault.code) {
-                true => Failure::NotLoaded(fault.clone()),
-                false => Failure::Fault(fault.clone()),
-            });
+            let about_loading = is_about_loading(fault.code);
+            let failure = if about_loading { Failure::NotLoaded(fault) } else { Failure::Fault(fault) };
+            list.end_all(|| failure.clone());
             Exchange::Complete
         }
         Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(list.into_calls(), why),
@@ -91,7 +90,7 @@ impl<'a> List<'a> {
         while !self.is_complete() {
             let why = match tokio::time::timeout_at(self.deadline(), lines.next()).await {
                 Err(_) => return self.overdue(agent, link).await,
-                Ok(Ok(Some(line))) => match self.take(&line, agent) {
+                Ok(Ok(Some(next))) => match self.take(&next, agent) {
                     Ok(()) => continue,
                     Err(why) => why,
                 },
@@ -132,7 +131,7 @@ impl<'a> List<'a> {
         let reason = format!("call {id} was still running after {} ms", deadline.as_millis());
         agent.kill(link.generation, reason.clone());
         self.queue.end(running, Err(Failure::Deadline { deadline }));
-        let exit = Exit { how: String::new(), reason: Some(reason) };
+        let exit = Exit::made(reason);
         self.end_all(|| Failure::Ended { exit: exit.clone(), behind: Some(id) });
         let _ = end_of(link, LAG).await;
         Exchange::Over
@@ -140,13 +139,12 @@ impl<'a> List<'a> {
 
     /// The connection is gone, and nearly always the process with it.
     async fn broken(mut self, why: &str, agent: &Agent, link: &Link) -> Exchange {
-        let exit = match end_of(link, LAG).await {
-            Some(exit) => exit,
-            None => {
-                let reason = format!("its connection is of no use any more: {why}");
-                agent.kill(link.generation, reason.clone());
-                end_of(link, LAG).await.unwrap_or(Exit { how: String::new(), reason: Some(reason) })
-            }
+        let exit = if let Some(exit) = end_of(link, LAG).await {
+            exit
+        } else {
+            let reason = format!("its connection is of no use any more: {why}");
+            agent.kill(link.generation, reason.clone());
+            end_of(link, LAG).await.unwrap_or_else(|| Exit::made(reason))
         };
         let mut running: Option<Uuid> = None;
         for call in self.calls.iter_mut().filter_map(Option::take) {

@@ -41,13 +41,7 @@ impl Dispatcher {
     }
 
     /// Calls, and gives the call's id and how it ended. A caller that stops waiting does not stop the call.
-    pub async fn call(
-        &self,
-        library: &str,
-        callee: Callee,
-        args: Arguments,
-        deadline: Duration,
-    ) -> (Uuid, CallResult) {
+    pub async fn call(&self, library: &str, callee: Callee, args: Arguments, deadline: Duration) -> (Uuid, CallResult) {
         let id = Uuid::now_v7();
         let Some(queue) = self.apartments.get(library) else {
             let reason = format!("no agent is configured for the library `{library}`");

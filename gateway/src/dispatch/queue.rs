@@ -37,6 +37,10 @@ impl Queued {
     pub(super) fn end(self, result: CallResult) {
         let _ = self.reply.send(result);
     }
+
+    fn expiry(&self, down: Instant) -> Instant {
+        self.since.max(down) + self.deadline
+    }
 }
 
 /// How many calls a library has had and has waiting.
@@ -120,17 +124,18 @@ impl Queue {
         self.lock().drain(..).collect()
     }
 
-    /// Takes those whose deadline has passed.
-    pub(super) fn take_expired(&self, now: Instant) -> VecDeque<Queued> {
+    /// Takes those that have waited for an agent as long as their deadline allows. Waiting began when they came, or
+    /// when the agent went away at `down`, whichever is later.
+    pub(super) fn take_expired(&self, now: Instant, down: Instant) -> VecDeque<Queued> {
         let mut waiting = self.lock();
-        let (expired, rest) = std::mem::take(&mut *waiting).into_iter().partition(|call| call.since + call.deadline <= now);
+        let (expired, rest) = std::mem::take(&mut *waiting).into_iter().partition(|call| call.expiry(down) <= now);
         *waiting = rest;
         expired
     }
 
     /// When the next one of those that wait expires.
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.lock().iter().map(|call| call.since + call.deadline).min()
+    pub(super) fn next_expiry(&self, down: Instant) -> Option<Instant> {
+        self.lock().iter().map(|call| call.expiry(down)).min()
     }
 
     /// Ends a call and counts it.
@@ -196,8 +201,9 @@ pub(super) mod tests {
         late.deadline = Duration::ZERO;
         queue.push(queued("{}").0).unwrap();
         queue.push(late).unwrap();
-        assert!(queue.next_expiry().unwrap() <= Instant::now());
-        assert_eq!(queue.take_expired(Instant::now()).len(), 1);
+        let down = Instant::now();
+        assert_eq!(queue.next_expiry(down), Some(down));
+        assert_eq!(queue.take_expired(down, down).len(), 1);
         assert!(!queue.is_empty());
     }
 }
