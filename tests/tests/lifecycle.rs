@@ -210,7 +210,7 @@ fn no_agent_survives_even_while_a_library_hangs() {
     });
     let authority = bridge.client().authority().to_owned();
     let _hanging: Vec<std::net::TcpStream> =
-        TARGETS_32.iter().map(|target| send_nap(&authority, target.name())).collect();
+        TARGETS_32.iter().map(|target| send_nap(&authority, target.name(), 30_000)).collect();
     for target in TARGETS_32 {
         within(5.0, "the call runs", || (bridge.agent(target.name())["health"]["pending"] == 1).then_some(()));
     }
@@ -218,10 +218,10 @@ fn no_agent_survives_even_while_a_library_hangs() {
     within(5.0, "nothing is left", || bridge.agent_processes().is_empty().then_some(()));
 }
 
-/// Begins a call of half a minute and does not wait for its answer.
-fn send_nap(authority: &str, library: &str) -> std::net::TcpStream {
+/// Begins a call and does not wait for its answer.
+fn send_nap(authority: &str, library: &str, milliseconds: u32) -> std::net::TcpStream {
     use std::io::Write as _;
-    let body = "{\"milliseconds\": 30000}";
+    let body = format!("{{\"milliseconds\": {milliseconds}}}");
     let mut stream = std::net::TcpStream::connect(authority).unwrap();
     write!(
         stream,
@@ -249,6 +249,36 @@ fn a_graceful_stop_lets_calls_finish() {
     assert!(bridge.wait().success());
     assert!(bridge.agent_processes().is_empty(), "{:?}", bridge.agent_processes());
     assert!(bridge.log().contains("stopped"), "{}", bridge.log());
+}
+
+#[test]
+fn a_library_is_loaded_called_and_unloaded_on_one_thread() {
+    let mut bridge = on_all_targets("thread");
+    let threads = TARGETS.map(|target| {
+        let ids = [0; 3].map(|_| bridge.call(target.name(), "ThreadId", json!({})).result());
+        assert!(ids.iter().all(|id| *id == ids[0]), "{target}: {ids:?}");
+        ids[0].clone()
+    });
+    bridge.terminate();
+    assert!(bridge.wait().success());
+    let log = bridge.log();
+    for (target, thread) in TARGETS.into_iter().zip(threads) {
+        for step in ["loaded", "unloaded"] {
+            let wanted = [format!(" {step} on {thread} "), format!("agent=\"{target}\"")];
+            assert!(log.lines().any(|line| wanted.iter().all(|part| line.contains(part))), "{target}: {step}\n{log}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_does_no_harm() {
+    let bridge = trouble();
+    for target in TARGETS_32 {
+        drop(send_nap(bridge.client().authority(), target.name(), 900));
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(bridge.call(target.name(), "EchoInt", json!({"value": 5})).result(), 5, "{target}");
+        assert_eq!(bridge.generation(target.name()), 1, "{target}");
+    }
 }
 
 #[test]

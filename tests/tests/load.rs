@@ -214,6 +214,25 @@ fn a_path_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn paths_may_be_relative_and_have_spaces_and_letters_of_any_script() {
+    let bridge = Bridge::start(|config| {
+        let folder = config.folder().join("Büro 桥 (x86)");
+        std::fs::create_dir(&folder).unwrap();
+        for target in TARGETS_32 {
+            let library = fixture::library("plain", target);
+            let name = format!("müller & co.{}", library.extension().unwrap().display());
+            std::fs::copy(library, folder.join(&name)).unwrap();
+            std::fs::copy(fixture::header("plain"), folder.join("päge.h")).unwrap();
+            let mut table = config.library(target.name(), format!("Büro 桥 (x86)/{name}"));
+            table.header("Büro 桥 (x86)/päge.h");
+        }
+    });
+    for target in TARGETS_32 {
+        assert_eq!(bridge.call(target.name(), "Five", json!({})).result(), 5, "{target}");
+    }
+}
+
+#[test]
 fn a_dllmain_that_refuses_is_told() {
     let file = fixture::library("refuses", Target::Win32);
     let bridge = with_good_neighbours(&[("refuses", &file, None)]);
@@ -255,7 +274,9 @@ fn a_runtime_that_cannot_be_started_is_told() {
         config.runtime("linux32").insert("command".into(), command);
         config.library("plain", file).header(fixture::header("plain"));
     });
-    let problem = bridge.call("plain", "Five", json!({})).refused(503, "no_agent");
+    let answer = bridge.call("plain", "Five", json!({}));
+    assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
+    let problem = answer.refused(503, "no_agent");
     assert_says(problem["detail"].as_str().unwrap(), &["/nowhere/agent32", "runtime.linux32"]);
     assert_eq!(bridge.agent("plain")["state"], "gave_up");
 }

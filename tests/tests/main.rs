@@ -5,6 +5,7 @@ mod arguments;
 mod calls;
 mod command_line;
 mod concurrency;
+mod demo;
 mod exports;
 mod gateway;
 mod kernel32;

@@ -1,7 +1,7 @@
 //! Order and alignment of arguments; cdecl and stdcall, however their exports are decorated.
 
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, TARGETS, TARGETS_32, Target, json};
+use bridge32_tests::{Bridge, TARGETS, TARGETS_32, Target, Value, json};
 
 use crate::on_all_targets;
 
@@ -158,4 +158,37 @@ fn a_call_with_too_few_or_too_many_arguments_is_noticed() {
         assert!(problem["detail"].as_str().unwrap().contains("bytes"), "{prototype}: {problem}");
     }
     assert_eq!(bridge.call(name, "StdSubtract", json!({"a": 3, "b": 1})).result(), 2);
+}
+
+#[test]
+fn the_stack_is_aligned_whatever_the_number_of_arguments() {
+    let bridge = on_all_targets("conventions");
+    for target in TARGETS {
+        // After the return address and the saved frame pointer; Windows promises 4 bytes only.
+        let (multiple, expected) = match target {
+            Target::Linux32 => (16, 8),
+            Target::Linux64 | Target::Win64 => (16, 0),
+            Target::Win32 => (4, 0),
+        };
+        for count in 0..12 {
+            let parameters: Vec<String> = (0..count).map(|index| format!("int p{index}")).collect();
+            let arguments = (0..count).map(|index| (format!("p{index}"), json!(index))).collect();
+            let prototype = format!("unsigned int FrameDigits({})", parameters.join(", "));
+            let digits = bridge.call_ad_hoc(target.name(), &prototype, &Value::Object(arguments)).result();
+            assert_eq!(digits.as_u64().unwrap() % multiple, expected, "{count} arguments on {target}");
+        }
+    }
+}
+
+#[test]
+fn a_library_cannot_spoil_floating_point_for_the_next_call() {
+    let bridge = on_all_targets("conventions");
+    for target in TARGETS {
+        let words =
+            || ["ControlWord", "Mxcsr"].map(|function| bridge.call(target.name(), function, json!({})).result());
+        let before = words();
+        bridge.call(target.name(), "SpoilControlWords", json!({})).ok();
+        assert_eq!(words(), before, "{target}");
+        assert_eq!(bridge.call(target.name(), "StdHalf", json!({"value": 0.2})).result(), 0.1, "{target}");
+    }
 }
