@@ -1,6 +1,7 @@
 //! The agent's program: takes the handover from standard input, serves its gateway, and ends when the gateway does.
 #![expect(clippy::print_stderr, reason = "standard error is the agent's log: the gateway captures it")]
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -11,12 +12,13 @@ use agent32::server::Server;
 use agent32::trust::Trust;
 use agent32::{layout, registration};
 use bridge32_protocol::PROTOCOL;
-use bridge32_protocol::wire::Handover;
+use bridge32_protocol::wire::{EXIT_REFUSED, Handover};
 use tokio::net::TcpListener;
 
-/// Exit codes: 0 the gateway asked for the end or is gone, 2 wrong use, 3 refused by the gateway, 70 a bug.
+/// Exit codes besides [`EXIT_REFUSED`]: 0 the gateway asked for the end or is gone, 1 the system refused
+/// something, 2 wrong use, 70 a bug.
+const FAILED: u8 = 1;
 const WRONG_USE: u8 = 2;
-const REFUSED: u8 = 3;
 const BUG: u8 = 70;
 
 /// The longest handover: far more than one ever takes.
@@ -32,13 +34,25 @@ fn main() -> ExitCode {
         report(panic);
         end_process(BUG);
     }));
-    match start() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("agent32: {error}");
-            ExitCode::from(REFUSED)
-        }
-    }
+    let failure = match start() {
+        Ok(never) => match never {},
+        Err(failure) => failure,
+    };
+    eprintln!("agent32: {failure}");
+    end_process(match failure {
+        Failure::Refused(_) => EXIT_REFUSED,
+        Failure::Other(_) => FAILED,
+    })
+}
+
+/// Why this process ends before its time.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// Starting again would change nothing.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Other(#[from] std::io::Error),
 }
 
 /// A person has started the agent by hand.
@@ -60,26 +74,25 @@ fn describe(argument: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn start() -> Result<(), Box<dyn std::error::Error>> {
+fn start() -> Result<Infallible, Failure> {
     let_crashes_end_the_process();
     let mut lifeline = keep_streams_from_the_library()?;
     let handover = read_handover(&mut lifeline)?;
     if handover.protocol != PROTOCOL {
-        return Err(format!(
+        return Err(Failure::Refused(format!(
             "the gateway speaks protocol {}, this agent {PROTOCOL}; use agent and gateway of the same release",
             handover.protocol
-        )
-        .into());
+        )));
     }
     watch(lifeline);
     // One thread for the network: the libraries have theirs.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover))
 }
 
-async fn serve(handover: Handover) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(handover: Handover) -> Result<Infallible, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?.to_string();
-    let trust = Trust::from_handover(&handover, &address)?;
+    let trust = Trust::from_handover(&handover, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
     let server = Server::new(trust.clone());
     tokio::select! {
         ended = Arc::clone(&server).serve(listener) => {
@@ -88,20 +101,30 @@ async fn serve(handover: Handover) -> Result<(), Box<dyn std::error::Error>> {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             end_process(0)
         }
-        refused = registration::keep(handover, address, server, trust) => Err(refused.into()),
+        refused = registration::keep(handover, address, server, trust) => Err(Failure::Refused(refused.to_string())),
     }
 }
 
-/// The first line of standard input.
-fn read_handover(lifeline: &mut File) -> Result<Handover, Box<dyn std::error::Error>> {
+/// The first line of standard input. The protocol's version is looked at before the rest, which another version may
+/// have in another form.
+fn read_handover(lifeline: &mut File) -> Result<Handover, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        protocol: u32,
+    }
     let mut line = Vec::new();
     let mut byte = [0];
     // Byte by byte, once in a process's life: what follows the line is not this function's.
     while lifeline.read(&mut byte)? == 1 && byte[0] != b'\n' && line.len() < MAX_HANDOVER_BYTES {
         line.push(byte[0]);
     }
-    serde_json::from_slice(&line).map_err(|error| {
-        format!("standard input holds no handover ({error}); the agent is started by `bridge32 serve`").into()
+    let parsed = serde_json::from_slice::<Version>(&line).and_then(|version| {
+        let unread = Handover { protocol: version.protocol, ..Handover::default() };
+        if version.protocol == PROTOCOL { serde_json::from_slice(&line) } else { Ok(unread) }
+    });
+    parsed.map_err(|error| {
+        let detail = format!("standard input holds no handover ({error}); the agent is started by `bridge32 serve`");
+        Failure::Refused(detail)
     })
 }
 

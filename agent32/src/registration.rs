@@ -31,6 +31,7 @@ pub struct Refused(String);
 pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trust: Trust) -> Refused {
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
+    let mut reached = true;
     loop {
         let registration = Registration {
             protocol: PROTOCOL,
@@ -44,10 +45,16 @@ pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trus
             health: health(&server, started),
         };
         let pause = match put(&client, &handover, &registration, &trust).await {
-            Ok(Answer::Lease(lease)) => Duration::from_millis(lease.heartbeat_ms),
+            Ok(Answer::Lease(lease)) => {
+                reached = true;
+                Duration::from_millis(lease.heartbeat_ms)
+            }
             Ok(Answer::Refused(text)) => return Refused(text),
             Err(error) => {
-                eprintln!("registering at the gateway {} failed, trying again: {error}", handover.gateway);
+                // Once, not five times a second: a gateway that is stopping takes no registrations any more.
+                if std::mem::take(&mut reached) {
+                    eprintln!("the gateway {} cannot be reached, trying again: {error}", handover.gateway);
+                }
                 RETRY
             }
         };

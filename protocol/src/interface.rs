@@ -292,10 +292,11 @@ pub enum Expression {
 }
 
 /// How the characters of a string are stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// UTF-8.
+    /// UTF-8: also for `char*` strings of a library whose header does not say.
+    #[default]
     Utf8,
     /// What `wchar_t` holds on the target: UTF-16LE on Windows, UTF-32LE elsewhere.
     Wide,

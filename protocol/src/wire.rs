@@ -7,7 +7,7 @@
 //! | agent | `PUT /v1/agents/{id}` at the gateway | [`Registration`] | [`Lease`] |
 //! | gateway | `PUT /libraries/{name}` at the agent | [`Load`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `POST /calls` | [`CallList`] | a line of [`OutcomeLine`] for each call, as it ends |
-//! | gateway | `POST /image` | [`ImageRequest`] | the file's [`Image`](https://docs.rs/) as JSON, or [`Fault`] |
+//! | gateway | `POST /image` | [`ImageRequest`] | the file's `Image` as JSON, or [`Fault`] |
 //! | gateway | `POST /shutdown` | — | 204; the agent unloads its libraries and ends |
 
 use std::borrow::Cow;
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::interface::{Convention, Encoding, Function, Interface};
+use crate::interface::{Convention, Interface};
 use crate::target::Target;
 
 /// What an agent that the gateway starts reads as the first line of its standard input. It carries the key, which must
 /// never stand in an argument list or in the environment.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Handover {
     /// [`crate::PROTOCOL`] of the gateway.
     pub protocol: u32,
@@ -227,12 +227,4 @@ pub enum FaultCode {
 pub struct ImageRequest {
     /// The file, as the agent's system names it.
     pub file: String,
-}
-
-/// The encoding for `char*` strings of a library whose header does not say.
-pub const DEFAULT_ENCODING: Encoding = Encoding::Utf8;
-
-/// What an ad hoc prototype becomes: an interface of one function, plus nothing else.
-pub fn single(function: Function) -> Interface {
-    Interface { functions: vec![function], ..Interface::default() }
 }

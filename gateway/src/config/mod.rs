@@ -287,7 +287,7 @@ impl Context<'_> {
             Some(text) => values::duration(&text).map_err(|message| self.wrong(key("deadline"), message))?,
         };
         let encoding = match table.encoding {
-            None => bridge32_protocol::wire::DEFAULT_ENCODING,
+            None => Encoding::default(),
             Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
         };
         if let Some(group) = table.group.as_deref().filter(|group| !is_name(group)) {
