@@ -1,5 +1,6 @@
 //! One request to an agent, from its calls to their outcomes: every call of the list ends here, or was never sent.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,9 @@ use crate::agents::{Agent, Exit, Link};
 
 /// How long the end of a process may lag behind the end of its connection.
 const LAG: Duration = Duration::from_secs(2);
+
+/// How long bytes that an ended process has sent may take through the loopback interface.
+const UNDER_WAY: Duration = Duration::from_millis(200);
 
 /// How a request ended.
 pub(super) enum Exchange {
@@ -37,7 +41,7 @@ pub(super) async fn run(
 ) -> Exchange {
     let body = assemble(library, &calls);
     let mut list = List::new(queue, calls);
-    match tokio::time::timeout_at(list.deadline(), connection.calls(body)).await {
+    match tokio::time::timeout_at(list.deadline(), while_alive(link, connection.calls(body))).await {
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
         Ok(Ok(Err(fault))) => {
@@ -49,6 +53,20 @@ pub(super) async fn run(
         Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(list.into_calls(), why),
         Ok(Err(error)) => list.broken(&error.to_string(), agent, link).await,
     }
+}
+
+/// Waits for what an agent sends. Its process may end while something that it started keeps the connection open (under
+/// Wine this happens): then only what is under way already is waited for.
+async fn while_alive<T>(link: &Link, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    let mut answer = pin!(answer);
+    let mut ended = link.ended.clone();
+    tokio::select! {
+        biased;
+        answer = &mut answer => return answer,
+        _ = ended.wait_for(Option::is_some) => {}
+    }
+    let last = tokio::time::timeout(UNDER_WAY, answer).await;
+    last.unwrap_or_else(|_| Err(ClientError::Broken("its process has ended".to_owned())))
 }
 
 /// How the process of that link ended, if it has or does within `patience`.
@@ -88,7 +106,7 @@ impl<'a> List<'a> {
 
     async fn receive(mut self, mut lines: Lines, agent: &Agent, link: &Link) -> Exchange {
         while !self.is_complete() {
-            let why = match tokio::time::timeout_at(self.deadline(), lines.next()).await {
+            let why = match tokio::time::timeout_at(self.deadline(), while_alive(link, lines.next())).await {
                 Err(_) => return self.overdue(agent, link).await,
                 Ok(Ok(Some(next))) => match self.take(&next, agent) {
                     Ok(()) => continue,
