@@ -1,5 +1,6 @@
 //! `bridge32 serve`: runs the gateway.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
