@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
@@ -45,11 +46,12 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
 /// The body is too large, the signature is not good, or its key may not do this.
 pub async fn guard(
     State(guard): State<Guard>,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let Guard { bridge, need } = guard;
+    let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let (mut parts, body) = request.into_parts();
     if matches!(bridge.auth, Auth::Hmac(_)) && need != Need::Public {
         verify::expect_signature(&parts.headers)?;

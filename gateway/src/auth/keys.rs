@@ -26,6 +26,8 @@ pub(super) struct Owner {
 #[derive(Debug, Default)]
 pub struct Keys {
     pub(super) owners: BTreeMap<String, Owner>,
+    /// The id of the one that stands first in the file.
+    first: Option<String>,
     pub(super) verifier: super::verify::Verifier,
 }
 
@@ -91,6 +93,7 @@ impl Keys {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             invalid(format!("line {line}: {}", error.message()))
         })?;
+        let first = document.key.first().map(|entry| entry.id.clone());
         let mut owners = BTreeMap::new();
         for Entry { id, secret, scopes } in document.key {
             let secret = STANDARD.decode(secret).map_err(|_| invalid(format!("the secret of `{id}` is not base64")))?;
@@ -107,13 +110,12 @@ impl Keys {
         if owners.is_empty() {
             return Err(invalid("it holds no [[key]]: nobody could sign a request".to_owned()));
         }
-        Ok(Self { owners, verifier: super::verify::Verifier::default() })
+        Ok(Self { owners, first, verifier: super::verify::Verifier::default() })
     }
 
     /// The key of that id; without one, the first.
     pub fn get(&self, id: Option<&str>) -> Option<&Key> {
-        let owner = id.map_or_else(|| self.owners.values().next(), |id| self.owners.get(id));
-        owner.map(|owner| &owner.key)
+        self.owners.get(id.or(self.first.as_deref())?).map(|owner| &owner.key)
     }
 }
 
