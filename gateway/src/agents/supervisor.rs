@@ -169,6 +169,8 @@ impl Supervisor {
         };
         let Life { ready, loading, .. } = life;
         self.failed_starts = if ready { 0 } else { self.failed_starts + 1 };
+        // A library that is being loaded may end the process with any code.
+        let by_library = loading.is_some();
         if let Some(library) = loading {
             // Waiting for half a minute is enough; a crash may have been an accident.
             let stuck = exit.reason.is_some() && matches!(next, Next::Later);
@@ -179,7 +181,7 @@ impl Supervisor {
             return (exit, next);
         }
         let exit = with_last_words(exit, &agent, number).await;
-        let refused = exit.code == Some(i32::from(EXIT_REFUSED));
+        let refused = !by_library && exit.code == Some(i32::from(EXIT_REFUSED));
         let next = if refused { Next::GiveUp(exit.how.clone()) } else { next };
         (exit, next)
     }
@@ -319,6 +321,10 @@ impl Life<'_> {
                     self.loading = Some(name.clone());
                     let loaded = tokio::time::timeout(STARTUP, client.load(name, load)).await;
                     let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than 30 s"))?;
+                    if loaded.is_err() {
+                        // Whoever waits for the process learns more than that its connection broke.
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
                     loaded.map_err(|error| format!("loading `{name}`: {error}"))?
                 }
             };

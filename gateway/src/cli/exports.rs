@@ -28,7 +28,7 @@ pub(super) struct Exports {
 impl Exports {
     pub(super) fn run(self) -> Result<(), Failed> {
         let mut image =
-            Image::open(&self.file).map_err(|error| Failed::problem(format!("{}: {error}", self.file.display())))?;
+            Image::open(&self.file).map_err(|error| Failed::problem(error.naming(&self.file.display().to_string())))?;
         let total = image.exports.len();
         if let Some(filter) = &self.filter {
             let filter = filter.to_lowercase();
