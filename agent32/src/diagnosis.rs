@@ -41,7 +41,9 @@ pub fn explain(file: &str, image: &Image, error: &LoadError) -> Fault {
     let advice = error.number.and_then(advice).map(str::to_owned);
     for sentence in told(missing.iter().filter(|finding| finding.is_fatal())).into_iter().chain(advice) {
         detail.push_str(". ");
-        detail.push_str(&sentence);
+        let mut characters = sentence.chars();
+        detail.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        detail.push_str(characters.as_str());
     }
     failed(detail)
 }

@@ -61,6 +61,8 @@ fn last_error() -> LoadError {
     // SAFETY: reads this thread's error number.
     let number = unsafe { GetLastError() }.cast_signed();
     let message = std::io::Error::from_raw_os_error(number).to_string();
+    // Rust appends the number, which is told with its name.
+    let message = message.trim_end_matches(&format!(" (os error {number})")).to_owned();
     LoadError { number: Some(number), message }
 }
 
