@@ -334,25 +334,20 @@ impl<'a> Call<'a, '_> {
     }
 
     fn too_short(&self, parameter: &Parameter, have: usize) -> Fault {
-        let length =
-            self.capacity(parameter).map(|(capacity, _)| length::describe(capacity, &self.function.parameters));
-        let detail = format!(
-            "`{}` holds {have} bytes, but its length {} says that the function reads more; correct the length or leave it out",
-            parameter.name,
-            length.unwrap_or_default()
-        );
-        mismatch(&pointer_to(&parameter.name), detail)
+        let remedy = "says that the function reads more; correct the length or leave it out";
+        self.wrong_length(parameter, have, remedy)
     }
 
     fn too_long(&self, parameter: &Parameter, have: usize) -> Fault {
+        self.wrong_length(parameter, have, "allows less; correct the length or leave it out")
+    }
+
+    fn wrong_length(&self, parameter: &Parameter, have: usize, says: &str) -> Fault {
         let length =
             self.capacity(parameter).map(|(capacity, _)| length::describe(capacity, &self.function.parameters));
-        let detail = format!(
-            "`{}` holds {have} bytes, more than its length {} allows",
-            parameter.name,
-            length.unwrap_or_default()
-        );
-        mismatch(&pointer_to(&parameter.name), detail)
+        let name = &parameter.name;
+        let detail = format!("`{name}` holds {have} bytes, but its length {} {says}", length.unwrap_or_default());
+        mismatch(&pointer_to(name), detail)
     }
 
     fn unknown_length(&self, parameter: &Parameter) -> Fault {
