@@ -23,13 +23,16 @@ use crate::marshal::{Context, decode, encode};
 /// Bytes of stack for the library's code: what the largest linker defaults give a program, with room to spare.
 const STACK_BYTES: usize = 8 << 20;
 
+/// Outcomes that may wait to be sent. Large ones must not pile up in a 32-bit process.
+const LINES_AHEAD: usize = 32;
+
 /// A call as it came from the gateway.
 #[derive(Debug)]
 pub struct Call {
     /// Its id.
     pub id: Uuid,
-    /// What to call.
-    pub callee: Callee,
+    /// What to call: a [`Callee`] as JSON.
+    pub callee: Bytes,
     /// The arguments, a JSON object in UTF-8.
     pub args: Bytes,
 }
@@ -51,7 +54,7 @@ pub struct Apartment {
 }
 
 enum Job {
-    Calls(Vec<Call>, mpsc::UnboundedSender<Bytes>),
+    Calls(Vec<Call>, mpsc::Sender<Bytes>),
     Unload(oneshot::Sender<()>),
 }
 
@@ -81,8 +84,8 @@ impl Apartment {
     }
 
     /// Queues calls; a line of JSON comes through the channel as each ends.
-    pub fn call(&self, calls: Vec<Call>) -> mpsc::UnboundedReceiver<Bytes> {
-        let (lines, outcomes) = mpsc::unbounded_channel();
+    pub fn call(&self, calls: Vec<Call>) -> mpsc::Receiver<Bytes> {
+        let (lines, outcomes) = mpsc::channel(LINES_AHEAD);
         self.counters.pending.fetch_add(calls.len() as u64, Ordering::Relaxed);
         // A thread that has ended drops `lines`, and the stream ends early: the gateway takes that for what it is.
         let _ = self.jobs.send(Job::Calls(calls, lines));
@@ -119,7 +122,7 @@ impl Caller {
                         let line = self.outcome_line(index, call);
                         self.counters.pending.fetch_sub(1, Ordering::Relaxed);
                         // The gateway may have gone away; the calls it sent still run, exactly once.
-                        let _ = lines.send(line.into());
+                        let _ = lines.blocking_send(line.into());
                     }
                 }
                 Job::Unload(done) => {
@@ -155,9 +158,11 @@ impl Caller {
         // The library stays where it is during the call; only the scratch memory is written.
         let Self { library, counters, arena, frame } = self;
         let adhoc;
-        let (function, interface, bound): (&Function, &Interface, Bound) = match &call.callee {
+        let callee = serde_json::from_slice(&call.callee)
+            .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
+        let (function, interface, bound): (&Function, &Interface, Bound) = match callee {
             Callee::Function(number) => {
-                let index = usize::try_from(*number).unwrap_or(usize::MAX);
+                let index = usize::try_from(number).unwrap_or(usize::MAX);
                 let function = library.interface.functions.get(index);
                 let function = function.ok_or_else(|| malformed(format!("there is no function number {number}")))?;
                 (function, &library.interface, library.bound[index].clone()?)
@@ -165,7 +170,7 @@ impl Caller {
             Callee::Prototype(interface) => {
                 adhoc = interface;
                 let function = adhoc.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
-                (function, adhoc, library.bind(function)?)
+                (function, &*adhoc, library.bind(function)?)
             }
         };
         let context = Context { interface, target: HOST };
@@ -176,6 +181,7 @@ impl Caller {
             pointer: None,
             ran: false,
         })?;
+        encode::reserve(&prepared, function, context, arena, line)?;
         counters.called.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
         let returned = enter(&bound, frame, result_kind(&function.result));

@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -95,8 +95,7 @@ async fn serve(handover: Handover) -> Result<Infallible, Failure> {
     let trust = Trust::from_handover(&handover, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
     let server = Server::new(trust.clone());
     tokio::select! {
-        ended = Arc::clone(&server).serve(listener) => {
-            ended?;
+        () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             end_process(0)
@@ -132,7 +131,13 @@ fn read_handover(lifeline: &mut File) -> Result<Handover, Failure> {
 fn watch(mut lifeline: File) {
     std::thread::spawn(move || {
         let mut ignored = [0; 256];
-        while lifeline.read(&mut ignored).is_ok_and(|count| count > 0) {}
-        end_process(0)
+        loop {
+            match lifeline.read(&mut ignored) {
+                Ok(1..) => {}
+                // A signal handler of the library ran on this thread.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => end_process(0),
+            }
+        }
     });
 }

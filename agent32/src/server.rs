@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bridge32_protocol::wire::{CallList, Fault, FaultCode, ImageRequest, Load, Loaded};
 use bytes::{Bytes, BytesMut};
@@ -16,7 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
 use crate::apartment::{Apartment, Call, Counters};
@@ -25,6 +26,9 @@ use crate::trust::Trust;
 
 /// The largest request: more than the gateway ever sends.
 const MAX_REQUEST_BYTES: usize = 512 << 20;
+
+/// The pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Lines that are ready together go out together, up to about this many bytes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -60,18 +64,20 @@ impl Server {
     }
 
     /// Serves connections until the gateway asks for the end.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.ending.subscribe();
         loop {
-            let stream = tokio::select! {
-                accepted = listener.accept() => accepted?.0,
-                _ = ending.wait_for(|ending| *ending) => return Ok(()),
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = ending.wait_for(|ending| *ending) => return,
             };
-            // An answer line must not wait for the next one.
-            stream.set_nodelay(true)?;
+            let Ok((stream, _)) = accepted else {
+                // Of one connection (it was reset), or for a while (no descriptors left): neither ends the agent.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            // An answer line must not wait for the next one. Without this it is slower, not wrong.
+            let _ = stream.set_nodelay(true);
             let server = Arc::clone(&self);
             tokio::spawn(async move {
                 let service = service_fn(move |request| Arc::clone(&server).answer(request));
@@ -85,11 +91,15 @@ impl Server {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, Infallible> {
         let (head, body) = request.into_parts();
+        let believed = match self.trust.verify(&head) {
+            Ok(believed) => believed,
+            Err(refusal) => return Ok(refused(&refusal.to_string())),
+        };
         let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => return Ok(fault(&malformed(format!("the body could not be read: {error}")))),
         };
-        if let Err(refusal) = self.trust.verify(&head, &body) {
+        if let Err(refusal) = self.trust.accept(believed, &head, &body) {
             return Ok(refused(&refusal.to_string()));
         }
         let path = head.uri.path().trim_start_matches('/');
@@ -111,14 +121,14 @@ impl Server {
             let detail = format!("the library `{}` is not loaded in this agent", list.library);
             return fault(&Fault { code: FaultCode::NotLoaded, detail, pointer: None, ran: false });
         };
+        // Both share the request's buffer.
         let own = |call: bridge32_protocol::wire::Call<'_>| Call {
             id: call.id,
-            callee: call.callee,
-            // Shares the request's buffer.
+            callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
         };
         let outcomes = apartment.call(list.calls.into_iter().map(own).collect());
-        reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines(outcomes)))
+        reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
     }
 
     async fn load(&self, name: &str, body: &Bytes) -> Reply {
@@ -192,7 +202,11 @@ fn reply(status: StatusCode, content_type: &'static str, body: Either<Full<Bytes
 
 /// The outcomes of a list of calls as a body: each line goes out as soon as it is there, with all that are ready.
 #[derive(Debug)]
-pub struct Lines(UnboundedReceiver<Bytes>);
+pub struct Lines {
+    outcomes: Receiver<Bytes>,
+    /// A line that did not fit into the last chunk.
+    next: Option<Bytes>,
+}
 
 impl Body for Lines {
     type Data = Bytes;
@@ -202,15 +216,26 @@ impl Body for Lines {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(first) = ready!(self.0.poll_recv(context)) else { return Poll::Ready(None) };
-        let Ok(second) = self.0.try_recv() else { return Poll::Ready(Some(Ok(Frame::data(first)))) };
-        let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
-        chunk.extend_from_slice(&first);
-        chunk.extend_from_slice(&second);
-        while chunk.len() < CHUNK_BYTES {
-            let Ok(line) = self.0.try_recv() else { break };
+        let first = match self.next.take() {
+            Some(line) => line,
+            None => match ready!(self.outcomes.poll_recv(context)) {
+                Some(line) => line,
+                None => return Poll::Ready(None),
+            },
+        };
+        let mut chunk = BytesMut::new();
+        while let Ok(line) = self.outcomes.try_recv() {
+            if first.len() + chunk.len() + line.len() > CHUNK_BYTES {
+                self.next = Some(line);
+                break;
+            }
+            if chunk.is_empty() {
+                chunk.reserve(CHUNK_BYTES);
+                chunk.extend_from_slice(&first);
+            }
             chunk.extend_from_slice(&line);
         }
-        Poll::Ready(Some(Ok(Frame::data(chunk.freeze()))))
+        let frame = if chunk.is_empty() { first } else { chunk.freeze() };
+        Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 }

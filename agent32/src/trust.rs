@@ -6,13 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use bridge32_protocol::wire::Handover;
-use bridge32_signature::{Key, ReplayStore, Request, SignatureError, sign, verify};
+use bridge32_signature::{Head, Key, ReplayWindow, Request, SignatureError, sign, verify_head};
 use hyper::Method;
 use hyper::http::request::{Builder, Parts};
-
-/// Nonces that are remembered: ten minutes of 3,500 requests a second. Calls that wait are sent in one request, so a
-/// busy agent sees fewer of them, not more.
-const NONCES: usize = 1 << 21;
 
 /// The handover has no usable key.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +20,7 @@ pub struct UnusableKey;
 pub struct Trust {
     key: Key,
     address: Arc<str>,
-    nonces: Arc<ReplayStore>,
+    requests: Arc<ReplayWindow>,
 }
 
 impl Trust {
@@ -35,20 +31,26 @@ impl Trust {
     pub fn from_handover(handover: &Handover, address: &str) -> Result<Self, UnusableKey> {
         let secret = base64::engine::general_purpose::STANDARD.decode(&handover.secret).map_err(|_| UnusableKey)?;
         let key = Key::new(&handover.agent, &secret).ok_or(UnusableKey)?;
-        Ok(Self { key, address: address.into(), nonces: Arc::new(ReplayStore::new(NONCES)) })
+        Ok(Self { key, address: address.into(), requests: Arc::default() })
     }
 
-    /// Whether a request comes from the gateway.
+    /// Whether a request's head comes from the gateway. Only then is the body worth reading.
     ///
     /// # Errors
     /// Why not.
-    pub fn verify(&self, head: &Parts, body: &[u8]) -> Result<(), SignatureError> {
+    pub fn verify(&self, head: &Parts) -> Result<Head, SignatureError> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let request = Request { method: head.method.as_str(), scheme: "http", authority: &self.address, target };
         let known = |id: &str| (id == self.key.id()).then_some(&self.key);
-        let now = unix_seconds();
-        let verified = verify(&request, &head.headers, body, known, now)?;
-        self.nonces.take(&verified, now)
+        verify_head(&request, &head.headers, known, unix_seconds())
+    }
+
+    /// Whether the body belongs to the head, and this request was not seen before.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn accept(&self, head: Head, parts: &Parts, body: &[u8]) -> Result<(), SignatureError> {
+        self.requests.take(&head.with_body(&parts.headers, body)?)
     }
 
     /// Signs a request to the gateway.

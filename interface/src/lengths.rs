@@ -8,6 +8,9 @@ use crate::report::Reporter;
 use crate::source::Position;
 use crate::types::{CType, Types};
 
+/// The longest expression: its depth must stay well below the nesting that JSON parsers accept (128).
+const MAX_TOKENS: usize = 64;
+
 /// A parameter, as far as lengths refer to it.
 #[derive(Debug)]
 pub(crate) struct Operand {
@@ -30,6 +33,9 @@ pub(crate) fn resolve(
     types: &Types,
     before: bool,
 ) -> Result<Expression, String> {
+    if tokens.len() > MAX_TOKENS {
+        return Err(format!("it has more than {MAX_TOKENS} words and signs"));
+    }
     if tokens.iter().any(|token| token.is_word("return")) {
         return Err("it depends on the result, which cannot be used yet".to_owned());
     }

@@ -130,8 +130,9 @@ pub struct CallList<'a> {
 pub struct Call<'a> {
     /// Its id, for the agent's log and crash report.
     pub id: Uuid,
-    /// What to call.
-    pub callee: Callee,
+    /// What to call: a [`Callee`], read for each call by itself, so that one that cannot be read spoils no other.
+    #[serde(borrow)]
+    pub callee: &'a RawValue,
     /// The arguments as the client wrote them: a JSON object by parameter name.
     #[serde(borrow)]
     pub args: &'a RawValue,

@@ -1,6 +1,7 @@
 //! HTTP Message Signatures (RFC 9421) with `hmac-sha256`, and Content-Digest (RFC 9530). Pure: no I/O, no clock.
 //!
-//! [`sign`] makes the three headers of a request, [`verify`] checks them, and [`ReplayStore`] lets a nonce through once.
+//! [`sign`] makes the three headers of a request, [`verify`] checks them, and [`ReplayStore`] lets a nonce through once
+//! ([`ReplayWindow`] where there is one sender, who counts).
 //! A signature must cover `@method`, `@authority`, the target (`@target-uri`, or `@path` and `@query`), and
 //! `content-digest` where there is a body; its parameters must have `created`, `keyid` and `nonce`.
 
@@ -9,6 +10,7 @@ mod digest;
 mod replay;
 mod sign;
 mod verify;
+mod window;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,8 +22,9 @@ use sha2::Sha256;
 pub use base::Request;
 pub use digest::content_digest;
 pub use replay::ReplayStore;
-pub use sign::{SignedHeaders, sign};
-pub use verify::{Verified, verify};
+pub use sign::{SignedHeaders, sign, sign_with_nonce};
+pub use verify::{Head, Verified, verify, verify_head};
+pub use window::ReplayWindow;
 
 /// The clock difference that is forgiven, in seconds, in both directions.
 pub const CLOCK_WINDOW: i64 = 300;

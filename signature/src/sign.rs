@@ -33,7 +33,21 @@ impl SignedHeaders {
 pub fn sign(key: &Key, request: &Request<'_>, body: &[u8], created: i64) -> Result<SignedHeaders, SignatureError> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|_| SignatureError::Invalid("the system has no random source"))?;
-    let nonce = URL_SAFE_NO_PAD.encode(nonce);
+    sign_with_nonce(key, request, body, created, &URL_SAFE_NO_PAD.encode(nonce))
+}
+
+/// Signs a request with the caller's own nonce, for a receiver that wants numbers (see [`crate::ReplayWindow`]). It must
+/// be fit for a header: printable ASCII without quotes and backslashes.
+///
+/// # Errors
+/// [`SignatureError::Invalid`] when the digest cannot be written.
+pub fn sign_with_nonce(
+    key: &Key,
+    request: &Request<'_>,
+    body: &[u8],
+    created: i64,
+    nonce: &str,
+) -> Result<SignedHeaders, SignatureError> {
     let mut components = vec!["@method", "@authority", "@target-uri"];
     let mut headers = HeaderMap::new();
     let content_digest = (!body.is_empty()).then(|| content_digest(body));

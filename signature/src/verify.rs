@@ -26,6 +26,29 @@ pub struct Verified {
     pub created: i64,
 }
 
+/// A request whose headers are believed. The body is not: it can be read now, and must be checked by
+/// [`Head::with_body`].
+#[derive(Clone, Debug)]
+pub struct Head {
+    verified: Verified,
+    covers_digest: bool,
+}
+
+impl Head {
+    /// Checks the body against the signed digest.
+    ///
+    /// # Errors
+    /// The body is another one, or there is one and the signature does not cover its digest.
+    pub fn with_body(self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, SignatureError> {
+        if self.covers_digest {
+            digest::check(headers, body)?;
+        } else if !body.is_empty() {
+            return Err(SignatureError::Invalid("it must cover content-digest, because there is a body"));
+        }
+        Ok(self.verified)
+    }
+}
+
 /// Checks the signatures of a request; one that holds is enough. `now` is the time in Unix seconds.
 ///
 /// # Errors
@@ -37,26 +60,42 @@ pub fn verify<'k>(
     keys: impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Verified, SignatureError> {
+    verify_head(request, headers, keys, now)?.with_body(headers, body)
+}
+
+/// The part of [`verify`] that needs no body, so that nobody without a key can make the receiver hold one.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_head<'k>(
+    request: &Request<'_>,
+    headers: &HeaderMap,
+    keys: impl Fn(&str) -> Option<&'k Key>,
+    now: i64,
+) -> Result<Head, SignatureError> {
     let (inputs, signatures) = match (bounded(headers, "signature-input")?, bounded(headers, "signature")?) {
         (Some(inputs), Some(signatures)) => (dictionary(&inputs)?, dictionary(&signatures)?),
         _ => return Err(SignatureError::Missing),
     };
     let mut reason = SignatureError::Missing;
+    let mut without_digest = None;
     for (label, input) in inputs.iter().take(MAX_SIGNATURES) {
         let checked = match (input, signatures.get(label)) {
             (ListEntry::InnerList(input), Some(ListEntry::Item(item))) => match &item.bare_item {
-                BareItem::ByteSequence(mac) => one(request, headers, body, input, mac, &keys, now),
+                BareItem::ByteSequence(mac) => one(request, headers, input, mac, &keys, now),
                 _ => Err(SignatureError::Invalid("Signature is not a byte sequence (`sig1=:…:`)")),
             },
             _ => Err(SignatureError::Invalid("Signature-Input and Signature do not belong together")),
         };
         match checked {
-            Ok(verified) => return Ok(verified),
+            Ok(head) if head.covers_digest => return Ok(head),
+            // Another one may cover the body too.
+            Ok(head) => without_digest = without_digest.or(Some(head)),
             Err(error) if progress(&error) > progress(&reason) => reason = error,
             Err(_) => {}
         }
     }
-    Err(reason)
+    without_digest.ok_or(reason)
 }
 
 /// How far a signature came before it failed.
@@ -88,14 +127,13 @@ fn dictionary(value: &[u8]) -> Result<Dictionary, SignatureError> {
 fn one<'k>(
     request: &Request<'_>,
     headers: &HeaderMap,
-    body: &[u8],
     input: &InnerList,
     mac: &[u8],
     keys: &impl Fn(&str) -> Option<&'k Key>,
     now: i64,
-) -> Result<Verified, SignatureError> {
+) -> Result<Head, SignatureError> {
     let components = components(input)?;
-    require_coverage(&components, !body.is_empty())?;
+    require_coverage(&components)?;
     let parameters = Parameters::read(input)?;
     let key = keys(&parameters.key_id).ok_or(SignatureError::UnknownKey)?;
     let base = base::build(request, headers, &components, &serialized(input)?)?;
@@ -108,10 +146,8 @@ fn one<'k>(
     if !(-CLOCK_WINDOW..=CLOCK_WINDOW).contains(&age) || parameters.expires.is_some_and(|expires| expires < now) {
         return Err(SignatureError::Expired { now });
     }
-    if components.contains(&"content-digest") {
-        digest::check(headers, body)?;
-    }
-    Ok(Verified { key_id: parameters.key_id, nonce: parameters.nonce, created: parameters.created })
+    let verified = Verified { key_id: parameters.key_id, nonce: parameters.nonce, created: parameters.created };
+    Ok(Head { verified, covers_digest: components.contains(&"content-digest") })
 }
 
 /// The names of the covered components. Parameters on them (`;sf`, `;bs`, `;req`, …) would change what is covered.
@@ -135,7 +171,7 @@ fn components(input: &InnerList) -> Result<Vec<&str>, SignatureError> {
     Ok(names)
 }
 
-fn require_coverage(components: &[&str], has_body: bool) -> Result<(), SignatureError> {
+fn require_coverage(components: &[&str]) -> Result<(), SignatureError> {
     let covers = |name| components.contains(&name);
     let missing = if !covers("@method") {
         "it must cover @method"
@@ -143,8 +179,6 @@ fn require_coverage(components: &[&str], has_body: bool) -> Result<(), Signature
         "it must cover @authority"
     } else if !(covers("@target-uri") || covers("@path") && covers("@query")) {
         "it must cover @target-uri, or @path and @query"
-    } else if has_body && !covers("content-digest") {
-        "it must cover content-digest, because there is a body"
     } else {
         return Ok(());
     };

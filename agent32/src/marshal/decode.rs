@@ -12,8 +12,8 @@ use super::{Context, bytes, length, mismatch, object, pointer_to, text};
 use crate::abi::frame::Value;
 use crate::layout::{element_bytes, scalar_bytes, text_unit_bytes};
 
-/// The largest single buffer. A 32-bit process has 2 to 4 GB in all, and the answer is JSON.
-pub const MAX_BUFFER_BYTES: usize = 256 << 20;
+/// The largest single buffer. A 32-bit process has 2 to 4 GB in all, and the answer is JSON, which takes more.
+pub const MAX_BUFFER_BYTES: usize = 64 << 20;
 
 /// The arguments of a call, ready to be placed.
 #[derive(Debug, Default)]
@@ -267,7 +267,9 @@ impl<'a> Call<'a, '_> {
         let have = given.bytes(unit_bytes).unwrap_or(0);
         match parameter.direction {
             Direction::In if have < capacity => return Err(self.too_short(parameter, have)),
-            Direction::InOut if have > capacity => return Err(self.too_long(parameter, have)),
+            Direction::InOut if have + self.terminator_bytes(parameter) > capacity => {
+                return Err(self.too_long(parameter, have));
+            }
             _ => {}
         }
         let block = self.arena.allocate(have.max(capacity)).map_err(|error| out_of_memory(parameter, error))?;
@@ -294,6 +296,17 @@ impl<'a> Call<'a, '_> {
             Extent::Elements { capacity, .. } => Some((capacity, element_bytes(&pointer.to, self.context.target)?)),
             Extent::TextBuffer { encoding, capacity } => Some((capacity, self.text_unit(encoding))),
             Extent::One | Extent::Text(_) | Extent::Opaque => None,
+        }
+    }
+
+    /// What an in-out text needs beyond its characters; without its NUL the function would read on.
+    fn terminator_bytes(&self, parameter: &Parameter) -> usize {
+        match &parameter.ty {
+            Type::Pointer(pointer) => match &pointer.extent {
+                Extent::TextBuffer { encoding, .. } => self.text_unit(encoding),
+                _ => 0,
+            },
+            _ => 0,
         }
     }
 
@@ -404,7 +417,7 @@ fn unsupported(name: &str) -> Fault {
     }
 }
 
-fn out_of_memory(parameter: &Parameter, error: OutOfMemory) -> Fault {
+pub(super) fn out_of_memory(parameter: &Parameter, error: OutOfMemory) -> Fault {
     Fault {
         code: FaultCode::OutOfMemory,
         detail: format!(

@@ -3,11 +3,47 @@
 use bridge32_protocol::interface::{Direction, Encoding, Extent, Function, Length, Pointer, Scalar, Type, Unit};
 use bridge32_protocol::wire::{Fault, FaultCode};
 
-use super::arena::{Arena, Block};
-use super::decode::{Prepared, is_bytes, scalar_of};
+use super::arena::{Arena, Block, OutOfMemory};
+use super::decode::{self, Prepared, is_bytes, scalar_of};
 use super::scalar::{self, Bits};
 use super::{Context, bytes, length, memory, text};
 use crate::layout::{element_bytes, scalar_bytes, text_unit_bytes};
+
+/// Makes room for the outputs before the call: a process that has no memory left must say so while nothing has happened,
+/// not end when the answer is written.
+///
+/// # Errors
+/// [`FaultCode::OutOfMemory`], for the parameter with which it became too much.
+pub fn reserve(
+    prepared: &Prepared,
+    function: &Function,
+    context: Context<'_>,
+    arena: &Arena,
+    json: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let mut total: usize = 0;
+    for (parameter, block) in function.parameters.iter().zip(&prepared.blocks) {
+        let (Type::Pointer(pointer), Some(block)) = (&parameter.ty, block) else { continue };
+        if parameter.direction == Direction::In {
+            continue;
+        }
+        let bytes = arena.bytes(*block).len();
+        total += parameter.name.len() + 16 + json_bytes(pointer, bytes, context);
+        json.try_reserve(total).map_err(|_| decode::out_of_memory(parameter, OutOfMemory { bytes: total }))?;
+    }
+    Ok(())
+}
+
+/// About how long `bytes` of C memory become as JSON.
+fn json_bytes(pointer: &Pointer, bytes: usize, context: Context<'_>) -> usize {
+    /// The longest number that JSON gets, with its comma.
+    const NUMBER: usize = 26;
+    match (&pointer.extent, element_bytes(&pointer.to, context.target)) {
+        (Extent::Elements { .. }, Some(size)) if !is_bytes(&pointer.to, context) => bytes / size * NUMBER,
+        // Base64 takes a third more; text is seldom more than that, and then grows.
+        _ => bytes / 3 * 4 + NUMBER,
+    }
+}
 
 /// Appends `"result":…,"outputs":{…}`.
 ///

@@ -109,20 +109,39 @@ const fn wrap(number: i128) -> u64 {
     number as u64
 }
 
-/// A JSON number without a fraction: `5`, but also `5.0` and `5e3`, which JSON Schema calls integers.
+/// A JSON number without a fraction: `5`, but also `5.0` and `5e3`, which JSON Schema calls integers. Exact: a number
+/// never goes through a float. One far beyond every range keeps its sign and loses its size.
 fn whole_number(json: &str) -> Option<i128> {
     if let Ok(number) = json.parse::<i128>() {
         return Some(number);
     }
-    if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+    let (negative, digits) = json.strip_prefix('-').map_or((false, json), |digits| (true, digits));
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    // A run of digits that does not fit is far out of every range: keep its sign, lose its size.
-    if json.bytes().skip(1).all(|byte| byte.is_ascii_digit()) {
-        return Some(if json.starts_with('-') { i128::MIN } else { i128::MAX });
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let significant: String = [whole, fraction].concat();
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some(0);
     }
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and what has no fraction is exact")]
-    json.parse::<f64>().ok().filter(|number| number.fract() == 0.0).map(|number| number as i128)
+    let trimmed = significant.trim_end_matches('0');
+    let dropped = i64::try_from(significant.len() - trimmed.len()).ok()?;
+    // An exponent beyond i64 cannot be balanced by digits that fit into memory.
+    let exponent: i64 = match exponent.parse() {
+        Ok(exponent) => exponent,
+        Err(_) if exponent.starts_with('-') => return None,
+        Err(_) => i64::MAX / 2,
+    };
+    let zeros = exponent.checked_add(dropped)?.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let zeros = usize::try_from(zeros).ok()?;
+    let huge = if negative { i128::MIN } else { i128::MAX };
+    if zeros > 40 {
+        return Some(huge);
+    }
+    let text = format!("{}{trimmed}{}", if negative { "-" } else { "" }, "0".repeat(zeros));
+    Some(text.parse().unwrap_or(huge))
 }
 
 fn decode_boolean(json: &str) -> Result<Bits, String> {
@@ -163,10 +182,11 @@ fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bit
     } else {
         whole_number(json).ok_or_else(|| format!("{} is no enumerator of `{name}` and no integer", kind(json)))?
     };
-    if i32::try_from(number).is_ok() {
-        Ok(Bits(wrap(number)))
+    // `F_ALL = 0xFFFFFFFF` makes compilers take `unsigned`; the 32 bits are the same.
+    if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&number) {
+        Ok(Bits::extend(wrap(number), 4, &Scalar::Enumeration(String::new())))
     } else {
-        Err(format!("{number} is out of range for an enumeration, which is an `int`"))
+        Err(format!("{number} is out of range for an enumeration, which has 32 bits"))
     }
 }
 
@@ -183,13 +203,19 @@ pub fn encode(bits: Bits, scalar: &Scalar, context: Context<'_>, json: &mut Vec<
         Scalar::Enumeration(name) => {
             let value = bits.0.cast_signed();
             let enumeration = context.interface.enumerations.get(name);
-            let named = enumeration.and_then(|found| found.enumerators.iter().find(|(_, number)| *number == value));
+            let named =
+                enumeration.and_then(|found| found.enumerators.iter().find(|(_, number)| same_32_bits(*number, value)));
             match named {
                 Some((enumerator, _)) => write!(json, "\"{enumerator}\""),
                 None => write!(json, "{value}"),
             }
         }
     };
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an enumeration has 32 bits")]
+const fn same_32_bits(declared: i64, value: i64) -> bool {
+    declared as i32 == value as i32
 }
 
 /// The shortest digits that read back as the same number of the same width.
@@ -231,7 +257,7 @@ mod tests {
 
     fn interface() -> Interface {
         let mut interface = Interface::default();
-        let enumerators = vec![("RED".to_owned(), 0), ("BLUE".to_owned(), -2)];
+        let enumerators = vec![("RED".to_owned(), 0), ("BLUE".to_owned(), -2), ("ALL".to_owned(), 0xFFFF_FFFF)];
         interface.enumerations.insert("color".into(), Enumeration { enumerators });
         interface.constants.insert("LEVEL_BEST".into(), 9);
         interface
@@ -285,6 +311,20 @@ mod tests {
             decoded(wrong, &int).unwrap_err();
         }
         assert_eq!(decoded("\"5\"", &integer(Width::W64, true)), Ok(Bits(5)));
+        let wide = integer(Width::W64, false);
+        for (json, number) in [
+            ("9007199254740993.0", 9_007_199_254_740_993),
+            ("12345678901234567e1", 123_456_789_012_345_670),
+            ("18446744073709551615.0", u64::MAX),
+            ("1500e-2", 15),
+            ("0.0e999999999999999999999", 0),
+            ("-0.0", 0),
+        ] {
+            assert_eq!(decoded(json, &wide), Ok(Bits(number)), "{json}");
+        }
+        for wrong in ["1.00000000000000001", "1e-400", "15e-1", "1e-999999999999999999999"] {
+            assert!(decoded(wrong, &wide).unwrap_err().contains("not an integer"), "{wrong}");
+        }
     }
 
     #[test]
@@ -307,6 +347,8 @@ mod tests {
         assert_eq!(encoded(blue, &color), "\"BLUE\"");
         assert_eq!(encoded(decoded("77", &color).unwrap(), &color), "77");
         assert!(decoded("\"GREEN\"", &color).unwrap_err().contains("RED, BLUE"));
+        let all = decoded("\"ALL\"", &color).unwrap();
+        assert_eq!((all, encoded(all, &color)), (Bits(u64::MAX), "\"ALL\"".to_owned()));
     }
 
     #[test]

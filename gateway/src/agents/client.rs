@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::wire::{Fault, ImageRequest, Load, Loaded};
@@ -25,6 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Client {
     address: SocketAddr,
     key: Arc<Key>,
+    /// How many requests were signed with the key: the agent lets each number through once.
+    requests: Arc<AtomicU64>,
 }
 
 /// Why there is no answer of an agent.
@@ -49,7 +52,7 @@ pub enum ClientError {
 impl Client {
     /// A client for the agent that listens at `address`.
     pub fn new(address: SocketAddr, key: Arc<Key>) -> Self {
-        Self { address, key }
+        Self { address, key, requests: Arc::default() }
     }
 
     /// Opens a connection that can carry any number of requests, one after the other.
@@ -145,7 +148,8 @@ impl Connection {
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {
         let not_sent = |error: hyper::Error| ClientError::NotSent(error.to_string());
         self.sender.ready().await.map_err(not_sent)?;
-        let Client { address, key } = &self.client;
+        let Client { address, key, requests } = &self.client;
+        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
         let authority = address.to_string();
         let mut request = Request::builder()
             .method(method)
@@ -154,7 +158,8 @@ impl Connection {
             .header(CONTENT_TYPE, "application/json")
             .body(())
             .map_err(|error| ClientError::NotSent(error.to_string()))?;
-        signing::sign(&mut request, &body, &authority, key).map_err(|error| ClientError::NotSent(error.to_string()))?;
+        signing::sign(&mut request, &body, &authority, key, number)
+            .map_err(|error| ClientError::NotSent(error.to_string()))?;
         match self.sender.try_send_request(request.map(|()| Full::new(body))).await {
             Ok(answer) => Ok((answer.status(), answer.into_body())),
             // hyper gives the request back only if it has written nothing of it.

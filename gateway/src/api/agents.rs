@@ -71,7 +71,9 @@ pub async fn register(
     proof: AgentProof,
     body: Bytes,
 ) -> Result<Json<Lease>, Problem> {
-    let agent = find(&bridge, &id)?;
+    // Whoever is no agent is not told which there are.
+    let unknown = || Problem::new(Code::UnknownAgent, format!("There is no agent `{id}`."));
+    let agent = bridge.agents.get(&id).ok_or_else(unknown)?;
     let malformed = |error| Problem::new(Code::MalformedRequest, format!("not a registration: {error}"));
     let header: Header = serde_json::from_slice(&body).map_err(malformed)?;
     if header.protocol != PROTOCOL {

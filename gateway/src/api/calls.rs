@@ -17,6 +17,9 @@ use crate::dispatch::Arguments;
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
 
+/// The longest prototype, in bytes, with the types that it needs.
+const MAX_PROTOTYPE: usize = 16 << 10;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request<'a> {
@@ -47,6 +50,11 @@ pub async fn create(
 }
 
 fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
+    if text.len() > MAX_PROTOTYPE {
+        let detail =
+            format!("It has {} bytes; more than {MAX_PROTOTYPE} is a header: put it into `header`.", text.len());
+        return Err(Problem::new(Code::InvalidPrototype, detail));
+    }
     bridge32_interface::prototype(text, &library.options()).map_err(|diagnostics| {
         let list: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         let detail = if list.is_empty() {

@@ -19,6 +19,9 @@ use super::verify;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
+/// The largest body, in bytes, where anybody may send one: registrations, and routes that take none.
+const SMALL_BODY: usize = 64 << 10;
+
 /// What one route needs, and the gateway that knows who may.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -53,25 +56,25 @@ pub async fn guard(
     let Guard { bridge, need } = guard;
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let (mut parts, body) = request.into_parts();
-    if matches!(bridge.auth, Auth::Hmac(_)) && need != Need::Public {
-        verify::expect_signature(&parts.headers)?;
-    }
-    let body = take(&parts.headers, body, bridge.config.max_body).await?;
+    // Who has no key cannot make the gateway hold a large body.
+    let (believed, limit) = match (&bridge.auth, need) {
+        (_, Need::Public | Need::Agent) => (None, SMALL_BODY),
+        (Auth::Off, _) => (None, bridge.config.max_body),
+        (Auth::Hmac(keys), _) => (Some((keys, keys.verify(&parts)?)), bridge.config.max_body),
+    };
+    let body = take(&parts.headers, body, limit).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
-    match (need, &bridge.auth) {
-        (Need::Agent, _) => {
-            let key = bridge.agents.get(param("id")).and_then(|agent| agent.key());
-            let proof = verify::agent(&parts, &body, key.as_deref());
-            parts.extensions.insert(AgentProof(proof));
-        }
-        (Need::Public, _) | (_, Auth::Off) => {}
-        (_, Auth::Hmac(keys)) => {
-            let owner = keys.verify(&parts, &body)?;
-            owner.scopes.allow(need, param("library"), param("function")).map_err(|missing| {
-                let id = owner.key.id();
-                Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
-            })?;
-        }
+    if need == Need::Agent {
+        let key = bridge.agents.get(param("id")).and_then(|agent| agent.key());
+        let proof = verify::agent(&parts, &body, key.as_deref());
+        parts.extensions.insert(AgentProof(proof));
+    }
+    if let Some((keys, head)) = believed {
+        let owner = keys.accept(head, &parts, &body)?;
+        owner.scopes.allow(need, param("library"), param("function")).map_err(|missing| {
+            let id = owner.key.id();
+            Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
+        })?;
     }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
@@ -79,7 +82,8 @@ pub async fn guard(
 /// The whole body, up to `limit` bytes.
 async fn take(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
-        let detail = format!("The body is larger than {limit} bytes. `max_body` in the configuration sets the limit.");
+        let detail =
+            format!("The body is larger than {limit} bytes; for calls `max_body` in the configuration sets the limit.");
         Problem::new(Code::PayloadTooLarge, detail)
     };
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());

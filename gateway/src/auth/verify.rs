@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use bridge32_signature::{Key, ReplayStore, Request as Covered, SignatureError, verify};
+use bridge32_signature::{Head, Key, ReplayStore, Request as Covered, SignatureError, verify, verify_head};
 use jiff::Timestamp;
 
 use super::keys::{Keys, Owner};
@@ -30,29 +29,24 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// Refuses what is not signed at all, before its body is read.
-///
-/// # Errors
-/// There is no signature.
-pub(super) fn expect_signature(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key("signature") && headers.contains_key("signature-input") {
-        Ok(())
-    } else {
-        Err(SignatureError::Missing.into())
-    }
-}
-
 impl Keys {
-    /// Verifies a client's request, and gives the key that signed it.
+    /// Verifies the head of a client's request.
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(super) fn verify(&self, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
-        let find = |id: &str| self.owners.get(id);
-        let now = Timestamp::now().as_second();
-        let verified = verify(&covered(parts), &parts.headers, body, |id| find(id).map(|owner| &owner.key), now)?;
-        self.verifier.0.take(&verified, now)?;
-        find(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
+    pub(super) fn verify(&self, parts: &Parts) -> Result<Head, Problem> {
+        let find = |id: &str| self.owners.get(id).map(|owner| &owner.key);
+        Ok(verify_head(&covered(parts), &parts.headers, find, Timestamp::now().as_second())?)
+    }
+
+    /// Verifies that the body belongs to the head and that both were not seen before, and gives the key that signed.
+    ///
+    /// # Errors
+    /// What is wrong with the signature.
+    pub(super) fn accept(&self, head: Head, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
+        let verified = head.with_body(&parts.headers, body)?;
+        self.verifier.0.take(&verified, Timestamp::now().as_second())?;
+        self.owners.get(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
     }
 }
 

@@ -52,7 +52,8 @@ mod tests {
         assert_eq!(list.library, "l\"ib");
         assert_eq!(list.calls.len(), 2);
         assert_eq!(list.calls[0].id, calls[0].id);
-        assert!(matches!(list.calls[1].callee, Callee::Function(7)));
+        let callee = serde_json::from_str(list.calls[1].callee.get()).unwrap();
+        assert!(matches!(callee, Callee::Function(7)));
         assert_eq!(list.calls[0].args.get(), r#"{"a": 1.00}"#);
         assert_eq!(list.calls[1].args.get(), r#"{ "s":"é\n" }"#);
     }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::agents::Agent;
+use crate::agents::{Agent, Exit};
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use outcome::{Answer, CallResult, Execution, Failure};
@@ -52,7 +52,9 @@ impl Dispatcher {
         if let Err(failure) = queue.push(queued) {
             return (id, Err(failure));
         }
-        let lost = || Failure::NoAgent { reason: "the gateway is stopping".to_owned(), retry: false };
+        // It may have been sent already.
+        let exit = || Exit { how: String::new(), code: None, reason: Some("the gateway is stopping".to_owned()) };
+        let lost = || Failure::Ended { exit: exit(), behind: None };
         (id, outcome.await.unwrap_or_else(|_| Err(lost())))
     }
 
