@@ -1,7 +1,9 @@
 //! How each parameter and the result are passed: the one place where C types become those of the interface, with what
 //! was assumed on the way.
 
-use bridge32_protocol::interface::{Direction, Encoding, Expression, Extent, Length, Parameter, Pointer, Type, Unit};
+use bridge32_protocol::interface::{
+    Direction, Encoding, Expression, Extent, Length, Parameter, Pointer, Scalar, Type, Unit, Width,
+};
 
 use crate::doxygen::ParameterDocumentation;
 use crate::lengths::{self, Operand};
@@ -274,9 +276,18 @@ impl Passing<'_, '_> {
         }
         // `_In_` says one; `IN` says nothing of that.
         if self.parameter.sal.iter().all(|sal| is_legacy_word(&sal.name)) {
+            if self.is_byte() {
+                return (Extent::One, Some(Reason::ByteBuffer(self.parameter.spelling.clone())));
+            }
             self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
         }
         (Extent::One, None)
+    }
+
+    /// A pointer to bytes is nearly always a buffer: taking it for one byte would let the library write past it.
+    fn is_byte(&self) -> bool {
+        let CType::Pointer { to, .. } = &self.parameter.ty.ty else { return false };
+        matches!(&**to, CType::Scalar { scalar: Scalar::Integer(integer), .. } if integer.width == Width::W8)
     }
 
     /// The length that an annotation, a tag or an array's declaration gives.

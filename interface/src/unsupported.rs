@@ -17,6 +17,8 @@ pub(crate) enum Reason {
     Unknown(String),
     /// A text buffer of unknown size.
     TextCapacity(String),
+    /// A byte buffer of unknown size.
+    ByteBuffer(String),
     /// An array of unknown size.
     ArrayLength(String),
     /// An array of arrays.
@@ -66,6 +68,11 @@ impl Reason {
             Self::TextCapacity(spelling) => format!(
                 "{what} is a text buffer ({spelling}) of unknown size: say how long the buffer is, with \
                  `_Out_writes_(n)` or `@length n`; if it is only read, declare it `const` or say `_In_` or `@param[in]`"
+            ),
+            Self::ByteBuffer(spelling) => format!(
+                "{what} points to bytes ({spelling}), and the header does not say how many: write \
+                 `_In_reads_bytes_(n)`, `_Out_writes_bytes_(n)` or `_Out_writes_bytes_to_(*n, *n)` before it, or \
+                 `@length n` into its comment; if it is one single byte, say `_In_`, `_Out_` or `_Inout_`"
             ),
             Self::ArrayLength(spelling) => format!(
                 "{what} is an array ({spelling}) of unknown size: say how many elements it has, with `_In_reads_(n)`, \

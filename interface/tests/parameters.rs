@@ -256,3 +256,13 @@ fn a_diagnostic_reads_like_a_compilers() {
          function nor a known constant\n  2 | void f(_Out_writes_(m) int *a);\n    |                     ^"
     );
 }
+
+#[test]
+fn bytes_of_unknown_number_are_refused_with_the_remedy() {
+    for declaration in ["void f(BYTE *a, int n);", "void f(const unsigned char *a);", "void f(OUT uint8_t *a);"] {
+        let reason = only(declaration).unsupported.unwrap();
+        assert!(reason.contains("_In_reads_bytes_(n)") && reason.contains("`@length n`"), "{reason}");
+    }
+    assert_eq!(only("void f(_Out_ BYTE *status);").unsupported, None);
+    assert_eq!(only("void f(short *a, bool *b);").unsupported, None);
+}

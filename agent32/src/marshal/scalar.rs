@@ -74,7 +74,7 @@ pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<B
             #[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest float is what C does too")]
             let float = number as f32;
             if float.is_infinite() && number.is_finite() {
-                return Err(format!("{json} is out of range for `float` (at most {:e})", f32::MAX));
+                return Err(format!("{} is out of range for `float` (at most {:e})", kind(json), f32::MAX));
             }
             Ok(Bits(float.to_bits().into()))
         }),
@@ -92,7 +92,8 @@ fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<
             // A decimal string is for the numbers that JavaScript cannot write.
             let decimal = || (integer.width.bytes(context.target) == 8).then(|| text.parse().ok()).flatten();
             constant.or_else(decimal).ok_or_else(|| {
-                format!("{json} is a string, and no constant of the header; expected {}, as a JSON number", expected())
+                let given = kind(json);
+                format!("{given} is no constant of the header and no number; expected {}, as a JSON number", expected())
             })?
         }
         None => whole_number(json).ok_or_else(|| format!("{} is not {}", kind(json), expected()))?,
@@ -162,7 +163,7 @@ fn decode_float(json: &str, name: &str) -> Result<f64, String> {
     let number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok());
     match number.flatten() {
         Some(number) if f64::is_finite(number) => Ok(number),
-        Some(_) => Err(format!("{json} is out of range for `{name}`")),
+        Some(_) => Err(format!("{} is out of range for `{name}`", kind(json))),
         None => Err(format!(
             "{} is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\"",
             kind(json)
@@ -177,16 +178,18 @@ fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bit
         let found = enumerators.iter().find(|(enumerator, _)| *enumerator == text);
         found.map(|(_, value)| i128::from(*value)).ok_or_else(|| {
             let names: Vec<&str> = enumerators.iter().take(20).map(|(enumerator, _)| enumerator.as_str()).collect();
-            format!("{json} is no enumerator of `{name}`; it has {}", names.join(", "))
+            format!("{} is no enumerator of `{name}`; it has {}", kind(json), names.join(", "))
         })?
     } else {
         whole_number(json).ok_or_else(|| format!("{} is no enumerator of `{name}` and no integer", kind(json)))?
     };
-    // `F_ALL = 0xFFFFFFFF` makes compilers take `unsigned`; the 32 bits are the same.
-    if (i128::from(i32::MIN)..=i128::from(u32::MAX)).contains(&number) {
+    // An enumerator such as `F_ALL = 0xFFFFFFFF` makes compilers take `unsigned`; the 32 bits are the same.
+    let unsigned = enumerators.iter().any(|(_, value)| *value > i32::MAX.into());
+    let most = if unsigned { u32::MAX.into() } else { i128::from(i32::MAX) };
+    if (i128::from(i32::MIN)..=most).contains(&number) {
         Ok(Bits::extend(wrap(number), 4, &Scalar::Enumeration(String::new())))
     } else {
-        Err(format!("{number} is out of range for an enumeration, which has 32 bits"))
+        Err(format!("{number} is out of range for `{name}`: expected an enumerator, or an integer up to {most}"))
     }
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::{Path, expect_json, reply};
 use crate::bridge::Bridge;
+use crate::config::nearest;
 use crate::dispatch::Arguments;
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
@@ -41,9 +42,16 @@ fn unknown(library: &Library, function: &str) -> Problem {
              prototype with the call: POST /v1/libraries/{name}/calls."
         )
     } else {
+        let near = nearest(function, library.header.interface.functions.iter().map(|declared| declared.name.as_str()));
+        let near = near.map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
+        let unread = match library.header.diagnostics.len() {
+            0 => String::new(),
+            count => format!(" {count} places of the header were not understood: GET /v1/libraries/{name} has them."),
+        };
         format!(
-            "The header of `{name}` declares no function `{function}`. GET /v1/libraries/{name}/interface lists what \
-             is declared; an export that is not declared can be called with a prototype: POST /v1/libraries/{name}/calls."
+            "The header of `{name}` declares no function `{function}`.{near}{unread} GET /v1/libraries/{name}/interface \
+             lists what is declared; an export that is not declared can be called with a prototype: POST \
+             /v1/libraries/{name}/calls."
         )
     };
     Problem::new(Code::UnknownFunction, detail)

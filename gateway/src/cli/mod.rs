@@ -8,6 +8,7 @@ mod serve;
 mod values;
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -85,10 +86,11 @@ fn config_file(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| PathBuf::from("bridge32.toml"))
 }
 
-/// A line of the command's data.
-#[expect(clippy::print_stdout, reason = "the data of a command is what standard output is for")]
+/// A line of the command's data. Whoever reads it may stop early, as `head` does: then there is nothing left to do.
 fn print(line: impl Display) {
-    println!("{line}");
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
 }
 
 /// A line for the person at the terminal.

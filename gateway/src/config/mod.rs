@@ -13,6 +13,7 @@ use bridge32_protocol::interface::Encoding;
 use bridge32_protocol::target::Target;
 
 use document::{Document, LibraryDocument, RuntimeDocument};
+pub use values::nearest;
 
 /// The whole configuration of a gateway.
 #[derive(Clone, Debug)]

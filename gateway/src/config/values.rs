@@ -78,11 +78,16 @@ pub(super) fn has_drive(path: &str) -> bool {
     matches!(path.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic())
 }
 
+/// The one of `known` that was probably meant.
+pub fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, near) = known.map(|known| (strsim::damerau_levenshtein(wrong, known), known)).min()?;
+    (distance <= 1 + wrong.len() / 4).then_some(near)
+}
+
 /// "; did you mean `x`?" if one of `known` is near, otherwise the list of what is known.
 pub(super) fn suggestion(wrong: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|known| (strsim::damerau_levenshtein(wrong, known), known)).min();
-    match near {
-        Some((distance, near)) if distance <= 1 + wrong.len() / 4 => format!("; did you mean `{near}`?"),
-        _ => format!("; known here: {}", known.join(", ")),
+    match nearest(wrong, known.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None => format!("; known here: {}", known.join(", ")),
     }
 }

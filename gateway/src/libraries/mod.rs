@@ -118,6 +118,9 @@ impl Libraries {
         let mut libraries = BTreeMap::new();
         for (name, table) in &config.libraries {
             let mut library = read(name, table);
+            for diagnostic in &library.header.diagnostics {
+                tracing::warn!(library = name, "{diagnostic}");
+            }
             if let Err(fault) = assign(&mut library, config, &mut specs) {
                 tracing::error!(library = name, detail = fault.detail, "library cannot be run");
                 library.agent = None;
