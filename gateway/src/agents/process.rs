@@ -5,6 +5,7 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
+use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Handover;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::AsyncWriteExt;
@@ -18,6 +19,7 @@ pub(super) struct Process {
     child: Box<dyn ChildWrapper>,
     stdin: Option<ChildStdin>,
     pid: Option<u32>,
+    target: Target,
 }
 
 impl Process {
@@ -27,6 +29,7 @@ impl Process {
     /// The program cannot be started.
     pub(super) fn spawn(
         runtime: &RuntimeConfig,
+        target: Target,
         agent: &str,
         generation: u64,
         output: &Arc<Output>,
@@ -48,7 +51,7 @@ impl Process {
         }
         let stdin = child.stdin().take();
         let pid = child.id();
-        Ok(Self { child, stdin, pid })
+        Ok(Self { child, stdin, pid, target })
     }
 
     /// The process id, as this system sees it.
@@ -71,7 +74,7 @@ impl Process {
     /// Waits for the end of the process.
     pub(super) async fn wait(&mut self) -> Exit {
         match self.child.wait().await {
-            Ok(status) => Exit::new(status),
+            Ok(status) => Exit::new(status, self.target),
             Err(error) => Exit::told(format!("ended, but how cannot be told: {error}")),
         }
     }
@@ -102,8 +105,8 @@ pub struct Exit {
 }
 
 impl Exit {
-    fn new(status: ExitStatus) -> Self {
-        Self { how: describe(status), code: status.code(), reason: None }
+    fn new(status: ExitStatus, target: Target) -> Self {
+        Self { how: describe(status, target), code: status.code(), reason: None }
     }
 
     /// An end that is only known in words.
@@ -126,15 +129,37 @@ impl fmt::Display for Exit {
     }
 }
 
+/// Exceptions that end programs of Windows, as exit codes (winnt.h, `STATUS_…`).
+const EXCEPTIONS: [(u32, &str); 7] = [
+    (0xC000_0005, "STATUS_ACCESS_VIOLATION"),
+    (0xC000_001D, "STATUS_ILLEGAL_INSTRUCTION"),
+    (0xC000_0094, "STATUS_INTEGER_DIVIDE_BY_ZERO"),
+    (0xC000_00FD, "STATUS_STACK_OVERFLOW"),
+    (0xC000_0135, "STATUS_DLL_NOT_FOUND"),
+    (0xC000_0374, "STATUS_HEAP_CORRUPTION"),
+    (0xC000_0409, "STATUS_STACK_BUFFER_OVERRUN"),
+];
+
 #[cfg(unix)]
-fn describe(status: ExitStatus) -> String {
+fn describe(status: ExitStatus, target: Target) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("killed by signal {signal} ({})", signal_name(signal)),
+        (None, Some(code)) if target.is_windows() => under_wine(code),
         // A shell or a wrapper such as chroot answers so for a child that a signal ended.
         (None, Some(code @ 129..=159)) => format!("exit code {code} (128 + {})", signal_name(code - 128)),
         (None, Some(code)) => format!("exit code {code}"),
         (None, None) => format!("{status}"),
+    }
+}
+
+/// Of an exit code that Wine gives, Linux keeps the lowest eight bits.
+#[cfg(unix)]
+fn under_wine(code: i32) -> String {
+    let likely = EXCEPTIONS.iter().find(|(exception, _)| i32::try_from(exception & 0xff) == Ok(code));
+    match likely {
+        Some((exception, name)) => format!("exit code {code}, under Wine most likely {exception:#X} ({name})"),
+        None => format!("exit code {code}"),
     }
 }
 
@@ -144,20 +169,14 @@ fn signal_name(signal: i32) -> String {
 }
 
 #[cfg(windows)]
-fn describe(status: ExitStatus) -> String {
-    // Exception codes come back as exit codes: winnt.h, STATUS_*.
+fn describe(status: ExitStatus, _: Target) -> String {
     let Some(code) = status.code() else { return status.to_string() };
-    let name = match code.cast_unsigned() {
-        0xC000_0005 => " (STATUS_ACCESS_VIOLATION)",
-        0xC000_001D => " (STATUS_ILLEGAL_INSTRUCTION)",
-        0xC000_0094 => " (STATUS_INTEGER_DIVIDE_BY_ZERO)",
-        0xC000_00FD => " (STATUS_STACK_OVERFLOW)",
-        0xC000_0135 => " (STATUS_DLL_NOT_FOUND)",
-        0xC000_0374 => " (STATUS_HEAP_CORRUPTION)",
-        0xC000_0409 => " (STATUS_STACK_BUFFER_OVERRUN)",
-        _ => "",
-    };
-    if code < 0 { format!("exception code {code:#010X}{name}") } else { format!("exit code {code}") }
+    let name = EXCEPTIONS.iter().find(|(exception, _)| *exception == code.cast_unsigned());
+    match name {
+        Some((_, name)) => format!("exception code {code:#010X} ({name})"),
+        None if code < 0 => format!("exception code {code:#010X}"),
+        None => format!("exit code {code}"),
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -168,8 +187,17 @@ mod tests {
 
     #[test]
     fn the_end_of_a_process_is_told_by_the_name_of_the_signal() {
-        assert_eq!(describe(ExitStatus::from_raw(11)), "killed by signal 11 (SIGSEGV)");
-        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exit code 3");
-        assert_eq!(describe(ExitStatus::from_raw(139 << 8)), "exit code 139 (128 + SIGSEGV)");
+        let linux = |status| describe(ExitStatus::from_raw(status), Target::Linux32);
+        assert_eq!(linux(11), "killed by signal 11 (SIGSEGV)");
+        assert_eq!(linux(3 << 8), "exit code 3");
+        assert_eq!(linux(139 << 8), "exit code 139 (128 + SIGSEGV)");
+    }
+
+    #[test]
+    fn the_end_of_a_windows_program_is_told_by_the_exception_that_its_exit_code_is_left_of() {
+        let wine = |status| describe(ExitStatus::from_raw(status), Target::Win32);
+        assert_eq!(wine(5 << 8), "exit code 5, under Wine most likely 0xC0000005 (STATUS_ACCESS_VIOLATION)");
+        assert_eq!(wine(1 << 8), "exit code 1");
+        assert_eq!(wine(9), "killed by signal 9 (SIGKILL)");
     }
 }

@@ -105,7 +105,7 @@ impl Supervisor {
         agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
         let started = Instant::now();
         let runtime = &agent.spec.runtime;
-        let mut process = match Process::spawn(runtime, agent.id(), number, &agent.output) {
+        let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
             Ok(process) => process,
             Err(error) => return Next::GiveUp(self.cannot_start(&error)),
         };

@@ -53,8 +53,7 @@ impl Dispatcher {
             return (id, Err(failure));
         }
         // It may have been sent already.
-        let exit = || Exit { how: String::new(), code: None, reason: Some("the gateway is stopping".to_owned()) };
-        let lost = || Failure::Ended { exit: exit(), behind: None };
+        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), behind: None };
         (id, outcome.await.unwrap_or_else(|_| Err(lost())))
     }
 
