@@ -91,7 +91,9 @@ impl Keys {
         // The message alone: the line that toml would show holds the secret.
         let document: Document = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            invalid(format!("line {line}: {}", error.message()))
+            let brackets = error.message().contains("expected a sequence");
+            let remedy = if brackets { "; write [[key]], with double brackets" } else { "" };
+            invalid(format!("line {line}: {}{remedy}", error.message()))
         })?;
         let first = document.key.first().map(|entry| entry.id.clone());
         let mut owners = BTreeMap::new();

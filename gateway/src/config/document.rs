@@ -137,7 +137,18 @@ pub(super) fn reword(message: &str) -> String {
             let known: Vec<&str> = quoted.collect();
             format!("unknown key `{wrong}`{}", values::suggestion(wrong, &known))
         }
-        _ => message.trim().replace('\n', "; "),
+        _ => format!("{}{}", message.trim().replace('\n', "; "), remedy(message)),
+    }
+}
+
+/// What to write instead, for the mistakes that nearly everybody makes once.
+fn remedy(message: &str) -> &'static str {
+    if message.contains("escape") {
+        r#". In "…" a backslash is doubled ("C:\\windows"), in '…' it stands for itself ('C:\windows')"#
+    } else if message.contains("expected a string") {
+        r#". Put it in quotes, as in deadline = "30s""#
+    } else {
+        ""
     }
 }
 
