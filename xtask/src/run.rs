@@ -42,7 +42,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
         if !announced && is_ready() {
             announced = true;
             println!("\nbridge32 is ready after {:.1} s. In another terminal:\n", start.elapsed().as_secs_f32());
-            println!("{}\nDashboard: http://{}/    Ctrl-C ends it.", demo::curl_lines(), demo::ADDRESS);
+            println!("{}\nhttp://{}/ lists the libraries. Ctrl-C ends it.", demo::curl_lines(), demo::ADDRESS);
         }
         if !announced && start.elapsed() > READY_LIMIT {
             stop(&mut gateway, &interrupts)?;
