@@ -62,6 +62,8 @@ fn an_export_can_be_called_with_a_prototype() {
     assert_eq!(answer.result(), 25);
     assert_eq!(answer.ok()["outputs"], json!({}));
     assert_eq!(call("int __stdcall lstrlenW(const wchar_t *text)", json!({"text": "abc"})).result(), 3);
+    let wrong = call("int WINAPI MulDiv(int a, int b, int c)", json!({"a": "x", "b": 1, "c": 1}));
+    assert_eq!(wrong.refused(422, "argument_mismatch")["pointer"], "/args/a");
     let answer =
         call("UINT WINAPI GetSystemDirectoryW(_Out_writes_(size) LPWSTR buffer, UINT size)", json!({"size": 260}));
     assert_eq!(answer.output("buffer").as_str().unwrap().to_lowercase(), r"c:\windows\system32");
@@ -80,7 +82,7 @@ fn a_prototype_that_cannot_be_used_is_refused() {
     call("int NoSuchExport(void)").refused(404, "unknown_function");
     let problem = call("int __stdcall muldiv(int a, int b, int c)").refused(404, "unknown_function");
     assert!(problem["detail"].as_str().unwrap().contains("MulDiv"), "{problem}");
-    call("int __stdcall MulDiv(int a, int b, int c)").mismatch("/a");
+    call("int __stdcall MulDiv(int a, int b, int c)").mismatch("/args/a");
     let post = |body| bridge.client().post("/v1/libraries/kernel32/calls", &body);
     post(json!({"args": {}})).refused(400, "malformed_request");
     post(json!({"prototype": "int f(void)", "args": []})).refused(400, "malformed_request");

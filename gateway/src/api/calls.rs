@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bridge32_protocol::interface::Interface;
-use bridge32_protocol::wire::Callee;
+use bridge32_protocol::wire::{Callee, Fault};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Path, expect_json, reply};
 use crate::bridge::Bridge;
-use crate::dispatch::Arguments;
+use crate::dispatch::{Arguments, Failure};
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
 
@@ -46,7 +46,18 @@ pub async fn create(
     let interface = read_prototype(library, &request.prototype)?;
     let callee = Callee::Prototype(Box::new(interface));
     let (id, result) = bridge.call(library, callee, args, library.config.deadline).await;
-    reply::outcome(id, result)
+    reply::outcome(id, result.map_err(pointing_into_body))
+}
+
+/// The agent sees the arguments alone; here they are a member of the body.
+fn pointing_into_body(failure: Failure) -> Failure {
+    match failure {
+        Failure::Fault(fault) => {
+            let pointer = fault.pointer.map(|pointer| format!("/args{pointer}"));
+            Failure::Fault(Fault { pointer, ..fault })
+        }
+        other => other,
+    }
 }
 
 fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
