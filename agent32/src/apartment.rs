@@ -172,6 +172,7 @@ impl Caller {
                 let function = adhoc.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
                 (function, &*adhoc, library.bind(function)?)
             }
+            _ => return Err(malformed("this agent cannot do that".into())),
         };
         let context = Context { interface, target: HOST };
         let prepared = decode::arguments(args, function, context, arena)?;

@@ -142,7 +142,7 @@ impl Server {
         match Apartment::open(name, load, Arc::clone(&self.counters)).await {
             Ok((apartment, bindings)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
-                json(StatusCode::OK, &Loaded { bindings })
+                json(StatusCode::OK, &Loaded { bindings, variables: Vec::new() })
             }
             Err(error) => fault(&error),
         }

@@ -60,14 +60,17 @@ codes! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
+    StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of the wrong type";
     ArgumentMismatch = UNPROCESSABLE_ENTITY, "argument_mismatch", "The arguments do not fit the function";
     ConventionMismatch = UNPROCESSABLE_ENTITY, "convention_mismatch", "The declaration does not fit the function";
+    BufferOverrun = UNPROCESSABLE_ENTITY, "buffer_overrun", "The library wrote past the end of a buffer";
     UnsupportedDeclaration = UNPROCESSABLE_ENTITY, "unsupported_declaration", "This declaration cannot be called";
     InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
+    BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
     Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";
     AgentCrashed = BAD_GATEWAY, "agent_crashed", "The library's process ended";
@@ -171,6 +174,9 @@ impl From<Fault> for Problem {
             FaultCode::NotLoaded | FaultCode::ShuttingDown => Code::NoAgent,
             FaultCode::MalformedRequest => Code::MalformedRequest,
             FaultCode::OutOfMemory => Code::OutOfMemory,
+            FaultCode::StaleHandle => Code::StaleHandle,
+            FaultCode::BufferOverrun => Code::BufferOverrun,
+            FaultCode::BatchStopped => Code::BatchStopped,
         };
         let problem = Self { pointer: fault.pointer, ..Self::new(code, fault.detail) };
         if problem.code == Code::NoAgent { problem.with_retry_after(1) } else { problem }

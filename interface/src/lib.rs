@@ -104,7 +104,13 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
     let mut constants = constants::collect(&mut macros, &types, &mut reporter);
     constants.extend(types.constants);
     Header {
-        interface: Interface { functions, enumerations: types.enumerations, constants },
+        interface: Interface {
+            functions,
+            variables: Vec::new(),
+            structures: std::collections::BTreeMap::new(),
+            enumerations: types.enumerations,
+            constants,
+        },
         diagnostics: reporter.finish(&files),
         assumptions,
     }

@@ -91,6 +91,7 @@ pub(crate) fn pass(
             ty,
             direction: parameter.direction(),
             optional: parameter.sal.iter().any(|sal| sal.optional),
+            releases: None,
             description: parameter.documentation.text.clone(),
         };
         Passed { what, reason, assumptions: passing.assumptions }
@@ -117,7 +118,7 @@ pub(crate) fn pass_result(ty: &Qualified, spelling: &str, surroundings: &Surroun
                     Some(Reason::Unknown(name)) => Reason::Unknown(name),
                     _ => Reason::Opaque(spelling.to_owned()),
                 };
-                (to_pointer(to, *constant, spelling, Extent::Opaque), Some(reason))
+                (to_pointer(to, *constant, spelling, opaque()), Some(reason))
             }
         }
         other => value(other, spelling),
@@ -159,7 +160,7 @@ fn to_pointer(to: &CType, constant: bool, spelling: &str, extent: Extent) -> Typ
         CType::Scalar { scalar, .. } => Type::Scalar(scalar.clone()),
         _ => Type::Unsupported { spelling: spelling.trim_end_matches(['*', ' ']).to_owned() },
     };
-    Type::Pointer(Box::new(Pointer { to, constant, extent }))
+    Type::Pointer(Box::new(Pointer { to, constant, extent, freed_by: None }))
 }
 
 /// The encoding of a string, and the assumption where nothing says it.
@@ -181,11 +182,16 @@ fn text_encoding(
                 Encoding::Wide => "wchar_t",
                 Encoding::Utf16 => "UTF-16",
                 Encoding::CodePage(name) => name,
+                Encoding::Ansi => "the ANSI code page",
             };
             let text = format!("{name}, the library's default, because there is no @encoding");
             (surroundings.default_encoding.clone(), Some(text))
         }
     }
+}
+
+fn opaque() -> Extent {
+    Extent::Handle { kind: "void".to_owned(), system: false }
 }
 
 struct Passing<'p, 'a> {
@@ -211,11 +217,11 @@ impl Passing<'_, '_> {
             other => return value(other, spelling),
         };
         if let Some(reason) = pointee_reason(to, spelling, self.surroundings.types) {
-            return (to_pointer(to, constant, spelling, Extent::Opaque), Some(reason));
+            return (to_pointer(to, constant, spelling, opaque()), Some(reason));
         }
         let extents = match self.extents() {
             Ok(extents) => extents,
-            Err(reason) => return (to_pointer(to, constant, spelling, Extent::Opaque), Some(reason)),
+            Err(reason) => return (to_pointer(to, constant, spelling, opaque()), Some(reason)),
         };
         let bytes = extents.as_ref().is_some_and(|extents| extents.capacity.unit == Unit::Bytes);
         let terminated = self.parameter.sal.iter().any(|sal| sal.terminated);
@@ -226,7 +232,7 @@ impl Passing<'_, '_> {
             {
                 self.text(*characters, constant, terminated, extents)
             }
-            CType::Void if extents.is_none() => (Extent::Opaque, Some(Reason::Opaque(spelling.clone()))),
+            CType::Void if extents.is_none() => (opaque(), Some(Reason::Opaque(spelling.clone()))),
             _ => self.values(extents),
         };
         if reason.is_none() && self.parameter.stated_direction().is_none() && !constant {

@@ -1,7 +1,7 @@
 //! The interface of a library: its functions and types, in terms of C.
 //!
-//! Types are *C's*, not a machine's: `long` stays `long`, and only the agent's layout (or whoever asks
-//! [`Width::bytes`]) turns it into a size. So one interface serves every target.
+//! Types are *C's*, not a machine's: `long` stays `long`, a structure is its list of members, and only the agent's layout
+//! (or whoever asks [`Width::bytes`]) turns them into sizes. So one interface serves every target.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,12 @@ use crate::target::Target;
 pub struct Interface {
     /// The functions, in the order of the header. A call names one by its index here.
     pub functions: Vec<Function>,
+    /// The data that the library exports (`extern int counter;`), in the order of the header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<Variable>,
+    /// Structures and unions by name: the typedef's if there is one, else the tag's. [`Type::Structure`] refers to them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub structures: BTreeMap<String, Structure>,
     /// Enumerations by name (`enum color` and typedefs alike are listed under the name that parameters use).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub enumerations: BTreeMap<String, Enumeration>,
@@ -27,6 +33,80 @@ impl Interface {
     pub fn function(&self, name: &str) -> Option<(usize, &Function)> {
         self.functions.iter().enumerate().find(|(_, function)| function.name == name)
     }
+}
+
+/// Data that a library exports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variable {
+    /// The name as declared.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: Type,
+    /// It is `const`: it can be read only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub constant: bool,
+    /// The documentation comment's text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Why it cannot be read through the bridge, in words for the user; `None` if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsupported: Option<String>,
+    /// The declaration as the header has it, white space folded.
+    pub declaration: String,
+    /// The line of the header where the declaration begins (1 is the first).
+    pub line: u32,
+}
+
+/// A `struct` or `union` whose members are known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Structure {
+    /// Which of the two.
+    pub kind: StructureKind,
+    /// Its members, in order.
+    pub fields: Vec<Field>,
+    /// `#pragma pack(n)`: no member is aligned to more than `n` bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<u32>,
+    /// `__attribute__((packed))`: no member is aligned at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packed: bool,
+    /// `__attribute__((aligned(n)))`, `__declspec(align(n))`: the whole is aligned to at least `n` bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<u32>,
+    /// The documentation comment's text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// Whether members lie behind or over each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StructureKind {
+    /// Behind each other.
+    Struct,
+    /// Over each other: in JSON exactly one of them is given.
+    Union,
+}
+
+/// A member of a [`Structure`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name, unique within the structure. Empty for an unnamed bit-field (padding) and for an anonymous structure
+    /// or union, whose members are, in C and in JSON, members of the one around it.
+    pub name: String,
+    /// Its type. Lengths in it refer to the members of this structure, by index.
+    #[serde(rename = "type")]
+    pub ty: Type,
+    /// The width of a bit-field; 0 for an unnamed one that only ends the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u32>,
+    /// It is aligned to at least so many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align: Option<u32>,
+    /// What the documentation says of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
 }
 
 /// The named values of an `enum`. Its C type is `int` on every target that is supported.
@@ -53,8 +133,20 @@ pub struct Function {
     pub convention: Option<Convention>,
     /// The parameters in order.
     pub parameters: Vec<Parameter>,
+    /// More arguments may follow (`...`): JSON member `"..."`, a list of `{"type", "value"}`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub variadic: bool,
     /// What the function returns.
     pub result: Type,
+    /// The result is an `HRESULT`: its meaning is told in words.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hresult: bool,
+    /// How the library exports it, where that is not the declared name (`@export ?f@@YAHH@Z`, `@ordinal 5`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<ExportName>,
+    /// Text that cannot be encoded or decoded is passed with replacement characters instead of being refused (`@lossy`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lossy: bool,
     /// Calling it twice does no harm (`@idempotent`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub idempotent: bool,
@@ -68,6 +160,16 @@ pub struct Function {
     pub declaration: String,
     /// The line of the header where the declaration begins (1 is the first).
     pub line: u32,
+}
+
+/// How a library exports a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportName {
+    /// By exactly this name, whatever the declared one.
+    Name(String),
+    /// By this ordinal of a PE file.
+    Ordinal(u32),
 }
 
 /// How arguments are handed over and who removes them. On 64-bit targets there is one convention, and these names are
@@ -110,9 +212,59 @@ pub struct Parameter {
     /// A null pointer is allowed (`_In_opt_`, …): JSON `null`, or left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// The function closes or frees what is passed here (`@releases`): the handle is good for nothing afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<Release>,
     /// What the documentation says of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+}
+
+/// When a function has released what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// Whatever it returns.
+    Always,
+    /// Only if its result, an integer, compares so (`@releases db if return == 0`).
+    When {
+        /// How it is compared.
+        comparison: Comparison,
+        /// With what.
+        value: i64,
+    },
+}
+
+/// A comparison of integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether `left` and `right` compare so.
+    pub const fn holds(self, left: i128, right: i128) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => left < right,
+            Self::LessOrEqual => left <= right,
+            Self::Greater => left > right,
+            Self::GreaterOrEqual => left >= right,
+        }
+    }
 }
 
 /// Which way data goes through a pointer parameter.
@@ -137,11 +289,41 @@ pub enum Type {
     Scalar(Scalar),
     /// An address.
     Pointer(Box<Pointer>),
-    /// Something that cannot be passed yet; the function's `unsupported` says why.
+    /// A structure or union by value: the key into [`Interface::structures`].
+    Structure(String),
+    /// An array, as a member of a structure, behind a pointer, or as a variable. (A parameter `int a[4]` is a pointer.)
+    Array(Box<Array>),
+    /// The address of a function that the library calls.
+    Callback(Box<Signature>),
+    /// Something that cannot be passed; the function's `unsupported` says why.
     Unsupported {
         /// The type as C spells it.
         spelling: String,
     },
+}
+
+/// An array of a fixed size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Array {
+    /// The elements' type.
+    pub of: Type,
+    /// How many there are.
+    pub count: u32,
+    /// The elements are characters of a string that ends with a NUL or with the array: JSON string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Encoding>,
+}
+
+/// The type of a function that is passed by its address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The declared calling convention; `None` means cdecl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convention: Option<Convention>,
+    /// Its parameters, as those of a [`Function`]. The library gives what is `In`.
+    pub parameters: Vec<Parameter>,
+    /// What it returns.
+    pub result: Type,
 }
 
 /// A type that is one machine value.
@@ -222,6 +404,10 @@ pub struct Pointer {
     pub constant: bool,
     /// How much lies behind it.
     pub extent: Extent,
+    /// What the library gives back through this pointer belongs to the caller, who frees it with this function (`@frees`).
+    /// Text and data are freed as soon as they have been read; of a handle, it is the function that closes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed_by: Option<String>,
 }
 
 /// How much lies behind a pointer.
@@ -248,8 +434,17 @@ pub enum Extent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         written: Option<Length>,
     },
-    /// Unknown: only a handle could be passed.
-    Opaque,
+    /// A `BSTR`: UTF-16 text with its length before it, allocated by `SysAllocString`. JSON string.
+    Bstr,
+    /// Only the library looks behind it: JSON has a handle, a token that the bridge gave out for an address.
+    Handle {
+        /// What it points to: the name of a structure (`sqlite3`), `void`, or the name of a handle type (`HKEY`). A handle
+        /// of one kind is not accepted for another; `void` and `HANDLE` go with all.
+        kind: String,
+        /// It is a number of the operating system (`HANDLE`, `HWND`), not an address.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        system: bool,
+    },
 }
 
 /// A number of elements or of bytes.
@@ -271,16 +466,18 @@ pub enum Unit {
     Bytes,
 }
 
-/// An arithmetic expression over a function's arguments.
+/// An arithmetic expression over a function's arguments, or over the members of a structure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expression {
     /// A number.
     Constant(i64),
-    /// The value of the parameter of that index.
+    /// The value of the parameter, or member, of that index.
     Parameter(u32),
     /// The value behind the pointer parameter of that index (`*len`).
     Pointee(u32),
+    /// What the function returned; only in lengths that are needed after the call.
+    Result,
     /// The sum of two.
     Add(Box<Self>, Box<Self>),
     /// The difference of two.
@@ -304,4 +501,6 @@ pub enum Encoding {
     Utf16,
     /// A code page by its WHATWG label (`gbk`, `windows-1252`, `shift_jis`).
     CodePage(String),
+    /// The ANSI code page of the agent's system (`GetACP`), as the `…A` functions of Windows use; UTF-8 elsewhere.
+    Ansi,
 }

@@ -7,6 +7,10 @@
 //! | agent | `PUT /v1/agents/{id}` at the gateway | [`Registration`] | [`Lease`] |
 //! | gateway | `PUT /libraries/{name}` at the agent | [`Load`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `POST /calls` | [`CallList`] | a line of [`OutcomeLine`] for each call, as it ends |
+//! | gateway | `GET /handles/{library}` | — | [`HandleList`] |
+//! | gateway | `GET /callbacks/{library}` | — | [`CallbackList`] |
+//! | gateway | `GET /callbacks/{library}/{id}/events?after={n}` | — | a line of [`CallbackEvent`] for each, without end |
+//! | gateway | `DELETE /callbacks/{library}/{id}` | — | 204 or [`Fault`] |
 //! | gateway | `POST /image` | [`ImageRequest`] | the file's `Image` as JSON, or [`Fault`] |
 //! | gateway | `POST /shutdown` | — | 204; the agent unloads its libraries and ends |
 
@@ -33,6 +37,47 @@ pub struct Handover {
     pub gateway: String,
     /// The 32 bytes of the agent's key, base64. The key's id is the agent's id.
     pub secret: String,
+    /// The file, as the agent's system names it, into which the agent writes its [`CrashRecord`] when the library takes
+    /// the process down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash_file: Option<String>,
+}
+
+/// What an agent writes while it is dying: one JSON object a line, so that a record that breaks off is still of use.
+/// Later lines add what the earlier ones leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CrashRecord {
+    /// What happened, in words: `SIGSEGV (segmentation fault)`, `0xC0000005 (access violation)`, `exit(3) was called`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
+    /// The number of the signal or the exception.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// What the code did to which address: `read of 0x00000000`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
+    /// The file name of the module whose code ran, without its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+    /// Bytes from the beginning of that module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// The nearest export at or before that place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol: Option<String>,
+    /// Bytes from that export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symbol_offset: Option<u64>,
+    /// The library whose apartment's thread it was; `None` for a thread that a library has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+    /// The function that ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// The id of its call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
 }
 
 /// The exit code of an agent that cannot work with this gateway, such as one of another protocol: starting it again
@@ -90,6 +135,20 @@ pub struct Load {
     pub file: String,
     /// Its functions; calls name them by index.
     pub interface: Interface,
+    /// Which compiler's ABI it follows where those of one platform differ; `None` lets the file decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+}
+
+/// The two families of C compilers whose ABIs for i386 Windows differ in details: how fastcall passes 64-bit integers,
+/// where structures of one `float` come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// GCC, MinGW, Clang for GNU targets.
+    Gnu,
+    /// Visual C++ and those that imitate it.
+    Microsoft,
 }
 
 /// A library that was loaded.
@@ -97,6 +156,9 @@ pub struct Load {
 pub struct Loaded {
     /// For each function of the interface, in its order, how it was found.
     pub bindings: Vec<Binding>,
+    /// For each variable of the interface, in its order, why it cannot be reached; `None` if it can.
+    #[serde(default)]
+    pub variables: Vec<Option<Fault>>,
 }
 
 /// How a declared function was found in the library.
@@ -123,6 +185,17 @@ pub struct CallList<'a> {
     /// The calls.
     #[serde(borrow)]
     pub calls: Vec<Call<'a>>,
+    /// They belong together: nothing else runs between them, and an argument `{"$ref": "0.result"}` takes an earlier
+    /// one's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// How the calls of a batch hang together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Calls after one that failed are not run; their outcome is [`FaultCode::BatchStopped`].
+    pub stop_on_error: bool,
 }
 
 /// One call.
@@ -146,6 +219,18 @@ pub enum Callee {
     Function(u32),
     /// An export with a prototype that came with the call.
     Prototype(Box<Interface>),
+    /// Reads a variable of the interface, by its number: `result` is its value. `args` is `{}`.
+    ReadVariable(u32),
+    /// Writes one: `args` is `{"value": …}`.
+    WriteVariable(u32),
+    /// Makes a block of memory that outlives the call: `args` is `{"size", "data"?}`, `result` `{"handle", "size"}`.
+    Allocate,
+    /// Reads one: `args` is `{"handle"}`, `result` `{"data": base64}`.
+    ReadBlock,
+    /// Writes into one: `args` is `{"handle", "data", "offset"?}`, `result` null.
+    WriteBlock,
+    /// Frees one: `args` is `{"handle"}`, `result` null.
+    FreeBlock,
 }
 
 /// One line of the answer to `POST /calls`.
@@ -180,6 +265,86 @@ pub struct Returned<'a> {
     pub outputs: Cow<'a, RawValue>,
     /// Nanoseconds in the library's code.
     pub duration_ns: u64,
+    /// `errno`, where the function set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<SystemError>,
+    /// `GetLastError()`, where the function set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<SystemError>,
+    /// What the returned `HRESULT` means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hresult: Option<SystemError>,
+}
+
+/// An error number of the operating system, with what it means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemError {
+    /// The number.
+    pub code: i64,
+    /// Its name in the system's headers (`ENOENT`), where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The system's text for it.
+    pub message: String,
+}
+
+/// The handles that are live.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HandleList {
+    /// In the order in which they were given out.
+    pub handles: Vec<HandleView>,
+}
+
+/// A live handle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandleView {
+    /// The token that clients have.
+    pub handle: String,
+    /// What it stands for: the name of a structure, `void`, a handle type, or `memory` for a block.
+    pub kind: String,
+    /// The function that gave it out; `None` for a block of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The bytes of a block of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The function that closes it, where the header says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freed_by: Option<String>,
+    /// Seconds since it was given out.
+    pub age_s: u64,
+}
+
+/// The callbacks that outlive their call.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CallbackList {
+    /// In the order in which they were made.
+    pub callbacks: Vec<CallbackView>,
+}
+
+/// A callback that outlives its call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackView {
+    /// Its id.
+    pub id: String,
+    /// The function that it was passed to.
+    pub function: String,
+    /// The parameter of that function.
+    pub parameter: String,
+    /// How often it was called.
+    pub invocations: u64,
+    /// How many of its events were dropped unread, because the buffer was full.
+    pub dropped: u64,
+}
+
+/// One invocation of a callback.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CallbackEvent<'a> {
+    /// 1 is the first invocation; a gap means that events were dropped.
+    pub number: u64,
+    /// `{"args": {…}, "returned": …, "at": milliseconds since 1970}`.
+    #[serde(borrow)]
+    pub event: Cow<'a, RawValue>,
 }
 
 /// Why something was not done. The gateway makes a problem document of it.
@@ -219,6 +384,12 @@ pub enum FaultCode {
     MalformedRequest,
     /// There is not enough memory in the agent for the arguments.
     OutOfMemory,
+    /// A handle that was closed, or that an earlier start of the agent gave out.
+    StaleHandle,
+    /// The library wrote past the end of a buffer.
+    BufferOverrun,
+    /// An earlier call of the batch failed, and this one was not run.
+    BatchStopped,
     /// The agent is ending.
     ShuttingDown,
 }

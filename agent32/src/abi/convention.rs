@@ -131,6 +131,7 @@ mod tests {
             ty: ty.clone(),
             direction: Direction::In,
             optional: false,
+            releases: None,
             description: String::new(),
         };
         Function {
@@ -139,7 +140,11 @@ mod tests {
             result_description: String::new(),
             convention,
             parameters: (0..parameters).map(parameter).collect(),
+            variadic: false,
             result: ty.clone(),
+            hresult: false,
+            export: None,
+            lossy: false,
             idempotent: false,
             deadline_ms: None,
             unsupported: None,

@@ -295,7 +295,7 @@ impl<'a> Call<'a, '_> {
         match &pointer.extent {
             Extent::Elements { capacity, .. } => Some((capacity, element_bytes(&pointer.to, self.context.target)?)),
             Extent::TextBuffer { encoding, capacity } => Some((capacity, self.text_unit(encoding))),
-            Extent::One | Extent::Text(_) | Extent::Opaque => None,
+            Extent::One | Extent::Text(_) | Extent::Handle { .. } | Extent::Bstr => None,
         }
     }
 
@@ -383,7 +383,7 @@ pub fn scalar_of(ty: &Type) -> Option<&Scalar> {
             (Extent::One, Type::Scalar(scalar)) => Some(scalar),
             _ => None,
         },
-        Type::Void | Type::Unsupported { .. } => None,
+        _ => None,
     }
 }
 

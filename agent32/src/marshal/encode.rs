@@ -116,7 +116,7 @@ unsafe fn result(register: u64, ty: &Type, context: Context<'_>, json: &mut Vec<
             json.extend_from_slice(b"null");
             Ok(())
         }
-        Type::Unsupported { .. } => Err(unsupported_result()),
+        _ => Err(unsupported_result()),
     }
 }
 
@@ -141,7 +141,7 @@ impl Outputs<'_> {
                 let valid = &bytes[..self.valid_bytes(written.as_ref().unwrap_or(capacity), to, bytes.len())];
                 self.elements(valid, to, json);
             }
-            (Extent::One | Extent::Opaque, _) => json.extend_from_slice(b"null"),
+            (Extent::One | Extent::Handle { .. } | Extent::Bstr, _) => json.extend_from_slice(b"null"),
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ fn evaluate(expression: &Expression, numbers: &impl Numbers) -> Option<i128> {
     match expression {
         Expression::Constant(number) => Some((*number).into()),
         Expression::Parameter(index) | Expression::Pointee(index) => numbers.number(*index),
+        Expression::Result => None,
         Expression::Add(a, b) => both(a, b).and_then(|(a, b)| a.checked_add(b)),
         Expression::Subtract(a, b) => both(a, b).and_then(|(a, b)| a.checked_sub(b)),
         Expression::Multiply(a, b) => both(a, b).and_then(|(a, b)| a.checked_mul(b)),
@@ -49,7 +50,7 @@ pub(super) fn sole_parameter(length: &Length) -> Option<usize> {
 pub(super) fn dependencies(length: &Length) -> Vec<usize> {
     fn collect(expression: &Expression, found: &mut Vec<usize>) {
         match expression {
-            Expression::Constant(_) => {}
+            Expression::Constant(_) | Expression::Result => {}
             Expression::Parameter(index) | Expression::Pointee(index) => found.extend(usize::try_from(*index)),
             Expression::Add(a, b)
             | Expression::Subtract(a, b)
@@ -77,6 +78,7 @@ pub(super) fn describe(length: &Length, parameters: &[Parameter]) -> String {
             Expression::Constant(number) => number.to_string(),
             Expression::Parameter(index) => name(*index).to_owned(),
             Expression::Pointee(index) => format!("*{}", name(*index)),
+            Expression::Result => "return".to_owned(),
             Expression::Add(a, b) => pair(a, "+", b),
             Expression::Subtract(a, b) => pair(a, "-", b),
             Expression::Multiply(a, b) => pair(a, "*", b),

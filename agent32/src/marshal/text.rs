@@ -54,7 +54,7 @@ enum Form {
 impl Form {
     fn of(encoding: &Encoding, target: Target) -> Result<Self, TextError> {
         Ok(match encoding {
-            Encoding::Utf8 => Self::Utf8,
+            Encoding::Utf8 | Encoding::Ansi => Self::Utf8,
             Encoding::Utf16 => Self::Utf16,
             Encoding::Wide if target.wchar_bytes() == 2 => Self::Utf16,
             Encoding::Wide => Self::Utf32,

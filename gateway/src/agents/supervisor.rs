@@ -117,6 +117,7 @@ impl Supervisor {
             generation: number,
             gateway: self.gateway.to_string(),
             secret: STANDARD.encode(secret),
+            crash_file: None,
         };
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, watch_end).await;

@@ -206,7 +206,7 @@ fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, A
         let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
         return Err(load_failed(detail));
     }
-    let load = Load { file: library.agent_file.clone(), interface: library.header.interface.clone() };
+    let load = Load { file: library.agent_file.clone(), interface: library.header.interface.clone(), dialect: None };
     spec.loads.push((library.name.clone(), load));
     library.agent = Some(id);
     Ok(())
