@@ -5,7 +5,9 @@
 
 pub mod abi;
 pub mod apartment;
+pub mod crash;
 pub mod diagnosis;
+pub mod errors;
 pub mod layout;
 pub mod library;
 pub mod marshal;
