@@ -152,7 +152,12 @@ impl Caller {
 }
 
 fn codec(function: &Function, home: &Home) -> Codec {
-    Codec { target: home.layouts.target(), ansi: platform::ansi_code_page(), lossy: function.lossy }
+    Codec { target: home.layouts.target(), ansi: ansi(), lossy: function.lossy }
+}
+
+/// The system's ANSI code page, where text can be converted to it.
+pub(crate) fn ansi() -> &'static str {
+    platform::ansi_code_page().unwrap_or("the system's ANSI code page")
 }
 
 /// One call of a function.
@@ -175,7 +180,7 @@ impl<'a> Call<'a> {
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
         let answered = self.call(&plan, &prepared, called, json);
         // Even if the answer could not be told, what was made for the call is not needed any more.
-        prepared.bstrs.iter().for_each(|address| platform::free_bstr(*address));
+        prepared.bstrs.iter().for_each(|address| platform::bstr::free(*address));
         answered
     }
 
@@ -221,11 +226,11 @@ impl<'a> Call<'a> {
         encode::reserve(prepared, *environment, arena, json)?;
         called.fetch_add(1, Ordering::Relaxed);
         let (returned, captured, nanoseconds) = {
-            let _running = Running::enter(environment.handles.library(), &function.name, &self.id);
-            errors::clear(&library.errors);
+            let _running = Running::enter(&function.name, &self.id);
+            library.errors.clear();
             let start = Instant::now();
             let returned = enter(bound.address, frame, plan.result_kind());
-            let captured = errors::capture(&library.errors);
+            let captured = library.errors.capture();
             (returned, captured, start.elapsed().as_nanos())
         };
         let expected = plan.removed_bytes(frame);
@@ -243,7 +248,7 @@ impl<'a> Call<'a> {
         for owned in owned {
             self.free(owned)?;
         }
-        let (errno, last_error) = (captured.errno_described(), captured.last_error_described());
+        let (errno, last_error) = (captured.describe_errno(), captured.describe_last_error());
         Ok(Aside { nanoseconds, errno, last_error, hresult })
     }
 
@@ -282,7 +287,7 @@ impl<'a> Call<'a> {
     fn free(&mut self, owned: Owned) -> Result<(), Fault> {
         let (name, address) = match owned {
             Owned::Bstr(address) => {
-                platform::free_bstr(address);
+                platform::bstr::free(address);
                 return Ok(());
             }
             Owned::By(name, address) => (name, address),

@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
                 self.text(&bytes, encoding, at, json)
             }
             Extent::Bstr => {
-                let bytes = bytes_at(address, crate::platform::bstr_bytes(address));
+                let bytes = bytes_at(address, crate::platform::bstr::bytes(address));
                 self.text(&bytes, &Encoding::Utf16, at, json)
             }
             Extent::One | Extent::Handle { .. } => {
