@@ -58,7 +58,9 @@ impl Index {
                 continue;
             }
             // `struct NAME {`, `NAME, *NAME;`, `(__stdcall *NAME)(…)`
-            let name = next.is("{") || (round == 0 && (next.is(",") || next.is(";"))) || (round == 1 && !behind && next.is(")"));
+            let name = next.is("{")
+                || (round == 0 && (next.is(",") || next.is(";")))
+                || (round == 1 && !behind && next.is(")"));
             if let (true, std::borrow::Cow::Borrowed(text)) = (name, &token.text) {
                 self.names.entry(text).or_insert(number);
             }
