@@ -130,6 +130,7 @@ mod tests {
                 export("table", ExportKind::Data),
             ],
             dependencies: Vec::new(),
+            gnu: true,
             rpath: Vec::new(),
             runpath: Vec::new(),
             warnings: Vec::new(),
