@@ -4,6 +4,7 @@ mod batches;
 mod blocks;
 mod callbacks;
 mod conventions;
+mod encodings;
 mod memory;
 mod scalars;
 mod structures;
