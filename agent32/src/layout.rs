@@ -58,6 +58,7 @@ pub struct StructureLayout {
     required: usize,
     /// What it is made of, if it is small enough for registers; no two are equal.
     leaves: Vec<Leaf>,
+    mode: Mode,
 }
 
 /// Where a member is.
@@ -124,6 +125,20 @@ pub enum LeafKind {
     Bits,
     /// `float` or `double`.
     Floating,
+}
+
+/// GCC's machine mode of a type, as far as it decides how i386 passes and returns structures ("Machine Modes" in GCC's
+/// internals manual, `compute_record_mode` in stor-layout.cc).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It lives in memory only (`BLKmode`): no integer has its size, or a member is such a one.
+    Block,
+    /// It is handled like an integer of 1, 2, 4 or 8 bytes.
+    Integer,
+    /// It is handled like a `float`.
+    Float,
+    /// It is handled like a `double`.
+    Double,
 }
 
 /// The layouts of an interface's types on one target.
@@ -216,6 +231,17 @@ impl Layouts {
         leaves
     }
 
+    /// GCC's machine mode of a type that has a size.
+    pub fn mode(&self, ty: &Type) -> Mode {
+        match ty {
+            Type::Scalar(Scalar::Float) => Mode::Float,
+            Type::Scalar(Scalar::Double) => Mode::Double,
+            Type::Structure(name) => self.structure(name).map_or(Mode::Block, |structure| structure.mode),
+            Type::Array(array) if array.count == 1 => self.mode(&array.of),
+            _ => self.of(ty).map_or(Mode::Block, |layout| Mode::by_size(layout.size)),
+        }
+    }
+
     /// Adds the leaves of a `ty` at `offset`.
     fn add_leaves(&self, ty: &Type, offset: usize, leaves: &mut Vec<Leaf>) {
         let mut add = |leaf: Leaf| {
@@ -230,9 +256,10 @@ impl Layouts {
                 }
             }
             Type::Array(array) => {
-                // Elements without a size are as many as anybody says; they hold nothing.
+                // Elements without a size are as many as anybody says; they hold nothing. An array without elements counts
+                // as if it had one: so does GCC.
                 let Some(size) = self.element_bytes(&array.of).filter(|size| *size > 0) else { return };
-                for index in 0..array.count as usize {
+                for index in 0..array.count.max(1) as usize {
                     self.add_leaves(&array.of, offset + index * size, leaves);
                 }
             }
@@ -251,6 +278,13 @@ impl Layouts {
             Type::Array(array) => self.required(&array.of),
             _ => 1,
         }
+    }
+}
+
+impl Mode {
+    /// The mode of what is no single floating-point number.
+    const fn by_size(size: usize) -> Self {
+        if matches!(size, 1 | 2 | 4 | 8) { Self::Integer } else { Self::Block }
     }
 }
 

@@ -5,7 +5,14 @@
 
 pub mod abi;
 pub mod apartment;
+mod batch;
+mod blocks;
+pub mod callbacks;
+mod caller;
+pub mod crash;
 pub mod diagnosis;
+pub mod errors;
+pub mod handles;
 pub mod layout;
 pub mod library;
 pub mod marshal;
@@ -13,3 +20,4 @@ pub mod platform;
 pub mod registration;
 pub mod server;
 pub mod trust;
+mod variables;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
-use agent32::{layout, registration};
+use agent32::{crash, layout, registration};
 use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::wire::{EXIT_REFUSED, Handover};
 use tokio::net::TcpListener;
@@ -84,6 +84,10 @@ fn start() -> Result<Infallible, Failure> {
             handover.protocol
         )));
     }
+    if let Err(error) = crash::install(handover.crash_file.as_deref()) {
+        let file = handover.crash_file.as_deref().unwrap_or_default();
+        eprintln!("agent32: crashes will not be recorded, because {file} cannot be written: {error}");
+    }
     watch(lifeline);
     // One thread for the network: the libraries have theirs.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover))
@@ -93,7 +97,7 @@ async fn serve(handover: Handover) -> Result<Infallible, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?.to_string();
     let trust = Trust::from_handover(&handover, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
-    let server = Server::new(trust.clone());
+    let server = Server::new(trust.clone(), handover.generation);
     tokio::select! {
         () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.

@@ -10,9 +10,8 @@
 
 use bridge32_protocol::target::Target;
 
-/// The most bytes of stack arguments: 255 doubles. Below the 4 kB page that Windows wants touched in order, so the
-/// thunk needs no stack probes.
-pub const MAX_STACK_BYTES: usize = 2048;
+/// The most bytes of stack arguments. Structures by value may be large; a library's stack is 8 MiB.
+pub const MAX_STACK_BYTES: usize = 64 << 10;
 
 /// How arguments travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +60,8 @@ pub struct Frame {
     pub general: [u64; 6],
     /// Bits of the vector registers in order; none on i386.
     pub vector: [u64; 8],
+    /// Vector registers that carry arguments; variadic functions are told.
+    pub vectors: u8,
     /// The stack area as memory, lowest address first, 8 bytes an entry.
     pub stack: Vec<u64>,
     /// Bytes of `stack` that are in use.
@@ -75,6 +76,7 @@ impl Frame {
     pub fn place(&mut self, values: &[Value], abi: Abi) -> Result<(), TooManyArguments> {
         self.general = [0; 6];
         self.vector = [0; 8];
+        self.vectors = 8;
         self.stack.clear();
         self.stack_bytes = 0;
         match abi {
@@ -83,6 +85,25 @@ impl Frame {
             Abi::Windows64 => self.place_windows(values),
         }
         if self.stack_bytes > MAX_STACK_BYTES { Err(TooManyArguments) } else { Ok(()) }
+    }
+
+    /// Forgets what was placed before, and makes room for `stack_bytes` of zeros.
+    pub fn clear(&mut self, stack_bytes: usize, vectors: u8) {
+        self.general = [0; 6];
+        self.vector = [0; 8];
+        self.vectors = vectors;
+        self.stack.clear();
+        self.stack.resize(stack_bytes.div_ceil(8), 0);
+        self.stack_bytes = stack_bytes;
+    }
+
+    /// Writes into the stack area, which was zero there, at a multiple of 4.
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+        for (index, word) in bytes.chunks(4).enumerate() {
+            let at = offset + index * 4;
+            let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.stack[at / 8] |= word << (at % 8 * 8);
+        }
     }
 
     fn place_i386(&mut self, values: &[Value]) {
@@ -199,7 +220,7 @@ mod tests {
     #[test]
     fn more_arguments_than_the_thunk_has_room_for_are_refused() {
         let mut frame = Frame::default();
-        assert_eq!(frame.place(&[Value::Word(0); 513], Abi::I386), Err(TooManyArguments));
-        assert_eq!(frame.place(&[Value::Word(0); 512], Abi::I386), Ok(()));
+        assert_eq!(frame.place(&[Value::Word(0); 16385], Abi::I386), Err(TooManyArguments));
+        assert_eq!(frame.place(&[Value::Word(0); 16384], Abi::I386), Ok(()));
     }
 }

@@ -3,4 +3,5 @@
 
 pub mod convention;
 pub mod frame;
+pub mod plan;
 pub mod thunk;

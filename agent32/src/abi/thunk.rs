@@ -48,6 +48,10 @@ pub enum ResultKind {
 pub struct Returned {
     /// Bits of the result; those beyond the result type's width are whatever the callee left there.
     pub bits: u64,
+    /// What the function left in rax and rdx; on i386 edx:eax and 0.
+    pub general: [u64; 2],
+    /// What it left in xmm0 and xmm1; on i386 in st0, as the `float` or `double` that was asked for, and 0.
+    pub vector: [u64; 2],
     /// Bytes of arguments that the callee removed from the stack; negative if it left something on it.
     pub removed: isize,
 }
@@ -63,8 +67,9 @@ struct Registers {
     sp_after: usize,
     general: [u64; 6],
     vector: [u64; 8],
-    integer_result: u64,
-    vector_result: u64,
+    vectors: usize,
+    general_result: [u64; 2],
+    vector_result: [u64; 2],
 }
 
 /// Calls `function` with the arguments placed in `frame`.
@@ -84,14 +89,17 @@ pub unsafe fn call(function: *const c_void, frame: &Frame, result_kind: ResultKi
         sp_after: 0,
         general: frame.general,
         vector: frame.vector,
-        integer_result: 0,
-        vector_result: 0,
+        vectors: frame.vectors.into(),
+        general_result: [0; 2],
+        vector_result: [0; 2],
     };
     // SAFETY: `registers` and the stack area that it points to live until `enter` returns, `Frame::place` bounds
     // `stack_bytes` by the area's length and by MAX_STACK_BYTES; the function itself is the caller's promise.
     unsafe { arch::enter(&raw mut registers) };
     Returned {
-        bits: if result_kind == ResultKind::Integer { registers.integer_result } else { registers.vector_result },
+        bits: if result_kind == ResultKind::Integer { registers.general_result[0] } else { registers.vector_result[0] },
+        general: registers.general_result,
+        vector: registers.vector_result,
         removed: registers.sp_after.cast_signed().wrapping_sub(registers.sp_before.cast_signed()),
     }
 }

@@ -14,7 +14,9 @@
 use bridge32_protocol::interface::{Field, Scalar, Structure, StructureKind, Type};
 use bridge32_protocol::wire::Dialect;
 
-use super::{BitPlace, Layout, Layouts, Leaf, LeafKind, MAX_REGISTER_BYTES, MAX_TYPE_BYTES, Place, StructureLayout};
+use super::{
+    BitPlace, Layout, Layouts, Leaf, LeafKind, MAX_REGISTER_BYTES, MAX_TYPE_BYTES, Mode, Place, StructureLayout,
+};
 
 /// The largest alignment that can be asked for: what PE files allow a section.
 const MAX_ALIGN: u32 = 8192;
@@ -35,6 +37,8 @@ pub(super) fn lay_out(structure: &Structure, layouts: &Layouts) -> Result<Struct
         required: alignment(structure.align)?.unwrap_or(1),
         run: None,
         leaves: Vec::new(),
+        block: false,
+        biggest: None,
     };
     let mut places = Vec::with_capacity(structure.fields.len());
     for (index, field) in structure.fields.iter().enumerate() {
@@ -71,6 +75,10 @@ struct Builder<'a> {
     /// Microsoft's rules: the variable that the bit-field just before has its place in.
     run: Option<Run>,
     leaves: Vec<Leaf>,
+    /// A member has the mode [`Mode::Block`].
+    block: bool,
+    /// Size and mode of the largest member.
+    biggest: Option<(usize, Mode)>,
 }
 
 /// A variable that bit-fields share.
@@ -106,10 +114,28 @@ impl Builder<'_> {
         let offset = self.end.div_ceil(8).next_multiple_of(align);
         // `member` refuses what is too large before anything is added to it.
         self.end = (offset + layout.size) * 8;
+        self.note_mode(&field.ty, layout.size);
         if offset + layout.size <= MAX_REGISTER_BYTES {
             self.layouts.add_leaves(&field.ty, offset, &mut self.leaves);
         }
         Place { offset, bits: None }
+    }
+
+    fn note_mode(&mut self, ty: &Type, size: usize) {
+        let mode = self.layouts.mode(ty);
+        self.block |= mode == Mode::Block && size > 0;
+        if self.biggest.is_none_or(|(largest, _)| largest <= size) {
+            self.biggest = Some((size, mode));
+        }
+    }
+
+    /// GCC's mode of the whole: that of a member that is all of it, else that of an integer of its size.
+    fn mode(&self, size: usize) -> Mode {
+        match self.biggest {
+            _ if self.block => Mode::Block,
+            Some((bytes, mode)) if bytes == size && !self.union => mode,
+            _ => Mode::by_size(size),
+        }
     }
 
     /// The alignment of a member, given its type's, what is asked for at the member, and inside its type.
@@ -147,7 +173,7 @@ impl Builder<'_> {
         } else {
             self.elf_bits(layout, asked, bits, named)
         };
-        self.bit_place(first, width, named)
+        self.bit_place(first, width)
     }
 
     /// GCC's rules: the first bit of a bit-field.
@@ -208,7 +234,7 @@ impl Builder<'_> {
     }
 
     /// The bytes that hold the bits from `first` on.
-    fn bit_place(&mut self, first: usize, width: u32, named: bool) -> Result<Place, String> {
+    fn bit_place(&mut self, first: usize, width: u32) -> Result<Place, String> {
         let offset = first / 8;
         if width == 0 {
             return Ok(Place { offset, bits: None });
@@ -218,7 +244,8 @@ impl Builder<'_> {
         if unit > 8 {
             return Err(format!("packing spreads its {width} bits over {unit} bytes; at most 8 can be read at once"));
         }
-        if named && offset + unit <= MAX_REGISTER_BYTES {
+        // Unnamed ones too: GCC takes them for integers, clang does not.
+        if offset + unit <= MAX_REGISTER_BYTES {
             let leaf = Leaf { offset, size: unit, kind: LeafKind::Bits };
             if !self.leaves.contains(&leaf) {
                 self.leaves.push(leaf);
@@ -238,9 +265,10 @@ impl Builder<'_> {
         if size > MAX_TYPE_BYTES {
             return Err(format!("it is larger than {} MiB", MAX_TYPE_BYTES >> 20));
         }
+        let mode = self.mode(size);
         if size > MAX_REGISTER_BYTES {
             self.leaves.clear();
         }
-        Ok(StructureLayout { size, align, places, required: self.required, leaves: self.leaves })
+        Ok(StructureLayout { size, align, places, required: self.required, leaves: self.leaves, mode })
     }
 }
