@@ -10,7 +10,6 @@ use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
 use bridge32_protocol::wire::{Callee, Fault, FaultCode, SystemError};
 use uuid::Uuid;
 
-use crate::abi::convention;
 use crate::abi::frame::Frame;
 use crate::abi::plan::Plan;
 use crate::abi::thunk::{self, ResultKind};
@@ -212,12 +211,7 @@ impl<'a> Call<'a> {
         };
         let result = arena.allocate(plan.result_bytes()).map_err(out_of_memory)?;
         let (arguments_at, result_at) = (arena.address(prepared.arguments), arena.address(result));
-        plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame).map_err(|error| Fault {
-            code: FaultCode::UnsupportedDeclaration,
-            detail: format!("`{}` cannot be called: {error}", function.name),
-            pointer: None,
-            ran: false,
-        })?;
+        plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
         called.fetch_add(1, Ordering::Relaxed);
         let (returned, captured, nanoseconds) = {
@@ -228,9 +222,8 @@ impl<'a> Call<'a> {
             let captured = errors::capture(&library.errors);
             (returned, captured, start.elapsed().as_nanos())
         };
-        let expected = plan.removed_bytes(frame);
-        if returned.removed != expected.cast_signed() {
-            return Err(convention::mismatch(function, bound.convention, frame.stack_bytes, returned.removed));
+        if returned.removed != plan.removed_bytes().cast_signed() {
+            return Err(plan.mismatch(&function.name, returned.removed));
         }
         self.check_ends(prepared)?;
         if !plan.result_in_memory() {
@@ -296,9 +289,8 @@ impl<'a> Call<'a> {
         })?;
         let word = (address as u64).to_le_bytes();
         let argument = &word[..self.library.release.slots_bytes().min(word.len())];
-        if self.library.release.place(argument, 0, 0, self.frame).is_ok() {
-            enter(function, self.frame, ResultKind::Integer);
-        }
+        self.library.release.place(argument, 0, 0, self.frame);
+        enter(function, self.frame, ResultKind::Integer);
         Ok(())
     }
 }
