@@ -80,12 +80,12 @@ impl Apartment {
         let of_library = (Arc::clone(&handles), Arc::clone(&callbacks));
         thread
             .spawn(move || {
-                crash::prepare_thread();
+                let (handles, callbacks) = of_library;
+                crash::prepare_thread(handles.library());
                 match Library::load(load) {
                     Ok(library) => {
                         // Nobody waits any more if the agent is ending; then `received` is closed as well.
                         let _ = loaded.send(Ok(library.loaded()));
-                        let (handles, callbacks) = of_library;
                         serve(Caller::new(library, handles, callbacks), &shared, &received);
                     }
                     Err(fault) => drop(loaded.send(Err(fault))),

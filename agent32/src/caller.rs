@@ -151,7 +151,12 @@ impl Caller {
 }
 
 fn codec(function: &Function, home: &Home) -> Codec {
-    Codec { target: home.layouts.target(), ansi: platform::ansi_code_page(), lossy: function.lossy }
+    Codec { target: home.layouts.target(), ansi: ansi(), lossy: function.lossy }
+}
+
+/// The system's ANSI code page, where text can be converted to it.
+pub(crate) fn ansi() -> &'static str {
+    platform::ansi_code_page().unwrap_or("the system's ANSI code page")
 }
 
 /// One call of a function.
@@ -174,7 +179,7 @@ impl<'a> Call<'a> {
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
         let answered = self.call(&plan, &prepared, called, json);
         // Even if the answer could not be told, what was made for the call is not needed any more.
-        prepared.bstrs.iter().for_each(|address| platform::free_bstr(*address));
+        prepared.bstrs.iter().copied().for_each(free_bstr);
         answered
     }
 
@@ -215,11 +220,11 @@ impl<'a> Call<'a> {
         encode::reserve(prepared, *environment, arena, json)?;
         called.fetch_add(1, Ordering::Relaxed);
         let (returned, captured, nanoseconds) = {
-            let _running = Running::enter(environment.handles.library(), &function.name, &self.id);
-            errors::clear(&library.errors);
+            let _running = Running::enter(&function.name, &self.id);
+            library.errors.clear();
             let start = Instant::now();
             let returned = enter(bound.address, frame, plan.result_kind());
-            let captured = errors::capture(&library.errors);
+            let captured = library.errors.capture();
             (returned, captured, start.elapsed().as_nanos())
         };
         if returned.removed != plan.removed_bytes().cast_signed() {
@@ -236,7 +241,7 @@ impl<'a> Call<'a> {
         for owned in owned {
             self.free(owned)?;
         }
-        let (errno, last_error) = (captured.errno_described(), captured.last_error_described());
+        let (errno, last_error) = (captured.describe_errno(), captured.describe_last_error());
         Ok(Aside { nanoseconds, errno, last_error, hresult })
     }
 
@@ -275,7 +280,7 @@ impl<'a> Call<'a> {
     fn free(&mut self, owned: Owned) -> Result<(), Fault> {
         let (name, address) = match owned {
             Owned::Bstr(address) => {
-                platform::free_bstr(address);
+                free_bstr(address);
                 return Ok(());
             }
             Owned::By(name, address) => (name, address),
@@ -315,6 +320,13 @@ fn told(
     // SAFETY: `result` and the arena are what this very function has left, after the check of its convention and of the
     // ends of its buffers; that its pointers point to what they declare is the header's promise.
     unsafe { encode::outcome(result, function, prepared, environment, arena, json) }
+}
+
+#[expect(unsafe_code, reason = "SysFreeString takes what SysAllocString gave")]
+fn free_bstr(address: usize) {
+    // SAFETY: it is a BSTR that the bridge allocated for this call, or one that the library returned and thereby gave away
+    // (COM's rule for results and outputs); each is freed once.
+    unsafe { platform::bstr::free(address) };
 }
 
 const fn malformed(detail: String) -> Fault {

@@ -7,12 +7,13 @@ use std::ffi::{CString, c_void};
 use std::sync::Arc;
 
 use bridge32_image::lookup::{self, Lookup};
-use bridge32_image::{Export, Image};
+use bridge32_image::{Dependency, Export, Image};
 use bridge32_protocol::interface::{Convention, Extent, Function, Interface, Pointer, Type, Variable};
 use bridge32_protocol::wire::{Binding, Dialect, Fault, FaultCode, Load, Loaded};
 
 use crate::abi::convention::{self, Choice, Symbol};
 use crate::abi::plan::Plan;
+use crate::crash;
 use crate::diagnosis;
 use crate::errors::ErrorNumbers;
 use crate::layout::HOST;
@@ -61,8 +62,8 @@ impl Library {
         let module = Module::load(&load.file).map_err(|error| diagnosis::explain(&load.file, &image, &error))?;
         let dialect = load.dialect.unwrap_or_else(|| dialect_of(&image));
         let home = Arc::new(Home::new(load.interface, HOST, dialect));
-        let imports: Vec<String> = image.dependencies.into_iter().map(|needed| needed.name).collect();
-        let errors = ErrorNumbers::of(imports.iter().map(String::as_str));
+        crash::library_loaded(&image.dependencies);
+        let errors = ErrorNumbers::of(&image.dependencies);
         let mut library = Self {
             module,
             exports: image.exports,
@@ -75,7 +76,7 @@ impl Library {
         };
         library.bound = home.interface.functions.iter().map(|function| library.bind(function, &home)).collect();
         library.variables = home.interface.variables.iter().map(|variable| library.find(variable)).collect();
-        library.releasers = library.find_releasers(&imports);
+        library.releasers = library.find_releasers(&image.dependencies);
         Ok(library)
     }
 
@@ -147,18 +148,18 @@ impl Library {
         }
     }
 
-    fn find_releasers(&self, imports: &[String]) -> BTreeMap<String, *const c_void> {
+    fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, *const c_void> {
         let mut names = BTreeSet::new();
         let interface = &self.home.interface;
         let parameters = interface.functions.iter().flat_map(|function| &function.parameters);
         let results = interface.functions.iter().map(|function| &function.result);
         let fields = interface.structures.values().flat_map(|structure| &structure.fields).map(|field| &field.ty);
         parameters.map(|parameter| &parameter.ty).chain(results).chain(fields).for_each(|ty| collect(ty, &mut names));
-        names.into_iter().filter_map(|name| Some((name.clone(), self.find_releaser(&name, imports)?))).collect()
+        names.into_iter().filter_map(|name| Some((name.clone(), self.find_releaser(&name, dependencies)?))).collect()
     }
 
     /// A function of the library's by its declared or decorated name, else one of the system's.
-    fn find_releaser(&self, name: &str, imports: &[String]) -> Option<*const c_void> {
+    fn find_releaser(&self, name: &str, dependencies: &[Dependency]) -> Option<*const c_void> {
         let declared = self.home.interface.function(name).and_then(|(number, _)| self.bound[number].as_ref().ok());
         if let Some(bound) = declared {
             return Some(bound.address);
@@ -166,7 +167,7 @@ impl Library {
         if let Lookup::Found { export, .. } = lookup::find(&self.exports, name, Some(HOST.pointer_bytes().into())) {
             return self.symbol(&Symbol::of(export).ok()?).ok();
         }
-        platform::find_symbol(name, imports)
+        platform::find_symbol(&CString::new(name).ok()?, dependencies)
     }
 
     fn symbol(&self, symbol: &Symbol) -> Result<*const c_void, Fault> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
-use agent32::{layout, registration};
+use agent32::{crash, layout, registration};
 use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::wire::{EXIT_REFUSED, Handover};
 use tokio::net::TcpListener;
@@ -83,6 +83,10 @@ fn start() -> Result<Infallible, Failure> {
             "the gateway speaks protocol {}, this agent {PROTOCOL}; use agent and gateway of the same release",
             handover.protocol
         )));
+    }
+    if let Err(error) = crash::install(handover.crash_file.as_deref()) {
+        let file = handover.crash_file.as_deref().unwrap_or_default();
+        eprintln!("agent32: crashes will not be recorded, because {file} cannot be written: {error}");
     }
     watch(lifeline);
     // One thread for the network: the libraries have theirs.

@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::callbacks::Callbacks;
+use crate::caller::ansi;
 use crate::handles::Handles;
 use crate::library::Library;
 use crate::marshal::arena::Arena;
 use crate::marshal::place::At;
 use crate::marshal::text::Codec;
 use crate::marshal::{Environment, decode, memory, read};
-use crate::platform;
 
 /// A variable's value as JSON.
 ///
@@ -71,7 +71,7 @@ pub fn write(
 }
 
 fn environment<'a>(library: &'a Library, variable: &'a Variable, handles: &'a Handles) -> Environment<'a> {
-    let codec = Codec { target: library.home.layouts.target(), ansi: platform::ansi_code_page(), lossy: false };
+    let codec = Codec { target: library.home.layouts.target(), ansi: ansi(), lossy: false };
     Environment::of(&library.home, codec, handles, &variable.name)
 }
 

@@ -3,16 +3,17 @@
 //! What the client reads and what the log reads are separate: an internal error says nothing outside.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_protocol::wire::{CrashRecord, Fault, FaultCode};
 use bridge32_signature::SignatureError;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::agents::RegisterError;
+use crate::agents::{Crash, Exit, RegisterError};
 use crate::dispatch::{ArgumentsError, Execution, Failure};
 
 macro_rules! codes {
@@ -56,6 +57,10 @@ codes! {
     NotFound = NOT_FOUND, "not_found", "There is nothing here";
     UnknownLibrary = NOT_FOUND, "unknown_library", "There is no such library";
     UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
+    UnknownVariable = NOT_FOUND, "unknown_variable", "The library has no such variable";
+    UnknownHandle = NOT_FOUND, "unknown_handle", "There is no such block of memory";
+    UnknownCallback = NOT_FOUND, "unknown_callback", "There is no such callback";
+    UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
@@ -90,6 +95,7 @@ pub struct Problem {
     call_id: Option<Uuid>,
     execution: Option<Execution>,
     retry_after: Option<u32>,
+    crash: Option<Arc<Crash>>,
 }
 
 #[derive(Serialize)]
@@ -104,12 +110,17 @@ struct Document<'a> {
     call_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<Execution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crash: Option<&'a CrashRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a str>,
 }
 
 impl Problem {
     /// A problem with the text that tells a person what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), pointer: None, call_id: None, execution: None, retry_after: None }
+        let detail = detail.into();
+        Self { code, detail, pointer: None, call_id: None, execution: None, retry_after: None, crash: None }
     }
 
     /// A failure of ours: the log gets the reason, the client does not.
@@ -134,6 +145,56 @@ impl Problem {
         &self.detail
     }
 
+    /// Points to the place in the body of the request, as RFC 6901 says.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// The agent sees arguments alone; in the body of the request they stand at `prefix`.
+    #[must_use]
+    pub fn within(mut self, prefix: &str) -> Self {
+        self.pointer = self.pointer.map(|pointer| format!("{prefix}{pointer}"));
+        self
+    }
+
+    /// What it points to is not in the body of the request.
+    #[must_use]
+    pub fn without_pointer(mut self) -> Self {
+        self.pointer = None;
+        self
+    }
+
+    /// Where it points to.
+    pub fn pointer(&self) -> Option<&str> {
+        self.pointer.as_deref()
+    }
+
+    /// The same under another code, where what the agent says means something else to the client.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The document's JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        let record = self.crash.as_ref().map(|crash| &crash.record);
+        let document = Document {
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.name(),
+            detail: &self.detail,
+            pointer: self.pointer.as_deref(),
+            call_id: self.call_id,
+            execution: self.execution,
+            crash: record.filter(|record| **record != CrashRecord::default()),
+            report: self.crash.as_ref().and_then(|crash| crash.report.as_deref()),
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
     fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -142,18 +203,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.code.status();
-        let document = Document {
-            title: self.code.title(),
-            status: status.as_u16(),
-            code: self.code.name(),
-            detail: &self.detail,
-            pointer: self.pointer.as_deref(),
-            call_id: self.call_id,
-            execution: self.execution,
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let mut response = (self.code.status(), self.to_json()).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -187,20 +237,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
-            Failure::Ended { exit, behind } => {
-                let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
-                let detail = match behind {
-                    None => format!(
-                        "The process ended while this call was running: {exit}. The call may have taken effect; it is \
-                         not repeated. The agent is being started again."
-                    ),
-                    Some(running) => format!(
-                        "The process ended while call {running} was running: {exit}. This call was queued behind it; \
-                         as far as the bridge can tell it did not run. It is not repeated, because that is not certain."
-                    ),
-                };
-                Self::new(code, detail)
-            }
+            Failure::Ended { exit, behind } => ended(exit, behind),
             Failure::Deadline { deadline } => Self::new(
                 Code::DeadlineExceeded,
                 format!(
@@ -220,6 +257,26 @@ impl From<Failure> for Problem {
             .with_retry_after(1),
         }
     }
+}
+
+/// The process ended while it had the call.
+fn ended(exit: Exit, behind: Option<Uuid>) -> Problem {
+    let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
+    let crash = exit.crash.as_deref();
+    let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
+    let report = crash.and_then(|crash| crash.report.as_deref());
+    let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));
+    let detail = match behind {
+        None => format!(
+            "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
+             repeated. The agent is being started again.{report}"
+        ),
+        Some(call) => format!(
+            "The process ended while call {call} was running: {exit}. This call was queued behind it; as far as the \
+             bridge can tell it did not run. It is not repeated, because that is not certain.{report}"
+        ),
+    };
+    Problem { crash: exit.crash, ..Problem::new(code, detail) }
 }
 
 impl From<ArgumentsError> for Problem {
@@ -271,7 +328,6 @@ mod tests {
     use axum::body::to_bytes;
 
     use super::*;
-    use crate::agents::Exit;
 
     async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
         let (parts, body) = problem.into_response().into_parts();
@@ -293,6 +349,38 @@ mod tests {
         let behind = Failure::Ended { exit, behind: Some(id) };
         let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
         assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_crash_with_a_record_names_the_place_the_function_and_the_report() {
+        let id = Uuid::now_v7();
+        let record = CrashRecord {
+            what: Some("SIGSEGV (segmentation fault)".into()),
+            module: Some("libfoo.so".into()),
+            offset: Some(0x1234),
+            symbol: Some("f".into()),
+            symbol_offset: Some(0x14),
+            library: Some("foo".into()),
+            function: Some("g".into()),
+            call_id: Some(id.to_string()),
+            ..CrashRecord::default()
+        };
+        let crash = Arc::new(Crash { record, report: Some("x.json".into()) });
+        let exit = Exit { crash: Some(crash), ..Exit::told("killed by signal 11 (SIGSEGV)") };
+        let (_, body) = document(Problem::of_call(id, Failure::Ended { exit, behind: None })).await;
+        let detail = body["detail"].as_str().unwrap();
+        let place = "SIGSEGV (segmentation fault), in libfoo.so+0x1234, in f+0x14, in `g` of `foo` (call ";
+        assert!(detail.contains(place) && detail.contains("GET /v1/crashes/x.json"), "{detail}");
+        assert_eq!((&body["crash"]["offset"], &body["report"]), (&0x1234.into(), &"x.json".into()));
+        assert_eq!(body["crash"].get("access"), None);
+    }
+
+    #[tokio::test]
+    async fn an_end_without_a_record_has_no_member_for_it() {
+        let crash = Some(Arc::new(Crash { report: Some("x.json".into()), ..Crash::default() }));
+        let exit = Exit { crash, ..Exit::told("killed by signal 9 (SIGKILL)") };
+        let (_, body) = document(Failure::Ended { exit, behind: None }.into()).await;
+        assert_eq!((body.get("crash"), &body["report"]), (None, &"x.json".into()));
     }
 
     #[tokio::test]

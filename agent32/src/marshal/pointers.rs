@@ -180,7 +180,7 @@ impl Writer<'_, '_> {
         let text = scalar::string(raw.get())
             .ok_or_else(|| mismatch(at, format!("{} is not a string", scalar::kind(raw.get()))))?;
         let units: Vec<u16> = text.encode_utf16().collect();
-        let address = platform::allocate_bstr(&units).map_err(|why| Fault {
+        let address = platform::bstr::allocate(&units).map_err(|why| Fault {
             code: FaultCode::OutOfMemory,
             detail: format!("`{at}`: no BSTR could be made: {why}"),
             pointer: Some(at.pointer()),

@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
                 self.text(&bytes, encoding, at, json)
             }
             Extent::Bstr => {
-                let bytes = bytes_at(address, crate::platform::bstr_bytes(address));
+                let bytes = bytes_at(address, bstr_bytes(address));
                 self.text(&bytes, &Encoding::Utf16, at, json)
             }
             Extent::One | Extent::Handle { .. } => {
@@ -482,6 +482,13 @@ impl Numbers for Fields<'_> {
 fn text_at(address: usize, unit: usize) -> Option<Vec<u8>> {
     // SAFETY: whoever made the reader has promised that its addresses are what their types say: here, a string's.
     unsafe { memory::text(address, unit) }
+}
+
+#[expect(unsafe_code, reason = "the length of a BSTR lies before it")]
+fn bstr_bytes(address: usize) -> usize {
+    // SAFETY: whoever made the reader has promised that its addresses are what their types say: here, a BSTR's.
+    let length = unsafe { crate::platform::bstr::byte_length(address) };
+    usize::try_from(length).unwrap_or(0)
 }
 
 #[expect(unsafe_code, reason = "the data is where the library says")]

@@ -1,5 +1,5 @@
-//! What differs between the systems that an agent runs on: loading a library, the standard streams, and the end of the
-//! process. Each system's file has the same items.
+//! What differs between the systems that an agent runs on: loading a library, the standard streams, error numbers, the
+//! strings of COM, and the end of the process. Each system's file has the same items.
 
 #[cfg(unix)]
 mod unix;
@@ -11,8 +11,11 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
+#[cfg(windows)]
+pub(crate) use system::runtimes;
 pub use system::{
-    Module, end_process, keep_streams_from_the_library, let_crashes_end_the_process, library_folders, resident_bytes,
+    Module, ansi_code_page, bstr, end_process, errno, find_symbol, keep_streams_from_the_library,
+    let_crashes_end_the_process, library_folders, resident_bytes,
 };
 
 /// Why the system's loader refused a file.

@@ -1,9 +1,14 @@
 //! Linux: `dlopen`, file descriptors 0 to 2, `/proc`.
 
+pub mod bstr;
+pub mod errno;
+
 use std::ffi::{CStr, CString, c_void};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+
+use bridge32_image::Dependency;
 
 use super::LoadError;
 
@@ -92,6 +97,20 @@ pub fn let_crashes_end_the_process() {
     }
 }
 
+/// The address of a function of this process by name, such as the C library's `free`, for memory that a library gave away.
+/// (The dependencies of the library say which C library it means; here there is one only.)
+#[expect(unsafe_code, reason = "dlsym is a C function")]
+pub fn find_symbol(name: &CStr, _dependencies: &[Dependency]) -> Option<*const c_void> {
+    // SAFETY: the pseudo handle stands for the program and what it is linked with; `name` is a C string.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!address.is_null()).then_some(address.cast_const())
+}
+
+/// The WHATWG label of the encoding that `char*` has by default here.
+pub const fn ansi_code_page() -> Option<&'static str> {
+    Some("utf-8")
+}
+
 /// Ends this process at once, without running destructors, the library's included: they may hang.
 #[expect(unsafe_code, reason = "_exit is a C function")]
 pub fn end_process(code: u8) -> ! {
@@ -108,4 +127,15 @@ pub fn library_folders(_library: &Path) -> Vec<PathBuf> {
 pub fn resident_bytes() -> Option<u64> {
     let pages: u64 = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_the_c_library_are_found_by_name() {
+        assert_eq!(find_symbol(c"free", &[]), Some(libc::free as *const c_void));
+        assert_eq!(find_symbol(c"no_such_function", &[]), None);
+    }
 }

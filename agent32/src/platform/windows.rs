@@ -1,17 +1,25 @@
 //! Windows: `LoadLibraryExW`, the standard handles, and no dialogs: nobody sits in front of an agent.
 
+pub mod bstr;
+pub mod errno;
+pub(crate) mod runtimes;
+
 use std::ffi::{CStr, OsString, c_int, c_void};
 use std::fs::File;
 use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::windows::io::{AsHandle as _, AsRawHandle as _, IntoRawHandle as _};
 use std::path::{Path, PathBuf};
 
+use bridge32_image::Dependency;
 use windows_sys::Win32::Foundation::{FreeLibrary, GetLastError, HMODULE};
+use windows_sys::Win32::Globalization::GetACP;
 use windows_sys::Win32::System::Console::{STD_INPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
-use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LOAD_WITH_ALTERED_SEARCH_PATH, LoadLibraryExW};
+use windows_sys::Win32::System::LibraryLoader::{
+    GetProcAddress, LOAD_LIBRARY_SEARCH_SYSTEM32, LOAD_WITH_ALTERED_SEARCH_PATH, LoadLibraryExW,
+};
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::SystemInformation::GetSystemDirectoryW;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
@@ -117,6 +125,66 @@ pub fn let_crashes_end_the_process() {
     unsafe { SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX) };
 }
 
+/// Libraries of the system whose functions free what others of them, or libraries in their manner, give away: `LocalFree`,
+/// `CoTaskMemFree`, `SysFreeString`, `FreeSid`, `DestroyIcon`, `NetApiBufferFree`.
+const SYSTEM_LIBRARIES: [&str; 6] =
+    ["kernel32.dll", "ole32.dll", "oleaut32.dll", "advapi32.dll", "user32.dll", "netapi32.dll"];
+
+/// The address of a function by name, for memory that a library gave away: of the C libraries among its `dependencies`,
+/// else of the system's libraries, which are loaded for it.
+///
+/// A library that has its C library built in has a heap of its own, too: no other `free` may be used for it, so none
+/// is found.
+pub fn find_symbol(name: &CStr, dependencies: &[Dependency]) -> Option<*const c_void> {
+    let of_runtimes = runtimes::Runtime::imported(dependencies).find_map(|runtime| runtime.symbol(name));
+    of_runtimes.or_else(|| SYSTEM_LIBRARIES.iter().find_map(|library| system_symbol(library, name)))
+}
+
+/// A function of one of the system's own libraries. It stays loaded.
+#[expect(unsafe_code, reason = "LoadLibraryEx and GetProcAddress are C functions")]
+fn system_symbol(library: &str, name: &CStr) -> Option<*const c_void> {
+    let wide: Vec<u16> = library.encode_utf16().chain([0]).collect();
+    // SAFETY: `wide` ends with NUL. With this flag only the system's folder is searched.
+    let module = unsafe { LoadLibraryExW(wide.as_ptr(), std::ptr::null_mut(), LOAD_LIBRARY_SEARCH_SYSTEM32) };
+    if module.is_null() {
+        return None;
+    }
+    // SAFETY: the module is loaded and never freed; `name` is a C string.
+    let address = unsafe { GetProcAddress(module, name.as_ptr().cast()) }?;
+    Some(address as *const c_void)
+}
+
+/// The WHATWG label of this system's ANSI code page, which `char*` of Windows functions has; `None` for one that the
+/// Encoding Standard does not have.
+#[expect(unsafe_code, reason = "GetACP is a C function")]
+pub fn ansi_code_page() -> Option<&'static str> {
+    // SAFETY: takes nothing, cannot fail.
+    label(unsafe { GetACP() })
+}
+
+/// Microsoft, "Code Page Identifiers"; WHATWG Encoding Standard, "Names and labels".
+const fn label(code_page: u32) -> Option<&'static str> {
+    Some(match code_page {
+        874 => "windows-874",
+        932 => "shift_jis",
+        936 => "gbk",
+        949 => "euc-kr",
+        950 => "big5",
+        1250 => "windows-1250",
+        1251 => "windows-1251",
+        1252 => "windows-1252",
+        1253 => "windows-1253",
+        1254 => "windows-1254",
+        1255 => "windows-1255",
+        1256 => "windows-1256",
+        1257 => "windows-1257",
+        1258 => "windows-1258",
+        54936 => "gb18030",
+        65001 => "utf-8",
+        _ => return None,
+    })
+}
+
 /// Ends this process at once, without telling the DLLs: their `DllMain` may hang.
 #[expect(unsafe_code, reason = "TerminateProcess is a C function")]
 pub fn end_process(code: u8) -> ! {
@@ -151,4 +219,35 @@ pub fn resident_bytes() -> Option<u64> {
     // SAFETY: `counters` has the size that is passed.
     let known = unsafe { K32GetProcessMemoryInfo(own, &raw mut counters, size) };
     (known != 0).then_some(counters.WorkingSetSize as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ansi_code_page_has_a_label_that_the_encoding_standard_knows() {
+        for code_page in [874, 932, 936, 949, 950, 65001, 54936].into_iter().chain(1250..=1258) {
+            let label = label(code_page).unwrap();
+            assert!(encoding_rs::Encoding::for_label(label.as_bytes()).is_some(), "{label}");
+        }
+        assert_eq!(label(437), None);
+        assert!(ansi_code_page().is_some());
+    }
+
+    #[test]
+    fn functions_that_free_are_found_by_name() {
+        let found = |name| find_symbol(name, &[]).is_some();
+        assert!(
+            found(c"LocalFree") && found(c"CoTaskMemFree") && found(c"SysFreeString") && found(c"NetApiBufferFree")
+        );
+        assert!(!found(c"no_such_function"));
+    }
+
+    #[test]
+    fn free_is_that_of_the_c_library_that_is_imported() {
+        let dependency = Dependency { name: "MSVCRT.dll".into(), delayed: false, imports: None };
+        assert!(find_symbol(c"free", &[dependency]).is_some());
+        assert_eq!(find_symbol(c"free", &[]), None, "whose heap it is cannot be known");
+    }
 }
