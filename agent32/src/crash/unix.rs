@@ -57,6 +57,9 @@ pub(super) fn install() {
     unsafe { on_exit(exit_was_called, null_mut()) };
 }
 
+/// Nothing is to be done before a call: a handler that the library has set is its own decision.
+pub(super) const fn before_call() {}
+
 /// Sets a handler that runs on the alternate stack, where there is one, with all crash signals blocked: a crash within
 /// the handler ends the process at once.
 #[expect(unsafe_code, reason = "sigaction is a C function")]
