@@ -183,9 +183,7 @@ unsafe fn die_of(pointers: *const EXCEPTION_POINTERS) -> ! {
         // What comes after the first line is what failed.
         Turn::Again => {}
         Turn::AnotherThread if is_reporter() => {}
-        Turn::AnotherThread => loop {
-            std::thread::park();
-        },
+        Turn::AnotherThread => wait_for_the_end(),
     }
     end_process(EXIT_CODE.load(Ordering::Acquire))
 }
@@ -212,14 +210,25 @@ fn inner_filter(pointers: *const EXCEPTION_POINTERS) -> i32 {
 
 /// `abort` was called: in the C libraries it raises no exception, but a signal of their own.
 extern "C" fn on_abort(_: c_int) {
-    if matches!(begin(), Turn::First) {
-        wake_reporter(ABORTED);
-        write_first_line(&Words::of(b"abort() was called"), None, None, thread_id());
-        if let Some(place) = place::caller(&place::frames()) {
-            write_second_line(&place);
+    match begin() {
+        Turn::First => {
+            wake_reporter(ABORTED);
+            write_first_line(&Words::of(b"abort() was called"), None, None, thread_id());
+            if let Some(place) = place::caller(&place::frames()) {
+                write_second_line(&place);
+            }
         }
+        Turn::Again => {}
+        Turn::AnotherThread => wait_for_the_end(),
     }
     // The C library ends the process.
+}
+
+/// Another thread is writing the record; its end is the process's.
+fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::park();
+    }
 }
 
 /// Has the reporter do its work, and from now on the process has `PATIENCE` to end.
