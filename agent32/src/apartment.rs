@@ -1,24 +1,22 @@
 //! The apartment: the one thread that loads a library, calls it and unloads it. Old libraries keep state per thread, and
 //! none of them is ever called from two at once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
 
-use bridge32_protocol::interface::{Function, Interface, Scalar, Type};
-use bridge32_protocol::wire::{Binding, Callee, Fault, FaultCode, Load};
+use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::abi::convention;
-use crate::abi::frame::{Abi, Frame};
-use crate::abi::thunk::{self, ResultKind};
-use crate::layout::HOST;
-use crate::library::{Bound, Library};
-use crate::marshal::arena::Arena;
-use crate::marshal::{Context, decode, encode};
+use crate::batch::Outcomes;
+use crate::callbacks::Callbacks;
+use crate::caller::Caller;
+use crate::crash;
+use crate::handles::Handles;
+use crate::library::Library;
 
 /// Bytes of stack for the library's code: what the largest linker defaults give a program, with room to spare.
 const STACK_BYTES: usize = 8 << 20;
@@ -51,10 +49,14 @@ pub struct Counters {
 pub struct Apartment {
     jobs: Sender<Job>,
     counters: Arc<Counters>,
+    /// The library's handles, which can be listed while it runs.
+    pub handles: Arc<Handles>,
+    /// Its callbacks, which it may call at any time.
+    pub callbacks: Arc<Callbacks>,
 }
 
 enum Job {
-    Calls(Vec<Call>, mpsc::Sender<Bytes>),
+    Calls(Vec<Call>, Option<Batch>, mpsc::Sender<Bytes>),
     Unload(oneshot::Sender<()>),
 }
 
@@ -63,32 +65,43 @@ impl Apartment {
     ///
     /// # Errors
     /// Why it could not be loaded; the thread is gone then.
-    pub async fn open(name: &str, load: Load, counters: Arc<Counters>) -> Result<(Self, Vec<Binding>), Fault> {
+    pub async fn open(
+        name: &str,
+        generation: u64,
+        load: Load,
+        counters: Arc<Counters>,
+    ) -> Result<(Self, Loaded), Fault> {
         let (jobs, received) = channel();
         let (loaded, answer) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("apartment {name}")).stack_size(STACK_BYTES);
         let shared = Arc::clone(&counters);
+        let handles = Arc::new(Handles::new(name, generation));
+        let callbacks = Callbacks::new(Arc::clone(&handles));
+        let of_library = (Arc::clone(&handles), Arc::clone(&callbacks));
         thread
-            .spawn(move || match Library::load(load) {
-                Ok(library) => {
-                    // Nobody waits any more if the agent is ending; then `received` is closed as well.
-                    let _ = loaded.send(Ok(library.bindings()));
-                    Caller { library, counters: shared, arena: Arena::default(), frame: Frame::default() }
-                        .serve(&received);
+            .spawn(move || {
+                let (handles, callbacks) = of_library;
+                crash::prepare_thread(handles.library());
+                match Library::load(load) {
+                    Ok(library) => {
+                        // Nobody waits any more if the agent is ending; then `received` is closed as well.
+                        let _ = loaded.send(Ok(library.loaded()));
+                        serve(Caller::new(library, handles, callbacks), &shared, &received);
+                    }
+                    Err(fault) => drop(loaded.send(Err(fault))),
                 }
-                Err(fault) => drop(loaded.send(Err(fault))),
             })
             .map_err(|error| load_failed(format!("no thread could be started for the library: {error}")))?;
-        let bindings = answer.await.map_err(|_| load_failed("the library ended its thread while loading".into()))??;
-        Ok((Self { jobs, counters }, bindings))
+        let loaded = answer.await.map_err(|_| load_failed("the library ended its thread while loading".into()))??;
+        Ok((Self { jobs, counters, handles, callbacks }, loaded))
     }
 
     /// Queues calls; a line of JSON comes through the channel as each ends.
-    pub fn call(&self, calls: Vec<Call>) -> mpsc::Receiver<Bytes> {
+    pub fn call(&self, calls: Vec<Call>, batch: Option<Batch>) -> mpsc::Receiver<Bytes> {
         let (lines, outcomes) = mpsc::channel(LINES_AHEAD);
         self.counters.pending.fetch_add(calls.len() as u64, Ordering::Relaxed);
         // A thread that has ended drops `lines`, and the stream ends early: the gateway takes that for what it is.
-        let _ = self.jobs.send(Job::Calls(calls, lines));
+        let _ = self.jobs.send(Job::Calls(calls, batch, lines));
         outcomes
     }
 
@@ -105,125 +118,84 @@ const fn load_failed(detail: String) -> Fault {
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
 }
 
-/// What lives on the apartment's thread.
-struct Caller {
-    library: Library,
-    counters: Arc<Counters>,
-    arena: Arena,
-    frame: Frame,
-}
-
-impl Caller {
-    fn serve(mut self, jobs: &Receiver<Job>) {
-        while let Ok(job) = jobs.recv() {
-            match job {
-                Job::Calls(calls, lines) => {
-                    for (index, call) in calls.iter().enumerate() {
-                        let line = self.outcome_line(index, call);
-                        self.counters.pending.fetch_sub(1, Ordering::Relaxed);
-                        // The gateway may have gone away; the calls it sent still run, exactly once.
-                        let _ = lines.blocking_send(line.into());
-                    }
-                }
-                Job::Unload(done) => {
-                    drop(self.library);
-                    let _ = done.send(());
-                    return;
+/// Works until the library is unloaded.
+fn serve(mut caller: Caller, counters: &Counters, jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.recv() {
+        match job {
+            Job::Calls(calls, batch, lines) => {
+                let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
+                for (index, call) in calls.iter().enumerate() {
+                    let line = outcome_line(&mut caller, index, call, earlier.as_mut(), counters);
+                    counters.pending.fetch_sub(1, Ordering::Relaxed);
+                    // The gateway may have gone away; the calls it sent still run, exactly once.
+                    let _ = lines.blocking_send(line.into());
                 }
             }
-        }
-    }
-
-    /// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
-    fn outcome_line(&mut self, index: usize, call: &Call) -> Vec<u8> {
-        let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
-        match self.run(call, &mut line) {
-            Ok(nanoseconds) => line.extend_from_slice(format!(",\"duration_ns\":{nanoseconds}}}}}}}\n").as_bytes()),
-            Err(fault) => {
-                line.clear();
-                line.extend_from_slice(format!("{{\"index\":{index},\"outcome\":{{\"fault\":").as_bytes());
-                // A fault is strings and numbers; writing them into a vector cannot fail.
-                let _ = serde_json::to_writer(&mut line, &fault);
-                line.extend_from_slice(b"}}\n");
+            Job::Unload(done) => {
+                caller.unload();
+                let _ = done.send(());
+                return;
             }
         }
-        self.arena.clear();
-        line
-    }
-
-    /// Runs a call, appends its result and outputs, and tells the nanoseconds in the library.
-    fn run(&mut self, call: &Call, line: &mut Vec<u8>) -> Result<u128, Fault> {
-        let args =
-            str::from_utf8(&call.args).map_err(|error| malformed(format!("the arguments are not UTF-8: {error}")))?;
-        // The library stays where it is during the call; only the scratch memory is written.
-        let Self { library, counters, arena, frame } = self;
-        let adhoc;
-        let callee = serde_json::from_slice(&call.callee)
-            .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-        let (function, interface, bound): (&Function, &Interface, Bound) = match callee {
-            Callee::Function(number) => {
-                let index = usize::try_from(number).unwrap_or(usize::MAX);
-                let function = library.interface.functions.get(index);
-                let function = function.ok_or_else(|| malformed(format!("there is no function number {number}")))?;
-                (function, &library.interface, library.bound[index].clone()?)
-            }
-            Callee::Prototype(interface) => {
-                adhoc = interface;
-                let function = adhoc.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
-                (function, &*adhoc, library.bind(function)?)
-            }
-            _ => return Err(malformed("this agent cannot do that".into())),
-        };
-        let context = Context { interface, target: HOST };
-        let prepared = decode::arguments(args, function, context, arena)?;
-        frame.place(&prepared.values, Abi::of(HOST)).map_err(|error| Fault {
-            code: FaultCode::UnsupportedDeclaration,
-            detail: format!("`{}` cannot be called: {error}", function.name),
-            pointer: None,
-            ran: false,
-        })?;
-        encode::reserve(&prepared, function, context, arena, line)?;
-        counters.called.fetch_add(1, Ordering::Relaxed);
-        let start = Instant::now();
-        let returned = enter(&bound, frame, result_kind(&function.result));
-        let duration = start.elapsed().as_nanos();
-        let expected = convention::removed_bytes(bound.convention, frame.stack_bytes, HOST);
-        if returned.removed != expected.cast_signed() {
-            return Err(convention::mismatch(function, bound.convention, frame.stack_bytes, returned.removed));
-        }
-        told(returned.bits, &prepared, function, context, arena, line)?;
-        Ok(duration)
     }
 }
 
-#[expect(unsafe_code, reason = "the one place where a library is called")]
-fn enter(bound: &Bound, frame: &Frame, result: ResultKind) -> thunk::Returned {
-    // SAFETY: the address came from the loader for an export that is code, and its library is loaded as long as its
-    // apartment serves calls. The arguments are of the declared types, and their memory lies in the arena until the
-    // outcome is written. That the declaration is true is the user's promise; the process exists to bear it if not.
-    unsafe { thunk::call(bound.address, frame, result) }
+/// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
+fn outcome_line(
+    caller: &mut Caller,
+    index: usize,
+    call: &Call,
+    mut earlier: Option<&mut (Batch, Outcomes)>,
+    counters: &Counters,
+) -> Vec<u8> {
+    let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
+    let start = line.len();
+    let done = run(caller, call, earlier.as_deref(), counters, &mut line);
+    if let Some((_, outcomes)) = &mut earlier {
+        let answered = done.is_ok().then(|| format!("{{{}}}", String::from_utf8_lossy(&line[start..])));
+        outcomes.push(answered);
+    }
+    match done {
+        Ok(aside) => {
+            aside.write(&mut line);
+            line.extend_from_slice(b"}}}\n");
+        }
+        Err(fault) => {
+            line.clear();
+            line.extend_from_slice(format!("{{\"index\":{index},\"outcome\":{{\"fault\":").as_bytes());
+            // A fault is strings and numbers; writing them into a vector cannot fail.
+            let _ = serde_json::to_writer(&mut line, &fault);
+            line.extend_from_slice(b"}}\n");
+        }
+    }
+    line
 }
 
-#[expect(unsafe_code, reason = "a returned string is where the library says")]
-fn told(
-    register: u64,
-    prepared: &decode::Prepared,
-    function: &Function,
-    context: Context<'_>,
-    arena: &Arena,
+fn run(
+    caller: &mut Caller,
+    call: &Call,
+    earlier: Option<&(Batch, Outcomes)>,
+    counters: &Counters,
     line: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    // SAFETY: `register` is what this very function returned, after the check of its convention; that a declared string
-    // is one is the header's promise.
-    unsafe { encode::outcome(register, prepared, function, context, arena, line) }
+) -> Result<crate::caller::Aside, Fault> {
+    let args =
+        str::from_utf8(&call.args).map_err(|error| malformed(format!("the arguments are not UTF-8: {error}")))?;
+    let args = match earlier {
+        None => Cow::Borrowed(args),
+        Some((batch, outcomes)) if batch.stop_on_error && outcomes.any_failed() => return Err(stopped()),
+        Some((_, outcomes)) => outcomes.resolve(args)?,
+    };
+    let what: Callee = serde_json::from_slice(&call.callee)
+        .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
+    caller.run(call.id, what, &args, &counters.called, line)
 }
 
-const fn result_kind(ty: &Type) -> ResultKind {
-    match ty {
-        Type::Scalar(Scalar::Float) => ResultKind::Float,
-        Type::Scalar(Scalar::Double) => ResultKind::Double,
-        _ => ResultKind::Integer,
-    }
+fn stopped() -> Fault {
+    let detail =
+        "an earlier call of the batch failed, so this one was not run; with \"stop_on_error\": false it would have \
+                  been"
+            .to_owned();
+    Fault { code: FaultCode::BatchStopped, detail, pointer: None, ran: false }
 }
 
 const fn malformed(detail: String) -> Fault {

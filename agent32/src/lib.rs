@@ -5,9 +5,14 @@
 
 pub mod abi;
 pub mod apartment;
+pub mod batch;
+pub mod blocks;
+pub mod callbacks;
+pub mod caller;
 pub mod crash;
 pub mod diagnosis;
 pub mod errors;
+pub mod handles;
 pub mod layout;
 pub mod library;
 pub mod marshal;
@@ -15,3 +20,4 @@ pub mod platform;
 pub mod registration;
 pub mod server;
 pub mod trust;
+pub mod variables;

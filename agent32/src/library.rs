@@ -2,26 +2,40 @@
 //!
 //! Everything here happens on the library's apartment thread.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, c_void};
+use std::sync::Arc;
 
-use bridge32_image::Export;
-use bridge32_protocol::interface::{Convention, Function, Interface};
-use bridge32_protocol::wire::{Binding, Fault, FaultCode, Load};
+use bridge32_image::lookup::{self, Lookup};
+use bridge32_image::{Dependency, Export, Image};
+use bridge32_protocol::interface::{Convention, Extent, Function, Interface, Pointer, Type, Variable};
+use bridge32_protocol::wire::{Binding, Dialect, Fault, FaultCode, Load, Loaded};
 
-use crate::abi::convention::{self, Choice};
+use crate::abi::convention::{self, Choice, Symbol};
+use crate::abi::plan::Plan;
+use crate::crash;
 use crate::diagnosis;
+use crate::errors::ErrorNumbers;
 use crate::layout::HOST;
-use crate::platform::Module;
+use crate::marshal::Home;
+use crate::platform::{self, Module};
 
 /// A library that is loaded, with its interface.
 #[derive(Debug)]
 pub struct Library {
     module: Module,
     exports: Vec<Export>,
-    /// The interface that calls by number refer to.
-    pub interface: Interface,
+    /// The interface that calls by number refer to, with its layouts.
+    pub home: Arc<Home>,
     /// For each function of the interface, how it was found.
     pub bound: Vec<Result<Bound, Fault>>,
+    variables: Vec<Result<usize, Fault>>,
+    /// What frees what, by the names that `@frees` gives.
+    releasers: BTreeMap<String, *const c_void>,
+    /// How they are all called: with one pointer.
+    pub release: Plan,
+    /// Where its error numbers are.
+    pub errors: ErrorNumbers,
 }
 
 /// A function that can be called.
@@ -29,14 +43,16 @@ pub struct Library {
 pub struct Bound {
     /// Where it is.
     pub address: *const c_void,
-    /// Its export's name.
+    /// Its export's name as the file has it, or its ordinal as `#5`.
     pub export: String,
     /// How it is called.
     pub convention: Convention,
+    /// Where its arguments and its result go.
+    pub plan: Plan,
 }
 
 impl Library {
-    /// Loads the file and finds its functions.
+    /// Loads the file and finds its functions and variables.
     ///
     /// # Errors
     /// [`FaultCode::LoadFailed`], saying why and what to do.
@@ -44,42 +60,151 @@ impl Library {
         let image = diagnosis::inspect(&load.file)?;
         diagnosis::refuse_impossible(&load.file, &image)?;
         let module = Module::load(&load.file).map_err(|error| diagnosis::explain(&load.file, &image, &error))?;
-        let exports = image.exports;
-        let mut library = Self { module, exports, interface: load.interface, bound: Vec::new() };
-        library.bound = library.interface.functions.iter().map(|function| library.bind(function)).collect();
+        let dialect = load.dialect.unwrap_or_else(|| dialect_of(&image));
+        let home = Arc::new(Home::new(load.interface, HOST, dialect));
+        crash::library_loaded(&image.dependencies);
+        let errors = ErrorNumbers::of(&image.dependencies);
+        let mut library = Self {
+            module,
+            exports: image.exports,
+            home: Arc::clone(&home),
+            bound: Vec::new(),
+            variables: Vec::new(),
+            releasers: BTreeMap::new(),
+            release: release_plan(&home)?,
+            errors,
+        };
+        library.bound = home.interface.functions.iter().map(|function| library.bind(function, &home)).collect();
+        library.variables = home.interface.variables.iter().map(|variable| library.find(variable)).collect();
+        library.releasers = library.find_releasers(&image.dependencies);
         Ok(library)
     }
 
-    /// How each function of the interface was found, for the gateway.
-    pub fn bindings(&self) -> Vec<Binding> {
+    /// How each function and variable of the interface was found, for the gateway.
+    pub fn loaded(&self) -> Loaded {
         let binding = |bound: &Result<Bound, Fault>| match bound {
             Ok(bound) => Binding::Bound { export: bound.export.clone(), convention: bound.convention },
             Err(fault) => Binding::Missing(fault.clone()),
         };
-        self.bound.iter().map(binding).collect()
+        let bindings = self.bound.iter().map(binding).collect();
+        let variables = self.variables.iter().map(|found| found.as_ref().err().cloned()).collect();
+        Loaded { bindings, variables }
     }
 
-    /// Finds the export that a declaration means.
+    /// A home for the interface of an ad hoc call.
+    pub fn another_home(&self, interface: Interface) -> Home {
+        Home::new(interface, HOST, self.home.layouts.dialect())
+    }
+
+    /// Finds the export that a declaration means, and plans how it is called.
     ///
     /// # Errors
     /// When there is none, or the declaration cannot be called.
-    pub fn bind(&self, function: &Function) -> Result<Bound, Fault> {
+    pub fn bind(&self, function: &Function, home: &Home) -> Result<Bound, Fault> {
         if let Some(reason) = &function.unsupported {
             return Err(fault(FaultCode::UnsupportedDeclaration, format!("`{}`: {reason}", function.name)));
         }
-        let Choice { export, convention } = convention::choose(function, &self.exports, HOST)?;
-        if matches!(convention, Convention::Fastcall | Convention::Thiscall) && HOST.pointer_bytes() == 4 {
-            let detail = format!("`{}` is {}, which cannot be called yet", function.name, convention.keyword());
-            return Err(fault(FaultCode::UnsupportedDeclaration, detail));
-        }
-        let symbol = CString::new(export.as_str())
-            .map_err(|_| fault(FaultCode::UnknownFunction, format!("{export:?} is no name of an export")))?;
-        let address = self.module.symbol(&symbol).ok_or_else(|| {
-            let detail = format!("the file lists `{export}`, but the system's loader does not find it");
-            fault(FaultCode::UnknownFunction, detail)
-        })?;
-        Ok(Bound { address, export, convention })
+        let types: Vec<_> = function.parameters.iter().map(|parameter| &parameter.ty).collect();
+        let Choice { symbol, convention } = convention::choose(function, &self.exports, &home.layouts)?;
+        let plan = Plan::new(&types, types.len(), function.variadic, &function.result, convention, &home.layouts)
+            .map_err(|why| {
+                fault(FaultCode::UnsupportedDeclaration, format!("`{}` cannot be called: {why}", function.name))
+            })?;
+        let address = self.symbol(&symbol)?;
+        Ok(Bound { address, export: symbol.to_string(), convention, plan })
     }
+
+    /// The address of a variable.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn variable(&self, number: u32) -> Result<(&Variable, usize), Fault> {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        let variable = self.home.interface.variables.get(index);
+        let variable = variable
+            .ok_or_else(|| fault(FaultCode::MalformedRequest, format!("there is no variable number {number}")))?;
+        Ok((variable, self.variables[index].clone()?))
+    }
+
+    /// The function that frees what `@frees` says it frees.
+    pub fn releaser(&self, name: &str) -> Option<*const c_void> {
+        self.releasers.get(name).copied().or_else(|| self.find_releaser(name, &[]))
+    }
+
+    fn find(&self, variable: &Variable) -> Result<usize, Fault> {
+        if let Some(reason) = &variable.unsupported {
+            return Err(fault(FaultCode::UnsupportedDeclaration, format!("`{}`: {reason}", variable.name)));
+        }
+        let name = &variable.name;
+        match lookup::find(&self.exports, name, None) {
+            Lookup::Found { export, .. } => {
+                self.symbol(&Symbol::of(export)?).map(|address| address.expose_provenance())
+            }
+            _ => {
+                let detail =
+                    format!("the library does not export `{name}`; list what it exports with `bridge32 exports`");
+                Err(fault(FaultCode::UnknownFunction, detail))
+            }
+        }
+    }
+
+    fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, *const c_void> {
+        let mut names = BTreeSet::new();
+        let interface = &self.home.interface;
+        let parameters = interface.functions.iter().flat_map(|function| &function.parameters);
+        let results = interface.functions.iter().map(|function| &function.result);
+        let fields = interface.structures.values().flat_map(|structure| &structure.fields).map(|field| &field.ty);
+        parameters.map(|parameter| &parameter.ty).chain(results).chain(fields).for_each(|ty| collect(ty, &mut names));
+        names.into_iter().filter_map(|name| Some((name.clone(), self.find_releaser(&name, dependencies)?))).collect()
+    }
+
+    /// A function of the library's by its declared or decorated name, else one of the system's.
+    fn find_releaser(&self, name: &str, dependencies: &[Dependency]) -> Option<*const c_void> {
+        let declared = self.home.interface.function(name).and_then(|(number, _)| self.bound[number].as_ref().ok());
+        if let Some(bound) = declared {
+            return Some(bound.address);
+        }
+        if let Lookup::Found { export, .. } = lookup::find(&self.exports, name, Some(HOST.pointer_bytes().into())) {
+            return self.symbol(&Symbol::of(export).ok()?).ok();
+        }
+        platform::find_symbol(&CString::new(name).ok()?, dependencies)
+    }
+
+    fn symbol(&self, symbol: &Symbol) -> Result<*const c_void, Fault> {
+        let address = match symbol {
+            Symbol::Name(name) => CString::new(name.as_str()).ok().and_then(|name| self.module.symbol(&name)),
+            Symbol::Ordinal(ordinal) => self.module.ordinal(*ordinal),
+        };
+        address.ok_or_else(|| {
+            let detail = format!("the file lists `{symbol}`, but the system's loader does not find it");
+            fault(FaultCode::UnknownFunction, detail)
+        })
+    }
+}
+
+/// The plan of `void release(void *)`. Cdecl and stdcall pass one pointer alike; the thunk puts the stack right for both.
+fn release_plan(home: &Home) -> Result<Plan, Fault> {
+    let extent = Extent::Handle { kind: "void".to_owned(), system: false };
+    let pointer = Type::Pointer(Box::new(Pointer { to: Type::Void, constant: false, extent, freed_by: None }));
+    Plan::new(&[&pointer], 1, false, &Type::Void, Convention::Cdecl, &home.layouts)
+        .map_err(|why| fault(FaultCode::LoadFailed, why))
+}
+
+/// Collects the names of functions that free what a pointer points to.
+fn collect(ty: &Type, names: &mut BTreeSet<String>) {
+    match ty {
+        Type::Pointer(pointer) => {
+            names.extend(pointer.freed_by.clone());
+            collect(&pointer.to, names);
+        }
+        Type::Array(array) => collect(&array.of, names),
+        _ => {}
+    }
+}
+
+/// Which family of compilers has made a file.
+fn dialect_of(image: &Image) -> Dialect {
+    if HOST.is_windows() && !image.gnu { Dialect::Microsoft } else { Dialect::Gnu }
 }
 
 const fn fault(code: FaultCode, detail: String) -> Fault {

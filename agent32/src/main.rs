@@ -97,7 +97,7 @@ async fn serve(handover: Handover) -> Result<Infallible, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?.to_string();
     let trust = Trust::from_handover(&handover, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
-    let server = Server::new(trust.clone());
+    let server = Server::new(trust.clone(), handover.generation);
     tokio::select! {
         () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.

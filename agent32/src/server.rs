@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{CallList, Fault, FaultCode, ImageRequest, Load, Loaded};
+use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
@@ -17,11 +17,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
 use crate::apartment::{Apartment, Call, Counters};
+use crate::callbacks::Events;
 use crate::diagnosis;
+use crate::handles::HandleError;
 use crate::trust::Trust;
 
 /// The largest request: more than the gateway ever sends.
@@ -33,6 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Lines that are ready together go out together, up to about this many bytes.
 const CHUNK_BYTES: usize = 64 << 10;
 
+/// How often a stream of events that is idle shows that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
 type Reply = Response<Either<Full<Bytes>, Lines>>;
 
 /// What the requests share.
@@ -42,16 +47,18 @@ pub struct Server {
     /// What the apartments count.
     pub counters: Arc<Counters>,
     trust: Trust,
+    generation: u64,
     ending: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server that has no library yet, and answers whom `trust` knows.
-    pub fn new(trust: Trust) -> Arc<Self> {
+    pub fn new(trust: Trust, generation: u64) -> Arc<Self> {
         Arc::new(Self {
             apartments: Mutex::default(),
             counters: Arc::default(),
             trust,
+            generation,
             ending: watch::Sender::new(false),
         })
     }
@@ -106,6 +113,9 @@ impl Server {
         Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
             (&Method::POST, ("calls", "")) => self.calls(&body),
             (&Method::PUT, ("libraries", name)) if !name.is_empty() => self.load(name, &body).await,
+            (&Method::GET, ("handles", name)) => self.handles(name),
+            (&Method::GET, ("callbacks", rest)) => self.callbacks(rest, head.uri.query().unwrap_or_default()),
+            (&Method::DELETE, ("callbacks", rest)) => self.end_callback(rest),
             (&Method::POST, ("image", "")) => image(&body),
             (&Method::POST, ("shutdown", "")) => self.shutdown().await,
             _ => fault(&malformed(format!("{} {} is no request of the protocol", head.method, head.uri.path()))),
@@ -117,9 +127,9 @@ impl Server {
             Ok(list) => list,
             Err(error) => return fault(&error),
         };
-        let Some(apartment) = self.table().get(&*list.library).cloned() else {
-            let detail = format!("the library `{}` is not loaded in this agent", list.library);
-            return fault(&Fault { code: FaultCode::NotLoaded, detail, pointer: None, ran: false });
+        let apartment = match self.apartment(&list.library) {
+            Ok(apartment) => apartment,
+            Err(error) => return fault(&error),
         };
         // Both share the request's buffer.
         let own = |call: bridge32_protocol::wire::Call<'_>| Call {
@@ -127,7 +137,7 @@ impl Server {
             callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
         };
-        let outcomes = apartment.call(list.calls.into_iter().map(own).collect());
+        let outcomes = apartment.call(list.calls.into_iter().map(own).collect(), list.batch);
         reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
     }
 
@@ -139,11 +149,61 @@ impl Server {
         if self.table().contains_key(name) {
             return fault(&malformed(format!("the library `{name}` is already loaded")));
         }
-        match Apartment::open(name, load, Arc::clone(&self.counters)).await {
-            Ok((apartment, bindings)) => {
+        match Apartment::open(name, self.generation, load, Arc::clone(&self.counters)).await {
+            Ok((apartment, loaded)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
-                json(StatusCode::OK, &Loaded { bindings, variables: Vec::new() })
+                json(StatusCode::OK, &loaded)
             }
+            Err(error) => fault(&error),
+        }
+    }
+
+    fn apartment(&self, library: &str) -> Result<Arc<Apartment>, Fault> {
+        self.table().get(library).cloned().ok_or_else(|| {
+            let detail = format!("the library `{library}` is not loaded in this agent");
+            Fault { code: FaultCode::NotLoaded, detail, pointer: None, ran: false }
+        })
+    }
+
+    fn handles(&self, library: &str) -> Reply {
+        match self.apartment(library) {
+            Ok(apartment) => json(StatusCode::OK, &HandleList { handles: apartment.handles.list() }),
+            Err(error) => fault(&error),
+        }
+    }
+
+    /// `{library}`: the list; `{library}/{id}/events?after=n`: the stream of one.
+    fn callbacks(&self, path: &str, query: &str) -> Reply {
+        let mut parts = path.split('/');
+        let (library, id, events) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let apartment = match self.apartment(library) {
+            Ok(apartment) => apartment,
+            Err(error) => return fault(&error),
+        };
+        let Some(id) = id else {
+            return json(StatusCode::OK, &CallbackList { callbacks: apartment.callbacks.list() });
+        };
+        let after = query.strip_prefix("after=").map_or(Ok(0), str::parse);
+        let (Some("events"), Ok(after)) = (events, after) else {
+            return fault(&malformed(format!("/callbacks/{path}?{query} is no request of the protocol")));
+        };
+        match apartment.callbacks.events(id, after) {
+            Ok(events) => {
+                let (sender, outcomes) = tokio::sync::mpsc::channel(1);
+                tokio::spawn(stream(events, sender));
+                reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
+            }
+            Err(error) => fault(&unknown_callback(&error)),
+        }
+    }
+
+    fn end_callback(&self, path: &str) -> Reply {
+        let (library, id) = path.split_once('/').unwrap_or((path, ""));
+        let ended = self
+            .apartment(library)
+            .and_then(|apartment| apartment.callbacks.end(id).map_err(|error| unknown_callback(&error)));
+        match ended {
+            Ok(()) => reply(StatusCode::NO_CONTENT, "application/json", Either::Left(Full::default())),
             Err(error) => fault(&error),
         }
     }
@@ -161,6 +221,27 @@ impl Server {
         // The table is consistent between any two statements, so a poisoned lock is as good as a whole one.
         self.apartments.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sends events as they come, and empty lines while there are none, until there will be no more or nobody listens.
+async fn stream(mut events: Events, lines: Sender<Bytes>) {
+    loop {
+        let line = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
+            Ok(Some(line)) => line,
+            Ok(None) => return,
+            Err(_) => Bytes::from_static(b"\n"),
+        };
+        if lines.send(line).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn unknown_callback(error: &HandleError) -> Fault {
+    let code =
+        if matches!(error, HandleError::Stale(_)) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
+    let detail = error.to_string().replace("the handle", "the callback").replace("no handle", "no callback");
+    Fault { code, detail, pointer: None, ran: false }
 }
 
 fn image(body: &Bytes) -> Reply {

@@ -63,6 +63,7 @@ fn parse_as<Elf: FileHeader<Endian = Endianness>>(data: &[u8], scope: Scope) -> 
         Scope::Dependencies => Vec::new(),
     };
     Ok(Image {
+        gnu: true,
         format: Format::Elf,
         architecture,
         kind: kind(&memory, &dynamic, header.e_type(endian), internal_name.is_some()),

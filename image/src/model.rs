@@ -27,6 +27,9 @@ pub struct Image {
     pub exports: Vec<Export>,
     /// The libraries this one needs, in the file's order.
     pub dependencies: Vec<Dependency>,
+    /// A GNU linker has made it, so most likely GCC or Clang the code: of two ABIs for i386 Windows it follows theirs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gnu: bool,
     /// `DT_RPATH` of ELF, split at colons, as written (`$ORIGIN` is not replaced). Ignored by loaders if there is a runpath.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpath: Vec<String>,

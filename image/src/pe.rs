@@ -58,6 +58,7 @@ fn parse_as<Nt: ImageNtHeaders>(data: &[u8], scope: Scope) -> Result<Image, Imag
         Scope::Dependencies => (None, Vec::new()),
     };
     Ok(Image {
+        gnu: layout.is_gnu(),
         format: Format::Pe,
         architecture: layout.architecture,
         kind: layout.kind,
@@ -88,6 +89,8 @@ struct Section<'data> {
     /// What of it is in the file.
     data: &'data [u8],
     executable: bool,
+    /// It has a name that Borland's linkers give.
+    borland: bool,
 }
 
 /// The parts of a PE file that the tables need.
@@ -99,6 +102,8 @@ struct Layout<'data> {
     /// Sorted by address.
     sections: Vec<Section<'data>>,
     directories: &'data [pe::ImageDataDirectory],
+    /// The first part of the linker's version.
+    linker: u8,
 }
 
 impl<'data> Layout<'data> {
@@ -137,7 +142,14 @@ impl<'data> Layout<'data> {
                 optional.section_alignment(),
             )?,
             directories,
+            linker: optional.major_linker_version(),
         })
+    }
+
+    /// Whether GNU ld has linked it. It writes its own version, 2.x, as Borland's linker does, which names its sections
+    /// otherwise; Microsoft's versions have been 3 and more since Windows 95.
+    fn is_gnu(&self) -> bool {
+        self.linker == 2 && self.sections.iter().all(|section| !section.borland)
     }
 
     /// Address and size in bytes of a data directory, if the file has it.
@@ -226,5 +238,6 @@ fn section<'data>(
         length,
         data: data.read_bytes_at(start, u64::from(in_file)).unwrap_or_default(),
         executable: header.characteristics.get(LE).contains(pe::IMAGE_SCN_MEM_EXECUTE),
+        borland: [b"CODE\0\0\0\0", b"DATA\0\0\0\0"].contains(&&header.name),
     })
 }

@@ -5,6 +5,8 @@
 use bridge32_protocol::interface::Convention;
 
 use crate::lexer::{Kind, Token};
+use crate::packing::Packing;
+use crate::report::Reporter;
 use crate::sal::{self, Sal};
 
 /// Something that was said beside the C of a declaration.
@@ -16,6 +18,14 @@ pub(crate) enum Mark<'a> {
     Convention(Convention),
     /// Of a function, too: one that no thunk knows, by its keyword.
     UnknownConvention(String),
+    /// Of a structure, before the bracket that opens it: `#pragma pack`.
+    Pack(u32),
+    /// Of a structure or a member: `__attribute__((packed))`.
+    Packed,
+    /// Of a structure or a member: at least so many bytes. Nothing between the brackets means as much as there is.
+    Aligned(Vec<Token<'a>>),
+    /// Of a variable: `__declspec(dllimport)` and the like.
+    Exported,
 }
 
 /// Tokens, and what was said before which of them.
@@ -56,18 +66,11 @@ const NOISE: &[&str] = &[
 
 /// The same, with a group of arguments.
 const NOISE_WITH_ARGUMENTS: &[&str] = &[
-    "__declspec",
-    "_declspec",
     "__asm__",
     "__asm",
     "asm",
-    "__pragma",
-    "_Pragma",
     "_Static_assert",
     "static_assert",
-    "_Alignas",
-    "alignas",
-    "__align",
     "__allowed",
     "__range",
     "__format_string",
@@ -89,11 +92,12 @@ fn convention<'a>(word: &str) -> Option<Mark<'a>> {
 }
 
 /// Separates the annotations from the C.
-pub(crate) fn annotate(tokens: Vec<Token>) -> Annotated {
-    let mut stream = Stream { tokens, at: 0, brackets: 0, output: Annotated::default() };
+pub(crate) fn annotate<'a>(tokens: Vec<Token<'a>>, reporter: &mut Reporter) -> Annotated<'a> {
+    let mut stream = Stream { tokens, at: 0, brackets: 0, packing: Packing::default(), output: Annotated::default() };
     while stream.at < stream.tokens.len() {
-        stream.step();
+        stream.step(reporter);
     }
+    stream.packing.finish(reporter);
     stream.output
 }
 
@@ -101,19 +105,28 @@ struct Stream<'a> {
     tokens: Vec<Token<'a>>,
     at: usize,
     brackets: usize,
+    packing: Packing,
     output: Annotated<'a>,
 }
 
 impl<'a> Stream<'a> {
-    fn step(&mut self) {
+    fn step(&mut self, reporter: &mut Reporter) {
         let token = &self.tokens[self.at];
-        if token.kind == Kind::Identifier && self.word() {
+        if token.kind == Kind::Pragma {
+            self.packing.apply(&token.text, token.at, reporter);
+            self.at += 1;
+            return;
+        }
+        if token.kind == Kind::Identifier && (self.word() || self.pragma(reporter)) {
             return;
         }
         if self.attribute() {
             return;
         }
         let token = self.tokens[self.at].clone();
+        if let (true, Some(limit)) = (token.is("{"), self.packing.current()) {
+            self.mark(Mark::Pack(limit));
+        }
         if token.is("(") {
             self.brackets += 1;
         } else if token.is(")") {
@@ -154,15 +167,15 @@ impl<'a> Stream<'a> {
         {
             self.at += 1;
             self.mark(mark);
-        } else if matches!(word, "__attribute__" | "__attribute") {
+        } else if matches!(word, "__attribute__" | "__attribute" | "__declspec" | "_declspec") {
             self.at += 1;
             if let Some(group) = self.group() {
-                let found: Vec<_> =
-                    self.tokens[group].iter().filter_map(|token| convention(token.identifier()?)).collect();
-                for mark in found {
-                    self.mark(mark);
-                }
+                self.attributes(group);
             }
+        } else if matches!(word, "_Alignas" | "__align") {
+            self.at += 1;
+            let alignment = self.group().map(|group| self.tokens[group].to_vec()).unwrap_or_default();
+            self.mark(Mark::Aligned(alignment));
         } else if NOISE.contains(&word) {
             self.at += 1;
         } else if NOISE_WITH_ARGUMENTS.contains(&word) || word.starts_with("__attribute_") {
@@ -173,6 +186,43 @@ impl<'a> Stream<'a> {
             self.group();
         } else {
             return false;
+        }
+        true
+    }
+
+    /// What the brackets behind `__attribute__` or `__declspec` contain.
+    fn attributes(&mut self, group: std::ops::Range<usize>) {
+        let mut marks = Vec::new();
+        let tokens = &self.tokens[group];
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(word) = token.identifier() else { continue };
+            marks.extend(convention(word));
+            match word.trim_matches('_') {
+                "packed" => marks.push(Mark::Packed),
+                "dllimport" | "dllexport" | "visibility" => marks.push(Mark::Exported),
+                "aligned" | "align" => {
+                    let behind = &tokens[index + 1..];
+                    let end = if behind.first().is_some_and(|next| next.is("(")) { closing(behind) } else { 0 };
+                    marks.push(Mark::Aligned(behind.get(1..end).unwrap_or_default().to_vec()));
+                }
+                _ => {}
+            }
+        }
+        for mark in marks {
+            self.mark(mark);
+        }
+    }
+
+    /// Takes `__pragma(pack(1))` and `_Pragma("pack(1)")`; false if there is none at this place.
+    fn pragma(&mut self, reporter: &mut Reporter) -> bool {
+        let token = self.tokens[self.at].clone();
+        if !matches!(&*token.text, "__pragma" | "_Pragma") {
+            return false;
+        }
+        self.at += 1;
+        if let Some(group) = self.group() {
+            let text: String = self.tokens[group].iter().map(|token| &*token.text).collect();
+            self.packing.apply(text.trim_matches('"'), token.at, reporter);
         }
         true
     }
@@ -208,6 +258,17 @@ impl<'a> Stream<'a> {
         }
         None
     }
+}
+
+/// Where the bracket at the start is closed; 0 if it is not.
+fn closing(tokens: &[Token]) -> usize {
+    let mut open = 0_u32;
+    let closes = |token: &Token| {
+        open += u32::from(token.is("("));
+        open = open.saturating_sub(u32::from(token.is(")")));
+        open == 0
+    };
+    tokens.iter().position(closes).unwrap_or(0)
 }
 
 /// Splits arguments at their commas.

@@ -1,4 +1,5 @@
-//! The types that system headers declare, since those headers are not read.
+//! The types of one value that system headers declare, since those headers are not read. (Structures and callbacks of
+//! Windows are C text: see [`crate::windows`].)
 //!
 //! The Windows names mean the same on every target (`DWORD` has 32 bits on all): a header that declares them itself
 //! has the last word.
@@ -16,34 +17,17 @@ pub(crate) fn lookup(name: &str, unicode: bool, windows: bool) -> Option<Qualifi
     if let Some(spec) = spec {
         return Some(parse(spec, unicode));
     }
+    let handle = |system| Qualified::new(CType::Handle { kind: name.to_owned(), system });
     if HANDLES.contains(&name) {
-        return Some(pointer(Qualified::new(CType::Struct(name.to_owned())), false));
+        return Some(handle(true));
     }
-    if CALLBACKS.contains(&name) {
-        return Some(pointer(Qualified::new(CType::Function), false));
+    match name {
+        // Addresses, of blocks whose shape is nobody's business.
+        "PSID" | "PSECURITY_DESCRIPTOR" => Some(handle(false)),
+        "PHANDLE" | "LPHANDLE" => Some(pointer(lookup("HANDLE", unicode, windows)?, false)),
+        "PHKEY" => Some(pointer(lookup("HKEY", unicode, windows)?, false)),
+        _ => None,
     }
-    structure(name)
-}
-
-/// Whether the name is that of a structure of Windows with known members.
-pub(crate) fn is_structure(name: &str) -> bool {
-    STRUCTURES.contains(&name)
-}
-
-/// A structure of Windows, or a pointer to one: `SYSTEMTIME`, `LPSYSTEMTIME`, `PSYSTEMTIME`.
-fn structure(name: &str) -> Option<Qualified> {
-    let known = |name: &str| STRUCTURES.contains(&name);
-    if known(name) {
-        return Some(Qualified::new(CType::Struct(name.to_owned())));
-    }
-    let (rest, constant) = match name {
-        "REFIID" | "REFCLSID" | "REFGUID" => ("GUID", true),
-        _ => ["LPC", "PC", "LP", "P", "NP"].iter().find_map(|prefix| {
-            let rest = name.strip_prefix(prefix).filter(|rest| known(rest))?;
-            Some((rest, prefix.ends_with('C')))
-        })?,
-    };
-    Some(pointer(Qualified::new(CType::Struct(rest.to_owned())), constant))
 }
 
 fn pointer(to: Qualified, constant: bool) -> Qualified {
@@ -83,6 +67,8 @@ fn parse(spec: &str, unicode: bool) -> Qualified {
         "bool32" => CType::scalar(Scalar::Boolean(Width::W32)),
         "float" => CType::scalar(Scalar::Float),
         "double" => CType::scalar(Scalar::Double),
+        "FILE" => CType::Struct(Rc::from(spec)),
+        "BSTR" => CType::Bstr,
         other => CType::Other(other.to_owned()),
     })
 }
@@ -111,7 +97,8 @@ fn c(name: &str) -> Option<&'static str> {
         "wchar_t" => "wchar",
         "char16_t" => "utf16",
         "va_list" | "__builtin_va_list" | "__gnuc_va_list" => "va_list",
-        "FILE" | "jmp_buf" | "fpos_t" => "FILE",
+        "FILE" | "fpos_t" => "FILE",
+        "jmp_buf" => "jmp_buf",
         _ => return None,
     })
 }
@@ -199,13 +186,13 @@ fn windows_pointer(name: &str) -> Option<&'static str> {
         "PLONGLONG" | "PINT64" | "PLONG64" => "*i64",
         "PDWORD_PTR" | "PULONG_PTR" | "PSIZE_T" | "PUINT_PTR" => "*uptr",
         "PINT_PTR" | "PLONG_PTR" | "PSSIZE_T" => "*iptr",
-        "LPHANDLE" | "PHANDLE" | "PHKEY" => "**void",
+        "LPBSTR" => "*BSTR",
         "BSTR" => "BSTR",
         _ => return None,
     })
 }
 
-/// Pointers that only the system looks behind.
+/// Numbers that mean something to the system only, though C calls them pointers.
 const HANDLES: &[&str] = &[
     "HANDLE",
     "HWND",
@@ -257,99 +244,4 @@ const HANDLES: &[&str] = &[
     "HSZ",
     "HDEVNOTIFY",
     "HDEVINFO",
-    "PSID",
-    "PSECURITY_DESCRIPTOR",
-];
-
-/// Pointers to functions.
-const CALLBACKS: &[&str] = &[
-    "FARPROC",
-    "NEARPROC",
-    "PROC",
-    "WNDPROC",
-    "DLGPROC",
-    "TIMERPROC",
-    "HOOKPROC",
-    "WNDENUMPROC",
-    "THREAD_START_ROUTINE",
-    "LPTHREAD_START_ROUTINE",
-    "PTHREAD_START_ROUTINE",
-    "PAPCFUNC",
-    "PHANDLER_ROUTINE",
-    "LPPROGRESS_ROUTINE",
-    "LPOVERLAPPED_COMPLETION_ROUTINE",
-    "PTIMERAPCROUTINE",
-    "WAITORTIMERCALLBACK",
-    "MONITORENUMPROC",
-    "SENDASYNCPROC",
-    "ENUMRESNAMEPROCA",
-    "ENUMRESNAMEPROCW",
-    "GRAYSTRINGPROC",
-    "PROPENUMPROCA",
-    "PROPENUMPROCW",
-];
-
-/// Structures; `P…`, `LP…` and `LPC…` of them are understood too.
-const STRUCTURES: &[&str] = &[
-    "SYSTEMTIME",
-    "FILETIME",
-    "RECT",
-    "RECTL",
-    "POINT",
-    "POINTL",
-    "POINTS",
-    "SIZE",
-    "SIZEL",
-    "GUID",
-    "UUID",
-    "IID",
-    "CLSID",
-    "LUID",
-    "LARGE_INTEGER",
-    "ULARGE_INTEGER",
-    "SECURITY_ATTRIBUTES",
-    "OVERLAPPED",
-    "MSG",
-    "PAINTSTRUCT",
-    "WNDCLASSA",
-    "WNDCLASSW",
-    "WNDCLASSEXA",
-    "WNDCLASSEXW",
-    "STARTUPINFOA",
-    "STARTUPINFOW",
-    "PROCESS_INFORMATION",
-    "CRITICAL_SECTION",
-    "SYSTEM_INFO",
-    "MEMORYSTATUS",
-    "MEMORYSTATUSEX",
-    "OSVERSIONINFOA",
-    "OSVERSIONINFOW",
-    "WIN32_FIND_DATAA",
-    "WIN32_FIND_DATAW",
-    "WIN32_FILE_ATTRIBUTE_DATA",
-    "BY_HANDLE_FILE_INFORMATION",
-    "COORD",
-    "SMALL_RECT",
-    "CHAR_INFO",
-    "INPUT_RECORD",
-    "CONSOLE_SCREEN_BUFFER_INFO",
-    "DCB",
-    "COMMTIMEOUTS",
-    "COMSTAT",
-    "LOGFONTA",
-    "LOGFONTW",
-    "TEXTMETRICA",
-    "TEXTMETRICW",
-    "BITMAP",
-    "BITMAPINFO",
-    "BITMAPINFOHEADER",
-    "RGBQUAD",
-    "DEVMODEA",
-    "DEVMODEW",
-    "TIME_ZONE_INFORMATION",
-    "EXCEPTION_POINTERS",
-    "CONTEXT",
-    "VARIANT",
-    "SAFEARRAY",
-    "ACL",
 ];

@@ -1,5 +1,6 @@
 //! Splits the tokens into declarations, so that one that is not understood cannot spoil the next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::annotations::{Annotated, Mark};
@@ -17,7 +18,26 @@ pub(crate) struct Chunk<'a> {
     pub(crate) after: Position,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    /// Puts a word before each of the tokens of these indices, which are in order.
+    pub(crate) fn insert(&mut self, before: &[usize], word: &'a str) {
+        if before.is_empty() {
+            return;
+        }
+        for (at, _) in &mut self.marks {
+            *at += before.partition_point(|index| index < at);
+        }
+        let mut tokens = Vec::with_capacity(self.tokens.len() + before.len());
+        for (index, token) in std::mem::take(&mut self.tokens).into_iter().enumerate() {
+            if before.binary_search(&index).is_ok() {
+                let text = Cow::Borrowed(word);
+                tokens.push(Token { kind: Kind::Identifier, text, ..token.clone() });
+            }
+            tokens.push(token);
+        }
+        self.tokens = tokens;
+    }
+
     /// Leaves out the tokens of these indices, which are in order.
     pub(crate) fn remove(&mut self, doomed: &[usize]) {
         let mut index = 0;

@@ -1,6 +1,7 @@
 //! Which documentation comment belongs to which declaration.
 
 use crate::lexer::Comment;
+use crate::prototypes::Place;
 use crate::source::{Files, Position};
 
 /// The comments of all files by place.
@@ -28,6 +29,11 @@ impl<'r, 'a> Comments<'r, 'a> {
     pub(crate) fn trailing(&self, from: Position, to: Position) -> Option<&Comment<'a>> {
         let start = self.all.partition_point(|comment| comment.at < from);
         self.all[start..].iter().take_while(|comment| comment.at < to).find(|comment| comment.trailing)
+    }
+
+    /// The comment of a parameter or member: behind it, or before it in its list.
+    pub(crate) fn of(&self, place: Place) -> Option<&Comment<'a>> {
+        self.trailing(place.last, place.next).or_else(|| self.before(place.first, place.before))
     }
 
     /// The comment `///< …` behind a place in its line.

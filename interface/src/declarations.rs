@@ -1,23 +1,32 @@
-//! Walks the declarations of a header in order: typedefs, enumerations, prototypes.
+//! Walks the declarations of a header in order: typedefs, enumerations, structures, prototypes, variables. When all are
+//! read, what they declare becomes the interface.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use bridge32_protocol::interface::{Convention, Function};
+use bridge32_protocol::interface::{Function, Interface, Variable};
 use tree_sitter::Node;
 
 use crate::Options;
 use crate::annotations::Mark;
 use crate::chunks::Chunk;
 use crate::comments::Comments;
-use crate::declarators::{Declaration, RawParameter};
+use crate::constants;
+use crate::declarators::Declaration;
 use crate::functions::{self, Prototype};
 use crate::lexer::Token;
+use crate::macros::Macros;
+use crate::members::{self, Structures};
 use crate::noise;
+use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
+use crate::prototypes::FunctionType;
 use crate::report::{Assumption, Reporter};
-use crate::source::{Files, Position};
+use crate::source::Files;
+use crate::structures::UNNAMED;
 use crate::tree::{Parsed, Syntax};
 use crate::types::{CType, Qualified, Types};
+use crate::variables;
 
 /// Longer declarations are refused.
 const MAX_TOKENS: usize = 50_000;
@@ -27,29 +36,26 @@ const MAX_NESTING: u32 = 100;
 
 /// Reads declarations one by one.
 pub(crate) struct Reader<'r, 'a> {
-    pub(crate) types: Types,
-    pub(crate) functions: Vec<Function>,
-    pub(crate) assumptions: Vec<Assumption>,
-    pub(crate) reporter: &'r mut Reporter,
+    types: Types,
+    reporter: &'r mut Reporter,
     files: &'r Files,
-    comments: Comments<'r, 'a>,
+    comments: &'r Comments<'r, 'a>,
     options: &'r Options,
     syntax: Syntax,
-    declared: HashMap<String, Signature>,
+    /// Functions and variables: they are built when all types are known.
+    pending: Vec<(Pending, Rc<Chunk<'a>>)>,
 }
 
-/// What two declarations of one function must agree on, and where the first is.
-struct Signature {
-    index: usize,
-    result: CType,
-    parameters: Vec<CType>,
-    variadic: bool,
+/// What waits for the types.
+enum Pending {
+    Function(Box<Prototype>),
+    Variable(variables::Declared),
 }
 
 /// What one declaration declares.
 enum Declared {
     Type(String, Qualified),
-    Function(Box<Prototype>),
+    Pending(Pending),
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
@@ -57,21 +63,11 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(crate) fn new(
         types: Types,
         files: &'r Files,
-        comments: Comments<'r, 'a>,
+        comments: &'r Comments<'r, 'a>,
         options: &'r Options,
         reporter: &'r mut Reporter,
     ) -> Self {
-        Self {
-            types,
-            functions: Vec::new(),
-            assumptions: Vec::new(),
-            reporter,
-            files,
-            comments,
-            options,
-            syntax: Syntax::new(),
-            declared: HashMap::new(),
-        }
+        Self { types, reporter, files, comments, options, syntax: Syntax::new(), pending: Vec::new() }
     }
 
     /// Reads one declaration.
@@ -86,6 +82,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             return;
         }
         let dropped = noise::drop_unknown_macros(&mut chunk, &|name| self.types.is_type(name));
+        noise::name_bit_fields(&mut chunk, UNNAMED, &|name| self.types.is_type(name));
         let Some(parsed) = self.syntax.parse(&chunk.tokens) else {
             self.reporter.error(at, "this declaration takes too much work to be understood; simplify it");
             return;
@@ -102,10 +99,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             );
             self.reporter.warning_once(token.at, message);
         }
+        let chunk = Rc::new(chunk);
         for declared in self.declared_in(&parsed, &chunk) {
             match declared {
                 Declared::Type(name, ty) => self.types.define(name, ty),
-                Declared::Function(prototype) => self.function(&prototype, &chunk),
+                Declared::Pending(pending) => self.pending.push((pending, chunk.clone())),
             }
         }
     }
@@ -124,7 +122,9 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Reads what the tree declares; enumerations and structures become known on the way.
     fn declared_in(&mut self, parsed: &Parsed, chunk: &Chunk) -> Vec<Declared> {
-        let mut declaration = Declaration::new(parsed, &chunk.tokens, &mut self.types);
+        let start = chunk.tokens.first().map(|token| token.at).unwrap_or_default();
+        let comment = self.comments.before(start, chunk.after).map(|comment| Rc::from(comment.text));
+        let mut declaration = Declaration::new(parsed, chunk, &mut self.types, comment);
         declaration.definitions(self.reporter);
         let mut found = Vec::new();
         let root = parsed.tree.root_node();
@@ -144,25 +144,62 @@ impl<'r, 'a> Reader<'r, 'a> {
         found
     }
 
-    fn function(&mut self, prototype: &Prototype, chunk: &Chunk<'a>) {
-        let signature = Signature {
-            index: self.functions.len(),
-            result: prototype.result.ty.clone(),
-            parameters: prototype.parameters.iter().map(|parameter| decayed(&parameter.ty.ty)).collect(),
-            variadic: prototype.variadic,
+    /// Makes the interface of all that was read, and lists what was assumed.
+    pub(crate) fn finish(mut self, macros: &mut Macros<'a>) -> (Interface, Vec<Assumption>) {
+        for (name, value) in constants::collect(macros, &self.types, self.reporter) {
+            self.types.constants.entry(name).or_insert(value);
+        }
+        let structures = Structures::new(&self.types);
+        let around = Surroundings {
+            types: &self.types,
+            structures: &structures,
+            comments: self.comments,
+            encoding: None,
+            default_encoding: &self.options.default_encoding,
         };
-        let (function, assumptions) =
-            functions::build(prototype, chunk, &self.types, self.files, &self.comments, self.options, self.reporter);
-        let Some(earlier) = self.declared.get(&prototype.name) else {
-            self.declared.insert(prototype.name.clone(), signature);
+        let mut functions = Functions::default();
+        let mut variables: Vec<Variable> = Vec::new();
+        for (pending, chunk) in self.pending {
+            match pending {
+                Pending::Function(prototype) => {
+                    let built = functions::build(&prototype, &chunk, &around, self.files, self.options, self.reporter);
+                    functions.add(*prototype, built, self.reporter);
+                }
+                Pending::Variable(declared) => {
+                    let variable = variables::build(&declared, &chunk, &around, self.files, self.reporter);
+                    if variables.iter().all(|earlier| earlier.name != variable.name) {
+                        variables.push(variable);
+                    }
+                }
+            }
+        }
+        let Functions { functions, assumptions, .. } = functions;
+        let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
+        let Types { enumerations, constants, .. } = self.types;
+        (Interface { functions, variables, structures, enumerations, constants }, assumptions)
+    }
+}
+
+/// The functions of the interface, each once.
+#[derive(Default)]
+struct Functions {
+    functions: Vec<Function>,
+    assumptions: Vec<Assumption>,
+    declared: HashMap<String, (usize, Rc<FunctionType>)>,
+}
+
+impl Functions {
+    /// Adds one, or what a further declaration of one adds to it.
+    fn add(&mut self, prototype: Prototype, built: (Function, Vec<Assumption>), reporter: &mut Reporter) {
+        let (function, assumptions) = built;
+        let Some((index, earlier)) = self.declared.get(&prototype.name) else {
+            self.declared.insert(prototype.name, (self.functions.len(), prototype.function));
             self.functions.push(function);
             self.assumptions.extend(assumptions);
             return;
         };
-        let first = &mut self.functions[earlier.index];
-        let same = earlier.result == signature.result
-            && earlier.parameters == signature.parameters
-            && earlier.variadic == signature.variadic
+        let first = &mut self.functions[*index];
+        let same = *earlier == prototype.function
             && (first.convention == function.convention || first.convention.is_none() || function.convention.is_none());
         if same {
             first.convention = first.convention.or(function.convention);
@@ -174,7 +211,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 "“{}” is declared differently in line {}; that declaration is used: remove one of them",
                 prototype.name, first.line
             );
-            self.reporter.error(prototype.at, message);
+            reporter.error(prototype.at, message);
         }
     }
 }
@@ -187,14 +224,6 @@ fn is_deep(tokens: &[Token]) -> bool {
         depth = depth.saturating_sub(u32::from([")", "]", "}"].iter().any(|close| token.is(close))));
         depth > MAX_NESTING
     })
-}
-
-/// An array parameter is a pointer.
-fn decayed(ty: &CType) -> CType {
-    match ty {
-        CType::Array { of, constant, .. } => CType::Pointer { to: of.clone(), constant: *constant },
-        other => other.clone(),
-    }
 }
 
 /// Whether the words before the first bracket contain `static`.
@@ -212,6 +241,7 @@ fn declared<'d>(
 ) {
     let base = declaration.base(node);
     let first = node.child_by_field_name("declarator").map_or(0, |first| declaration.parsed.tokens(first).start);
+    let is_typedef = node.kind() == "type_definition";
     let mut cursor = node.walk();
     for declarator in node.children_by_field_name("declarator", &mut cursor) {
         if declarator.kind() == "ms_call_modifier" {
@@ -219,41 +249,53 @@ fn declared<'d>(
         }
         let at = chunk.tokens[declaration.parsed.tokens(declarator).start].at;
         let Some(read) = declaration.declarator(Some(declarator), base.clone(), 0) else {
-            reporter.error(at, "this declarator is nested too deeply to be read");
+            reporter.error(at, "this declarator is nested too deeply to be read, or its parameters are not understood");
             continue;
         };
         let Some(name) = read.name else { continue };
         let text = declaration.parsed.text(name).to_owned();
         let at = chunk.tokens[declaration.parsed.tokens(name).start].at;
-        match (read.function, node.kind()) {
-            (Some(_), "type_definition") => found.push(Declared::Type(text, Qualified::new(CType::Function))),
+        // `int a, *f(void)`: the words before all declarators, and what is before this name.
+        let words = declaration.parsed.tokens(node).start..first;
+        let own = declaration.parsed.tokens(declarator);
+        let spelling = |end| spelling(&[&chunk.tokens[words.clone()], &chunk.tokens[own.start..end]].concat(), None);
+        let function = match (read.function, &read.ty.ty) {
             (Some(function), _) => {
-                let Some((parameters, variadic)) = declaration.parameters(function) else {
+                let Some(mut function) = declaration.function_type(function, read.ty.clone(), true, 0) else {
                     reporter.error(at, format!("the parameters of “{text}” are not understood, and it was left out"));
                     continue;
                 };
-                // `int a, *f(void)`: the words before all declarators, and what is before this name.
-                let words = declaration.parsed.tokens(node).start..first;
-                let own = declaration.parsed.tokens(declarator).start..declaration.parsed.tokens(name).start;
-                let tokens = [&chunk.tokens[words], &chunk.tokens[own]].concat();
-                found.push(Declared::Function(Box::new(Prototype {
-                    name: text,
-                    at,
-                    result: read.ty,
-                    result_spelling: spelling(&tokens, None),
-                    parameters,
-                    variadic,
-                })));
+                function.result_spelling = spelling(declaration.parsed.tokens(name).start);
+                Some(Rc::new(function))
             }
-            (None, "type_definition") => found.push(Declared::Type(text, read.ty)),
-            (None, _) if read.ty.ty == CType::Function => {
-                let message = format!("“{text}” is declared by the type of a function, which is not understood yet");
-                reporter.error(at, message);
+            // `handler on_event;`, where `handler` is the typedef of a function.
+            (None, CType::Function(function)) if !is_typedef => Some(function.clone()),
+            _ => None,
+        };
+        found.extend(match function {
+            Some(function) if is_typedef => Some(Declared::Type(text, Qualified::new(CType::Function(function)))),
+            Some(function) => {
+                let prototype = Prototype { name: text, at, function };
+                Some(Declared::Pending(Pending::Function(Box::new(prototype))))
             }
-            // Variables.
-            (None, _) => {}
-        }
+            None if is_typedef => Some(Declared::Type(text, read.ty)),
+            None if is_exported(chunk, declarator) => {
+                let name_token = declaration.parsed.tokens(name).start;
+                let spelling = spelling(name_token);
+                let place = declaration.place(own, Some(name_token));
+                let variable = variables::Declared { name: text, ty: read.ty, spelling, place };
+                Some(Declared::Pending(Pending::Variable(variable)))
+            }
+            None => None,
+        });
     }
+}
+
+/// Whether a variable is the library's: `extern`, or with an attribute that says so and no value of its own.
+fn is_exported(chunk: &Chunk, declarator: Node) -> bool {
+    let external = chunk.tokens.iter().take_while(|token| !token.is("{")).any(|token| token.is_word("extern"));
+    let marked = chunk.marks.iter().any(|(_, mark)| matches!(mark, Mark::Exported));
+    external || (marked && declarator.kind() != "init_declarator")
 }
 
 /// The tokens of a type as people write it, without the name at `without`.
@@ -261,7 +303,7 @@ pub(crate) fn spelling(tokens: &[Token], without: Option<usize>) -> String {
     let mut text = String::new();
     let mut word = false;
     for (index, token) in tokens.iter().enumerate() {
-        if Some(index) == without || matches!(token.identifier(), Some("extern" | "inline")) {
+        if Some(index) == without || matches!(token.identifier(), Some("extern" | "inline" | "typedef")) {
             continue;
         }
         let identifier = token.identifier().is_some();
@@ -272,19 +314,4 @@ pub(crate) fn spelling(tokens: &[Token], without: Option<usize>) -> String {
         word = identifier;
     }
     shorten(&text).to_owned()
-}
-
-/// The convention that is declared between the parameters' places, or the keyword of one that is not known.
-pub(crate) fn convention(chunk: &Chunk, parameters: &[RawParameter]) -> (Option<Convention>, Option<String>) {
-    let inside = |at: usize| parameters.iter().any(|parameter| parameter.tokens.contains(&at));
-    let marks = || chunk.marks.iter().filter(|(at, _)| !inside(*at)).map(|(_, mark)| mark);
-    let known = marks().find_map(|mark| if let Mark::Convention(known) = mark { Some(*known) } else { None });
-    let unknown =
-        marks().find_map(|mark| if let Mark::UnknownConvention(word) = mark { Some(word.clone()) } else { None });
-    (known, unknown)
-}
-
-/// The place behind which comments belong to this declaration.
-pub(crate) fn after(chunk: &Chunk) -> Position {
-    chunk.after
 }

@@ -1,16 +1,21 @@
 //! From the syntax of a declaration to names and their types (C17, 6.7.6): inside out, as C reads.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use bridge32_protocol::interface::Enumeration;
+use bridge32_protocol::interface::{Enumeration, Scalar};
 use tree_sitter::Node;
 
+use crate::annotations::Mark;
+use crate::chunks::Chunk;
+use crate::declarations::spelling;
 use crate::expression::evaluate;
-use crate::lexer::Token;
+use crate::prototypes::{FunctionParameter, FunctionType, Place};
 use crate::report::Reporter;
+use crate::sal::Sal;
 use crate::tree::Parsed;
-use crate::types::{CType, Qualified, Types};
+use crate::types::{ArraySize, CType, Qualified, Types};
 
 /// Deeper nesting of declarators is refused.
 const MAX_DEPTH: u32 = 64;
@@ -26,28 +31,28 @@ pub(crate) struct Declarator<'t> {
     pub(crate) function: Option<Node<'t>>,
 }
 
-/// A parameter in the syntax.
-#[derive(Debug)]
-pub(crate) struct RawParameter {
-    pub(crate) name: Option<String>,
-    pub(crate) ty: Qualified,
-    pub(crate) tokens: Range<usize>,
-    pub(crate) name_token: Option<usize>,
-}
-
 /// One declaration, what is in it, and what was declared before.
 pub(crate) struct Declaration<'d, 'a> {
     pub(crate) parsed: &'d Parsed,
-    pub(crate) tokens: &'d [Token<'a>],
+    pub(crate) chunk: &'d Chunk<'a>,
     pub(crate) types: &'d mut Types,
-    /// The names that enumerations in this declaration have.
-    keys: Vec<(usize, String)>,
+    /// The documentation comment before it.
+    pub(crate) comment: Option<Rc<str>>,
+    /// The names that enumerations in this declaration have, by node.
+    keys: HashMap<usize, String>,
+    /// What the structures in this declaration are known as, by node.
+    pub(crate) ids: HashMap<usize, Rc<str>>,
 }
 
 impl<'d, 'a> Declaration<'d, 'a> {
     /// Nothing of it read yet.
-    pub(crate) fn new(parsed: &'d Parsed, tokens: &'d [Token<'a>], types: &'d mut Types) -> Self {
-        Self { parsed, tokens, types, keys: Vec::new() }
+    pub(crate) fn new(
+        parsed: &'d Parsed,
+        chunk: &'d Chunk<'a>,
+        types: &'d mut Types,
+        comment: Option<Rc<str>>,
+    ) -> Self {
+        Self { parsed, chunk, types, comment, keys: HashMap::new(), ids: HashMap::new() }
     }
 
     /// Reads the enumerations and structures that are defined in it.
@@ -56,24 +61,31 @@ impl<'d, 'a> Declaration<'d, 'a> {
             matches!(node.kind(), "enum_specifier" | "struct_specifier" | "union_specifier")
                 && node.child_by_field_name("body").is_some()
         };
+        let mut structures = Vec::new();
         for node in self.parsed.find(bodies) {
             let tag = self.tag(node);
-            let alias = self.alias(node);
             if node.kind() == "enum_specifier" {
+                let alias = self.alias(node);
                 let enumeration = self.enumeration(node, reporter);
                 self.types.define_enumeration(tag, alias, enumeration);
                 if let Some(key) = alias.or(tag) {
-                    self.keys.push((node.id(), key.to_owned()));
+                    self.keys.insert(node.id(), key.to_owned());
                 }
             } else {
-                for name in tag.into_iter().chain(alias) {
-                    self.types.complete(name);
-                }
+                let id = tag.map_or_else(|| self.types.nameless(), Rc::from);
+                self.ids.insert(node.id(), id);
+                structures.push(node);
             }
+        }
+        // Inner ones end first, and those before others, too: what a member's type needs is there.
+        structures.sort_by_key(Node::end_byte);
+        for node in structures {
+            self.structure(node, reporter);
         }
     }
 
-    fn tag(&self, node: Node) -> Option<&'d str> {
+    /// The name behind `struct`, `union` or `enum`.
+    pub(crate) fn tag(&self, node: Node) -> Option<&'d str> {
         node.child_by_field_name("name").map(|name| self.parsed.text(name))
     }
 
@@ -94,11 +106,9 @@ impl<'d, 'a> Declaration<'d, 'a> {
             let Some(name) = enumerator.child_by_field_name("name") else { continue };
             let name = self.parsed.text(name).to_owned();
             if let Some(value) = enumerator.child_by_field_name("value") {
-                let range = self.parsed.tokens(value);
-                let at = self.tokens[range.start].at;
-                let value = self.types.expression(&self.tokens[range]);
-                let value = value.and_then(|expr| evaluate(&expr, &|name| self.types.constant(name)));
-                let value = value.and_then(|value| i64::try_from(value.number).map_err(|_| "it is too big".to_owned()));
+                let at = self.chunk.tokens[self.parsed.tokens(value).start].at;
+                let value =
+                    self.number(value).and_then(|value| i64::try_from(value).map_err(|_| "it is too big".to_owned()));
                 match value {
                     Ok(number) => next = number,
                     Err(reason) => {
@@ -114,6 +124,12 @@ impl<'d, 'a> Declaration<'d, 'a> {
         enumeration
     }
 
+    /// The value of a constant expression.
+    pub(crate) fn number(&self, node: Node) -> Result<i128, String> {
+        let expr = self.types.expression(&self.chunk.tokens[self.parsed.tokens(node)])?;
+        evaluate(&expr, &|name| self.types.constant(name)).map(|value| value.number)
+    }
+
     /// The type that the words before the declarators say.
     pub(crate) fn base(&self, node: Node) -> Qualified {
         let constant = self.has_const(node);
@@ -121,14 +137,11 @@ impl<'d, 'a> Declaration<'d, 'a> {
             return Qualified { ty: CType::Other("a type that is missing".to_owned()), constant };
         };
         let text = self.parsed.text(specifier);
-        let found = match specifier.kind() {
-            "struct_specifier" | "union_specifier" => {
-                let name = self.alias(specifier).or(self.tag(specifier)).unwrap_or("of no name");
-                Qualified::new(CType::Struct(name.to_owned()))
-            }
+        let mut found = match specifier.kind() {
+            "struct_specifier" | "union_specifier" => Qualified::new(CType::Struct(self.structure_id(specifier))),
             "enum_specifier" => {
-                let key = self.keys.iter().find(|(id, _)| *id == specifier.id()).map(|(_, key)| key.clone());
-                let scalar = |key| CType::scalar(bridge32_protocol::interface::Scalar::Enumeration(key));
+                let key = self.keys.get(&specifier.id()).cloned();
+                let scalar = |key| CType::scalar(Scalar::Enumeration(key));
                 Qualified::new(key.map_or_else(|| self.types.enumeration(self.tag(specifier)), scalar))
             }
             "type_identifier" | "primitive_type" => {
@@ -141,7 +154,16 @@ impl<'d, 'a> Declaration<'d, 'a> {
             }
             _ => Qualified::new(CType::Other(text.to_owned())),
         };
+        // A typedef of an array takes the `const` to its elements.
+        if let (true, CType::Array { constant, .. }) = (constant, &mut found.ty) {
+            *constant = true;
+        }
         Qualified { constant: found.constant || constant, ..found }
+    }
+
+    fn structure_id(&self, specifier: Node) -> Rc<str> {
+        let id = || self.tag(specifier).map_or_else(|| Rc::from("@"), Rc::from);
+        self.ids.get(&specifier.id()).cloned().unwrap_or_else(id)
     }
 
     /// Whether `const` is among the direct children.
@@ -150,7 +172,8 @@ impl<'d, 'a> Declaration<'d, 'a> {
         node.children(&mut cursor).any(|child| child.kind() == "type_qualifier" && self.parsed.text(child) == "const")
     }
 
-    /// Applies a declarator to the type before it. `None` where it is nested too deeply.
+    /// Applies a declarator to the type before it. `None` where it is nested too deeply, or a parameter in it is not
+    /// understood.
     pub(crate) fn declarator(&self, node: Option<Node<'d>>, base: Qualified, depth: u32) -> Option<Declarator<'d>> {
         let Some(node) = node else { return Some(Declarator { name: None, ty: base, function: None }) };
         if depth > MAX_DEPTH || !base.ty.is_shallow() {
@@ -163,19 +186,16 @@ impl<'d, 'a> Declaration<'d, 'a> {
                 self.declarator(inner, Qualified { ty, constant: self.has_const(node) }, depth + 1)
             }
             "array_declarator" => {
-                let size = node.child_by_field_name("size").and_then(|size| {
-                    let expr = self.types.expression(&self.tokens[self.parsed.tokens(size)]).ok()?;
-                    let value = evaluate(&expr, &|name| self.types.constant(name)).ok()?;
-                    i64::try_from(value.number).ok().filter(|size| *size > 0)
-                });
+                let size = self.array_size(node);
                 let ty = CType::Array { of: Rc::new(base.ty), constant: base.constant, size };
-                self.declarator(inner, Qualified::new(ty), depth + 1)
+                self.declarator(inner, Qualified { ty, constant: base.constant }, depth + 1)
             }
             "function_declarator" => {
                 if let Some(name) = inner.and_then(plain_name) {
                     return Some(Declarator { name: Some(name), ty: base, function: Some(node) });
                 }
-                self.declarator(inner, Qualified::new(CType::Function), depth + 1)
+                let function = self.function_type(node, base, false, depth)?;
+                self.declarator(inner, Qualified::new(CType::Function(Rc::new(function))), depth + 1)
             }
             "parenthesized_declarator" | "attributed_declarator" => {
                 let mut cursor = node.walk();
@@ -189,32 +209,63 @@ impl<'d, 'a> Declaration<'d, 'a> {
         }
     }
 
-    /// The parameters of a function, and whether there may be more. `None` where one is not understood.
-    pub(crate) fn parameters(&self, function: Node<'d>) -> Option<(Vec<RawParameter>, bool)> {
+    fn array_size(&self, node: Node) -> ArraySize {
+        let Some(size) = node.child_by_field_name("size").filter(|size| size.kind() != "*") else {
+            return ArraySize::Open;
+        };
+        match self.number(size) {
+            Ok(0) => ArraySize::Open,
+            Ok(number) => u32::try_from(number)
+                .map_or_else(|_| ArraySize::Unknown(format!("{number} is no size")), ArraySize::Known),
+            Err(reason) => ArraySize::Unknown(reason),
+        }
+    }
+
+    /// The type of the function that a declarator declares. `whole` says that all of the declaration speaks of it.
+    pub(crate) fn function_type(
+        &self,
+        node: Node<'d>,
+        result: Qualified,
+        whole: bool,
+        depth: u32,
+    ) -> Option<FunctionType> {
+        let (parameters, variadic, ranges) = self.parameters(node, depth + 1)?;
+        let own = self.parsed.tokens(node);
+        let outside = |at: usize| {
+            let inside = |range: &Range<usize>| (range.start..=range.end).contains(&at);
+            (whole || (own.start..=own.end).contains(&at)) && !ranges.iter().any(inside)
+        };
+        let marks = || self.chunk.marks.iter().filter(|(at, _)| outside(*at)).map(|(_, mark)| mark);
+        let convention = marks().find_map(|mark| if let Mark::Convention(known) = mark { Some(*known) } else { None });
+        let unknown_convention =
+            marks().find_map(|mark| if let Mark::UnknownConvention(word) = mark { Some(word.clone()) } else { None });
+        let sal = marks().filter_map(|mark| if let Mark::Sal(sal) = mark { Some(sal.to_owned()) } else { None });
+        let depth = FunctionType::depth_of(&result.ty, &parameters);
+        Some(FunctionType {
+            result,
+            result_spelling: String::new(),
+            parameters,
+            variadic,
+            convention,
+            unknown_convention,
+            result_sal: if whole { sal.collect() } else { Vec::new() },
+            comment: self.comment.clone(),
+            depth,
+        })
+    }
+
+    /// The parameters of a function, whether there may be more, and the tokens of each. `None` where one is not
+    /// understood.
+    fn parameters(&self, function: Node<'d>, depth: u32) -> Option<(Vec<FunctionParameter>, bool, Vec<Range<usize>>)> {
         let list = function.child_by_field_name("parameters")?;
-        let mut parameters = Vec::new();
-        let mut variadic = false;
+        let (mut parameters, mut ranges, mut variadic) = (Vec::new(), Vec::new(), false);
         let mut cursor = list.walk();
         for child in list.named_children(&mut cursor) {
             match child.kind() {
                 "variadic_parameter" => variadic = true,
                 "parameter_declaration" => {
-                    let declarator = self.declarator(child.child_by_field_name("declarator"), self.base(child), 0)?;
-                    let name = declarator.name;
-                    let mut ty = declarator.ty;
-                    if declarator.function.is_some() {
-                        // `int f(int g(void))`: a function as a parameter is a pointer to it.
-                        ty = Qualified::new(CType::Function);
-                    }
-                    if matches!(ty.ty, CType::Function) {
-                        ty.ty = CType::Pointer { to: Rc::new(CType::Function), constant: false };
-                    }
-                    parameters.push(RawParameter {
-                        name: name.map(|name| self.parsed.text(name).to_owned()),
-                        ty,
-                        tokens: self.parsed.tokens(child),
-                        name_token: name.map(|name| self.parsed.tokens(name).start),
-                    });
+                    parameters.push(self.parameter(child, depth)?);
+                    ranges.push(self.parsed.tokens(child));
                 }
                 _ => return None,
             }
@@ -225,11 +276,77 @@ impl<'d, 'a> Declaration<'d, 'a> {
         {
             parameters.clear();
         }
-        Some((parameters, variadic))
+        Some((parameters, variadic, ranges))
+    }
+
+    fn parameter(&self, node: Node<'d>, depth: u32) -> Option<FunctionParameter> {
+        let declarator = node.child_by_field_name("declarator");
+        let read = self.declarator(declarator, self.base(node), depth)?;
+        let mut ty = read.ty;
+        if let Some(function) = read.function {
+            // `int f(int g(void))`: a function as a parameter is a pointer to it.
+            ty = Qualified::new(CType::Function(Rc::new(self.function_type(function, ty, false, depth)?)));
+        }
+        if matches!(ty.ty, CType::Function(_)) {
+            ty.ty = ty.ty.decayed();
+        }
+        if !ty.ty.is_shallow() {
+            return None;
+        }
+        let tokens = self.parsed.tokens(node);
+        let name_token = read.name.map(|name| self.parsed.tokens(name).start);
+        let own = &self.chunk.tokens[tokens.clone()];
+        Some(FunctionParameter {
+            name: read.name.map(|name| self.parsed.text(name).to_owned()),
+            ty,
+            spelling: spelling(own, name_token.map(|index| index - tokens.start)),
+            sal: self.sal(tokens.start, tokens.end, declarator),
+            place: self.place(tokens, name_token),
+        })
+    }
+
+    /// What annotations say between two tokens, those in the parameter lists of the declarator apart.
+    pub(crate) fn sal(&self, from: usize, to: usize, declarator: Option<Node>) -> Vec<Sal<'static>> {
+        let lists = declarator.map(|node| self.lists(node)).unwrap_or_default();
+        let first = self.chunk.marks.partition_point(|(at, _)| *at < from);
+        let own = self.chunk.marks[first..].iter().take_while(|(at, _)| *at <= to);
+        own.filter(|(at, _)| !lists.iter().any(|list| list.start < *at && *at < list.end))
+            .filter_map(|(_, mark)| if let Mark::Sal(sal) = mark { Some(sal.to_owned()) } else { None })
+            .collect()
+    }
+
+    /// The parameter lists that stand in a declarator.
+    fn lists(&self, declarator: Node) -> Vec<Range<usize>> {
+        let mut lists = Vec::new();
+        let mut node = Some(declarator);
+        for _ in 0..MAX_DEPTH {
+            let Some(current) = node else { break };
+            lists.extend(current.child_by_field_name("parameters").map(|list| self.parsed.tokens(list)));
+            node = current.child_by_field_name("declarator").or_else(|| {
+                let mut cursor = current.walk();
+                current.named_children(&mut cursor).find(|child| child.kind().contains("declarator"))
+            });
+        }
+        lists
+    }
+
+    /// Where something of these tokens stands.
+    pub(crate) fn place(&self, tokens: Range<usize>, name: Option<usize>) -> Place {
+        let all = &self.chunk.tokens;
+        let at = |index: usize| all.get(index).or(all.last()).map(|token| token.at).unwrap_or_default();
+        let comma = all.get(tokens.end).is_some_and(|token| token.is(",") || token.is(";"));
+        Place {
+            at: at(name.unwrap_or(tokens.start)),
+            before: tokens.start.checked_sub(1).map_or(self.chunk.after, at),
+            first: at(tokens.start),
+            last: at(tokens.end.saturating_sub(1)),
+            next: at(tokens.end + usize::from(comma)),
+        }
     }
 }
 
-fn is_name(node: &Node) -> bool {
+/// Whether a node is a name that is declared.
+pub(crate) fn is_name(node: &Node) -> bool {
     matches!(node.kind(), "identifier" | "type_identifier" | "field_identifier" | "primitive_type")
 }
 

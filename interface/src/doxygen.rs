@@ -1,52 +1,16 @@
 //! Documentation comments: their text, and the tags that say what C cannot.
 //!
-//! Commands begin with `@` or `\`. Those of Doxygen that only mark up text leave the text; ours are `@encoding`,
-//! `@idempotent`, `@deadline` and `@length`.
+//! Commands begin with `@` or `\`. Those of Doxygen that only mark up text leave the text. Ours are `@encoding`,
+//! `@lossy`, `@idempotent`, `@deadline`, `@export`, `@ordinal`, and those that [`crate::tags`] joins with the parameters:
+//! `@length`, `@frees`, `@releases`, `@handle`.
 
-use bridge32_protocol::interface::{Direction, Encoding};
+use bridge32_protocol::interface::{Direction, ExportName};
+
+use crate::documentation::{Documentation, Subject, Tag, TagKind};
+use crate::tag_values::{duration_ms, encoding};
 
 /// More tags in one line are text.
 const MAX_TAGS: usize = 50;
-
-/// What a comment says of a function.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Documentation {
-    pub(crate) description: String,
-    pub(crate) result: String,
-    pub(crate) parameters: Vec<ParameterDocumentation>,
-    /// `@encoding` of all strings.
-    pub(crate) encoding: Option<Encoding>,
-    /// `@length`: the parameter that it stands with, and what follows.
-    pub(crate) lengths: Vec<(Option<String>, String)>,
-    pub(crate) idempotent: bool,
-    pub(crate) deadline_ms: Option<u64>,
-    /// What was wrong.
-    pub(crate) problems: Vec<String>,
-}
-
-/// What a comment says of a parameter.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct ParameterDocumentation {
-    pub(crate) name: String,
-    pub(crate) direction: Option<Direction>,
-    pub(crate) text: String,
-    pub(crate) encoding: Option<Encoding>,
-}
-
-impl Documentation {
-    /// What it says of a parameter.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&ParameterDocumentation> {
-        self.parameters.iter().find(|parameter| parameter.name == name)
-    }
-
-    fn parameter_mut(&mut self, name: &str) -> &mut ParameterDocumentation {
-        let index = self.parameters.iter().position(|parameter| parameter.name == name).unwrap_or_else(|| {
-            self.parameters.push(ParameterDocumentation { name: name.to_owned(), ..Default::default() });
-            self.parameters.len() - 1
-        });
-        &mut self.parameters[index]
-    }
-}
 
 /// What the text that follows belongs to.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +23,16 @@ enum Section {
 
 /// Reads a comment with its comment marks.
 pub(crate) fn read(comment: &str) -> Documentation {
-    let mut reader = Reader { documentation: Documentation::default(), section: Section::Description, depth: 0 };
+    read_from(comment, Section::Description)
+}
+
+/// Reads the comment of one parameter or member: all of it speaks of that.
+pub(crate) fn read_of(comment: &str, name: &str) -> Documentation {
+    read_from(comment, Section::Parameters(vec![name.to_owned()]))
+}
+
+fn read_from(comment: &str, home: Section) -> Documentation {
+    let mut reader = Reader { documentation: Documentation::default(), section: home.clone(), home, depth: 0 };
     for line in plain_lines(comment) {
         reader.line(&line);
     }
@@ -71,12 +44,6 @@ pub(crate) fn read(comment: &str) -> Documentation {
         parameter.text.truncate(parameter.text.trim_end().len());
     }
     documentation
-}
-
-/// The text of a comment that describes one thing only (`///< …`).
-pub(crate) fn read_trailing(comment: &str) -> String {
-    let lines: Vec<String> = plain_lines(comment).map(|line| markup(line.trim_start_matches('<').trim())).collect();
-    lines.join(" ").trim().to_owned()
 }
 
 /// The lines without comment marks and the asterisks before them.
@@ -99,6 +66,8 @@ fn plain_lines(comment: &str) -> impl Iterator<Item = String> {
 struct Reader {
     documentation: Documentation,
     section: Section,
+    /// The section of what no command puts elsewhere.
+    home: Section,
     /// How many tags precede this place in its line.
     depth: usize,
 }
@@ -109,7 +78,7 @@ impl Reader {
         if trimmed.is_empty() {
             // A paragraph's end ends what is said of a parameter or the result.
             if matches!(self.section, Section::Parameters(_) | Section::Result) {
-                self.section = Section::Description;
+                self.section = self.home.clone();
             }
             self.text("");
             return;
@@ -120,7 +89,7 @@ impl Reader {
         };
         match command {
             "brief" | "short" | "details" => {
-                self.section = Section::Description;
+                self.section = self.home.clone();
                 self.inline(rest);
             }
             "param" => self.parameter(rest),
@@ -135,7 +104,7 @@ impl Reader {
             }
             "note" | "warning" | "attention" | "remark" | "remarks" | "deprecated" | "since" | "see" | "sa" | "pre"
             | "post" | "todo" | "bug" | "version" | "author" | "date" | "copyright" | "par" => {
-                self.section = Section::Description;
+                self.section = self.home.clone();
                 let label = match command {
                     "sa" | "see" => "See",
                     "remarks" | "remark" => "Remark",
@@ -162,9 +131,25 @@ impl Reader {
         match command {
             "encoding" => {
                 let (first, second) = word(rest);
-                let (name, label) = if second.is_empty() { (None, first) } else { (Some(first), second) };
-                self.encoding(name.map(str::to_owned), label);
+                match &self.section {
+                    _ if first == "return" => self.result_encoding(second),
+                    _ if !second.is_empty() => self.encoding(Some(first.to_owned()), second),
+                    // All of the comment speaks of one parameter.
+                    Section::Parameters(names) if self.home == self.section => {
+                        self.encoding(names.last().cloned(), first);
+                    }
+                    _ => self.encoding(None, first),
+                }
             }
+            "export" => self.documentation.export = Some(ExportName::Name(word(rest).0.to_owned())),
+            "ordinal" => match word(rest).0.parse() {
+                Ok(ordinal) => self.documentation.export = Some(ExportName::Ordinal(ordinal)),
+                Err(_) => {
+                    let message = format!("“@ordinal {rest}” is not a number: write it as in `@ordinal 5`");
+                    self.documentation.problems.push(message);
+                }
+            },
+            "lossy" => self.documentation.lossy = true,
             "idempotent" => self.documentation.idempotent = true,
             "deadline" => match duration_ms(rest) {
                 Some(duration) => self.documentation.deadline_ms = Some(duration),
@@ -172,18 +157,38 @@ impl Reader {
                     "“@deadline {rest}” is not a duration: write a number and ms, s or min, such as `@deadline 2s`"
                 )),
             },
-            "length" => {
-                let last = match &self.section {
-                    Section::Parameters(names) => names.last().cloned(),
-                    _ => self.documentation.parameters.last().map(|parameter| parameter.name.clone()),
-                };
-                self.documentation.lengths.push((last, rest.to_owned()));
-            }
-            "frees" | "sensitive" | "handle" => {
+            "sensitive" => {
                 self.documentation.problems.push(format!("“@{command}” is not supported yet and was ignored"));
             }
-            _ => self.inline(line.trim()),
+            _ => match TagKind::of(command) {
+                Some(kind) => self.tagged_rest(kind, rest, self.home != Section::Description),
+                None => self.inline(line.trim()),
+            },
         }
+    }
+
+    /// One of our tags, and what follows. `inside` says that it stands in the text of a parameter or the result: then
+    /// what follows `@handle` is that text.
+    fn tagged_rest(&mut self, kind: TagKind, rest: &str, inside: bool) {
+        let end = next_tag(rest).unwrap_or(rest.len());
+        let (own, after) = rest.split_at(if inside && kind == TagKind::Handle { 0 } else { end });
+        self.keep(kind, own);
+        self.inline(after);
+    }
+
+    fn keep(&mut self, kind: TagKind, text: &str) {
+        let subject = match &self.section {
+            Section::Parameters(names) => names.last().cloned().map_or(Subject::Whole, Subject::Parameter),
+            Section::Result => Subject::Result,
+            // A line of its own behind those of the parameters.
+            _ if kind == TagKind::Length => {
+                let last = self.documentation.parameters.last().map(|parameter| parameter.name.clone());
+                last.map_or(Subject::Whole, Subject::Parameter)
+            }
+            _ => Subject::Whole,
+        };
+        let text = text.trim().trim_end_matches(['.', ',']).to_owned();
+        self.documentation.tags.push(Tag { kind, subject, text });
     }
 
     /// `@param[in,out] name text`, also `@param a,b text`.
@@ -232,20 +237,35 @@ impl Reader {
             _ => Vec::new(),
         };
         match command(text) {
-            Some(("length", rest)) => {
-                let end = next_tag(rest).unwrap_or(rest.len());
-                let length = rest[..end].trim().trim_end_matches(['.', ',']).to_owned();
-                self.documentation.lengths.push((names.last().cloned(), length));
-                self.inline(&rest[end..]);
+            Some((name, rest)) if let Some(kind) = TagKind::of(name) => {
+                self.tagged_rest(kind, rest, !matches!(self.section, Section::Description));
             }
-            // In the text of a parameter it is that parameter's.
-            Some(("encoding", rest)) if !names.is_empty() => {
+            // In the text of a parameter or the result it is theirs.
+            Some(("encoding", rest)) if !names.is_empty() || self.section == Section::Result => {
                 let (label, after) = word(rest);
-                self.encoding(names.last().cloned(), label);
+                match names.last() {
+                    Some(name) => self.encoding(Some(name.clone()), label),
+                    None => self.result_encoding(label),
+                }
+                self.inline(after);
+            }
+            Some((name @ ("lossy" | "idempotent"), rest)) => {
+                self.tag(name, "", "");
+                self.inline(rest);
+            }
+            Some((name @ ("export" | "ordinal"), rest)) => {
+                let (value, after) = word(rest);
+                self.tag(name, value.trim_end_matches([',', '.']), "");
                 self.inline(after);
             }
             _ => self.line(text),
         }
+    }
+
+    fn result_encoding(&mut self, label: &str) {
+        self.encoding(Some("return".to_owned()), label);
+        let found = self.documentation.parameters.pop_if(|parameter| parameter.name == "return");
+        self.documentation.result_encoding = found.and_then(|found| found.encoding);
     }
 
     fn encoding(&mut self, parameter: Option<String>, label: &str) {
@@ -298,8 +318,10 @@ fn command(line: &str) -> Option<(&str, &str)> {
 fn next_tag(text: &str) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).find(|&at| {
         let starts = text[..at].chars().next_back().is_none_or(char::is_whitespace);
-        let known =
-            |name| matches!(name, "length" | "encoding" | "param" | "return" | "returns" | "deadline" | "idempotent");
+        let known = |name| {
+            let ours = matches!(name, "encoding" | "deadline" | "idempotent" | "lossy" | "export" | "ordinal");
+            ours || matches!(name, "param" | "return" | "returns") || TagKind::of(name).is_some()
+        };
         starts && command(&text[at..]).is_some_and(|(name, _)| known(name))
     })
 }
@@ -322,53 +344,10 @@ fn markup(text: &str) -> String {
     output.join(" ")
 }
 
-fn duration_ms(text: &str) -> Option<u64> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let unit = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let factor = match &text[unit..] {
-        "ms" => 1.0,
-        "s" => 1000.0,
-        "m" | "min" => 60_000.0,
-        _ => return None,
-    };
-    let number: f64 = text[..unit].parse().ok()?;
-    let duration = (number * factor).round();
-    // Bounded by a day, so the conversion is exact.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be within 1 and a day")]
-    (1.0..=86_400_000.0).contains(&duration).then_some(duration as u64)
-}
-
-/// The encoding of a WHATWG label, or of a Windows code page.
-fn encoding(label: &str) -> Option<Encoding> {
-    let label = label.to_ascii_lowercase();
-    let page = label.strip_prefix("cp").unwrap_or(&label);
-    let label = match page {
-        "65001" => "utf-8",
-        "936" => "gbk",
-        "932" => "shift_jis",
-        "949" => "euc-kr",
-        "950" => "big5",
-        _ => &*label,
-    };
-    match label {
-        "wide" | "wchar_t" => return Some(Encoding::Wide),
-        "utf16" => return Some(Encoding::Utf16),
-        _ => {}
-    }
-    let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
-    if encoding == encoding_rs::UTF_8 {
-        Some(Encoding::Utf8)
-    } else if encoding == encoding_rs::UTF_16LE {
-        Some(Encoding::Utf16)
-    } else if encoding == encoding_rs::UTF_16BE || encoding == encoding_rs::REPLACEMENT {
-        None
-    } else {
-        Some(Encoding::CodePage(encoding.name().to_ascii_lowercase()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bridge32_protocol::interface::Encoding;
+
     use super::*;
 
     #[test]

@@ -1,21 +1,23 @@
 //! Puts a function together: its declaration, its annotations, its comment, and whether it can be called.
 
-use bridge32_protocol::interface::{Convention, Function};
+use std::rc::Rc;
+
+use bridge32_protocol::interface::{Function, Type};
 
 use crate::Options;
-use crate::annotations::Mark;
 use crate::chunks::Chunk;
-use crate::comments::Comments;
-use crate::declarations::{after, convention, spelling};
-use crate::declarators::RawParameter;
-use crate::doxygen::{self, Documentation};
-use crate::lengths;
+use crate::declarations::spelling;
+use crate::documentation::{Documentation, ParameterDocumentation};
+use crate::doxygen;
+use crate::lengths::{PARAMETERS, Scope};
 use crate::lexer::lex;
-use crate::parameters::{Declared, Surroundings, pass, pass_result};
+use crate::parameters::{Declared, Role, Surroundings, pass, pass_one};
+use crate::prototypes::FunctionType;
 use crate::report::{Assumption, Reporter, Topic};
 use crate::source::{Files, Position};
-use crate::types::{CType, Qualified, Types};
-use crate::unsupported::Reason;
+use crate::tags::{self, Owner};
+use crate::types::CType;
+use crate::unsupported::{About, Reason};
 
 /// Longer texts of declarations are cut.
 const MAX_DECLARATION: usize = 4000;
@@ -25,57 +27,68 @@ const MAX_DECLARATION: usize = 4000;
 pub(crate) struct Prototype {
     pub(crate) name: String,
     pub(crate) at: Position,
-    pub(crate) result: Qualified,
-    pub(crate) result_spelling: String,
-    pub(crate) parameters: Vec<RawParameter>,
-    pub(crate) variadic: bool,
+    pub(crate) function: Rc<FunctionType>,
+}
+
+/// What was found out of a function besides its type. Of a parameter if there is a name, else of the result or the whole.
+#[derive(Default)]
+struct Findings {
+    reasons: Vec<(Option<String>, Reason)>,
+    assumed: Vec<(Option<String>, Topic, String)>,
 }
 
 /// Makes the function of the interface, and lists what was assumed.
 pub(crate) fn build(
     prototype: &Prototype,
     chunk: &Chunk,
-    types: &Types,
+    around: &Surroundings,
     files: &Files,
-    comments: &Comments,
     options: &Options,
     reporter: &mut Reporter,
 ) -> (Function, Vec<Assumption>) {
+    let function = &*prototype.function;
     let start = chunk.tokens.first().map_or(prototype.at, |token| token.at);
-    let documentation = documentation(prototype, chunk, start, comments, reporter);
-    let mut reasons: Vec<(Option<String>, Reason)> = Vec::new();
-    let declared = declare(prototype, chunk, &documentation, comments, &mut reasons, reporter);
-    let surroundings =
-        Surroundings { types, encoding: documentation.encoding.as_ref(), default_encoding: &options.default_encoding };
-    let mut assumed = Vec::new();
+    let mut documentation = documentation(prototype, chunk, start, around, reporter);
+    let owner = Owner { name: &prototype.name, at: prototype.at };
+    let (mut declared, doubled) = tags::declare(function, &mut documentation, around, owner, reporter);
+    let mut findings = Findings::default();
+    findings.reasons.extend(doubled.into_iter().map(|name| (Some(name), Reason::SameName)));
+    let mut result = declare_result(prototype, &mut documentation);
+    tags::apply(&documentation, &mut declared, Some(&mut result), around, owner, reporter);
+
+    let around = &Surroundings { encoding: documentation.encoding.as_ref(), ..*around };
+    let operands: Vec<_> = declared.iter().map(|declared| declared.operand(Role::Parameter)).collect();
+    let numeric_result = matches!(function.result.ty, CType::Scalar { .. });
+    let scope = Scope { operands: &operands, types: around.types, what: PARAMETERS, numeric_result };
     let mut parameters = Vec::with_capacity(declared.len());
-    for passed in pass(&declared, &surroundings, reporter) {
+    for passed in pass(&declared, Role::Parameter, scope, around, reporter) {
         let name = &passed.what.name;
-        assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (Some(name.clone()), what, text)));
-        reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
+        findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (Some(name.clone()), what, text)));
+        findings.reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
         parameters.push(passed.what);
     }
-    let result = pass_result(&prototype.result, &prototype.result_spelling, &surroundings);
-    assumed.extend(result.assumptions.into_iter().map(|(what, text)| (None, what, text)));
-    reasons.extend(result.reason.map(|reason| (None, reason)));
+    let passed = pass_one(&result, Role::Result, scope, around, reporter);
+    findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (None, what, text)));
+    findings.reasons.extend(passed.reason.map(|reason| (None, reason)));
 
-    let convention = calling_convention(prototype, chunk, options, &mut reasons, &mut assumed);
-    if prototype.variadic {
-        reasons.push((None, Reason::Variadic));
-    }
-    report_unknown_types(prototype, &reasons, reporter);
-    let texts: Vec<String> = reasons.iter().map(|(what, reason)| reason.text(what.as_deref())).collect();
-    let function = Function {
+    calling_convention(function, options, &mut findings);
+    report_unknown_types(prototype, &findings.reasons, reporter);
+    let about = |name: &Option<String>, reason: &Reason| match name {
+        Some(name) => reason.text(About::Parameter(name)),
+        None => reason.text(About::Result),
+    };
+    let texts: Vec<String> = findings.reasons.iter().map(|(name, reason)| about(name, reason)).collect();
+    let built = Function {
         name: prototype.name.clone(),
         description: documentation.description,
         result_description: documentation.result,
-        convention,
+        convention: function.convention,
         parameters,
-        variadic: prototype.variadic,
-        result: result.what,
-        hresult: false,
-        export: None,
-        lossy: false,
+        variadic: function.variadic,
+        hresult: is_hresult(function, &passed.what),
+        result: passed.what,
+        export: documentation.export,
+        lossy: documentation.lossy,
         idempotent: documentation.idempotent,
         deadline_ms: documentation.deadline_ms,
         unsupported: (!texts.is_empty()).then(|| texts.join("; ")),
@@ -83,31 +96,36 @@ pub(crate) fn build(
         line: files.line(start),
     };
     let assumption = |(parameter, what, text)| Assumption { function: prototype.name.clone(), parameter, what, text };
-    (function, assumed.into_iter().map(assumption).collect())
+    (built, findings.assumed.into_iter().map(assumption).collect())
 }
 
-/// The declared convention, whether it can be called, and what is assumed where there is none.
-fn calling_convention(
-    prototype: &Prototype,
-    chunk: &Chunk,
-    options: &Options,
-    reasons: &mut Vec<(Option<String>, Reason)>,
-    assumed: &mut Vec<(Option<String>, Topic, String)>,
-) -> Option<Convention> {
-    let (convention, unknown) = convention(chunk, &prototype.parameters);
+/// `HRESULT`, whatever a header says that it is.
+fn is_hresult(function: &FunctionType, result: &Type) -> bool {
+    let named =
+        function.result_spelling.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "HRESULT");
+    named && matches!(result, Type::Scalar(_))
+}
+
+/// The result with all that was said of it.
+fn declare_result(prototype: &Prototype, documentation: &mut Documentation) -> Declared {
+    let function = &*prototype.function;
+    let encoding = documentation.result_encoding.take();
+    let documented = ParameterDocumentation { encoding, ..ParameterDocumentation::default() };
+    let (result, spelling) = (&function.result, &function.result_spelling);
+    tags::one("return".to_owned(), result, spelling, &function.result_sal, prototype.at, documented)
+}
+
+/// Whether the declared convention can be called, and what is assumed where there is none.
+fn calling_convention(function: &FunctionType, options: &Options, findings: &mut Findings) {
     let narrow = options.target.pointer_bytes() == 4;
-    let keyword = unknown.or(match convention {
-        Some(Convention::Fastcall | Convention::Thiscall) => convention.map(|known| known.keyword().to_owned()),
-        _ => None,
-    });
     // On 64 bits there is one convention, apart from those that say which of two platforms' it is.
-    let matters = |keyword: &String| narrow || keyword.trim_matches('_').ends_with("abi");
-    reasons.extend(keyword.filter(matters).map(|keyword| (None, Reason::Convention(keyword))));
-    if convention.is_none() && options.target.is_windows() && narrow {
+    let matters = |keyword: &&String| narrow || keyword.trim_matches('_').ends_with("abi");
+    let keyword = function.unknown_convention.as_ref().filter(matters);
+    findings.reasons.extend(keyword.map(|keyword| (None, Reason::Convention(keyword.clone()))));
+    if function.convention.is_none() && options.target.is_windows() && narrow {
         let text = "cdecl unless the exported name is decorated, because the declaration names none".to_owned();
-        assumed.push((None, Topic::Convention, text));
+        findings.assumed.push((None, Topic::Convention, text));
     }
-    convention
 }
 
 fn report_unknown_types(prototype: &Prototype, reasons: &[(Option<String>, Reason)], reporter: &mut Reporter) {
@@ -124,22 +142,24 @@ fn documentation(
     prototype: &Prototype,
     chunk: &Chunk,
     start: Position,
-    comments: &Comments,
+    around: &Surroundings,
     reporter: &mut Reporter,
 ) -> Documentation {
-    let Some(comment) = comments.before(start, after(chunk)) else {
+    let behind = || {
         let end = chunk.tokens.last().map_or(start, |token| token.at);
-        let description =
-            comments.trailing_in_line(end).map(|comment| doxygen::read_trailing(comment.text)).unwrap_or_default();
-        return Documentation { description, ..Documentation::default() };
+        around.comments.trailing_in_line(end)
+    };
+    let Some(comment) = around.comments.before(start, chunk.after).or_else(behind) else {
+        return Documentation::default();
     };
     let documentation = doxygen::read(comment.text);
     for problem in &documentation.problems {
         reporter.warning(comment.at, problem.clone());
     }
+    let parameters = &prototype.function.parameters;
     for parameter in &documentation.parameters {
-        let known = |raw: &RawParameter| raw.name.as_ref().is_none_or(|name| *name == parameter.name);
-        if parameter.name != "..." && !prototype.parameters.iter().any(known) {
+        let known = parameters.iter().any(|raw| raw.name.as_ref().is_none_or(|name| *name == parameter.name));
+        if parameter.name != "..." && !known {
             let message =
                 format!("the comment describes “{}”, which is no parameter of “{}”", parameter.name, prototype.name);
             reporter.warning(comment.at, message);
@@ -148,95 +168,8 @@ fn documentation(
     documentation
 }
 
-/// Brings together what annotations and comments say of each parameter.
-fn declare<'a>(
-    prototype: &Prototype,
-    chunk: &Chunk<'a>,
-    documentation: &Documentation,
-    comments: &Comments,
-    reasons: &mut Vec<(Option<String>, Reason)>,
-    reporter: &mut Reporter,
-) -> Vec<Declared<'a>> {
-    let mut declared: Vec<Declared> = Vec::with_capacity(prototype.parameters.len());
-    let mut names = std::collections::HashSet::new();
-    let end = chunk.tokens.last().map_or(prototype.at, |token| token.at);
-    for (index, raw) in prototype.parameters.iter().enumerate() {
-        let own = &chunk.tokens[raw.tokens.clone()];
-        let at = raw.name_token.or(Some(raw.tokens.start)).map_or(prototype.at, |index| chunk.tokens[index].at);
-        let free = || {
-            let taken = |name: &str| prototype.parameters.iter().any(|raw| raw.name.as_deref() == Some(name));
-            let mut name = format!("arg{index}");
-            while taken(&name) {
-                name.push('_');
-            }
-            name
-        };
-        let mut name = raw.name.clone().unwrap_or_else(free);
-        if !names.insert(name.clone()) {
-            let message = format!("two parameters of “{}” have the name “{name}”: rename one", prototype.name);
-            reporter.error(at, message);
-            reasons.push((Some(name), Reason::SameName));
-            name = free();
-        }
-        let first = chunk.marks.partition_point(|(at, _)| *at < raw.tokens.start);
-        let sal = chunk.marks[first..]
-            .iter()
-            .take_while(|(at, _)| *at <= raw.tokens.end)
-            .filter_map(|(_, mark)| if let Mark::Sal(sal) = mark { Some(sal.clone()) } else { None })
-            .collect();
-        let mut documented = documentation.parameter(&name).cloned().unwrap_or_default();
-        if documented.text.is_empty() {
-            let last = own.last().map_or(at, |token| token.at);
-            let next = prototype.parameters.get(index + 1).map_or(end, |next| chunk.tokens[next.tokens.start].at);
-            let comment = comments.trailing(last, next);
-            documented.text = comment.map(|comment| doxygen::read_trailing(comment.text)).unwrap_or_default();
-        }
-        declared.push(Declared {
-            name,
-            ty: raw.ty.clone(),
-            spelling: spelling(own, raw.name_token.map(|index| index - raw.tokens.start)),
-            at,
-            sal,
-            documentation: documented,
-            length: None,
-        });
-    }
-    for (stands_with, text) in &documentation.lengths {
-        length(&mut declared, stands_with.as_deref(), text, prototype, reporter);
-    }
-    declared
-}
-
-/// `@length n` of the parameter that it stands with, `@length buffer n` of the one it names.
-fn length(
-    declared: &mut [Declared],
-    stands_with: Option<&str>,
-    text: &str,
-    prototype: &Prototype,
-    reporter: &mut Reporter,
-) {
-    let pointer = |parameter: &Declared| matches!(parameter.ty.ty, CType::Pointer { .. } | CType::Array { .. });
-    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let named =
-        declared.iter().any(|parameter| parameter.name == first && pointer(parameter)) && !rest.trim().is_empty();
-    let mut pointers = declared.iter().filter(|parameter| pointer(parameter));
-    let only = pointers.next().filter(|_| pointers.next().is_none()).map(|parameter| parameter.name.clone());
-    let (name, expression) =
-        if named { (Some(first.to_owned()), rest) } else { (stands_with.map(str::to_owned).or(only), text) };
-    let target = declared.iter_mut().find(|parameter| Some(&parameter.name) == name.as_ref() && pointer(parameter));
-    if let Some(parameter) = target {
-        parameter.length = Some(lengths::tokens(expression, parameter.at));
-    } else {
-        let message = format!(
-            "“@length {text}” of “{}” does not say of which pointer: write `@length buffer {text}`",
-            prototype.name
-        );
-        reporter.error(prototype.at, message);
-    }
-}
-
 /// The text of a declaration, without comments and with its white space folded.
-fn declaration(chunk: &Chunk, files: &Files) -> String {
+pub(crate) fn declaration(chunk: &Chunk, files: &Files) -> String {
     let (Some(first), Some(last)) = (chunk.tokens.first(), chunk.tokens.last()) else { return String::new() };
     let text = files.files.get(usize::from(first.at.file)).map_or("", |file| &*file.text);
     let range = first.at.offset as usize..last.at.offset as usize;

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Punctuator,
     /// A character that C has no use for, or a literal that its line does not close.
     Other,
+    /// What stands behind `#pragma`, as one token in the place of the directive.
+    Pragma,
 }
 
 /// One preprocessing token.

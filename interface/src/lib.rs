@@ -6,10 +6,12 @@
 //! The way of a header: its bytes become text (`source`) and tokens (`lexer`); directives and macros are carried out
 //! (`preprocess`, `macros`, with what compilers predefine from `predefined`); annotations and conventions are taken out
 //! and kept beside (`annotations`, `sal`); the rest is split into declarations (`chunks`), freed of unknown macros
-//! (`noise`) and parsed by tree-sitter (`tree`). `declarations` and `declarators` walk the trees with the `types` known so
-//! far (those of system headers are in `builtin`), and `functions` joins each prototype with its comment (`comments`,
-//! `doxygen`); `parameters` decides how each parameter is passed, `lengths` how long it is, and `unsupported` has every
-//! reason why something cannot be passed. Every token knows its place, also behind macros, so diagnostics do.
+//! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees with the
+//! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
+//! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
+//! `parameters` decides how each parameter is passed, `pointees` what lies behind it, `lengths` how much, `signatures` and
+//! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed.
+//! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
 mod builtin;
@@ -18,22 +20,33 @@ mod comments;
 mod constants;
 mod declarations;
 mod declarators;
+mod documentation;
 mod doxygen;
 mod expression;
 mod functions;
 mod lengths;
 mod lexer;
 mod macros;
+mod members;
 mod noise;
+mod packing;
 mod parameters;
+mod pointees;
 mod predefined;
 mod preprocess;
+mod prototypes;
 pub mod report;
 mod sal;
+mod signatures;
 mod source;
+mod structures;
+mod tag_values;
+mod tags;
 mod tree;
 mod types;
 mod unsupported;
+mod variables;
+mod windows;
 
 use bridge32_protocol::interface::{Encoding, Interface};
 use bridge32_protocol::target::Target;
@@ -93,30 +106,20 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
     let mut macros = preprocessed.macros;
     let unicode = ["UNICODE", "_UNICODE"].iter().any(|name| macros.get(name).is_some());
     let types = Types::new(options.target, unicode);
-    let annotated = annotations::annotate(preprocessed.tokens);
+    let system = windows::declarations(&preprocessed.tokens, unicode);
+    let annotated = annotations::annotate(preprocessed.tokens, &mut reporter);
     let chunks = chunks::split(annotated, &mut reporter);
     let comments = Comments::new(&preprocessed.comments, &files);
-    let mut reader = Reader::new(types, &files, comments, options, &mut reporter);
-    for chunk in chunks {
+    let mut reader = Reader::new(types, &files, &comments, options, &mut reporter);
+    for chunk in system.into_iter().chain(chunks) {
         reader.read(chunk);
     }
-    let Reader { types, functions, assumptions, .. } = reader;
-    let mut constants = constants::collect(&mut macros, &types, &mut reporter);
-    constants.extend(types.constants);
-    Header {
-        interface: Interface {
-            functions,
-            variables: Vec::new(),
-            structures: std::collections::BTreeMap::new(),
-            enumerations: types.enumerations,
-            constants,
-        },
-        diagnostics: reporter.finish(&files),
-        assumptions,
-    }
+    let (interface, assumptions) = reader.finish(&mut macros);
+    Header { interface, diagnostics: reporter.finish(&files), assumptions }
 }
 
-/// Reads one prototype, such as `int __stdcall f(int a)`, with or without the semicolon.
+/// Reads one prototype, such as `int __stdcall f(int a)`, with or without the semicolon. The types that it needs may be
+/// declared before it.
 ///
 /// # Errors
 /// The diagnostics, where there is an error among them or the text does not declare exactly one function.

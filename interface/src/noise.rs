@@ -37,16 +37,22 @@ fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
 pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
     let mut dropped = leading_macros(chunk, is_type);
     dropped.extend(unwrap_parameters(chunk, is_type));
-    if !chunk.tokens.iter().any(|token| token.is("(")) || chunk.tokens.iter().any(|token| token.is("{")) {
+    if chunk.tokens.iter().any(|token| token.is("{")) {
         return dropped;
     }
     let mut doomed = Vec::new();
+    conventions(&chunk.tokens, is_type, &mut doomed);
     let mut start = 0;
     let mut head = true;
     // Each stretch between brackets and commas is looked at by itself: the declaration's head, then each parameter.
     for end in 0..chunk.tokens.len() {
         let token = &chunk.tokens[end];
         if token.kind == Kind::Punctuator && !token.is("*") {
+            // `VENDOR_API extern int counter;`
+            if head && !token.is("(") && !chunk.tokens.iter().any(|token| token.is("(")) {
+                stretch(&chunk.tokens, start..end, true, is_type, &mut doomed);
+                break;
+            }
             let group = token.is("(") && head && chunk.tokens.get(end + 1).is_some_and(|next| !next.is("*"));
             if !head || token.is("(") {
                 stretch(&chunk.tokens, start..end, group, is_type, &mut doomed);
@@ -157,6 +163,53 @@ fn stretch(
         }
         doomed.extend(unknown);
     }
+}
+
+/// `(VENDOR_CALL *handler)(int a)`
+fn conventions(tokens: &[Token], is_type: &dyn Fn(&str) -> bool, doomed: &mut Vec<usize>) {
+    for (index, window) in tokens.windows(3).enumerate() {
+        let unknown = |token: &Token| token.identifier().is_some_and(|word| classify(word, is_type) == Word::Unknown);
+        if !(window[0].is("(") && unknown(&window[1]) && window[2].is("*")) {
+            continue;
+        }
+        let rest = &tokens[index + 2..];
+        let words = rest.iter().take_while(|token| token.is("*") || token.kind == Kind::Identifier).count();
+        if rest.get(words..words + 2).is_some_and(|next| next[0].is(")") && next[1].is("(")) {
+            doomed.push(index + 1);
+        }
+    }
+}
+
+/// Gives bit-fields that have no name this one, since the grammar knows none without.
+pub(crate) fn name_bit_fields<'a>(chunk: &mut Chunk<'a>, name: &'a str, is_type: &dyn Fn(&str) -> bool) {
+    let mut nameless = Vec::new();
+    let (mut curly, mut start) = (0_u32, 0);
+    for (index, token) in chunk.tokens.iter().enumerate() {
+        curly += u32::from(token.is("{"));
+        curly = curly.saturating_sub(u32::from(token.is("}")));
+        if token.is(":") && curly > 0 && is_nameless(&chunk.tokens[start..index], is_type) {
+            nameless.push(index);
+        }
+        if token.is("{") || token.is("}") || token.is(";") || token.is(",") {
+            start = index + 1;
+        }
+    }
+    chunk.insert(&nameless, name);
+}
+
+/// Whether these tokens before a colon are no more than a type.
+fn is_nameless(tokens: &[Token], is_type: &dyn Fn(&str) -> bool) -> bool {
+    let (mut keywords, mut types) = (0, 0);
+    for token in tokens {
+        match token.identifier().map(|word| classify(word, is_type)) {
+            Some(Word::Keyword) => keywords += 1,
+            Some(Word::Type) => types += 1,
+            Some(Word::Modifier) => {}
+            Some(Word::Tag | Word::Unknown) | None => return false,
+        }
+    }
+    // `int HANDLE : 3` has the name of a type, and so has `DWORD HANDLE : 3`.
+    types == 0 || (types == 1 && keywords == 0)
 }
 
 /// Words between the parameter list and the semicolon.

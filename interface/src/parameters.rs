@@ -1,36 +1,58 @@
-//! How each parameter and the result are passed: the one place where C types become those of the interface, with what
-//! was assumed on the way.
+//! How parameters, results, members and variables are passed: the one place where C types become those of the interface,
+//! with what was assumed on the way. What lies behind pointers is decided in [`crate::pointees`].
 
 use bridge32_protocol::interface::{
-    Direction, Encoding, Expression, Extent, Length, Parameter, Pointer, Scalar, Type, Unit, Width,
+    Direction, Encoding, Expression, Extent, Length, Parameter, Pointer, Release, Scalar, Type, Unit, Width,
 };
 
-use crate::doxygen::ParameterDocumentation;
-use crate::lengths::{self, Operand};
+use crate::comments::Comments;
+use crate::documentation::ParameterDocumentation;
+use crate::lengths::{self, Operand, Resolved, Scope};
 use crate::lexer::Token;
+use crate::members::Structures;
 use crate::report::{Reporter, Topic};
 use crate::sal::{Sal, SalLength, is_legacy_word};
 use crate::source::Position;
-use crate::types::{CType, Characters, Qualified, Types};
+use crate::types::{ArraySize, CType, Characters, Qualified, Types};
 use crate::unsupported::Reason;
 
-/// A parameter as declared, with all that was said of it.
+/// Something as declared, with all that was said of it.
 #[derive(Debug)]
-pub(crate) struct Declared<'a> {
+pub(crate) struct Declared {
     pub(crate) name: String,
     pub(crate) ty: Qualified,
     /// The type as C spells it.
     pub(crate) spelling: String,
     pub(crate) at: Position,
-    pub(crate) sal: Vec<Sal<'a>>,
+    pub(crate) sal: Vec<Sal<'static>>,
     pub(crate) documentation: ParameterDocumentation,
     /// `@length`
-    pub(crate) length: Option<Vec<Token<'a>>>,
+    pub(crate) length: Option<Vec<Token<'static>>>,
+    /// `@handle`
+    pub(crate) handle: bool,
+    /// `@frees`
+    pub(crate) frees: Option<String>,
+    /// `@releases`
+    pub(crate) releases: Option<Release>,
 }
 
-/// What is known around the parameters of one function.
+/// What something is declared as: it decides what is taken for granted where nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Parameter,
+    /// A parameter of a function that the library calls: the library gives it.
+    CallbackParameter,
+    Result,
+    /// A member of a structure, or a variable.
+    Member,
+}
+
+/// What is known around a declaration.
+#[derive(Clone, Copy)]
 pub(crate) struct Surroundings<'s> {
     pub(crate) types: &'s Types,
+    pub(crate) structures: &'s Structures,
+    pub(crate) comments: &'s Comments<'s, 's>,
     /// `@encoding` of the function.
     pub(crate) encoding: Option<&'s Encoding>,
     pub(crate) default_encoding: &'s Encoding,
@@ -45,8 +67,8 @@ pub(crate) struct Passed<T> {
     pub(crate) assumptions: Vec<(Topic, String)>,
 }
 
-impl Declared<'_> {
-    fn stated_direction(&self) -> Option<Direction> {
+impl Declared {
+    pub(crate) fn stated_direction(&self) -> Option<Direction> {
         let mut stated = self.sal.iter().filter_map(|sal| sal.direction);
         let first = stated.next();
         match (first, stated.next()) {
@@ -58,208 +80,225 @@ impl Declared<'_> {
         }
     }
 
-    fn direction(&self) -> Direction {
+    fn direction(&self, role: Role) -> Direction {
         match &self.ty.ty {
-            CType::Pointer { constant, .. } | CType::Array { constant, .. } => {
+            CType::Pointer { constant, .. } | CType::Array { constant, .. } if role == Role::Parameter => {
                 self.stated_direction().unwrap_or(if *constant { Direction::In } else { Direction::InOut })
+            }
+            CType::Pointer { .. } | CType::Array { .. } if role == Role::CallbackParameter => {
+                self.stated_direction().unwrap_or(Direction::In)
             }
             _ => Direction::In,
         }
     }
+
+    /// An annotation that says more than `IN` does.
+    pub(crate) fn is_annotated(&self) -> bool {
+        self.sal.iter().any(|sal| !is_legacy_word(&sal.name))
+    }
+
+    /// What lengths can refer to.
+    pub(crate) fn operand(&self, role: Role) -> Operand {
+        Operand { name: self.name.clone(), ty: self.ty.ty.decayed(), direction: Some(self.direction(role)) }
+    }
+
+    fn release(&self) -> Option<Release> {
+        self.releases.or_else(|| self.sal.iter().any(|sal| sal.releases).then_some(Release::Always))
+    }
 }
 
-/// Decides how the parameters of a function are passed.
+/// Decides how the parameters of a function or callback are passed.
 pub(crate) fn pass(
     parameters: &[Declared],
-    surroundings: &Surroundings,
+    role: Role,
+    scope: Scope,
+    around: &Surroundings,
     reporter: &mut Reporter,
 ) -> Vec<Passed<Parameter>> {
-    let operands: Vec<Operand> = parameters
-        .iter()
-        .map(|parameter| Operand {
-            name: parameter.name.clone(),
-            ty: parameter.ty.ty.clone(),
-            direction: Some(parameter.direction()),
-        })
-        .collect();
-    let one = |parameter| {
-        let mut passing =
-            Passing { parameter, operands: &operands, surroundings, assumptions: Vec::new(), reporter: &mut *reporter };
+    let one = |declared: &Declared| {
+        let mut passing = Passing::new(declared, role, scope, around, reporter);
         let (ty, reason) = passing.ty();
+        let assumptions = passing.assumptions;
         let what = Parameter {
-            name: parameter.name.clone(),
+            name: declared.name.clone(),
+            direction: if is_value(&ty) { Direction::In } else { declared.direction(role) },
+            optional: declared.sal.iter().any(|sal| sal.optional) || accepts_null(declared, role, &ty),
             ty,
-            direction: parameter.direction(),
-            optional: parameter.sal.iter().any(|sal| sal.optional),
-            releases: None,
-            description: parameter.documentation.text.clone(),
+            releases: declared.release(),
+            description: declared.documentation.text.clone(),
         };
-        Passed { what, reason, assumptions: passing.assumptions }
+        Passed { what, reason, assumptions }
     };
     parameters.iter().map(one).collect()
 }
 
-/// Decides how the result is handed back.
-pub(crate) fn pass_result(ty: &Qualified, spelling: &str, surroundings: &Surroundings) -> Passed<Type> {
-    let mut assumptions = Vec::new();
-    let (what, reason) = match &ty.ty {
-        CType::Void => (Type::Void, None),
-        CType::Pointer { to, constant } => {
-            if let CType::Scalar { characters: Some(characters), .. } = &**to {
-                let (encoding, assumed) = text_encoding(*characters, None, surroundings);
-                assumptions.extend(assumed.map(|text| (Topic::Encoding, text)));
-                let text = "a NUL-terminated string, because it points to characters".to_owned();
-                assumptions.push((Topic::Length, text));
-                let text = "the library keeps the string, because nothing says that the caller frees it".to_owned();
-                assumptions.push((Topic::Ownership, text));
-                (to_pointer(to, *constant, spelling, Extent::Text(encoding)), None)
-            } else {
-                let reason = match pointee_reason(to, spelling, surroundings.types) {
-                    Some(Reason::Unknown(name)) => Reason::Unknown(name),
-                    _ => Reason::Opaque(spelling.to_owned()),
-                };
-                (to_pointer(to, *constant, spelling, opaque()), Some(reason))
+/// Decides how a result, a member or a variable is passed.
+pub(crate) fn pass_one(
+    declared: &Declared,
+    role: Role,
+    scope: Scope,
+    around: &Surroundings,
+    reporter: &mut Reporter,
+) -> Passed<Type> {
+    let mut passing = Passing::new(declared, role, scope, around, reporter);
+    let (what, reason) = passing.ty();
+    Passed { what, reason, assumptions: passing.assumptions }
+}
+
+/// Whether nothing behind it goes either way: data by value, handles, callbacks.
+fn is_value(ty: &Type) -> bool {
+    match ty {
+        Type::Pointer(pointer) => matches!(pointer.extent, Extent::Handle { .. } | Extent::Bstr),
+        _ => true,
+    }
+}
+
+/// Whether a null pointer is allowed where no annotation says: functions that take a callback or its context, or a
+/// handle of the system, nearly all do, and what the library gives to a callback may always be null.
+fn accepts_null(declared: &Declared, role: Role, ty: &Type) -> bool {
+    match ty {
+        Type::Callback(_) => true,
+        Type::Pointer(_) if role == Role::CallbackParameter => true,
+        Type::Pointer(pointer) => match &pointer.extent {
+            Extent::Handle { kind, system } => {
+                (*system || kind == "void") && !declared.is_annotated() && declared.release().is_none()
             }
-        }
-        other => value(other, spelling),
-    };
-    Passed { what, reason, assumptions }
-}
-
-/// Passing by value.
-fn value(ty: &CType, spelling: &str) -> (Type, Option<Reason>) {
-    let spelling = spelling.to_owned();
-    let reason = match ty {
-        CType::Scalar { scalar, .. } => return (Type::Scalar(scalar.clone()), None),
-        CType::Struct(_) => Reason::Structure(spelling.clone()),
-        CType::Function => Reason::Callback(spelling.clone()),
-        CType::Unknown(name) => Reason::Unknown(name.clone()),
-        CType::Void | CType::Other(_) | CType::Pointer { .. } | CType::Array { .. } => Reason::Type(spelling.clone()),
-    };
-    (Type::Unsupported { spelling }, Some(reason))
-}
-
-/// Why what a pointer points to cannot be passed, however much of it there is.
-fn pointee_reason(to: &CType, spelling: &str, types: &Types) -> Option<Reason> {
-    let spelling = spelling.to_owned();
-    Some(match to {
-        CType::Scalar { .. } | CType::Void => return None,
-        CType::Struct(name) if types.is_complete(name) => Reason::Structure(spelling),
-        CType::Struct(_) => Reason::Opaque(spelling),
-        CType::Function => Reason::Callback(spelling),
-        CType::Pointer { .. } => Reason::Indirect(spelling),
-        CType::Array { .. } => Reason::ArrayOfArrays(spelling),
-        CType::Other(_) => Reason::Type(spelling),
-        CType::Unknown(name) => Reason::Unknown(name.clone()),
-    })
-}
-
-fn to_pointer(to: &CType, constant: bool, spelling: &str, extent: Extent) -> Type {
-    let to = match to {
-        CType::Void => Type::Void,
-        CType::Scalar { scalar, .. } => Type::Scalar(scalar.clone()),
-        _ => Type::Unsupported { spelling: spelling.trim_end_matches(['*', ' ']).to_owned() },
-    };
-    Type::Pointer(Box::new(Pointer { to, constant, extent, freed_by: None }))
-}
-
-/// The encoding of a string, and the assumption where nothing says it.
-fn text_encoding(
-    characters: Characters,
-    stated: Option<&Encoding>,
-    surroundings: &Surroundings,
-) -> (Encoding, Option<String>) {
-    let function = surroundings.encoding.filter(|_| characters == Characters::Narrow);
-    if let Some(encoding) = stated.or(function) {
-        return (encoding.clone(), None);
-    }
-    match characters {
-        Characters::Wide => (Encoding::Wide, None),
-        Characters::Utf16 => (Encoding::Utf16, None),
-        Characters::Narrow => {
-            let name = match surroundings.default_encoding {
-                Encoding::Utf8 => "UTF-8",
-                Encoding::Wide => "wchar_t",
-                Encoding::Utf16 => "UTF-16",
-                Encoding::CodePage(name) => name,
-                Encoding::Ansi => "the ANSI code page",
-            };
-            let text = format!("{name}, the library's default, because there is no @encoding");
-            (surroundings.default_encoding.clone(), Some(text))
-        }
+            _ => false,
+        },
+        _ => false,
     }
 }
 
-fn opaque() -> Extent {
-    Extent::Handle { kind: "void".to_owned(), system: false }
-}
-
-struct Passing<'p, 'a> {
-    parameter: &'p Declared<'a>,
-    operands: &'p [Operand],
-    surroundings: &'p Surroundings<'p>,
-    assumptions: Vec<(Topic, String)>,
-    reporter: &'p mut Reporter,
+/// One decision.
+pub(crate) struct Passing<'p> {
+    pub(crate) declared: &'p Declared,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope<'p>,
+    pub(crate) around: &'p Surroundings<'p>,
+    pub(crate) assumptions: Vec<(Topic, String)>,
+    pub(crate) reporter: &'p mut Reporter,
 }
 
 /// How much lies behind a pointer, where something says it.
-struct Extents {
-    capacity: Length,
-    written: Option<Length>,
+pub(crate) struct Extents {
+    pub(crate) capacity: Length,
+    pub(crate) written: Option<Length>,
 }
 
-impl Passing<'_, '_> {
-    fn ty(&mut self) -> (Type, Option<Reason>) {
-        let spelling = &self.parameter.spelling;
-        let (to, constant) = match &self.parameter.ty.ty {
-            CType::Pointer { to, constant } => (to, *constant),
-            CType::Array { of, constant, .. } => (of, *constant),
-            other => return value(other, spelling),
+/// A type, or what comes close, and why that cannot be passed.
+pub(crate) type Decided = (Type, Option<Reason>);
+
+impl<'p> Passing<'p> {
+    fn new(
+        declared: &'p Declared,
+        role: Role,
+        scope: Scope<'p>,
+        around: &'p Surroundings<'p>,
+        reporter: &'p mut Reporter,
+    ) -> Self {
+        Self { declared, role, scope, around, assumptions: Vec::new(), reporter }
+    }
+
+    fn ty(&mut self) -> Decided {
+        let declared = self.declared;
+        let is_parameter = matches!(self.role, Role::Parameter | Role::CallbackParameter);
+        let (mut ty, reason) = match &declared.ty.ty {
+            CType::Pointer { to, constant } => self.pointer(to, *constant),
+            CType::Array { of, constant, .. } if is_parameter => self.pointer(of, *constant),
+            other => self.value(other),
         };
-        if let Some(reason) = pointee_reason(to, spelling, self.surroundings.types) {
-            return (to_pointer(to, constant, spelling, opaque()), Some(reason));
+        if let (Some(function), Type::Pointer(pointer)) = (&declared.frees, &mut ty) {
+            match &mut pointer.to {
+                Type::Pointer(inner) if is_parameter => inner.freed_by = Some(function.clone()),
+                _ => pointer.freed_by = Some(function.clone()),
+            }
+        }
+        (ty, reason)
+    }
+
+    fn pointer(&mut self, to: &CType, constant: bool) -> Decided {
+        if let CType::Function(function) = to {
+            return self.callback(function);
+        }
+        if self.declared.handle {
+            return (handle(constant, "void".to_owned(), false), None);
+        }
+        if self.declared.release().is_some() {
+            return (self.handle_to(to, constant), None);
         }
         let extents = match self.extents() {
             Ok(extents) => extents,
-            Err(reason) => return (to_pointer(to, constant, spelling, opaque()), Some(reason)),
+            Err(reason) => {
+                let reason = Some(reason).filter(|_| self.role != Role::Member);
+                return (self.handle_to(to, constant), reason);
+            }
         };
         let bytes = extents.as_ref().is_some_and(|extents| extents.capacity.unit == Unit::Bytes);
-        let terminated = self.parameter.sal.iter().any(|sal| sal.terminated);
-        let (extent, reason) = match &**to {
-            // Characters that are counted in bytes are data, unless they are said to be a string.
-            CType::Scalar { characters: Some(characters), .. }
-                if *characters != Characters::Narrow || !bytes || terminated =>
-            {
-                self.text(*characters, constant, terminated, extents)
+        // So many bytes of whatever it is.
+        let to = if bytes && self.element_problem(to).is_some() { &CType::Void } else { to };
+        let opaque = matches!(to, CType::Void) || matches!(to, CType::Struct(id) if !self.is_complete(id));
+        if opaque && extents.is_none() {
+            return (self.handle_to(to, constant), None);
+        }
+        if let Some(reason) = self.element_problem(to) {
+            let refused = self.role == Role::Parameter || extents.is_some() || matches!(reason, Reason::Unknown(_));
+            let reason = Some(reason).filter(|_| refused && self.role != Role::Member);
+            return (self.handle_to(to, constant), reason);
+        }
+        let (ty, reason) = match self.characters(to, bytes) {
+            Some(characters) => {
+                let (extent, reason) = self.text(characters, constant, extents);
+                (self.pointer_to(to, constant, extent), reason)
             }
-            CType::Void if extents.is_none() => (opaque(), Some(Reason::Opaque(spelling.clone()))),
-            _ => self.values(extents),
+            None => self.values(to, constant, extents),
         };
-        if reason.is_none() && self.parameter.stated_direction().is_none() && !constant {
+        let assumed = self.role == Role::Parameter && self.declared.stated_direction().is_none() && !constant;
+        if reason.is_none() && assumed && !is_value(&ty) {
             let text = "in-out, because it is a non-const pointer without annotation".to_owned();
             self.assumptions.push((Topic::Direction, text));
         }
-        (to_pointer(to, constant, spelling, extent), reason)
+        (ty, reason)
     }
 
-    fn text(
-        &mut self,
-        characters: Characters,
-        constant: bool,
-        terminated: bool,
-        extents: Option<Extents>,
-    ) -> (Extent, Option<Reason>) {
-        let stated = self.parameter.documentation.encoding.as_ref();
-        let (encoding, assumed) = text_encoding(characters, stated, self.surroundings);
-        self.assumptions.extend(assumed.map(|text| (Topic::Encoding, text)));
-        let input = self.parameter.direction() == Direction::In;
+    /// Whether what is pointed to is text. Characters that are counted in bytes are data, unless they are said to be a
+    /// string; and bytes are one if that is said.
+    fn characters(&self, to: &CType, in_bytes: bool) -> Option<Characters> {
+        let terminated = self.is_terminated();
+        match to {
+            CType::Scalar { characters: Some(characters), .. } => {
+                (*characters != Characters::Narrow || !in_bytes || terminated).then_some(*characters)
+            }
+            CType::Scalar { .. } if is_byte(to) => {
+                (terminated || self.declared.documentation.encoding.is_some()).then_some(Characters::Narrow)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        self.declared.sal.iter().any(|sal| sal.terminated && !sal.inner)
+    }
+
+    fn text(&mut self, characters: Characters, constant: bool, extents: Option<Extents>) -> (Extent, Option<Reason>) {
+        let encoding = self.encoding(characters);
+        let input = self.declared.direction(self.role) == Direction::In;
+        let terminated = self.is_terminated();
         match extents {
             // `const char name[16]` is a string; `char name[16]` is a buffer.
             Some(Extents { capacity, .. }) if !(input && terminated) => {
                 (Extent::TextBuffer { encoding, capacity }, None)
             }
+            _ if self.role == Role::Result => {
+                let text = "a NUL-terminated string, because it points to characters".to_owned();
+                self.assumptions.push((Topic::Length, text));
+                if self.declared.frees.is_none() {
+                    let text = "the library keeps the string, because nothing says that the caller frees it".to_owned();
+                    self.assumptions.push((Topic::Ownership, text));
+                }
+                (Extent::Text(encoding), None)
+            }
             _ if input => {
-                if !terminated {
+                if !terminated && self.role == Role::Parameter {
                     let why =
                         if constant { "it points to const characters" } else { "it is an input without a length" };
                     self.assumptions.push((Topic::Length, format!("a NUL-terminated string, because {why}")));
@@ -267,72 +306,95 @@ impl Passing<'_, '_> {
                 (Extent::Text(encoding), None)
             }
             _ => {
-                let spelling = self.parameter.spelling.clone();
+                let spelling = self.declared.spelling.clone();
                 (Extent::Text(encoding), Some(Reason::TextCapacity(spelling)))
             }
         }
     }
 
-    fn values(&mut self, extents: Option<Extents>) -> (Extent, Option<Reason>) {
+    /// Elements where their number is known; else what a pointer without a length means in this role.
+    fn values(&mut self, to: &CType, constant: bool, extents: Option<Extents>) -> Decided {
         if let Some(Extents { capacity, written }) = extents {
-            return (Extent::Elements { capacity, written }, None);
+            return (self.pointer_to(to, constant, Extent::Elements { capacity, written }), None);
         }
-        if matches!(self.parameter.ty.ty, CType::Array { .. }) {
-            return (Extent::One, Some(Reason::ArrayLength(self.parameter.spelling.clone())));
+        let stated = self.declared.is_annotated() && self.declared.stated_direction().is_some();
+        let structure = constant && matches!(to, CType::Struct(_));
+        let one = match self.role {
+            Role::Parameter => return self.one(to, constant),
+            Role::CallbackParameter => stated || !(is_byte(to) || matches!(to, CType::Pointer { .. })),
+            Role::Result => structure,
+            Role::Member => structure || stated || (constant && !is_byte(to) && matches!(to, CType::Scalar { .. })),
+        };
+        if one {
+            return (self.pointer_to(to, constant, Extent::One), None);
         }
-        // `_In_` says one; `IN` says nothing of that.
-        if self.parameter.sal.iter().all(|sal| is_legacy_word(&sal.name)) {
-            if self.is_byte() {
-                return (Extent::One, Some(Reason::ByteBuffer(self.parameter.spelling.clone())));
-            }
-            self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
+        if self.role == Role::CallbackParameter {
+            let text = "a handle, because nothing says how much it points to".to_owned();
+            self.assumptions.push((Topic::Length, text));
         }
-        (Extent::One, None)
+        (self.handle_to(to, constant), None)
     }
 
-    /// A pointer to bytes is nearly always a buffer: taking it for one byte would let the library write past it.
-    fn is_byte(&self) -> bool {
-        let CType::Pointer { to, .. } = &self.parameter.ty.ty else { return false };
-        matches!(&**to, CType::Scalar { scalar: Scalar::Integer(integer), .. } if integer.width == Width::W8)
+    /// A pointer parameter without a length.
+    fn one(&mut self, to: &CType, constant: bool) -> Decided {
+        let spelling = || self.declared.spelling.clone();
+        let mut reason = None;
+        if matches!(self.declared.ty.ty, CType::Array { .. }) {
+            reason = Some(Reason::ArrayLength(spelling()));
+        } else if !self.declared.is_annotated() {
+            // A pointer to bytes is nearly always a buffer: taking it for one byte would let the library write past it.
+            if is_byte(to) {
+                reason = Some(Reason::ByteBuffer(spelling()));
+            } else {
+                self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
+            }
+        }
+        (self.pointer_to(to, constant, Extent::One), reason)
+    }
+
+    fn pointer_to(&mut self, to: &CType, constant: bool, extent: Extent) -> Type {
+        let to = self.element(to).0;
+        Type::Pointer(Box::new(Pointer { to, constant, extent, freed_by: None }))
     }
 
     /// The length that an annotation, a tag or an array's declaration gives.
     fn extents(&mut self) -> Result<Option<Extents>, Reason> {
-        let parameter = self.parameter;
-        if let Some((sal, length)) = parameter.sal.iter().find_map(|sal| Some((sal, sal.length.as_ref()?))) {
-            if length.unusual {
-                let reason = format!("{} does not count from the pointer on", sal.name);
-                self.reporter.error(sal.at, self.message(&reason));
-                return Err(Reason::Length(reason));
-            }
-            return self.annotated(length, sal.at).map(Some);
+        let declared = self.declared;
+        let own = declared.sal.iter().filter(|sal| !sal.inner);
+        if let Some((sal, length)) = own.filter_map(|sal| Some((sal, sal.length.as_ref()?))).next() {
+            return self.annotated(sal, length, self.role != Role::Result).map(Some);
         }
-        if let Some(tokens) = &parameter.length {
-            let at = tokens.first().map_or(parameter.at, |token| token.at);
-            let count = self.expression(tokens, at)?;
+        if let Some(tokens) = &declared.length {
+            let at = tokens.first().map_or(declared.at, |token| token.at);
+            let count = self.expression(tokens, at, self.role != Role::Result)?;
             return Ok(Some(Extents { capacity: Length { count, unit: Unit::Elements }, written: None }));
         }
-        match parameter.ty.ty {
-            CType::Array { size: Some(size), constant, .. } if !(constant && self.is_text()) => {
-                let capacity = Length { count: Expression::Constant(size), unit: Unit::Elements };
+        match &declared.ty.ty {
+            CType::Array { size: ArraySize::Known(size), constant, of } if !(*constant && is_text(of)) => {
+                let capacity = Length { count: Expression::Constant(i64::from(*size)), unit: Unit::Elements };
                 Ok(Some(Extents { capacity, written: None }))
+            }
+            CType::Array { size: ArraySize::Unknown(reason), .. } => {
+                let reason = format!("the size of the array is not understood: {reason}");
+                self.reporter.error(declared.at, self.message(&reason));
+                Err(Reason::Length(reason))
             }
             _ => Ok(None),
         }
     }
 
-    fn is_text(&self) -> bool {
-        let (CType::Pointer { to, .. } | CType::Array { of: to, .. }) = &self.parameter.ty.ty else { return false };
-        matches!(**to, CType::Scalar { characters: Some(_), .. })
-    }
-
-    fn annotated(&mut self, length: &SalLength, at: Position) -> Result<Extents, Reason> {
-        let capacity = Length { count: self.expression(&length.capacity, at)?, unit: length.unit };
-        let types = self.surroundings.types;
+    /// The length in an annotation. `before` says that it is needed before the call.
+    pub(crate) fn annotated(&mut self, sal: &Sal, length: &SalLength, before: bool) -> Result<Extents, Reason> {
+        if length.unusual {
+            let reason = format!("{} does not count from the pointer on", sal.name);
+            self.reporter.error(sal.at, self.message(&reason));
+            return Err(Reason::Length(reason));
+        }
+        let capacity = Length { count: self.expression(&length.capacity, sal.at, before)?, unit: length.unit };
         let written = match &length.written {
             None => None,
-            Some(tokens) => match lengths::resolve(tokens, self.operands, types, false) {
-                Ok(count) => Some(Length { count, unit: length.unit }),
+            Some(tokens) => match lengths::resolve(tokens, self.scope, false) {
+                Ok(Resolved { count, .. }) => Some(Length { count, unit: length.unit }),
                 Err(reason) => {
                     let text = format!("all of it is valid after the call, because {reason}");
                     self.assumptions.push((Topic::Length, text));
@@ -346,15 +408,47 @@ impl Passing<'_, '_> {
         Ok(Extents { capacity, written })
     }
 
-    fn expression(&mut self, tokens: &[Token], at: Position) -> Result<Expression, Reason> {
-        lengths::resolve(tokens, self.operands, self.surroundings.types, true).map_err(|reason| {
-            let at = tokens.first().map_or(at, |token| token.at);
-            self.reporter.error(at, self.message(&reason));
-            Reason::Length(reason)
-        })
+    fn expression(&mut self, tokens: &[Token], at: Position, before: bool) -> Result<Expression, Reason> {
+        match lengths::resolve(tokens, self.scope, before) {
+            Ok(Resolved { count, read_through }) => {
+                for name in read_through {
+                    let text =
+                        format!("the number behind “{name}” is meant (`*{name}`), because “{name}” is a pointer");
+                    self.assumptions.push((Topic::Length, text));
+                }
+                Ok(count)
+            }
+            Err(reason) => {
+                let at = tokens.first().map_or(at, |token| token.at);
+                self.reporter.error(at, self.message(&reason));
+                Err(Reason::Length(reason))
+            }
+        }
     }
 
     fn message(&self, reason: &str) -> String {
-        format!("the length of the parameter “{}” is not understood: {reason}", self.parameter.name)
+        let name = &self.declared.name;
+        match self.role {
+            Role::Parameter | Role::CallbackParameter => {
+                format!("the length of the parameter “{name}” is not understood: {reason}")
+            }
+            Role::Result => format!("the length of the result is not understood: {reason}"),
+            Role::Member => format!("the length of the member “{name}” is not understood: {reason}"),
+        }
     }
+}
+
+/// A pointer that only the library looks behind.
+pub(crate) fn handle(constant: bool, kind: String, system: bool) -> Type {
+    let extent = Extent::Handle { kind, system };
+    Type::Pointer(Box::new(Pointer { to: Type::Void, constant, extent, freed_by: None }))
+}
+
+fn is_text(ty: &CType) -> bool {
+    matches!(ty, CType::Scalar { characters: Some(_), .. })
+}
+
+/// Whether it is an integer of one byte.
+fn is_byte(ty: &CType) -> bool {
+    matches!(ty, CType::Scalar { scalar: Scalar::Integer(integer), .. } if integer.width == Width::W8)
 }

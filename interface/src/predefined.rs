@@ -87,6 +87,7 @@ const COMMON: &str = "\
 #define __inline__ inline
 #define _inline inline
 #define __forceinline static inline
+#define alignas _Alignas
 #define __restrict restrict
 #define __restrict__ restrict
 #define __alignof__ _Alignof
@@ -155,7 +156,8 @@ const WINDOWS_MACROS: &str = "\
 #define NEAR
 #define far
 #define near
-#define DECLSPEC_IMPORT
+#define DECLSPEC_IMPORT __declspec(dllimport)
+#define DECLSPEC_ALIGN(n) __declspec(align(n))
 #define DECLSPEC_NORETURN
 #define DECLSPEC_DEPRECATED
 #define WINBASEAPI

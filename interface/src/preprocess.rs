@@ -1,7 +1,7 @@
 //! Directives: from the tokens of the files to the tokens that a compiler proper would see (C17, 6.10).
 //!
 //! `#include` of a header that was given too reads that header; any other is left out, since what system headers
-//! declare is built in (see [`crate::builtin`]). `#pragma` is left out.
+//! declare is built in (see [`crate::builtin`]). Of the `#pragma`s, `pack` is kept as a token.
 
 use std::borrow::Cow;
 
@@ -164,11 +164,22 @@ impl<'a> State<'a> {
                 let text = shorten(&text.join(" ")).to_owned();
                 reporter.warning(at, format!("#error is reached ({text}): define what the header asks for"));
             }
+            "pragma" => self.pragma(at, rest, reporter),
             // `# 12 "file"` is the output of another preprocessor.
-            "endif" | "pragma" | "warning" | "line" | "ident" | "sccs" | "region" | "endregion" => {}
+            "endif" | "warning" | "line" | "ident" | "sccs" | "region" | "endregion" => {}
             _ if name.kind == Kind::Number => {}
             other => reporter.error(name.at, format!("#{} is not a directive of C", shorten(other))),
         }
+    }
+
+    /// Compilers replace macros in `#pragma pack`.
+    fn pragma(&mut self, at: Position, rest: &[Token<'a>], reporter: &mut Reporter) {
+        let Some((name, arguments)) = rest.split_first().filter(|(name, _)| name.is_word("pack")) else { return };
+        self.flush(reporter);
+        let arguments = self.macros.expand(arguments.to_vec(), reporter);
+        let text = arguments.iter().fold(name.text.clone().into_owned(), |text, token| text + &token.text);
+        let text = Cow::Owned(text);
+        self.output.push(Token { kind: Kind::Pragma, text, at, starts_line: true, spaced: true, frozen: true });
     }
 
     /// `#if` and its like. Inside of lines that are not read, the condition is not looked at.

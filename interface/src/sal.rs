@@ -21,6 +21,25 @@ pub(crate) struct Sal<'a> {
     pub(crate) terminated: bool,
     /// How much lies behind the pointer.
     pub(crate) length: Option<SalLength<'a>>,
+    /// The length is that of what the pointer behind the pointer points to (`_Outptr_result_buffer_`).
+    pub(crate) inner: bool,
+    /// What the pointer points to is gone after the call (`_Frees_ptr_`, `_Post_invalid_`).
+    pub(crate) releases: bool,
+}
+
+impl Sal<'_> {
+    /// The same, of a text that does not last.
+    pub(crate) fn to_owned(&self) -> Sal<'static> {
+        let owned =
+            |tokens: &Vec<Token>| tokens.iter().map(|token| token.clone().into_owned(token.at)).collect::<Vec<_>>();
+        let length = self.length.as_ref().map(|length| SalLength {
+            unit: length.unit,
+            capacity: owned(&length.capacity),
+            written: length.written.as_ref().map(owned),
+            unusual: length.unusual,
+        });
+        Sal { name: self.name.clone(), length, ..*self }
+    }
 }
 
 /// The arguments of an annotation that has some.
@@ -122,6 +141,7 @@ pub(crate) fn read<'a>(token: &Token<'a>, arguments: Vec<Vec<Token<'a>>>) -> Sal
         direction: match words[0] {
             "in" | "reserved" => Some(Direction::In),
             "out" | "outptr" => Some(Direction::Out),
+            "com" if has(&["outptr"]) => Some(Direction::Out),
             "inout" => Some(Direction::InOut),
             "deref" if has(&["out"]) => Some(Direction::Out),
             "deref" if has(&["inout"]) => Some(Direction::InOut),
@@ -130,11 +150,16 @@ pub(crate) fn read<'a>(token: &Token<'a>, arguments: Vec<Vec<Token<'a>>>) -> Sal
         optional: has(&["opt", "optional", "reserved"]),
         terminated: has(&["z", "nz"]),
         length: None,
+        inner: matches!(words[0], "outptr" | "deref" | "com"),
+        releases: matches!(
+            &*lower,
+            "frees_ptr" | "frees_ptr_opt" | "post_ptr_invalid" | "post_invalid" | "drv_freesmem"
+        ),
         name,
     };
-    let bytes = has(&["bytes", "bcount", "bytecount", "bytecap"]);
-    let counted = bytes || has(&["reads", "writes", "updates", "ecount", "count", "cap"]);
-    if counted && sal.direction.is_some() {
+    let bytes = has(&["bytes", "bcount", "bytecount", "bytecap", "bytebuffer"]);
+    let counted = bytes || has(&["reads", "writes", "updates", "ecount", "count", "cap", "buffer", "size"]);
+    if counted && (sal.direction.is_some() || matches!(words[0], "field" | "ret" | "deref")) {
         let two = has(&["to", "part", "post"]) && !has(&["ptr"]);
         let mut arguments = arguments.into_iter();
         let capacity = arguments.next().unwrap_or_default();

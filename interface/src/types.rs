@@ -1,6 +1,6 @@
 //! C types as far as declarations need them, and what names stand for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use bridge32_protocol::interface::{Enumeration, Integer, Scalar, Width};
@@ -9,9 +9,12 @@ use bridge32_protocol::target::Target;
 use crate::builtin;
 use crate::expression::{CastType, Context, Expr, Value, parse};
 use crate::lexer::Token;
+use crate::prototypes::FunctionType;
+use crate::structures::Layout;
 
-/// Pointers to pointers to … beyond this are not a type of anybody's.
-const MAX_DEPTH: usize = 32;
+/// Pointers to pointers to … beyond this are not a type of anybody's. What is made of a type must stay below the nesting
+/// that JSON parsers accept (128).
+const MAX_DEPTH: usize = 16;
 
 /// What characters a type holds that strings are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +42,19 @@ pub(crate) enum CType {
     Array {
         of: Rc<CType>,
         constant: bool,
-        size: Option<i64>,
+        size: ArraySize,
     },
-    /// A structure or union, complete or not.
-    Struct(String),
-    Function,
+    /// A structure or union, complete or not: its tag, or a name that no tag can have.
+    Struct(Rc<str>),
+    Function(Rc<FunctionType>),
+    /// A value that only the library, or the operating system, makes use of.
+    Handle {
+        kind: String,
+        /// It is the operating system's.
+        system: bool,
+    },
+    /// `BSTR`
+    Bstr,
     /// Known to C, but to nobody here: `long double`.
     Other(String),
     /// A name that nobody declared.
@@ -56,15 +67,39 @@ impl CType {
         Self::Scalar { scalar, characters: None }
     }
 
-    /// Whether another pointer or array may be made of it.
+    /// Whether another pointer, array or function may be made of it.
     pub(crate) fn is_shallow(&self) -> bool {
+        self.depth() < MAX_DEPTH
+    }
+
+    /// How many pointers, arrays and functions it is made of.
+    pub(crate) fn depth(&self) -> usize {
         let (mut ty, mut depth) = (self, 0);
         while let Self::Pointer { to, .. } | Self::Array { of: to, .. } = ty {
             ty = to;
             depth += 1;
         }
-        depth < MAX_DEPTH
+        if let Self::Function(function) = ty { depth + function.depth } else { depth }
     }
+
+    /// What an argument of this type really is: the address of an array or a function.
+    pub(crate) fn decayed(&self) -> Self {
+        match self {
+            Self::Array { of, constant, .. } => Self::Pointer { to: of.clone(), constant: *constant },
+            Self::Function(_) => Self::Pointer { to: Rc::new(self.clone()), constant: false },
+            other => other.clone(),
+        }
+    }
+}
+
+/// How many elements an array has.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ArraySize {
+    Known(u32),
+    /// `[]`, and the older `[0]` for the same.
+    Open,
+    /// Why the number is not understood.
+    Unknown(String),
 }
 
 /// A type, and whether it is `const`.
@@ -81,6 +116,12 @@ impl Qualified {
     }
 }
 
+/// Names of members of members of … are not longer.
+const MAX_NESTED: usize = 100;
+
+/// The names of structures that have none begin so; no tag does.
+pub(crate) const NAMELESS: char = '@';
+
 /// What the names in a header stand for, as far as it was read.
 pub(crate) struct Types {
     target: Target,
@@ -89,9 +130,16 @@ pub(crate) struct Types {
     /// From tags to keys of `enumerations`.
     tags: HashMap<String, String>,
     /// The structures and unions with a body.
-    structures: HashSet<String>,
+    pub(crate) layouts: HashMap<Rc<str>, Layout>,
+    /// The same, in the order of their ends.
+    pub(crate) layout_order: Vec<Rc<str>>,
+    /// The names that typedefs gave to structures, and to pointers to nameless ones, in the order of the header.
+    aliases: HashMap<Rc<str>, Vec<String>>,
+    /// The members that nameless structures are types of: the structure around, and the member's name or index.
+    nested: HashMap<Rc<str>, (Rc<str>, String)>,
+    nameless: usize,
     pub(crate) enumerations: BTreeMap<String, Enumeration>,
-    /// The enumerators.
+    /// The enumerators and, when all is read, the macros that are integers.
     pub(crate) constants: BTreeMap<String, i64>,
 }
 
@@ -103,7 +151,11 @@ impl Types {
             unicode,
             typedefs: HashMap::new(),
             tags: HashMap::new(),
-            structures: HashSet::new(),
+            layouts: HashMap::new(),
+            layout_order: Vec::new(),
+            aliases: HashMap::new(),
+            nested: HashMap::new(),
+            nameless: 0,
             enumerations: BTreeMap::new(),
             constants: BTreeMap::new(),
         }
@@ -126,10 +178,71 @@ impl Types {
         if known.is_some_and(|known| self.is_finer(&known.ty, &ty.ty)) {
             return;
         }
+        self.call(&ty.ty, &name);
         self.typedefs.insert(name, ty);
     }
 
-    /// Whether both have the same shape, and the first says more: a truth value, characters, a named structure.
+    /// Remembers that a structure has a name besides its tag.
+    pub(crate) fn call(&mut self, ty: &CType, name: &str) {
+        let mut inner = ty;
+        while let CType::Pointer { to, .. } | CType::Array { of: to, .. } = inner {
+            inner = to;
+        }
+        let CType::Struct(id) = inner else { return };
+        if matches!(ty, CType::Struct(_)) || id.starts_with(NAMELESS) {
+            self.aliases.entry(id.clone()).or_default().push(name.to_owned());
+        }
+    }
+
+    /// Remembers that a nameless structure is the type of a member.
+    pub(crate) fn nest(&mut self, ty: &CType, around: &Rc<str>, member: String) {
+        let mut ty = ty;
+        while let CType::Pointer { to, .. } | CType::Array { of: to, .. } = ty {
+            ty = to;
+        }
+        if let CType::Struct(id) = ty
+            && id.starts_with(NAMELESS)
+        {
+            self.nested.entry(id.clone()).or_insert_with(|| (around.clone(), member));
+        }
+    }
+
+    /// What a structure is called where nothing else is called so: as its typedef, as its tag, as the member that it
+    /// is the type of.
+    pub(crate) fn preferred_name(&self, id: &Rc<str>) -> String {
+        let is_it =
+            |name: &&String| self.typedefs.get(*name).is_some_and(|found| found.ty == CType::Struct(id.clone()));
+        let mut members = Vec::new();
+        let mut id = id;
+        loop {
+            let aliases = self.aliases.get(id).map_or(&[][..], Vec::as_slice);
+            let name = aliases.iter().find(is_it).or(aliases.first().filter(|_| id.starts_with(NAMELESS)));
+            let name = match (name, self.nested.get(id)) {
+                (Some(name), _) => name.clone(),
+                (None, Some((around, member))) if id.starts_with(NAMELESS) && members.len() < MAX_NESTED => {
+                    members.push(&**member);
+                    id = around;
+                    continue;
+                }
+                _ if id.starts_with(NAMELESS) => format!("unnamed{}", &id[NAMELESS.len_utf8()..]),
+                _ => id.to_string(),
+            };
+            return members.iter().rev().fold(name, |name, member| name + "." + member);
+        }
+    }
+
+    /// Whether the library is one of Windows.
+    pub(crate) fn is_windows(&self) -> bool {
+        self.target.is_windows()
+    }
+
+    /// A name for a structure that has none.
+    pub(crate) fn nameless(&mut self) -> Rc<str> {
+        self.nameless += 1;
+        Rc::from(format!("{NAMELESS}{}", self.nameless))
+    }
+
+    /// Whether both have the same shape, and the first says more: a truth value, characters, a handle.
     fn is_finer(&self, known: &CType, declared: &CType) -> bool {
         match (known, declared) {
             (CType::Scalar { scalar: a, characters }, CType::Scalar { scalar: b, .. }) => {
@@ -137,7 +250,7 @@ impl Types {
                 size && (matches!((a, b), (Scalar::Boolean(_), Scalar::Integer(_))) || characters.is_some())
             }
             (CType::Pointer { to: a, .. }, CType::Pointer { to: b, .. }) => self.is_finer(a, b),
-            (CType::Struct(_), CType::Void) => true,
+            (CType::Handle { .. } | CType::Bstr, CType::Pointer { .. }) => true,
             _ => false,
         }
     }
@@ -162,14 +275,14 @@ impl Types {
         ))
     }
 
-    /// `struct name { … }`
-    pub(crate) fn complete(&mut self, structure: &str) {
-        self.structures.insert(structure.to_owned());
-    }
-
-    /// Whether the members of a structure are known to somebody.
-    pub(crate) fn is_complete(&self, structure: &str) -> bool {
-        self.structures.contains(structure) || builtin::is_structure(structure)
+    /// `struct id { … }`. False if it is defined already, and otherwise: then that stays.
+    pub(crate) fn define_structure(&mut self, id: Rc<str>, layout: Layout) -> bool {
+        if let Some(earlier) = self.layouts.get(&id).filter(|earlier| !earlier.built_in) {
+            return earlier.is_like(&layout);
+        }
+        self.layout_order.push(id.clone());
+        self.layouts.insert(id, layout);
+        true
     }
 
     /// The type that several keywords make: `long unsigned int`.
@@ -202,7 +315,7 @@ impl Types {
                 Scalar::Float | Scalar::Enumeration(_) => 4,
                 Scalar::Double => 8,
             },
-            CType::Pointer { .. } => self.target.pointer_bytes(),
+            CType::Pointer { .. } | CType::Handle { .. } | CType::Bstr => self.target.pointer_bytes(),
             _ => return None,
         })
     }

@@ -1,16 +1,14 @@
-//! Why a function cannot be called through the bridge, in words for its user: every reason there is.
+//! Why a function cannot be called, or a variable not be read, through the bridge, in words for its user: every reason there is.
 
 /// A reason.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reason {
-    /// A structure or union, by value or behind a pointer.
-    Structure(String),
-    /// A pointer of which only handles could be passed.
-    Opaque(String),
-    /// A pointer to a function.
-    Callback(String),
-    /// A pointer to a pointer.
-    Indirect(String),
+    /// A structure or union whose layout is not known: its spelling, and what is wrong with it.
+    Structure(String, String),
+    /// One without a body, by value or as the element of an array.
+    Incomplete(String),
+    /// A pointer to a function that cannot be called back: its spelling, and why not.
+    Callback(String, String),
     /// `long double` and the like.
     Type(String),
     /// A type that nobody declared.
@@ -21,43 +19,58 @@ pub(crate) enum Reason {
     ByteBuffer(String),
     /// An array of unknown size.
     ArrayLength(String),
-    /// An array of arrays.
-    ArrayOfArrays(String),
     /// A length that is not understood: why not.
     Length(String),
     /// Two parameters have one name.
     SameName,
-    /// `...`
-    Variadic,
     /// A calling convention that cannot be called.
     Convention(String),
 }
 
-impl Reason {
-    /// The reason in words. `what` is the parameter's name, or `None` for the result or the whole function.
-    pub(crate) fn text(&self, what: Option<&str>) -> String {
-        let is_result = what.is_none();
-        let what = what.map_or_else(|| "the result".to_owned(), |name| format!("the parameter “{name}”"));
+/// What a reason is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About<'a> {
+    Parameter(&'a str),
+    Result,
+    /// A variable by itself.
+    Variable,
+}
+
+impl About<'_> {
+    fn words(self) -> String {
         match self {
-            Self::Structure(spelling) if is_result => {
-                format!("{what} is a structure ({spelling}): structures cannot be handed back yet")
-            }
-            Self::Structure(spelling) => format!(
-                "{what} is a structure ({spelling}): structures cannot be passed yet; if its bytes will do, declare a \
-                 pointer to it as `void *` with a size, such as `_Inout_updates_bytes_(16) void *`"
+            Self::Parameter(name) => format!("the parameter “{name}”"),
+            Self::Result => "the result".to_owned(),
+            Self::Variable => "the variable".to_owned(),
+        }
+    }
+
+    /// How to make a handle of it.
+    fn handle(self) -> String {
+        match self {
+            Self::Parameter(name) => format!("`@handle {name}`"),
+            Self::Result => "`@handle return`".to_owned(),
+            Self::Variable => "a pointer to it".to_owned(),
+        }
+    }
+}
+
+impl Reason {
+    /// The reason in words.
+    pub(crate) fn text(&self, about: About) -> String {
+        let what = about.words();
+        let handle = about.handle();
+        match self {
+            Self::Structure(spelling, problem) => format!(
+                "{what} is a structure ({spelling}) that cannot be passed, because {problem}; behind a pointer, say how \
+                 many bytes it has (`_Inout_updates_bytes_(16)`), or pass a block of memory ({handle})"
             ),
-            Self::Opaque(spelling) if is_result => {
-                format!("{what} is a pointer ({spelling}) to no string: handles cannot be handed back yet")
-            }
-            Self::Opaque(spelling) => format!(
-                "{what} is a pointer to unknown data ({spelling}): handles cannot be passed yet; if it points to \
-                 bytes, say how many: `_In_reads_bytes_(n)`, `_Out_writes_bytes_(n)` or `@length n`"
+            Self::Incomplete(spelling) => format!(
+                "{what} is a structure ({spelling}) whose members are not declared here: add its definition, or the \
+                 header it is in"
             ),
-            Self::Callback(spelling) => {
-                format!("{what} is a pointer to a function ({spelling}): callbacks cannot be passed yet")
-            }
-            Self::Indirect(spelling) => {
-                format!("{what} is a pointer to a pointer ({spelling}): these cannot be passed yet")
+            Self::Callback(spelling, problem) => {
+                format!("{what} is a pointer to a function ({spelling}) that cannot be called back: {problem}")
             }
             Self::Type(spelling) => format!("{what} has the type {spelling}, which cannot be passed yet"),
             Self::Unknown(name) => {
@@ -67,27 +80,21 @@ impl Reason {
             }
             Self::TextCapacity(spelling) => format!(
                 "{what} is a text buffer ({spelling}) of unknown size: say how long the buffer is, with \
-                 `_Out_writes_(n)` or `@length n`; if it is only read, declare it `const` or say `_In_` or `@param[in]`"
+                 `_Out_writes_(n)` or `@length n`; if it is only read, declare it `const` or say `_In_` or \
+                 `@param[in]`; if the library keeps it, pass a block of memory ({handle})"
             ),
             Self::ByteBuffer(spelling) => format!(
                 "{what} points to bytes ({spelling}), and the header does not say how many: write \
                  `_In_reads_bytes_(n)`, `_Out_writes_bytes_(n)` or `_Out_writes_bytes_to_(*n, *n)` before it, or \
-                 `@length n` into its comment; if it is one single byte, say `_In_`, `_Out_` or `_Inout_`"
+                 `@length n` into its comment; if it is one single byte, say `_In_`, `_Out_` or `_Inout_`; if the \
+                 library keeps it, pass a block of memory ({handle})"
             ),
             Self::ArrayLength(spelling) => format!(
                 "{what} is an array ({spelling}) of unknown size: say how many elements it has, with `_In_reads_(n)`, \
-                 `_Out_writes_(n)` or `@length n`"
+                 `_Out_writes_(n)` or `@length n`, or pass a block of memory ({handle})"
             ),
-            Self::ArrayOfArrays(spelling) => {
-                format!("{what} is an array of arrays ({spelling}): these cannot be passed yet; declare a flat array")
-            }
             Self::Length(reason) => format!("the length of {what} is not understood: {reason}"),
             Self::SameName => format!("{what} has the name of another one: rename it"),
-            Self::Variadic => {
-                "it takes a variable number of arguments (...): such functions cannot be called yet; declare the \
-                 parameters that you pass"
-                    .to_owned()
-            }
             Self::Convention(keyword) => format!("its calling convention {keyword} cannot be called yet"),
         }
     }

@@ -160,32 +160,38 @@ fn conventions_may_stand_anywhere() {
     ] {
         assert_eq!(only(text).convention, expected, "{text}");
     }
-    assert!(unsupported("int __fastcall f(int a);").contains("__fastcall"));
-    assert!(unsupported("void f(void (CALLBACK *g)(int));").contains("callbacks"));
-    let wide = read(&[Source { name: "a.h", text: b"int __fastcall f(int a);" }], &Options::new(Target::Win64));
-    assert_eq!(wide.interface.functions[0].unsupported, None, "64-bit Windows ignores the keyword");
+    for (keyword, convention) in [("__fastcall", Convention::Fastcall), ("__thiscall", Convention::Thiscall)] {
+        let function = only(&format!("int {keyword} f(int a);"));
+        assert_eq!((function.convention, function.unsupported), (Some(convention), None));
+    }
+    for keyword in ["__vectorcall", "__attribute__((regparm(3)))"] {
+        let declaration = format!("int {keyword} f(int a);");
+        assert!(unsupported(&declaration).contains("convention"), "{keyword}");
+        let wide = read(&[Source { name: "a.h", text: declaration.as_bytes() }], &Options::new(Target::Win64));
+        assert_eq!(wide.interface.functions[0].unsupported, None, "64-bit Windows ignores the keyword");
+    }
+    assert_eq!(only("void f(void (CALLBACK *g)(int));").convention, None, "that is the callback's");
 }
 
 #[test]
 fn what_cannot_be_passed_yet_says_what_to_do() {
     for (declaration, wanted) in [
         ("void f(char *text);", "_Out_writes_(n)"),
+        ("void f(char *text);", "@handle text"),
         ("void f(int numbers[]);", "_In_reads_(n)"),
-        ("void f(void *p);", "_In_reads_bytes_(n)"),
-        ("void f(HANDLE h);", "“h”"),
-        ("struct s { int a; }; void f(struct s value);", "structures"),
-        ("void f(const SYSTEMTIME *time);", "structures"),
-        ("SYSTEMTIME f(void);", "the result is a structure"),
-        ("void f(char **list);", "pointer to a pointer"),
-        ("void f(int (*callback)(int));", "callbacks"),
-        ("int f(const char *format, ...);", "variable number"),
+        ("void f(BYTE *p);", "@handle p"),
+        ("struct s; void f(struct s value);", "members are not declared"),
+        ("struct s; struct s f(void);", "the result is a structure"),
+        ("struct s { long double a; }; void f(struct s *p);", "long double"),
+        ("struct s { int n; int a[]; }; void f(struct s *p);", "no fixed size"),
+        ("int f(void (*log)(const char *, ...));", "variable number"),
+        ("int f(const char *(*name)(int));", "something else than a number"),
+        ("int f(void (__vectorcall *g)(int));", "__vectorcall"),
         ("void f(long double x);", "long double"),
         ("void f(__int128 x);", "__int128"),
-        ("void f(int m[2][3]);", "array of arrays"),
-        ("void *f(void);", "the result"),
-        ("HWND f(void);", "the result"),
         ("void f(acme_t value);", "acme_t"),
         ("acme_t *f(void);", "acme_t"),
+        ("void f(acme_t *value);", "acme_t"),
         ("void f(va_list list);", "va_list"),
     ] {
         let reason = unsupported(declaration);
@@ -197,10 +203,11 @@ fn what_cannot_be_passed_yet_says_what_to_do() {
 fn lengths_must_resolve() {
     for (parameters, wanted) in [
         ("_Out_writes_(m) int *a, int n", "“m” is neither a parameter"),
-        ("_Out_writes_(n) int *a, int *n", "write `*n`"),
+        ("_Out_writes_(return) int *a", "not there before the call"),
+        ("_Out_writes_(n) int *a, void *n", "“n” is not a number"),
         ("_Out_writes_(*n) int *a, int n", "does not point to a number"),
         ("_Out_writes_(*n) int *a, _Out_ int *n", "must be `_Inout_`"),
-        ("_Out_writes_(s->n) int *a, struct s *s", "structures"),
+        ("_Out_writes_(s->n) int *a, struct s *s", "reaches into a structure"),
         ("_Out_writes_(strlen(n)) int *a, const char *n", "strlen"),
         ("_Out_writes_() int *a", "ends too early"),
         ("_In_reads_to_ptr_(end) const int *a, const int *end", "does not count"),

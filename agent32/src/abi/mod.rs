@@ -3,4 +3,6 @@
 
 pub mod convention;
 pub mod frame;
+pub mod plan;
 pub mod thunk;
+pub mod trampoline;

@@ -1,14 +1,24 @@
 //! The memory of one call: everything that the function gets a pointer to lies here, and is gone afterwards.
 //!
-//! Blocks have addresses that do not change until [`Arena::clear`]. Nothing in this file dereferences an address: the
+//! Blocks have addresses that do not change until [`Arena::clear`]. Behind each lie guard bytes: a library that writes past
+//! the end of a buffer changes them, and [`Arena::overrun`] tells which. Nothing in this file dereferences an address: the
 //! library writes through them while it runs, when no reference into the arena is held, and the bytes are read back as
 //! an ordinary slice afterwards.
 
 /// The alignment of every block: enough for any C object of the supported ABIs.
 pub const ALIGNMENT: usize = 16;
 
+/// Bytes of guard behind every block.
+pub const GUARD_BYTES: usize = 64;
+
+/// What they hold: neither a NUL, which would end a string, nor anything that libraries fill memory with.
+const GUARD: u8 = 0xA7;
+
 /// The first chunk's size, kept from call to call, so that an ordinary call allocates nothing.
 const CHUNK: usize = 16 * 1024;
+
+/// Room behind the last guard of a chunk, for a library that writes far past the end.
+const MARGIN: usize = 4 * 1024;
 
 /// There is not enough memory for the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +36,21 @@ pub struct Block {
     length: usize,
 }
 
+impl Block {
+    /// Its bytes, without the guard.
+    pub const fn length(self) -> usize {
+        self.length
+    }
+}
+
 /// A bump allocator with stable addresses.
 #[derive(Debug, Default)]
 pub struct Arena {
     /// Never resized after they were pushed. Blocks are taken from the last one only.
     chunks: Vec<Vec<u8>>,
     used: usize,
+    /// Every block, in the order of allocation: within a chunk, by address.
+    blocks: Vec<Block>,
 }
 
 impl Arena {
@@ -44,7 +63,7 @@ impl Arena {
         if let Some(block) = self.take(length) {
             return Ok(block);
         }
-        let wanted = length.checked_add(ALIGNMENT).ok_or(error)?.max(CHUNK);
+        let wanted = length.checked_add(ALIGNMENT + GUARD_BYTES + MARGIN).ok_or(error)?.max(CHUNK);
         let mut chunk = Vec::new();
         chunk.try_reserve_exact(wanted).map_err(|_| error)?;
         chunk.resize(wanted, 0);
@@ -73,10 +92,37 @@ impl Arena {
         &mut self.chunks[block.chunk][block.offset..block.offset + block.length]
     }
 
-    /// What the library gets: the block's address.
+    /// Where a block lies, for the library.
     pub fn address(&mut self, block: Block) -> usize {
         // As a mutable pointer, because the library may write through it.
         self.bytes_mut(block).as_mut_ptr().expose_provenance()
+    }
+
+    /// The block that `address` points into, and how far. The end of a block belongs to it, too: C counts up to there.
+    pub fn find(&self, address: usize) -> Option<(Block, usize)> {
+        for (index, chunk) in self.chunks.iter().enumerate() {
+            let Some(offset) = address.checked_sub(chunk.as_ptr().addr()).filter(|offset| *offset < chunk.len()) else {
+                continue;
+            };
+            let after = self.blocks.partition_point(|block| (block.chunk, block.offset) <= (index, offset));
+            let block = self.blocks[..after].last().filter(|block| block.chunk == index)?;
+            return Some((*block, offset - block.offset)).filter(|(block, inside)| *inside <= block.length);
+        }
+        None
+    }
+
+    /// How many blocks there are.
+    pub const fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// The number of the first block whose guard the library has written to: 0 is the one that was allocated first.
+    pub fn overrun(&self) -> Option<usize> {
+        let whole = [GUARD; GUARD_BYTES];
+        self.blocks.iter().position(|block| {
+            let end = block.offset + block.length;
+            self.chunks[block.chunk][end..end + GUARD_BYTES] != whole
+        })
     }
 
     /// Forgets all blocks, and returns what a large call took.
@@ -84,18 +130,26 @@ impl Arena {
         let keep = self.chunks.first().is_some_and(|chunk| chunk.len() == CHUNK);
         self.chunks.truncate(usize::from(keep));
         self.used = 0;
+        self.blocks.clear();
     }
 
     fn take(&mut self, length: usize) -> Option<Block> {
         let index = self.chunks.len().checked_sub(1)?;
         let chunk = &mut self.chunks[index];
-        let offset = self.used + (chunk.as_ptr().addr() + self.used).next_multiple_of(ALIGNMENT)
-            - (chunk.as_ptr().addr() + self.used);
-        let end = offset.checked_add(length).filter(|end| *end <= chunk.len())?;
+        let base = chunk.as_ptr().addr();
+        let offset = (base + self.used).next_multiple_of(ALIGNMENT) - base;
+        let end = offset.checked_add(length)?;
+        let guarded = end.checked_add(GUARD_BYTES)?;
+        if guarded.checked_add(MARGIN)? > chunk.len() {
+            return None;
+        }
         // An earlier call may have left something here.
         chunk[offset..end].fill(0);
-        self.used = end;
-        Some(Block { chunk: index, offset, length })
+        chunk[end..guarded].fill(GUARD);
+        self.used = guarded;
+        let block = Block { chunk: index, offset, length };
+        self.blocks.push(block);
+        Some(block)
     }
 }
 
@@ -111,12 +165,31 @@ mod tests {
         arena.allocate(CHUNK * 3).unwrap();
         for (block, address) in blocks.iter().zip(&addresses) {
             assert_eq!(arena.address(*block), *address);
-            assert!(block.length == 0 || address % ALIGNMENT == 0);
+            assert_eq!(address % ALIGNMENT, 0);
+            assert_eq!(arena.find(*address), Some((*block, 0)));
+            assert_eq!(arena.find(address + block.length), Some((*block, block.length)));
+            assert_eq!(arena.find(address + block.length + 1), None);
         }
         let mut ranges: Vec<_> =
             blocks.iter().zip(addresses).map(|(block, start)| (start, start + block.length)).collect();
         ranges.sort_unstable();
-        assert!(ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0));
+        assert!(ranges.windows(2).all(|pair| pair[0].1 + GUARD_BYTES <= pair[1].0));
+        assert_eq!(arena.find(8), None);
+        assert_eq!(arena.overrun(), None);
+    }
+
+    #[test]
+    fn a_write_past_the_end_is_noticed_and_hits_no_other_block() {
+        let mut arena = Arena::default();
+        let first = arena.store(&[1; 24]).unwrap();
+        let second = arena.store(&[2; 24]).unwrap();
+        for past in [0, 1, GUARD_BYTES - 1] {
+            let end = first.offset + first.length + past;
+            arena.chunks[first.chunk][end] = 0;
+            assert_eq!(arena.overrun(), Some(0), "{past} bytes past the end");
+            arena.chunks[first.chunk][end] = GUARD;
+        }
+        assert_eq!(arena.bytes(second), [2; 24]);
     }
 
     #[test]

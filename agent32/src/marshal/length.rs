@@ -1,22 +1,18 @@
 //! Lengths that the header gives as expressions over other arguments.
 
-use bridge32_protocol::interface::{Expression, Length, Parameter, Unit};
+use bridge32_protocol::interface::{Expression, Length, Unit};
 
-/// The numbers that expressions refer to: for each parameter its integer value, or that of what it points to.
+/// The numbers that expressions refer to.
 pub(super) trait Numbers {
-    /// The number of the parameter of that index.
-    fn number(&self, parameter: u32) -> Option<i128>;
-}
-
-impl<F: Fn(u32) -> Option<i128>> Numbers for F {
-    fn number(&self, parameter: u32) -> Option<i128> {
-        self(parameter)
-    }
+    /// The integer value of the parameter or member of that index, or of what it points to.
+    fn number(&self, index: u32) -> Option<i128>;
+    /// What the function returned, once it has.
+    fn result(&self) -> Option<i128>;
 }
 
 /// The bytes that `length` means for elements of `element_bytes`; `None` if a number in it is not known, it divides by
 /// zero, or it is out of every range. Negative lengths come out negative.
-pub(super) fn bytes(length: &Length, element_bytes: usize, numbers: &impl Numbers) -> Option<i128> {
+pub(super) fn bytes(length: &Length, element_bytes: usize, numbers: &dyn Numbers) -> Option<i128> {
     let count = evaluate(&length.count, numbers)?;
     match length.unit {
         Unit::Bytes => Some(count),
@@ -25,12 +21,12 @@ pub(super) fn bytes(length: &Length, element_bytes: usize, numbers: &impl Number
 }
 
 /// An expression's value.
-fn evaluate(expression: &Expression, numbers: &impl Numbers) -> Option<i128> {
+fn evaluate(expression: &Expression, numbers: &dyn Numbers) -> Option<i128> {
     let both = |a, b| Some((evaluate(a, numbers)?, evaluate(b, numbers)?));
     match expression {
         Expression::Constant(number) => Some((*number).into()),
         Expression::Parameter(index) | Expression::Pointee(index) => numbers.number(*index),
-        Expression::Result => None,
+        Expression::Result => numbers.result(),
         Expression::Add(a, b) => both(a, b).and_then(|(a, b)| a.checked_add(b)),
         Expression::Subtract(a, b) => both(a, b).and_then(|(a, b)| a.checked_sub(b)),
         Expression::Multiply(a, b) => both(a, b).and_then(|(a, b)| a.checked_mul(b)),
@@ -67,13 +63,10 @@ pub(super) fn dependencies(length: &Length) -> Vec<usize> {
 }
 
 /// The length as the header wrote it, more or less, for error texts.
-pub(super) fn describe(length: &Length, parameters: &[Parameter]) -> String {
-    fn text(expression: &Expression, parameters: &[Parameter]) -> String {
-        let name = |index: u32| {
-            let found = usize::try_from(index).ok().and_then(|index| parameters.get(index));
-            found.map_or("?", |parameter| parameter.name.as_str())
-        };
-        let pair = |a, operator, b| format!("{} {operator} {}", text(a, parameters), text(b, parameters));
+pub(super) fn describe<'n>(length: &Length, name: &dyn Fn(usize) -> &'n str) -> String {
+    fn text<'n>(expression: &Expression, by_index: &dyn Fn(usize) -> &'n str) -> String {
+        let name = |index: u32| usize::try_from(index).map_or("?", by_index);
+        let pair = |a, operator, b| format!("{} {operator} {}", text(a, by_index), text(b, by_index));
         match expression {
             Expression::Constant(number) => number.to_string(),
             Expression::Parameter(index) => name(*index).to_owned(),
@@ -85,5 +78,5 @@ pub(super) fn describe(length: &Length, parameters: &[Parameter]) -> String {
             Expression::Divide(a, b) => pair(a, "/", b),
         }
     }
-    format!("`{}`", text(&length.count, parameters))
+    format!("`{}`", text(&length.count, name))
 }

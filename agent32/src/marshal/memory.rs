@@ -31,6 +31,35 @@ pub unsafe fn text(address: usize, unit: usize) -> Option<Vec<u8>> {
     Some(unsafe { std::slice::from_raw_parts(start, length) }.to_vec())
 }
 
+/// A copy of `length` bytes at `address`.
+///
+/// # Safety
+/// They must be readable, and nobody may write to them meanwhile.
+#[expect(unsafe_code, reason = "the data is where the library says")]
+pub unsafe fn bytes(address: usize, length: usize) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(length);
+    if length > 0 {
+        let start = std::ptr::with_exposed_provenance::<u8>(address);
+        // SAFETY: readable by the caller's promise, and the copy has room for it; the two cannot overlap, since the copy
+        // was allocated just now.
+        unsafe { std::ptr::copy_nonoverlapping(start, copy.as_mut_ptr(), length) };
+        // SAFETY: exactly these bytes were written above.
+        unsafe { copy.set_len(length) };
+    }
+    copy
+}
+
+/// Writes `data` to `address`.
+///
+/// # Safety
+/// The memory must be writable and nobody else may use it meanwhile.
+#[expect(unsafe_code, reason = "an exported variable is where the library says")]
+pub unsafe fn write(address: usize, data: &[u8]) {
+    let start = std::ptr::with_exposed_provenance_mut::<u8>(address);
+    // SAFETY: writable by the caller's promise; `data` is the bridge's own memory and does not overlap it.
+    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), start, data.len()) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +74,18 @@ mod tests {
         assert_eq!(read(1), b"a");
         assert_eq!(read(2), b"a\0\0b");
         assert_eq!(read(4), b"a\0\0b");
+    }
+
+    #[test]
+    #[expect(unsafe_code, reason = "copies the test's own bytes")]
+    fn what_is_written_is_read() {
+        let mut place = [0_u8; 4];
+        let address = place.as_mut_ptr().expose_provenance();
+        // SAFETY: `place` lives through the test and has 4 bytes.
+        unsafe { write(address, &[1, 2, 3]) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { bytes(address, 4) }, [1, 2, 3, 0]);
+        // SAFETY: no byte is read.
+        assert!(unsafe { bytes(0, 0) }.is_empty());
     }
 }

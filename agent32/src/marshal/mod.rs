@@ -2,23 +2,53 @@
 //!
 //! A call is marshalled in three steps: [`decode::arguments`] checks the client's JSON against the declaration and puts
 //! everything the function needs into an [`arena::Arena`]; the call itself; [`encode::outcome`] reads the result and the
-//! output parameters back. All of it is pure but [`memory`], which reads what the library's pointers point to.
+//! output parameters back. Parameters and the members of a structure are the same thing here: named values at offsets
+//! of a block, whose lengths may refer to each other ([`scope`]).
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `decode`, `pointers`, `arrays`, `structures` | JSON → memory |
+//! | `encode`, `read` | memory → JSON |
+//! | `scope`, `length` | named values, and lengths that refer to them |
+//! | `scalar`, `text`, `bytes`, `handle` | single values, both ways |
+//! | `variadic` | the arguments behind `...` |
+//! | `object`, `place` | JSON objects by name; where something is wrong |
+//! | `arena`, `memory` | the call's own memory; the library's |
 
 pub mod arena;
+mod arrays;
 mod bytes;
 pub mod decode;
 pub mod encode;
+mod handle;
 mod length;
 pub mod memory;
 mod object;
+pub mod place;
+mod pointers;
+pub mod read;
 pub mod scalar;
+mod scope;
+mod structures;
 pub mod text;
+mod variadic;
 
-use bridge32_protocol::interface::Interface;
+use std::sync::Arc;
+
+use bridge32_protocol::interface::{Interface, Type};
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_protocol::wire::{Dialect, Fault, FaultCode};
 
-/// What the marshaller needs to know besides the function: named values and the target's widths.
+use crate::handles::Handles;
+use crate::layout::Layouts;
+
+use arena::OutOfMemory;
+use place::At;
+use text::Codec;
+
+pub(crate) use object::shortened;
+
+/// What scalars need to know: named values, and whose widths count.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// Where constants and enumerations are looked up.
@@ -27,14 +57,75 @@ pub struct Context<'a> {
     pub target: Target,
 }
 
-/// A fault of the arguments: nothing was called.
-fn mismatch(pointer: &str, detail: impl Into<String>) -> Fault {
-    Fault { code: FaultCode::ArgumentMismatch, detail: detail.into(), pointer: Some(pointer.to_owned()), ran: false }
+/// What declarations refer to: an interface, and where the members of its structures lie.
+#[derive(Debug)]
+pub struct Home {
+    /// The declarations.
+    pub interface: Interface,
+    /// Sizes and places on the target.
+    pub layouts: Layouts,
 }
 
-/// The JSON pointer (RFC 6901) to a member of the arguments.
-fn pointer_to(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+impl Home {
+    /// Computes the layouts.
+    pub fn new(interface: Interface, target: Target, dialect: Dialect) -> Self {
+        let layouts = Layouts::new(&interface, target, dialect);
+        Self { interface, layouts }
+    }
+}
+
+/// What the marshaller needs to know of one call besides the arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment<'a> {
+    /// What the declarations refer to.
+    pub home: &'a Arc<Home>,
+    /// The same, as scalars need it.
+    pub context: Context<'a>,
+    /// The same, as structures need it.
+    pub layouts: &'a Layouts,
+    /// How text is converted.
+    pub codec: Codec,
+    /// The library's handles.
+    pub handles: &'a Handles,
+    /// The name of the function.
+    pub function: &'a str,
+}
+
+impl<'a> Environment<'a> {
+    /// The environment of one function.
+    pub fn of(home: &'a Arc<Home>, codec: Codec, handles: &'a Handles, function: &'a str) -> Self {
+        let context = Context { interface: &home.interface, target: home.layouts.target() };
+        Self { home, context, layouts: &home.layouts, codec, handles, function }
+    }
+}
+
+/// The largest single buffer. A 32-bit process has 2 to 4 GB in all, and the answer is JSON, which takes more.
+pub const MAX_BUFFER_BYTES: usize = 64 << 20;
+
+/// Whether elements of this type travel as base64: bytes, which have no sign worth telling and no names.
+fn is_bytes(ty: &Type) -> bool {
+    use bridge32_protocol::interface::{Scalar, Width};
+    match ty {
+        Type::Void => true,
+        Type::Scalar(Scalar::Integer(integer)) => integer.width == Width::W8,
+        _ => false,
+    }
+}
+
+/// A fault of the arguments: nothing was called.
+pub(crate) fn mismatch(at: &At<'_>, detail: impl Into<String>) -> Fault {
+    Fault { code: FaultCode::ArgumentMismatch, detail: detail.into(), pointer: Some(at.pointer()), ran: false }
+}
+
+/// A declaration that the interface should not have let through.
+fn unsupported(at: &At<'_>, why: &str) -> Fault {
+    let detail = format!("`{at}` cannot be passed: {why}; correct its declaration");
+    Fault { code: FaultCode::UnsupportedDeclaration, detail, pointer: None, ran: false }
+}
+
+fn out_of_memory(at: &At<'_>, error: OutOfMemory) -> Fault {
+    let detail = format!("there is no room for `{at}` in the agent's address space: {error}; pass less at a time");
+    Fault { code: FaultCode::OutOfMemory, detail, pointer: Some(at.pointer()), ran: false }
 }
 
 #[cfg(test)]

@@ -1,50 +1,53 @@
-//! The arguments' JSON object, taken apart by parameter without copying the values.
+//! A JSON object taken apart by the names that it may have, without copying the values.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use bridge32_protocol::interface::Parameter;
 use bridge32_protocol::wire::Fault;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{mismatch, pointer_to};
+use super::mismatch;
+use super::place::At;
 
-/// The value given for each parameter, in the parameters' order.
-///
-/// # Errors
-/// When the JSON is no object, names a parameter that does not exist, or one twice.
-pub(super) fn by_parameter<'a>(json: &'a str, parameters: &[Parameter]) -> Result<Vec<Option<&'a RawValue>>, Fault> {
-    let mut fault = None;
-    let visitor = Members { parameters, fault: &mut fault };
-    let values = serde_json::Deserializer::from_str(json).deserialize_map(visitor);
-    values
-        .map_err(|error| fault.unwrap_or_else(|| mismatch("", format!("the arguments are not a JSON object: {error}"))))
+/// The names that an object may have.
+pub(super) trait Names {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The index of a name.
+    fn index(&self, name: &str) -> Option<usize>;
+    /// What is said of a name that there is not.
+    fn unknown(&self, name: &str) -> String;
 }
 
-struct Members<'p, 'f> {
-    parameters: &'p [Parameter],
+/// The value given for each name, in the order of their indices.
+///
+/// # Errors
+/// When the JSON is no object, has a name that does not exist, or one twice.
+pub(super) fn by_name<'a>(json: &'a str, names: &dyn Names, at: &At<'_>) -> Result<Vec<Option<&'a RawValue>>, Fault> {
+    let mut fault = None;
+    let visitor = Members { names, at, fault: &mut fault };
+    let values = serde_json::Deserializer::from_str(json).deserialize_map(visitor);
+    values.map_err(|error| {
+        fault.unwrap_or_else(|| {
+            let kind = super::scalar::kind(json);
+            match json.as_bytes().first() {
+                Some(b'{') => mismatch(at, format!("{} not a JSON object: {error}", at.subject())),
+                _ => mismatch(at, format!("{} not a JSON object, but {kind}", at.subject())),
+            }
+        })
+    })
+}
+
+struct Members<'n, 'f> {
+    names: &'n dyn Names,
+    at: &'n At<'n>,
     /// serde's errors carry text only; the fault goes beside them.
     fault: &'f mut Option<Fault>,
 }
 
-impl Members<'_, '_> {
-    fn index(&self, name: &str) -> Option<usize> {
-        self.parameters.iter().position(|parameter| parameter.name == name)
-    }
-
-    fn unknown(&self, name: &str) -> Fault {
-        let names: Vec<String> = self.parameters.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
-        let known = if names.is_empty() {
-            "it takes none".to_owned()
-        } else {
-            format!("its parameters are {}", names.join(", "))
-        };
-        mismatch(&pointer_to(name), format!("the function has no parameter `{}`; {known}", shortened(name)))
-    }
-}
-
 /// A client's own text in an error stays short.
-fn shortened(name: &str) -> String {
+pub(crate) fn shortened(name: &str) -> String {
     if name.chars().count() <= 80 { name.to_owned() } else { name.chars().take(79).chain(['…']).collect() }
 }
 
@@ -52,22 +55,22 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
     type Value = Vec<Option<&'de RawValue>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of arguments by parameter name")
+        f.write_str("a JSON object")
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Self::Value, M::Error> {
-        let mut values = vec![None; self.parameters.len()];
-        while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
-            let fault = match self.index(&name) {
+        let mut values = vec![None; self.names.count()];
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            let detail = match self.names.index(&name) {
                 Some(index) if values[index].is_none() => {
                     values[index] = Some(members.next_value::<&RawValue>()?);
                     continue;
                 }
-                Some(_) => mismatch(&pointer_to(&name), format!("`{}` is given twice", shortened(&name))),
-                None => self.unknown(&name),
+                Some(_) => format!("`{}` is given twice", shortened(&name)),
+                None => self.names.unknown(&name),
             };
             members.next_value::<IgnoredAny>()?;
-            *self.fault = Some(fault);
+            *self.fault = Some(mismatch(&self.at.member(&name), detail));
             return Err(M::Error::custom("refused"));
         }
         Ok(values)

@@ -4,30 +4,23 @@ use bridge32_protocol::interface::{Integer, Scalar};
 use serde_json::value::RawValue;
 
 use super::Context;
-use crate::abi::frame::Value;
-use crate::layout::scalar_bytes;
 
 /// The bits of a scalar: the low `scalar_bytes` bytes count, integers are extended to 64 bits by their signedness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bits(pub u64);
 
 impl Bits {
+    /// Those of an integer, which is in range.
+    pub const fn of(number: i128) -> Self {
+        Self(wrap(number))
+    }
+
     /// The number as an integer, for lengths.
     pub fn integer(self, scalar: &Scalar) -> Option<i128> {
         match scalar {
             Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_) => Some(self.0.cast_signed().into()),
             Scalar::Integer(_) | Scalar::Boolean(_) => Some(self.0.into()),
             Scalar::Float | Scalar::Double => None,
-        }
-    }
-
-    /// The machine value that is passed for it.
-    pub fn value(self, scalar: &Scalar, context: Context<'_>) -> Value {
-        match scalar {
-            Scalar::Float => Value::Float(f32::from_bits(low(self.0))),
-            Scalar::Double => Value::Double(f64::from_bits(self.0)),
-            _ if scalar_bytes(scalar, context.target) == 8 => Value::Wide(self.0),
-            _ => Value::Word(self.0),
         }
     }
 
@@ -44,15 +37,40 @@ impl Bits {
         bytes.copy_from_slice(&self.0.to_le_bytes()[..size]);
     }
 
-    /// Takes the low `size` bytes of a register, and extends them as the type demands.
-    pub fn extend(register: u64, size: usize, scalar: &Scalar) -> Self {
-        let unused = 64 - 8 * u32::try_from(size).unwrap_or(8).min(8);
-        let signed = matches!(scalar, Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_));
+    /// Takes the low `size` bytes of a word, and extends them as the type demands.
+    pub fn extend(word: u64, size: usize, scalar: &Scalar) -> Self {
+        Self::narrow(word, 8 * u32::try_from(size).unwrap_or(8).min(8), is_signed(scalar))
+    }
+
+    /// Those of a bit-field, from its `width` low bits in a word.
+    pub fn of_bit_field(word: u64, width: u32, scalar: &Scalar, context: Context<'_>) -> Self {
+        Self::narrow(word, width, has_negatives(scalar, context))
+    }
+
+    /// Takes the low `bits` bits of a word (1 to 64), and extends them.
+    fn narrow(word: u64, bits: u32, signed: bool) -> Self {
+        let unused = 64 - bits;
         Self(if signed {
-            ((register << unused).cast_signed() >> unused).cast_unsigned()
+            ((word << unused).cast_signed() >> unused).cast_unsigned()
         } else {
-            (register << unused) >> unused
+            (word << unused) >> unused
         })
+    }
+}
+
+/// Whether a scalar's bits are extended by their sign.
+pub const fn is_signed(scalar: &Scalar) -> bool {
+    matches!(scalar, Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_))
+}
+
+/// Whether a bit-field of this type holds negative numbers: one of an enumeration only if some enumerator is one.
+pub fn has_negatives(scalar: &Scalar, context: Context<'_>) -> bool {
+    match scalar {
+        Scalar::Enumeration(name) => {
+            let enumeration = context.interface.enumerations.get(name);
+            enumeration.is_some_and(|found| found.enumerators.iter().any(|(_, value)| *value < 0))
+        }
+        scalar => is_signed(scalar),
     }
 }
 

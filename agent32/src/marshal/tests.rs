@@ -1,58 +1,111 @@
 //! Arguments and outcomes of whole functions, declared as a header would.
 
-use std::sync::LazyLock;
+mod pointers;
+mod structures;
+
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
 use bridge32_interface::{Options, Source, read};
-use bridge32_protocol::interface::Interface;
-use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_protocol::interface::{Interface, Type};
+use bridge32_protocol::wire::{Dialect, Fault, FaultCode};
 use proptest::prelude::*;
 
 use super::arena::Arena;
-use super::{Context, decode, encode};
-use crate::abi::frame::Value;
+use super::decode::{self, Pointee, Slots};
+use super::text::Codec;
+use super::{Environment, Home, encode};
+use crate::callbacks::Callbacks;
+use crate::handles::Handles;
 use crate::layout::HOST;
 
-fn interface(declaration: &str) -> Interface {
-    let source = Source { name: "test.h", text: declaration.as_bytes() };
+const CODEC: Codec = Codec { target: HOST, ansi: "windows-1252", lossy: false };
+
+/// An interface, and what one library's calls share.
+struct World {
+    home: Arc<Home>,
+    handles: Arc<Handles>,
+    callbacks: Arc<Callbacks>,
+}
+
+/// What the first function of a header is played with.
+fn world(header: &str) -> World {
+    let source = Source { name: "test.h", text: header.as_bytes() };
     let header = read(&[source], &Options::new(HOST));
     assert!(header.diagnostics.is_empty(), "{:?}", header.diagnostics);
-    let function = &header.interface.functions[0];
-    assert_eq!(function.unsupported, None);
-    header.interface
+    assert_eq!(header.interface.functions[0].unsupported, None);
+    of(header.interface)
 }
 
-/// Marshals `args` for the first function of `declaration`, lets `library` write into the memory of its pointer
-/// parameters (by index), and tells the outcome.
-fn played(declaration: &str, args: &str, library: impl Fn(usize, &mut [u8]), register: u64) -> Result<String, Fault> {
-    marshalled(&interface(declaration), args, library, register)
+fn of(interface: Interface) -> World {
+    let handles = Arc::new(Handles::new("test", 1));
+    let callbacks = Callbacks::new(Arc::clone(&handles));
+    World { home: Arc::new(Home::new(interface, HOST, Dialect::Gnu)), handles, callbacks }
 }
 
-fn marshalled(
-    interface: &Interface,
-    args: &str,
-    library: impl Fn(usize, &mut [u8]),
-    register: u64,
-) -> Result<String, Fault> {
-    let function = &interface.functions[0];
-    let context = Context { interface, target: HOST };
-    let mut arena = Arena::default();
-    let prepared = decode::arguments(args, function, context, &mut arena)?;
-    for (index, block) in prepared.blocks.iter().enumerate() {
-        if let Some(block) = block {
-            library(index, arena.bytes_mut(*block));
+/// Slots as a plan would give them.
+fn slots(world: &World, parameters: &[bridge32_protocol::interface::Parameter]) -> (Vec<Range<usize>>, usize) {
+    let mut next = 0;
+    let ranges = parameters.iter().map(|parameter| {
+        let (start, size) = (next, world.home.layouts.of(&parameter.ty).unwrap().size);
+        next += size.next_multiple_of(16);
+        start..start + size
+    });
+    (ranges.collect(), next)
+}
+
+impl World {
+    /// Marshals `args`, lets `library` write into the memory of the pointer parameters (by index), and tells the outcome.
+    /// `register` is what the function returns.
+    fn played(&self, args: &str, library: impl Fn(usize, &mut [u8]), register: u64) -> Result<String, Fault> {
+        let function = &self.home.interface.functions[0];
+        let environment = Environment::of(&self.home, CODEC, &self.handles, &function.name);
+        let mut arena = Arena::default();
+        let given = decode::split(args, function)?;
+        let (ranges, bytes) = slots(self, &given.parameters);
+        let slots = Slots { ranges: &ranges, bytes };
+        let prepared = decode::arguments(given, slots, environment, &self.callbacks, &mut arena)?;
+        for (index, pointee) in prepared.pointees.iter().enumerate() {
+            match pointee {
+                Pointee::Block(block) => library(index, arena.bytes_mut(*block)),
+                _ => library(index, &mut arena.bytes_mut(prepared.arguments)[ranges[index].clone()]),
+            }
         }
+        assert_eq!(arena.overrun(), None);
+        let size = if function.result == Type::Void { 0 } else { self.home.layouts.of(&function.result).unwrap().size };
+        let result = register.to_le_bytes();
+        let mut json = Vec::new();
+        #[expect(unsafe_code, reason = "the results and outputs of these functions are made by the tests")]
+        // SAFETY: the results are numbers or null, and every address in the outputs is one of the arena's own.
+        unsafe { encode::outcome(&result[..size], function, &prepared, environment, &arena, &mut json) }?;
+        Ok(String::from_utf8(json).unwrap())
     }
-    let mut json = Vec::new();
-    #[expect(unsafe_code, reason = "no test declares a function that returns text")]
-    // SAFETY: the results of these functions are numbers.
-    unsafe { encode::outcome(register, &prepared, function, context, &arena, &mut json) }?;
-    Ok(String::from_utf8(json).unwrap())
+
+    /// The bytes that the function would see of its parameter of that index: its value, or what it points to.
+    fn seen(&self, args: &str, parameter: usize) -> Vec<u8> {
+        let seen = std::cell::RefCell::new(Vec::new());
+        let look = |index, memory: &mut [u8]| {
+            if index == parameter {
+                *seen.borrow_mut() = memory.to_vec();
+            }
+        };
+        self.played(args, look, 0).unwrap();
+        seen.into_inner()
+    }
+
+    fn refused(&self, args: &str) -> (String, String) {
+        let fault = self.played(args, |_, _| {}, 0).unwrap_err();
+        assert_eq!((fault.code, fault.ran), (FaultCode::ArgumentMismatch, false), "{}", fault.detail);
+        (fault.pointer.unwrap(), fault.detail)
+    }
+}
+
+fn played(declaration: &str, args: &str, library: impl Fn(usize, &mut [u8]), register: u64) -> Result<String, Fault> {
+    world(declaration).played(args, library, register)
 }
 
 fn refused(declaration: &str, args: &str) -> (String, String) {
-    let fault = played(declaration, args, |_, _| {}, 0).unwrap_err();
-    assert_eq!((fault.code, fault.ran), (FaultCode::ArgumentMismatch, false));
-    (fault.pointer.unwrap(), fault.detail)
+    world(declaration).refused(args)
 }
 
 const CRC32: &str =
@@ -60,18 +113,12 @@ const CRC32: &str =
 const COMPRESS: &str = "int compress2(_Out_writes_bytes_to_(*destLen, *destLen) unsigned char *dest, _Inout_ unsigned long *destLen, \
     _In_reads_bytes_(sourceLen) const unsigned char *source, unsigned long sourceLen, int level);";
 
-fn values(declaration: &str, args: &str) -> Vec<Value> {
-    let interface = interface(declaration);
-    let context = Context { interface: &interface, target: HOST };
-    decode::arguments(args, &interface.functions[0], context, &mut Arena::default()).unwrap().values
-}
-
 #[test]
 fn a_length_that_is_left_out_is_taken_from_the_array() {
-    let given = values(CRC32, r#"{"crc":0,"buf":"AQID","len":3}"#);
-    let inferred = values(CRC32, r#"{"crc":0,"buf":"AQID"}"#);
-    assert_eq!(given[2], Value::Word(3));
-    assert_eq!(inferred[2], given[2]);
+    let given = world(CRC32).seen(r#"{"crc":0,"buf":"AQID","len":3}"#, 2);
+    let inferred = world(CRC32).seen(r#"{"crc":0,"buf":"AQID"}"#, 2);
+    assert_eq!(given[0], 3);
+    assert_eq!(inferred, given);
 }
 
 #[test]
@@ -79,7 +126,7 @@ fn a_length_beyond_the_array_is_refused_and_a_smaller_one_is_not() {
     let (pointer, detail) = refused(CRC32, r#"{"crc":0,"buf":"AQID","len":4}"#);
     assert_eq!(pointer, "/buf");
     assert!(detail.contains("`len`"), "{detail}");
-    assert_eq!(values(CRC32, r#"{"crc":0,"buf":"AQID","len":2}"#)[2], Value::Word(2));
+    assert_eq!(world(CRC32).seen(r#"{"crc":0,"buf":"AQID","len":2}"#, 2)[0], 2);
 }
 
 #[test]
@@ -164,16 +211,16 @@ fn text_that_cannot_be_told_is_a_fault_after_the_fact() {
     assert_eq!((fault.code, fault.ran), (FaultCode::UndecodableText, true));
 }
 
-static CRC32_INTERFACE: LazyLock<Interface> = LazyLock::new(|| interface(CRC32));
-static COMPRESS_INTERFACE: LazyLock<Interface> = LazyLock::new(|| interface(COMPRESS));
+static CRC32_WORLD: LazyLock<World> = LazyLock::new(|| world(CRC32));
+static COMPRESS_WORLD: LazyLock<World> = LazyLock::new(|| world(COMPRESS));
 
 proptest! {
     #[test]
     fn no_json_breaks_the_marshaller(args in "\\PC{0,60}", members in proptest::collection::vec(("crc|buf|len|destLen|source|x", "\\PC{0,12}|-?[0-9]{1,25}|\"[A-Za-z0-9+/=]{0,9}\"|null|\\[\\]"), 0..5)) {
         let object: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        for declaration in [&CRC32_INTERFACE, &COMPRESS_INTERFACE] {
+        for world in [&CRC32_WORLD, &COMPRESS_WORLD] {
             for json in [&args, &format!("{{{}}}", object.join(","))] {
-                if let Err(fault) = marshalled(declaration, json, |_, _| {}, 0) {
+                if let Err(fault) = world.played(json, |_, _| {}, 0) {
                     prop_assert!(!fault.ran && !fault.detail.is_empty());
                 }
             }
@@ -184,9 +231,6 @@ proptest! {
     fn bytes_arrive_as_they_were_sent(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.encode(&bytes);
-        let seen = std::cell::RefCell::new(Vec::new());
-        let look = |_, memory: &mut [u8]| *seen.borrow_mut() = memory.to_vec();
-        marshalled(&CRC32_INTERFACE, &format!("{{\"crc\":0,\"buf\":\"{text}\"}}"), look, 0).unwrap();
-        prop_assert_eq!(seen.into_inner(), bytes);
+        prop_assert_eq!(CRC32_WORLD.seen(&format!("{{\"crc\":0,\"buf\":\"{text}\"}}"), 1), bytes);
     }
 }

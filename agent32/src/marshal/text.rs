@@ -1,5 +1,5 @@
-//! Text between JSON (UTF-8) and the encodings of C libraries. Nothing is ever replaced: what cannot be encoded or
-//! decoded is an error with its position.
+//! Text between JSON (UTF-8) and the encodings of C libraries. Nothing is replaced unless the declaration asks for it
+//! (`@lossy`): what cannot be encoded or decoded is an error with its position.
 
 use bridge32_protocol::interface::Encoding;
 use bridge32_protocol::target::Target;
@@ -10,7 +10,7 @@ use encoding_rs::{DecoderResult, EncoderResult};
 pub enum TextError {
     /// The character does not exist in the encoding.
     #[error(
-        "character {position} ({character:?}) does not exist in {encoding}; declare another `@encoding`, or leave it out"
+        "character {position} ({character:?}) does not exist in {encoding}; declare another `@encoding`, leave it out, or declare `@lossy` to have it replaced"
     )]
     Unencodable {
         /// The position in characters, from 0.
@@ -28,7 +28,7 @@ pub enum TextError {
     },
     /// The bytes are not valid in the encoding.
     #[error(
-        "byte {position} of the library's text is not valid {encoding}; declare its real encoding with `@encoding`"
+        "byte {position} of the library's text is not valid {encoding}; declare its real encoding with `@encoding`, or `@lossy` to have such bytes replaced"
     )]
     Undecodable {
         /// The position in bytes, from 0.
@@ -38,12 +38,24 @@ pub enum TextError {
     },
     /// No such encoding.
     #[error(
-        "there is no encoding named {0:?}; use `utf-8`, `utf-16le` or a WHATWG label such as `gbk` or `windows-1252`"
+        "there is no encoding named {0:?}; use `utf-8`, `utf-16le`, `ansi` or a WHATWG label such as `gbk` or `windows-1252`"
     )]
     Unknown(String),
 }
 
+/// What decides how text is converted, besides its encoding.
+#[derive(Clone, Copy, Debug)]
+pub struct Codec {
+    /// Whose `wchar_t` counts.
+    pub target: Target,
+    /// The WHATWG label of the system's ANSI code page.
+    pub ansi: &'static str,
+    /// Replace what cannot be converted: by `?` in the library's encoding, by U+FFFD in JSON.
+    pub lossy: bool,
+}
+
 /// How characters are stored, with the target's width already decided.
+#[derive(Clone, Copy)]
 enum Form {
     Utf8,
     Utf16,
@@ -52,19 +64,22 @@ enum Form {
 }
 
 impl Form {
-    fn of(encoding: &Encoding, target: Target) -> Result<Self, TextError> {
+    fn of(encoding: &Encoding, codec: Codec) -> Result<Self, TextError> {
         Ok(match encoding {
-            Encoding::Utf8 | Encoding::Ansi => Self::Utf8,
+            Encoding::Utf8 => Self::Utf8,
             Encoding::Utf16 => Self::Utf16,
-            Encoding::Wide if target.wchar_bytes() == 2 => Self::Utf16,
+            Encoding::Wide if codec.target.wchar_bytes() == 2 => Self::Utf16,
             Encoding::Wide => Self::Utf32,
-            Encoding::CodePage(label) => {
-                let page = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes())
-                    .filter(|page| page.output_encoding() == *page || *page == encoding_rs::UTF_8)
-                    .ok_or_else(|| TextError::Unknown(label.clone()))?;
-                if page == encoding_rs::UTF_8 { Self::Utf8 } else { Self::CodePage(page) }
-            }
+            Encoding::CodePage(label) => Self::page(label)?,
+            Encoding::Ansi => Self::page(codec.ansi)?,
         })
+    }
+
+    fn page(label: &str) -> Result<Self, TextError> {
+        let page = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes())
+            .filter(|page| page.output_encoding() == *page || *page == encoding_rs::UTF_8)
+            .ok_or_else(|| TextError::Unknown(label.to_owned()))?;
+        Ok(if page == encoding_rs::UTF_8 { Self::Utf8 } else { Self::CodePage(page) })
     }
 
     fn name(&self) -> String {
@@ -81,14 +96,15 @@ impl Form {
 ///
 /// # Errors
 /// When a character does not exist in the encoding, or is NUL.
-pub fn encode(text: &str, encoding: &Encoding, target: Target) -> Result<Vec<u8>, TextError> {
+pub fn encode(text: &str, encoding: &Encoding, codec: Codec) -> Result<Vec<u8>, TextError> {
     if let Some(position) = text.chars().position(|character| character == '\0') {
         return Err(TextError::InteriorNul { position });
     }
-    match Form::of(encoding, target)? {
+    match Form::of(encoding, codec)? {
         Form::Utf8 => Ok(text.as_bytes().to_vec()),
         Form::Utf16 => Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         Form::Utf32 => Ok(text.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect()),
+        Form::CodePage(page) if codec.lossy => Ok(encode_page_lossily(text, page)),
         Form::CodePage(page) => encode_page(text, page),
     }
 }
@@ -109,6 +125,15 @@ fn encode_page(text: &str, page: &'static encoding_rs::Encoding) -> Result<Vec<u
     }
 }
 
+fn encode_page_lossily(text: &str, page: &'static encoding_rs::Encoding) -> Vec<u8> {
+    let character = |character: char| {
+        let mut buffer = [0; 4];
+        encode_page(character.encode_utf8(&mut buffer), page).unwrap_or_else(|_| b"?".to_vec())
+    };
+    // Whole texts are mostly fine, and then stateful encodings stay as short as they should be.
+    encode_page(text, page).unwrap_or_else(|_| text.chars().flat_map(character).collect())
+}
+
 /// The encoders of the web map a few characters to others that look alike (`¥` to a backslash in `Shift_JIS`). A library
 /// must get what the client wrote.
 fn unchanged(text: &str, bytes: Vec<u8>, page: &'static encoding_rs::Encoding) -> Result<Vec<u8>, TextError> {
@@ -126,8 +151,15 @@ fn unchanged(text: &str, bytes: Vec<u8>, page: &'static encoding_rs::Encoding) -
 ///
 /// # Errors
 /// When they are not valid in the encoding.
-pub fn decode(bytes: &[u8], encoding: &Encoding, target: Target) -> Result<String, TextError> {
-    let form = Form::of(encoding, target)?;
+pub fn decode(bytes: &[u8], encoding: &Encoding, codec: Codec) -> Result<String, TextError> {
+    let form = Form::of(encoding, codec)?;
+    match decode_exactly(bytes, form) {
+        Err(_) if codec.lossy => Ok(decode_lossily(bytes, form)),
+        exactly => exactly,
+    }
+}
+
+fn decode_exactly(bytes: &[u8], form: Form) -> Result<String, TextError> {
     let invalid = |position| TextError::Undecodable { position, encoding: form.name() };
     match form {
         Form::Utf8 => match str::from_utf8(bytes) {
@@ -151,6 +183,22 @@ pub fn decode(bytes: &[u8], encoding: &Encoding, target: Target) -> Result<Strin
             units.map(|(index, unit)| character(unit).ok_or_else(|| invalid(index * 4))).collect()
         }
         Form::CodePage(page) => decode_page(bytes, page),
+    }
+}
+
+fn decode_lossily(bytes: &[u8], form: Form) -> String {
+    const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+    match form {
+        Form::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
+        Form::Utf16 => {
+            let units = bytes.chunks(2).map(|unit| u16::from_le_bytes([unit[0], unit.get(1).copied().unwrap_or(0xd8)]));
+            char::decode_utf16(units).map(|character| character.unwrap_or(REPLACEMENT)).collect()
+        }
+        Form::Utf32 => {
+            let character = |unit: &[u8]| char::from_u32(u32::from_le_bytes(unit.try_into().ok()?));
+            bytes.chunks(4).map(|unit| character(unit).unwrap_or(REPLACEMENT)).collect()
+        }
+        Form::CodePage(page) => page.decode_without_bom_handling(bytes).0.into_owned(),
     }
 }
 
@@ -178,9 +226,13 @@ mod tests {
         Encoding::CodePage(label.into())
     }
 
+    const fn exact(target: Target) -> Codec {
+        Codec { target, ansi: "windows-1252", lossy: false }
+    }
+
     #[test]
     fn each_encoding_stores_characters_as_its_libraries_expect() {
-        let encoded = |encoding: &Encoding, target| encode("桥3", encoding, target).unwrap();
+        let encoded = |encoding: &Encoding, target| encode("桥3", encoding, exact(target)).unwrap();
         assert_eq!(encoded(&Encoding::Utf8, Target::Linux32), "桥3".as_bytes());
         assert_eq!(encoded(&Encoding::Wide, Target::Win32), [0x65, 0x68, 0x33, 0]);
         assert_eq!(encoded(&Encoding::Wide, Target::Linux32), [0x65, 0x68, 0, 0, 0x33, 0, 0, 0]);
@@ -190,13 +242,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_encoded_or_decoded_is_an_error_with_its_position() {
-        let unencodable = encode("ab€", &page("iso-8859-2"), Target::Win32).unwrap_err();
+        let unencodable = encode("ab€", &page("iso-8859-2"), exact(Target::Win32)).unwrap_err();
         assert!(matches!(unencodable, TextError::Unencodable { position: 2, character: '€', .. }), "{unencodable:?}");
-        let yen = encode("C:¥", &page("shift_jis"), Target::Win32).unwrap_err();
+        let yen = encode("C:¥", &page("shift_jis"), exact(Target::Win32)).unwrap_err();
         assert!(matches!(yen, TextError::Unencodable { position: 2, character: '¥', .. }), "{yen:?}");
-        let nul = encode("ä\0b", &Encoding::Utf8, Target::Linux32).unwrap_err();
+        let nul = encode("ä\0b", &Encoding::Utf8, exact(Target::Linux32)).unwrap_err();
         assert_eq!(nul, TextError::InteriorNul { position: 1 });
-        let undecodable = |bytes: &[u8], encoding: &Encoding| decode(bytes, encoding, Target::Linux32).unwrap_err();
+        let undecodable =
+            |bytes: &[u8], encoding: &Encoding| decode(bytes, encoding, exact(Target::Linux32)).unwrap_err();
         for (bytes, encoding, at) in [
             (b"ab\xff".as_slice(), Encoding::Utf8, 2),
             (b"a\0\0\xd8", Encoding::Utf16, 2),
@@ -209,7 +262,24 @@ mod tests {
                 "{encoding:?} {error:?}"
             );
         }
-        assert_eq!(encode("a", &page("klingon"), Target::Win32), Err(TextError::Unknown("klingon".into())));
+        assert_eq!(encode("a", &page("klingon"), exact(Target::Win32)), Err(TextError::Unknown("klingon".into())));
+    }
+
+    #[test]
+    fn a_lossy_text_has_replacements_and_the_rest_as_it_was() {
+        let lossy = Codec { lossy: true, ..exact(Target::Linux32) };
+        assert_eq!(encode("a€b", &page("iso-8859-2"), lossy).unwrap(), b"a?b");
+        assert_eq!(encode("a€b", &Encoding::Ansi, lossy).unwrap(), b"a\x80b");
+        for (bytes, encoding, text) in [
+            (b"ab\xffc".as_slice(), Encoding::Utf8, "ab\u{fffd}c"),
+            (b"a\0\0\xd8b\0", Encoding::Utf16, "a\u{fffd}b"),
+            (b"a\0b", Encoding::Utf16, "a\u{fffd}"),
+            (b"a\0\0\0\xff\xff\xff\xff\x01", Encoding::Wide, "a\u{fffd}\u{fffd}"),
+            (b"ab\xff", page("gbk"), "ab\u{fffd}"),
+        ] {
+            assert_eq!(decode(bytes, &encoding, lossy).unwrap(), text, "{encoding:?}");
+        }
+        encode("a\0b", &Encoding::Utf8, lossy).unwrap_err();
     }
 
     proptest! {
@@ -217,9 +287,9 @@ mod tests {
         fn text_comes_back_as_it_was(text in "[^\0]*") {
             for encoding in [Encoding::Utf8, Encoding::Utf16, Encoding::Wide, page("gb18030"), page("utf-8")] {
                 for target in Target::ALL {
-                    let bytes = encode(&text, &encoding, target);
+                    let bytes = encode(&text, &encoding, exact(target));
                     if let Ok(bytes) = bytes {
-                        let again = decode(&bytes, &encoding, target).unwrap();
+                        let again = decode(&bytes, &encoding, exact(target)).unwrap();
                         prop_assert_eq!(&again, &text);
                     } else {
                         prop_assert!(matches!(encoding, Encoding::CodePage(_)));
@@ -231,7 +301,7 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             for encoding in [Encoding::Utf8, Encoding::Utf16, Encoding::Wide, page("gbk"), page("iso-2022-jp"), page("windows-1252")] {
-                let _ = decode(&bytes, &encoding, Target::Linux32);
+                let _ = decode(&bytes, &encoding, exact(Target::Linux32));
             }
         }
     }

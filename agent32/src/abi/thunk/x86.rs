@@ -24,6 +24,15 @@ pub(super) unsafe extern "C" fn enter(frame: *mut Registers) {
         "lea edx, [ebp - 20 - {slack}]",
         "sub edx, dword ptr [ebx + {stack_bytes}]",
         "and edx, -16",
+        // Windows grows a stack page by page, as each is touched
+        "mov eax, esp",
+        "5:",
+        "sub eax, 4096",
+        "cmp eax, edx",
+        "jbe 6f",
+        "test dword ptr [eax], eax",
+        "jmp 5b",
+        "6:",
         "mov esp, edx",
         // the arguments from esp on …
         "cld",
@@ -44,8 +53,8 @@ pub(super) unsafe extern "C" fn enter(frame: *mut Registers) {
         "call dword ptr [ebx + {function}]",
         "mov dword ptr [ebx + {sp_after}], esp",
         "lea esp, [ebp - 20]",
-        "mov dword ptr [ebx + {integer_result}], eax",
-        "mov dword ptr [ebx + {integer_result} + 4], edx",
+        "mov dword ptr [ebx + {general_result}], eax",
+        "mov dword ptr [ebx + {general_result} + 4], edx",
         // a floating-point result must be popped, and only if there is one
         "cmp dword ptr [ebx + {result_kind}], 1",
         "jb 4f",
@@ -74,7 +83,7 @@ pub(super) unsafe extern "C" fn enter(frame: *mut Registers) {
         sp_before = const offset_of!(Registers, sp_before),
         sp_after = const offset_of!(Registers, sp_after),
         general = const offset_of!(Registers, general),
-        integer_result = const offset_of!(Registers, integer_result),
+        general_result = const offset_of!(Registers, general_result),
         vector_result = const offset_of!(Registers, vector_result),
     )
 }

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use super::{Registers, SLACK};
 
 /// `x86_64` System V: `frame` comes in rdi and is kept in rbx. al tells variadic functions how many vector registers
-/// carry arguments; 8 is always allowed.
+/// carry arguments.
 ///
 /// # Safety
 /// `frame` must be filled in as [`super::call`] does.
@@ -42,12 +42,14 @@ pub(super) unsafe extern "C" fn enter(frame: *mut Registers) {
         "mov rcx, qword ptr [rbx + {general} + 24]",
         "mov r8, qword ptr [rbx + {general} + 32]",
         "mov r9, qword ptr [rbx + {general} + 40]",
-        "mov eax, 8",
+        "mov eax, dword ptr [rbx + {vectors}]",
         "mov qword ptr [rbx + {sp_before}], rsp",
         "call qword ptr [rbx + {function}]",
         "mov qword ptr [rbx + {sp_after}], rsp",
-        "mov qword ptr [rbx + {integer_result}], rax",
+        "mov qword ptr [rbx + {general_result}], rax",
+        "mov qword ptr [rbx + {general_result} + 8], rdx",
         "movsd qword ptr [rbx + {vector_result}], xmm0",
+        "movsd qword ptr [rbx + {vector_result} + 8], xmm1",
         "fninit",
         "fldcw word ptr [rbp - 16]",
         "ldmxcsr dword ptr [rbp - 12]",
@@ -64,7 +66,8 @@ pub(super) unsafe extern "C" fn enter(frame: *mut Registers) {
         sp_after = const offset_of!(Registers, sp_after),
         general = const offset_of!(Registers, general),
         vector = const offset_of!(Registers, vector),
-        integer_result = const offset_of!(Registers, integer_result),
+        vectors = const offset_of!(Registers, vectors),
+        general_result = const offset_of!(Registers, general_result),
         vector_result = const offset_of!(Registers, vector_result),
     )
 }

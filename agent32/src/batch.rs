@@ -1,0 +1,190 @@
+//! Batches: arguments that refer to what earlier calls of the same request answered, `{"$ref": "0.outputs.handle"}`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bridge32_protocol::wire::Fault;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::marshal::place::At;
+use crate::marshal::{mismatch, shortened};
+
+/// What stands for an earlier value.
+const REFERENCE: &str = "$ref";
+
+/// What the calls of a batch answered so far, as `{"result":…,"outputs":…}`; `None` for those that failed.
+#[derive(Debug, Default)]
+pub struct Outcomes(Vec<Option<String>>);
+
+impl Outcomes {
+    /// Notes how the next call ended.
+    pub fn push(&mut self, outcome: Option<String>) {
+        self.0.push(outcome);
+    }
+
+    /// Whether a call has failed.
+    pub fn any_failed(&self) -> bool {
+        self.0.iter().any(Option::is_none)
+    }
+
+    /// The arguments with every reference replaced by what it refers to.
+    ///
+    /// # Errors
+    /// A reference leads nowhere.
+    pub fn resolve<'a>(&self, args: &'a str) -> Result<Cow<'a, str>, Fault> {
+        if !args.contains(REFERENCE) {
+            return Ok(Cow::Borrowed(args));
+        }
+        let Ok(raw) = serde_json::from_str::<&RawValue>(args) else { return Ok(Cow::Borrowed(args)) };
+        let mut text = String::with_capacity(args.len());
+        self.write(raw, &At::ROOT, &mut text)?;
+        Ok(Cow::Owned(text))
+    }
+
+    fn write(&self, raw: &RawValue, at: &At<'_>, text: &mut String) -> Result<(), Fault> {
+        let json = raw.get();
+        match json.as_bytes().first() {
+            Some(b'{') => self.write_object(&members(json), at, text),
+            Some(b'[') => {
+                let elements: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+                text.push('[');
+                for (index, element) in elements.into_iter().enumerate() {
+                    if index > 0 {
+                        text.push(',');
+                    }
+                    self.write(element, &at.element(index), text)?;
+                }
+                text.push(']');
+                Ok(())
+            }
+            _ => {
+                text.push_str(json);
+                Ok(())
+            }
+        }
+    }
+
+    fn write_object(&self, members: &[(String, &RawValue)], at: &At<'_>, text: &mut String) -> Result<(), Fault> {
+        if let [(name, path)] = members
+            && name == REFERENCE
+        {
+            let path: Cow<'_, str> = serde_json::from_str(path.get())
+                .map_err(|_| mismatch(at, "a reference is written {\"$ref\": \"0.outputs.name\"}"))?;
+            text.push_str(
+                self.find(&path).map_err(|why| mismatch(at, format!("{:?}: {why}", shortened(&path))))?.get(),
+            );
+            return Ok(());
+        }
+        text.push('{');
+        for (index, (name, value)) in members.iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&serde_json::to_string(name).unwrap_or_default());
+            text.push(':');
+            self.write(value, &at.member(name), text)?;
+        }
+        text.push('}');
+        Ok(())
+    }
+
+    /// What a path such as `0.outputs.rows.2.name` leads to.
+    fn find(&self, path: &str) -> Result<&RawValue, String> {
+        let (index, rest) = path.split_once('.').ok_or(
+            "a reference is the index of an earlier call, a dot, and `result` or `outputs` with the way into it",
+        )?;
+        let index: usize = index.parse().map_err(|_| "it must begin with the index of an earlier call".to_owned())?;
+        let outcome = self.0.get(index).ok_or_else(|| {
+            format!("call {index} has not run yet; only earlier calls can be referred to, and the first is 0")
+        })?;
+        let outcome = outcome.as_deref().ok_or_else(|| format!("call {index} failed, so it has no value"))?;
+        let mut value: &RawValue = serde_json::from_str(outcome).map_err(|error| error.to_string())?;
+        for step in rest.split('.') {
+            value = inside(value.get(), step)?;
+        }
+        Ok(value)
+    }
+}
+
+/// A member of an object, or an element of an array.
+fn inside<'a>(json: &'a str, step: &str) -> Result<&'a RawValue, String> {
+    if json.starts_with('{') {
+        let members = members(json);
+        let found = members.iter().find(|(name, _)| name == step).map(|(_, value)| *value);
+        return found.ok_or_else(|| {
+            let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+            format!(
+                "there is no {step:?}; there is {}",
+                if names.is_empty() { "nothing".into() } else { names.join(", ") }
+            )
+        });
+    }
+    let elements: Vec<&RawValue> = serde_json::from_str(json)
+        .map_err(|_| format!("{step:?} leads into a value that is no object and no array"))?;
+    let index: usize = step.parse().map_err(|_| format!("{step:?} is no index of an array"))?;
+    let count = elements.len();
+    elements.into_iter().nth(index).ok_or_else(|| format!("the array has {count} elements, and {index} is beyond"))
+}
+
+/// The members of an object in their order, duplicates included: whoever gets them refuses those.
+fn members(json: &str) -> Vec<(String, &RawValue)> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_map(Members).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes() -> Outcomes {
+        let mut outcomes = Outcomes::default();
+        outcomes.push(Some(r#"{"result":18446744073709551615,"outputs":{"h":"t","rows":[{"a":1.50}]}}"#.to_owned()));
+        outcomes.push(None);
+        outcomes
+    }
+
+    #[test]
+    fn references_are_replaced_wherever_they_stand_and_the_rest_stays_as_it_was() {
+        let args = r#"{ "x": {"$ref":"0.result"}, "y":[{"$ref":"0.outputs.rows.0.a"}, 1.0e2], "z":{"w":{"$ref":"0.outputs.h"}}}"#;
+        let text = outcomes().resolve(args).unwrap();
+        assert_eq!(text, r#"{"x":18446744073709551615,"y":[1.50,1.0e2],"z":{"w":"t"}}"#);
+        assert!(matches!(outcomes().resolve(r#"{"a": 1}"#), Ok(Cow::Borrowed(_))));
+        let twice = outcomes().resolve(r#"{"a":{"$ref":"0.outputs.h"},"a":2}"#).unwrap();
+        assert_eq!(twice, r#"{"a":"t","a":2}"#);
+    }
+
+    #[test]
+    fn a_reference_that_leads_nowhere_is_told_with_its_place() {
+        for (reference, why) in [
+            (r#""7.result""#, "has not run yet"),
+            (r#""1.result""#, "failed"),
+            (r#""0""#, "index of an earlier call, a dot"),
+            (r#""x.result""#, "must begin with the index"),
+            (r#""0.outputs.g""#, "there is h, rows"),
+            (r#""0.outputs.rows.1""#, "1 elements"),
+            (r#""0.result.a""#, "no object"),
+            ("5", "is written"),
+        ] {
+            let args = format!(r#"{{"a":[{{"$ref":{reference}}}]}}"#);
+            let fault = outcomes().resolve(&args).unwrap_err();
+            assert_eq!(fault.pointer.as_deref(), Some("/a/0"));
+            assert!(fault.detail.contains(why), "{}", fault.detail);
+        }
+    }
+}

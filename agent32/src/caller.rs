@@ -1,0 +1,334 @@
+//! One call, from its message to its answer: the only place where a library's code is called.
+
+use std::borrow::Cow;
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
+use bridge32_protocol::wire::{Callee, Fault, FaultCode, SystemError};
+use uuid::Uuid;
+
+use crate::abi::frame::Frame;
+use crate::abi::plan::Plan;
+use crate::abi::thunk::{self, ResultKind};
+use crate::blocks;
+use crate::callbacks::Callbacks;
+use crate::crash::Running;
+use crate::errors;
+use crate::handles::Handles;
+use crate::library::{Bound, Library};
+use crate::marshal::arena::Arena;
+use crate::marshal::decode::{self, Prepared, Slots};
+use crate::marshal::read::Owned;
+use crate::marshal::text::Codec;
+use crate::marshal::{Environment, Home, encode};
+use crate::platform;
+use crate::variables;
+
+/// What lives on the apartment's thread.
+#[derive(Debug)]
+pub struct Caller {
+    library: Library,
+    handles: Arc<Handles>,
+    callbacks: Arc<Callbacks>,
+    arena: Arena,
+    frame: Frame,
+}
+
+/// What a call adds to the answer besides result and outputs.
+#[derive(Debug, Default)]
+pub struct Aside {
+    nanoseconds: u128,
+    errno: Option<SystemError>,
+    last_error: Option<SystemError>,
+    hresult: Option<SystemError>,
+}
+
+impl Aside {
+    /// Appends it to the members of a `wire::Returned`.
+    pub fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(format!(",\"duration_ns\":{}", self.nanoseconds).as_bytes());
+        for (name, error) in [("errno", &self.errno), ("last_error", &self.last_error), ("hresult", &self.hresult)] {
+            if let Some(error) = error {
+                json.extend_from_slice(format!(",\"{name}\":").as_bytes());
+                // Plain strings and numbers, and a growing vector: writing cannot fail.
+                let _ = serde_json::to_writer(&mut *json, error);
+            }
+        }
+    }
+}
+
+impl Caller {
+    /// Serves a library that has been loaded.
+    pub fn new(library: Library, handles: Arc<Handles>, callbacks: Arc<Callbacks>) -> Self {
+        Self { library, handles, callbacks, arena: Arena::default(), frame: Frame::default() }
+    }
+
+    /// Unloads the library.
+    pub fn unload(self) {
+        drop(self.library);
+    }
+
+    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `counter` counts what reaches the library's code.
+    ///
+    /// # Errors
+    /// Whatever keeps the call from being made, or its answer from being told.
+    pub fn run(
+        &mut self,
+        id: Uuid,
+        callee: Callee,
+        args: &str,
+        counter: &AtomicU64,
+        json: &mut Vec<u8>,
+    ) -> Result<Aside, Fault> {
+        let done = self.dispatch(id, callee, args, counter, json);
+        self.arena.clear();
+        done
+    }
+
+    fn dispatch(
+        &mut self,
+        id: Uuid,
+        callee: Callee,
+        args: &str,
+        counter: &AtomicU64,
+        json: &mut Vec<u8>,
+    ) -> Result<Aside, Fault> {
+        let result = match callee {
+            Callee::Function(number) => return self.declared(id, number, args, counter, json),
+            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, counter, json),
+            Callee::ReadVariable(number) => variables::read(&self.library, number, &self.handles)?,
+            Callee::WriteVariable(number) => {
+                let Self { library, handles, callbacks, arena, .. } = self;
+                variables::write(library, number, args, handles, callbacks, arena)?;
+                "null".to_owned()
+            }
+            Callee::Allocate => blocks::allocate(args, &self.handles)?,
+            Callee::ReadBlock => blocks::read(args, &self.handles)?,
+            Callee::WriteBlock => blocks::write(args, &self.handles).map(|()| "null".to_owned())?,
+            Callee::FreeBlock => blocks::free(args, &self.handles).map(|()| "null".to_owned())?,
+        };
+        json.extend_from_slice(format!("\"result\":{result},\"outputs\":{{}}").as_bytes());
+        Ok(Aside::default())
+    }
+
+    fn declared(
+        &mut self,
+        id: Uuid,
+        number: u32,
+        args: &str,
+        counter: &AtomicU64,
+        json: &mut Vec<u8>,
+    ) -> Result<Aside, Fault> {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        let Self { library, handles, callbacks, arena, frame } = self;
+        let home = Arc::clone(&library.home);
+        let function = home.interface.functions.get(index);
+        let function = function.ok_or_else(|| malformed(format!("there is no function number {number}")))?;
+        let bound = library.bound[index].as_ref().map_err(Clone::clone)?;
+        let codec = codec(function, &home);
+        let environment = Environment::of(&home, codec, handles, &function.name);
+        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
+    }
+
+    fn ad_hoc(
+        &mut self,
+        id: Uuid,
+        interface: Interface,
+        args: &str,
+        counter: &AtomicU64,
+        json: &mut Vec<u8>,
+    ) -> Result<Aside, Fault> {
+        let Self { library, handles, callbacks, arena, frame } = self;
+        let home = Arc::new(library.another_home(interface));
+        let function = home.interface.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
+        let bound = library.bind(function, &home)?;
+        let environment = Environment::of(&home, codec(function, &home), handles, &function.name);
+        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
+    }
+}
+
+fn codec(function: &Function, home: &Home) -> Codec {
+    Codec { target: home.layouts.target(), ansi: ansi(), lossy: function.lossy }
+}
+
+/// The system's ANSI code page, where text can be converted to it.
+pub(crate) fn ansi() -> &'static str {
+    platform::ansi_code_page().unwrap_or("the system's ANSI code page")
+}
+
+/// One call of a function.
+struct Call<'a> {
+    id: Uuid,
+    function: &'a Function,
+    bound: &'a Bound,
+    library: &'a Library,
+    environment: Environment<'a>,
+    callbacks: &'a Arc<Callbacks>,
+    arena: &'a mut Arena,
+    frame: &'a mut Frame,
+}
+
+impl<'a> Call<'a> {
+    fn run(mut self, args: &str, counter: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+        let given = decode::split(args, self.function)?;
+        let plan = self.plan(&given.parameters)?;
+        let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
+        let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
+        let answered = self.call(&plan, &prepared, counter, json);
+        // Even if the answer could not be told, what was made for the call is not needed any more.
+        prepared.bstrs.iter().copied().for_each(free_bstr);
+        answered
+    }
+
+    /// How the arguments are passed: known since the library was loaded, unless there are some behind `...`.
+    fn plan(&self, parameters: &[Parameter]) -> Result<Cow<'a, Plan>, Fault> {
+        if parameters.len() == self.function.parameters.len() {
+            return Ok(Cow::Borrowed(&self.bound.plan));
+        }
+        let types: Vec<_> = parameters.iter().map(|parameter| &parameter.ty).collect();
+        let (fixed, convention) = (self.function.parameters.len(), self.bound.convention);
+        Plan::new(&types, fixed, true, &self.function.result, convention, self.environment.layouts)
+            .map(Cow::Owned)
+            .map_err(|why| self.unsupported(&why))
+    }
+
+    fn unsupported(&self, why: &str) -> Fault {
+        let detail = format!("`{}` cannot be called: {why}", self.function.name);
+        Fault { code: FaultCode::UnsupportedDeclaration, detail, pointer: None, ran: false }
+    }
+
+    fn call(
+        &mut self,
+        plan: &Plan,
+        prepared: &Prepared,
+        counter: &AtomicU64,
+        json: &mut Vec<u8>,
+    ) -> Result<Aside, Fault> {
+        let Self { function, bound, library, environment, arena, frame, .. } = self;
+        let out_of_memory = |error: crate::marshal::arena::OutOfMemory| Fault {
+            code: FaultCode::OutOfMemory,
+            detail: format!("there is no room for the result: {error}"),
+            pointer: None,
+            ran: false,
+        };
+        let result = arena.allocate(plan.result_bytes()).map_err(out_of_memory)?;
+        let (arguments_at, result_at) = (arena.address(prepared.arguments), arena.address(result));
+        plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
+        encode::reserve(prepared, *environment, arena, json)?;
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (returned, captured, nanoseconds) = {
+            let _running = Running::enter(&function.name, &self.id);
+            library.errors.clear();
+            let start = Instant::now();
+            let returned = enter(bound.address, frame, plan.result_kind());
+            let captured = library.errors.capture();
+            (returned, captured, start.elapsed().as_nanos())
+        };
+        if returned.removed != plan.removed_bytes().cast_signed() {
+            return Err(plan.mismatch(&function.name, returned.removed));
+        }
+        self.check_ends(prepared)?;
+        if !plan.result_in_memory() {
+            plan.take_result(&returned, self.arena.bytes_mut(result));
+        }
+        let result = self.arena.bytes(result);
+        self.release(prepared, encode::result_number(result, &self.function.result));
+        let owned = told(result, self.function, prepared, self.environment, self.arena, json)?;
+        let hresult = self.hresult(result);
+        for owned in owned {
+            self.free(owned)?;
+        }
+        let (errno, last_error) = (captured.describe_errno(), captured.describe_last_error());
+        Ok(Aside { nanoseconds, errno, last_error, hresult })
+    }
+
+    /// Refuses the answer of a function that wrote past the end of its memory.
+    fn check_ends(&self, prepared: &Prepared) -> Result<(), Fault> {
+        if let Some(block) = self.arena.overrun() {
+            return Err(encode::overrun(prepared, block));
+        }
+        let written = prepared.handles.iter().find(|(_, number)| self.environment.handles.take_overrun(*number));
+        written.map_or(Ok(()), |(parameter, _)| Err(encode::overrun_of(prepared, *parameter)))
+    }
+
+    /// Retires the handles that the function has closed.
+    fn release(&self, prepared: &Prepared, result: Option<i128>) {
+        for (parameter, number) in &prepared.handles {
+            let declared = prepared.parameters[*parameter].releases;
+            let released = match declared {
+                Some(Release::Always) => true,
+                Some(Release::When { comparison, value }) => {
+                    result.is_some_and(|result| comparison.holds(result, value.into()))
+                }
+                None => self.environment.handles.is_closed_by(*number, &self.function.name),
+            };
+            if released {
+                self.environment.handles.retire(*number);
+            }
+        }
+    }
+
+    fn hresult(&self, result: &[u8]) -> Option<SystemError> {
+        let code = i32::from_le_bytes(result.get(..4)?.try_into().ok()?);
+        (self.function.hresult && code != 0).then(|| errors::hresult(code))
+    }
+
+    /// Frees what the library gave away, now that it has been read.
+    fn free(&mut self, owned: Owned) -> Result<(), Fault> {
+        let (name, address) = match owned {
+            Owned::Bstr(address) => {
+                free_bstr(address);
+                return Ok(());
+            }
+            Owned::By(name, address) => (name, address),
+        };
+        let function = self.library.releaser(&name).ok_or_else(|| {
+            let detail = format!(
+                "the function ran, but what it returned could not be freed: `@frees {name}` names no function of the library \
+                 or the system; correct the header"
+            );
+            Fault { code: FaultCode::UnknownFunction, detail, pointer: None, ran: true }
+        })?;
+        let word = (address as u64).to_le_bytes();
+        let argument = &word[..self.library.release.slots_bytes().min(word.len())];
+        self.library.release.place(argument, 0, 0, self.frame);
+        enter(function, self.frame, ResultKind::Integer);
+        Ok(())
+    }
+}
+
+#[expect(unsafe_code, reason = "the one place where a library is called")]
+fn enter(function: *const c_void, frame: &Frame, result: ResultKind) -> thunk::Returned {
+    // SAFETY: the address came from the loader for an export that is code, and its library is loaded as long as its
+    // apartment serves calls. The arguments are of the declared types, and their memory lies in the arena until the
+    // outcome is written. That the declaration is true is the user's promise; the process exists to bear it if not.
+    unsafe { thunk::call(function, frame, result) }
+}
+
+#[expect(unsafe_code, reason = "what a function returned is where the library says")]
+fn told(
+    result: &[u8],
+    function: &Function,
+    prepared: &Prepared,
+    environment: Environment<'_>,
+    arena: &Arena,
+    json: &mut Vec<u8>,
+) -> Result<Vec<Owned>, Fault> {
+    // SAFETY: `result` and the arena are what this very function has left, after the check of its convention and of the
+    // ends of its buffers; that its pointers point to what they declare is the header's promise.
+    unsafe { encode::outcome(result, function, prepared, environment, arena, json) }
+}
+
+#[expect(unsafe_code, reason = "SysFreeString takes what SysAllocString gave")]
+fn free_bstr(address: usize) {
+    // SAFETY: it is a BSTR that the bridge allocated for this call, or one that the library returned and thereby gave away
+    // (COM's rule for results and outputs); each is freed once.
+    unsafe { platform::bstr::free(address) };
+}
+
+const fn malformed(detail: String) -> Fault {
+    Fault { code: FaultCode::MalformedRequest, detail, pointer: None, ran: false }
+}

@@ -1,0 +1,420 @@
+//! The handles of one library: tokens for pointers that clients hold, and the blocks of memory that outlive a call.
+//!
+//! An address never leaves the agent. A token is `{library}.g{generation}.{number}.{tag}`: the generation makes one of an
+//! earlier start stale, and nobody guesses the tag of another. The same pointer of the same kind has one token, so that
+//! clients can compare them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bridge32_protocol::wire::HandleView;
+
+use crate::marshal::arena::{ALIGNMENT, GUARD_BYTES, OutOfMemory};
+
+/// What every kind of handle goes with.
+const UNIVERSAL: [&str; 3] = ["void", "HANDLE", MEMORY];
+
+/// The kind of a block of memory.
+pub const MEMORY: &str = "memory";
+
+/// What a block's guard holds.
+const GUARD: u8 = 0xA7;
+
+/// More live handles than these are a leak: a 32-bit process cannot hold much more.
+const MAX_LIVE: usize = 1 << 20;
+
+/// Why a token cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// It was good once.
+    #[error(
+        "the handle {0} is not valid any more: it was closed, or the library's process has been started again since; get \
+         a new one from the function that made it"
+    )]
+    Stale(String),
+    /// It never was.
+    #[error("{0} is no handle of this library; pass the token that an earlier call answered, unchanged")]
+    Unknown(String),
+    /// It is another library's.
+    #[error("the handle {token} belongs to the library `{library}`; handles cannot be passed between libraries")]
+    Foreign {
+        /// The token.
+        token: String,
+        /// Whose it is.
+        library: String,
+    },
+    /// It stands for something else.
+    #[error("the handle {token} is a `{kind}`, and a `{wanted}` is needed here")]
+    WrongKind {
+        /// The token.
+        token: String,
+        /// What it stands for.
+        kind: String,
+        /// What it should stand for.
+        wanted: String,
+    },
+    /// It is not a block of memory.
+    #[error(
+        "the handle {0} is a pointer of the library, not a block of memory that was made through the bridge: how much lies \
+         behind it is not known"
+    )]
+    NotMemory(String),
+}
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The address, or the number of the operating system.
+    pub address: usize,
+    /// The bytes of a block of memory.
+    pub size: Option<usize>,
+    /// Its number among the handles.
+    pub number: u64,
+}
+
+/// Where a handle comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// What it points to.
+    pub kind: &'a str,
+    /// The function that gave it out.
+    pub function: &'a str,
+    /// The function that closes it.
+    pub freed_by: Option<&'a str>,
+}
+
+/// The handles of one library in one generation of its agent.
+#[derive(Debug)]
+pub struct Handles {
+    library: String,
+    generation: u64,
+    /// Makes tags that nobody can guess.
+    secret: RandomState,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    issued: u64,
+    live: HashMap<u64, Handle>,
+    /// By address, and where several kinds share one, by number.
+    by_address: BTreeMap<usize, Vec<u64>>,
+}
+
+impl Table {
+    /// The handle that a pointer has already: one of the same kind, or any where nothing is said of the kind.
+    fn known(&self, address: usize, kind: &str) -> Option<u64> {
+        let numbers = self.by_address.get(&address)?;
+        let same = |number: &&u64| kind == "void" || self.live.get(*number).is_some_and(|handle| handle.kind == kind);
+        numbers.iter().find(same).copied()
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    address: usize,
+    kind: String,
+    origin: Option<String>,
+    freed_by: Option<String>,
+    since: Instant,
+    memory: Option<Memory>,
+}
+
+/// A block of memory with its guard.
+#[derive(Debug)]
+struct Memory {
+    bytes: Vec<u8>,
+    start: usize,
+    size: usize,
+}
+
+impl Memory {
+    fn new(size: usize) -> Result<Self, OutOfMemory> {
+        let error = OutOfMemory { bytes: size };
+        let wanted = size.checked_add(ALIGNMENT + GUARD_BYTES).ok_or(error)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(wanted).map_err(|_| error)?;
+        bytes.resize(wanted, 0);
+        let start = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
+        bytes[start + size..start + size + GUARD_BYTES].fill(GUARD);
+        Ok(Self { bytes, start, size })
+    }
+
+    fn address(&mut self) -> usize {
+        self.bytes[self.start..].as_mut_ptr().expose_provenance()
+    }
+
+    fn is_overrun(&self) -> bool {
+        let end = self.start + self.size;
+        self.bytes[end..end + GUARD_BYTES] != [GUARD; GUARD_BYTES]
+    }
+}
+
+impl Handles {
+    /// None yet.
+    pub fn new(library: &str, generation: u64) -> Self {
+        let (library, secret) = (library.to_owned(), RandomState::new());
+        Self { library, generation, secret, table: Mutex::default() }
+    }
+
+    /// The library that they are for.
+    pub fn library(&self) -> &str {
+        &self.library
+    }
+
+    /// The token of a thing of this agent: also of callbacks, whose `number` has another form.
+    pub fn token(&self, number: &str) -> String {
+        let tag = self.secret.hash_one(number) & 0xffff_ffff_ffff;
+        format!("{}.g{}.{number}.{tag:012x}", self.library, self.generation)
+    }
+
+    /// The number in a token of this library and generation.
+    ///
+    /// # Errors
+    /// It is no such token.
+    pub fn number_in<'t>(&self, token: &'t str) -> Result<&'t str, HandleError> {
+        let unknown = || HandleError::Unknown(format!("{:?}", crate::marshal::shortened(token)));
+        let mut parts = token.rsplitn(4, '.');
+        let (_tag, number, generation, library) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (Some(number), Some(generation), Some(library)) = (number, generation, library) else {
+            return Err(unknown());
+        };
+        let generation: u64 =
+            generation.strip_prefix('g').and_then(|digits| digits.parse().ok()).ok_or_else(unknown)?;
+        if library != self.library {
+            return Err(HandleError::Foreign { token: token.to_owned(), library: library.to_owned() });
+        }
+        if generation < self.generation {
+            return Err(HandleError::Stale(token.to_owned()));
+        }
+        if generation > self.generation || self.token(number) != token {
+            return Err(unknown());
+        }
+        Ok(number)
+    }
+
+    /// The token for a pointer of the library's; the same one if it has one already.
+    pub fn issue(&self, address: usize, origin: Origin<'_>) -> Result<String, OutOfMemory> {
+        let mut table = self.lock();
+        if let Some(number) = table.known(address, origin.kind) {
+            if let Some(handle) = table.live.get_mut(&number)
+                && handle.freed_by.is_none()
+            {
+                handle.freed_by = origin.freed_by.map(str::to_owned);
+            }
+            return Ok(self.token(&number.to_string()));
+        }
+        let handle = Handle {
+            address,
+            kind: origin.kind.to_owned(),
+            origin: Some(origin.function.to_owned()),
+            freed_by: origin.freed_by.map(str::to_owned),
+            since: Instant::now(),
+            memory: None,
+        };
+        self.insert(&mut table, handle)
+    }
+
+    /// A new block of memory with these first bytes, and its token.
+    ///
+    /// # Errors
+    /// The process has no room for it.
+    pub fn allocate(&self, size: usize, data: &[u8]) -> Result<String, OutOfMemory> {
+        let mut memory = Memory::new(size)?;
+        let start = memory.start;
+        memory.bytes[start..start + data.len()].copy_from_slice(data);
+        let address = memory.address();
+        let (kind, since) = (MEMORY.to_owned(), Instant::now());
+        let handle = Handle { address, kind, origin: None, freed_by: None, since, memory: Some(memory) };
+        self.insert(&mut self.lock(), handle)
+    }
+
+    fn insert(&self, table: &mut Table, handle: Handle) -> Result<String, OutOfMemory> {
+        if table.live.len() >= MAX_LIVE {
+            return Err(OutOfMemory { bytes: size_of::<Handle>() });
+        }
+        table.issued += 1;
+        let number = table.issued;
+        table.by_address.entry(handle.address).or_default().push(number);
+        table.live.insert(number, handle);
+        Ok(self.token(&number.to_string()))
+    }
+
+    /// What a token stands for, where one of `kind` is needed.
+    ///
+    /// # Errors
+    /// It cannot be used here.
+    pub fn resolve(&self, token: &str, kind: &str) -> Result<Resolved, HandleError> {
+        let number = self.number_in(token)?.parse().map_err(|_| HandleError::Unknown(format!("{token:?}")))?;
+        let table = self.lock();
+        let handle = table.live.get(&number).ok_or_else(|| HandleError::Stale(token.to_owned()))?;
+        if !goes_with(&handle.kind, kind) {
+            let (token, kind, wanted) = (token.to_owned(), handle.kind.clone(), kind.to_owned());
+            return Err(HandleError::WrongKind { token, kind, wanted });
+        }
+        let size = handle.memory.as_ref().map(|memory| memory.size);
+        Ok(Resolved { address: handle.address, size, number })
+    }
+
+    /// Whether a function is the one that closes this handle (`@frees`).
+    pub fn is_closed_by(&self, number: u64, function: &str) -> bool {
+        self.lock().live.get(&number).is_some_and(|handle| handle.freed_by.as_deref() == Some(function))
+    }
+
+    /// The function has released what this handle stands for: it and its twins of other kinds are stale from now on.
+    /// A block of memory is freed, and with it go the handles of pointers into it.
+    pub fn retire(&self, number: u64) {
+        let mut table = self.lock();
+        let Some(handle) = table.live.get(&number) else { return };
+        let end = handle.memory.as_ref().map_or(1, |memory| memory.size.max(1));
+        let (first, last) = (handle.address, handle.address.saturating_add(end - 1));
+        let released: Vec<usize> = table.by_address.range(first..=last).map(|(address, _)| *address).collect();
+        for number in
+            released.iter().filter_map(|address| table.by_address.remove(address)).flatten().collect::<Vec<_>>()
+        {
+            table.live.remove(&number);
+        }
+    }
+
+    /// Whether the library has written past the end of this block of memory. Told once: the guard is renewed.
+    pub fn take_overrun(&self, number: u64) -> bool {
+        let mut table = self.lock();
+        let memory = table.live.get_mut(&number).and_then(|handle| handle.memory.as_mut());
+        let Some(memory) = memory.filter(|memory| memory.is_overrun()) else { return false };
+        let end = memory.start + memory.size;
+        memory.bytes[end..end + GUARD_BYTES].fill(GUARD);
+        true
+    }
+
+    /// Does something with the bytes of a block of memory. The library must not run meanwhile: only the apartment's
+    /// thread calls this.
+    ///
+    /// # Errors
+    /// It is no live block.
+    pub fn with_memory<T>(&self, token: &str, work: impl FnOnce(&mut [u8]) -> T) -> Result<(T, u64), HandleError> {
+        let resolved = self.resolve(token, "void")?;
+        let mut table = self.lock();
+        let handle = table.live.get_mut(&resolved.number).ok_or_else(|| HandleError::Stale(token.to_owned()))?;
+        let memory = handle.memory.as_mut().ok_or_else(|| HandleError::NotMemory(token.to_owned()))?;
+        let (start, size) = (memory.start, memory.size);
+        Ok((work(&mut memory.bytes[start..start + size]), resolved.number))
+    }
+
+    /// The live handles, oldest first.
+    pub fn list(&self) -> Vec<HandleView> {
+        let table = self.lock();
+        let mut numbers: Vec<&u64> = table.live.keys().collect();
+        numbers.sort_unstable();
+        let view = |number: &u64| {
+            let handle = table.live.get(number)?;
+            Some(HandleView {
+                handle: self.token(&number.to_string()),
+                kind: handle.kind.clone(),
+                origin: handle.origin.clone(),
+                size: handle.memory.as_ref().map(|memory| memory.size as u64),
+                freed_by: handle.freed_by.clone(),
+                age_s: handle.since.elapsed().as_secs(),
+            })
+        };
+        numbers.into_iter().filter_map(view).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Each change is complete before the next statement that can panic.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a handle of kind `have` may be passed where `wanted` is declared.
+fn goes_with(have: &str, wanted: &str) -> bool {
+    const ALIKE: [&[&str]; 2] =
+        [&["HINSTANCE", "HMODULE"], &["HGDIOBJ", "HBITMAP", "HBRUSH", "HPEN", "HFONT", "HRGN", "HPALETTE"]];
+    have == wanted
+        || [have, wanted].iter().any(|kind| UNIVERSAL.contains(kind))
+        || ALIKE.iter().any(|group| group.contains(&have) && group.contains(&wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DB: Origin<'static> = Origin { kind: "sqlite3", function: "open", freed_by: Some("close") };
+
+    #[test]
+    fn one_pointer_has_one_token_until_it_is_released() {
+        let handles = Handles::new("db", 3);
+        let token = handles.issue(0x1000, DB).unwrap();
+        assert!(token.starts_with("db.g3.1."), "{token}");
+        assert_eq!(handles.issue(0x1000, DB).unwrap(), token);
+        let resolved = handles.resolve(&token, "sqlite3").unwrap();
+        assert_eq!((resolved.address, resolved.size), (0x1000, None));
+        handles.retire(resolved.number);
+        assert_eq!(handles.resolve(&token, "sqlite3"), Err(HandleError::Stale(token.clone())));
+        assert_ne!(handles.issue(0x1000, DB).unwrap(), token);
+    }
+
+    #[test]
+    fn what_is_stale_foreign_forged_or_of_another_kind_is_told_apart() {
+        let handles = Handles::new("db", 3);
+        let token = handles.issue(0x1000, DB).unwrap();
+        let resolve = |token: &str| handles.resolve(token, "sqlite3").unwrap_err();
+        assert!(matches!(handles.resolve(&token, "sqlite3_stmt"), Err(HandleError::WrongKind { .. })));
+        assert!(matches!(resolve(&token.replace(".g3.", ".g2.")), HandleError::Stale(_)));
+        assert!(
+            matches!(resolve(&token.replace("db.", "a.b.")), HandleError::Foreign { library, .. } if library == "a.b")
+        );
+        for forged in [
+            token.replace(".g3.", ".g4."),
+            token.replace(".1.", ".2."),
+            format!("{token}0"),
+            token.replace('.', ""),
+            String::new(),
+            "db.g3.1.".to_owned(),
+            "....".to_owned(),
+        ] {
+            assert!(matches!(resolve(&forged), HandleError::Unknown(_)), "{forged}");
+        }
+        assert_eq!(handles.resolve(&token, "void").unwrap().address, 0x1000);
+    }
+
+    #[test]
+    fn a_block_of_memory_is_read_written_and_gone() {
+        let handles = Handles::new("db", 1);
+        let token = handles.allocate(8, b"abc").unwrap();
+        let (bytes, number) = handles.with_memory(&token, |bytes| bytes.to_vec()).unwrap();
+        assert_eq!(bytes, b"abc\0\0\0\0\0");
+        assert_eq!(handles.resolve(&token, "anything").unwrap().size, Some(8));
+        assert!(!handles.take_overrun(number));
+        assert_eq!(handles.list()[0].size, Some(8));
+        handles.retire(number);
+        assert!(matches!(handles.with_memory(&token, |_| ()), Err(HandleError::Stale(_))));
+        assert!(handles.list().is_empty());
+        let again = handles.allocate(8, b"abc").unwrap();
+        let resolved = handles.resolve(&again, "void").unwrap();
+        let void = Origin { kind: "void", function: "memset", freed_by: None };
+        assert_eq!(handles.issue(resolved.address, void).unwrap(), again, "a library returns what it was given");
+        let inside = handles.issue(resolved.address + 3, void).unwrap();
+        handles.retire(resolved.number);
+        assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::Stale(inside.clone())));
+        let pointer = handles.issue(0x1000, DB).unwrap();
+        assert!(matches!(handles.with_memory(&pointer, |_| ()), Err(HandleError::NotMemory(_))));
+        assert!(handles.allocate(usize::MAX - 10, &[]).is_err());
+    }
+
+    #[test]
+    fn a_write_past_a_block_is_told_once() {
+        let handles = Handles::new("db", 1);
+        let token = handles.allocate(8, &[]).unwrap();
+        let number = handles.resolve(&token, "void").unwrap().number;
+        {
+            let mut table = handles.lock();
+            let memory = table.live.get_mut(&number).unwrap().memory.as_mut().unwrap();
+            let end = memory.start + memory.size;
+            memory.bytes[end] = 0;
+        }
+        assert!(handles.take_overrun(number));
+        assert!(!handles.take_overrun(number));
+    }
+}

@@ -1,0 +1,237 @@
+//! Pointers: from JSON to memory of the call, handles and null.
+
+use bridge32_protocol::interface::{Direction, Encoding, Extent, Parameter, Pointer, Scalar, Type};
+use bridge32_protocol::wire::{Fault, FaultCode};
+use serde_json::value::RawValue;
+
+use super::arena::{Arena, Block};
+use super::decode::{Pointee, Spot, Writer, missing};
+use super::handle::Bare;
+use super::place::At;
+use super::scalar::{self, Bits};
+use super::scope::Scope;
+use super::{is_bytes, mismatch, out_of_memory, text, unsupported};
+use crate::layout::text_unit_bytes;
+use crate::platform;
+
+/// Where a pointer stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Level<'a> {
+    /// It is a parameter: its direction and annotations say what may be left out.
+    Parameter { parameter: &'a Parameter, index: usize },
+    /// It lies in a structure, an array or behind a pointer, where C code leaves pointers null.
+    Nested,
+}
+
+/// What a pointer points to.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Null,
+    Block(Block),
+    /// A handle's, or one that is no address at all.
+    Address(usize),
+}
+
+impl Target {
+    /// As it is kept for the outputs.
+    pub(super) fn into_pointee(self, raw: Option<&RawValue>) -> Pointee {
+        match self {
+            Self::Null => Pointee::Null,
+            Self::Block(block) => Pointee::Block(block),
+            Self::Address(_) => Pointee::Handle(raw.map_or_else(String::new, |raw| raw.get().to_owned())),
+        }
+    }
+}
+
+impl Writer<'_, '_> {
+    /// Writes the address of what a pointer points to.
+    pub(super) fn store_target(&mut self, target: &Target, spot: Spot) {
+        let address = match target {
+            Target::Null => 0,
+            Target::Block(block) => Arena::address(self.arena, *block),
+            Target::Address(address) => *address,
+        };
+        self.store_address(address, spot);
+    }
+
+    /// Makes what a pointer points to.
+    pub(super) fn pointer(
+        &mut self,
+        pointer: &Pointer,
+        raw: Option<&RawValue>,
+        at: &At<'_>,
+        scope: &Scope<'_>,
+        level: Level<'_>,
+    ) -> Result<Target, Fault> {
+        let Some(raw) = raw else { return self.absent(pointer, at, scope, level) };
+        if raw.get() == "null" {
+            return self.null(pointer, at, scope, level);
+        }
+        let kind = kind_of(pointer);
+        if let Some(held) = self.handle(raw, kind, bare(pointer), at)? {
+            if let Some(size) = held.size {
+                self.check_room(pointer, size, at, scope)?;
+            }
+            return Ok(Target::Address(held.address));
+        }
+        if let Level::Parameter { parameter, .. } = level
+            && parameter.direction == Direction::Out
+        {
+            let detail = format!(
+                "`{at}` is an output of the function: leave it out of the request, or pass the handle of a block of memory"
+            );
+            return Err(mismatch(at, detail));
+        }
+        self.pointee(pointer, raw, at, scope)
+    }
+
+    /// What a given value points to.
+    fn pointee(&mut self, pointer: &Pointer, raw: &RawValue, at: &At<'_>, scope: &Scope<'_>) -> Result<Target, Fault> {
+        match &pointer.extent {
+            Extent::Handle { kind, .. } => {
+                let given = scalar::kind(raw.get());
+                Err(mismatch(
+                    at,
+                    format!("{given} is no handle of a `{kind}`: pass the token that an earlier call answered"),
+                ))
+            }
+            Extent::Text(encoding) => {
+                let mut bytes = self.text(raw, encoding, at)?;
+                let terminator = text_unit_bytes(encoding, self.environment.context.target);
+                bytes.resize(bytes.len() + terminator, 0);
+                self.arena.store(&bytes).map(Target::Block).map_err(|error| out_of_memory(at, error))
+            }
+            Extent::TextBuffer { encoding, .. } => {
+                let bytes = self.text(raw, encoding, at)?;
+                self.text_buffer(pointer, &bytes, encoding, at, scope).map(Target::Block)
+            }
+            Extent::Bstr => self.bstr(raw, at).map(Target::Address),
+            Extent::One => {
+                let block = self.one(pointer, at)?;
+                self.value(&pointer.to, raw, at, scope, Spot::start(block))?;
+                Ok(Target::Block(block))
+            }
+            Extent::Elements { .. } if is_bytes(&pointer.to) => {
+                self.byte_buffer(pointer, raw, at, scope).map(Target::Block)
+            }
+            Extent::Elements { .. } => self.elements(pointer, raw, at, scope).map(Target::Block),
+        }
+    }
+
+    /// A pointer that was left out.
+    fn absent(&mut self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {
+        let Level::Parameter { parameter, index } = level else { return Ok(Target::Null) };
+        if parameter.direction == Direction::In {
+            return if parameter.optional { Ok(Target::Null) } else { Err(missing(at)) };
+        }
+        match &pointer.extent {
+            Extent::One => {
+                let known = scope.known(index);
+                if known.is_none() && parameter.direction == Direction::InOut && scope.members.is_length(index) {
+                    return Err(missing(at));
+                }
+                let block = self.one(pointer, at)?;
+                if let (Some(number), Type::Scalar(scalar)) = (known, &pointer.to) {
+                    self.store(Bits::of(number), scalar, Spot::start(block));
+                }
+                Ok(Target::Block(block))
+            }
+            Extent::TextBuffer { .. } | Extent::Elements { .. } => {
+                let capacity = self.capacity_bytes(pointer, at, scope)?;
+                self.arena.allocate(capacity).map(Target::Block).map_err(|error| out_of_memory(at, error))
+            }
+            Extent::Text(_) | Extent::Bstr | Extent::Handle { .. } => Err(missing(at)),
+        }
+    }
+
+    fn null(&self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {
+        let Level::Parameter { parameter, .. } = level else { return Ok(Target::Null) };
+        if matches!(pointer.extent, Extent::Handle { .. } | Extent::Bstr) {
+            return Ok(Target::Null);
+        }
+        if !parameter.optional {
+            let detail = format!(
+                "`{at}` must not be null; if the function accepts a null pointer there, say so in the header with \
+                 `_In_opt_` (`_Out_opt_`, `_Inout_opt_`)"
+            );
+            return Err(mismatch(at, detail));
+        }
+        // A null array of a length that is not 0 is only sensible where the function writes.
+        if parameter.direction == Direction::In && self.known_capacity_bytes(pointer, at, scope)?.unwrap_or(0) > 0 {
+            return Err(self.too_short(pointer, 0, at, scope));
+        }
+        Ok(Target::Null)
+    }
+
+    fn one(&mut self, pointer: &Pointer, at: &At<'_>) -> Result<Block, Fault> {
+        let layout = self.environment.layouts.of(&pointer.to).map_err(|why| unsupported(at, &why))?;
+        self.arena.allocate(layout.size).map_err(|error| out_of_memory(at, error))
+    }
+
+    /// A string's bytes in its encoding, without NUL.
+    pub(super) fn text(&self, raw: &RawValue, encoding: &Encoding, at: &At<'_>) -> Result<Vec<u8>, Fault> {
+        let text = scalar::string(raw.get())
+            .ok_or_else(|| mismatch(at, format!("{} is not a string", scalar::kind(raw.get()))))?;
+        text::encode(&text, encoding, self.environment.codec).map_err(|error| mismatch(at, error.to_string()))
+    }
+
+    fn bstr(&mut self, raw: &RawValue, at: &At<'_>) -> Result<usize, Fault> {
+        let text = scalar::string(raw.get())
+            .ok_or_else(|| mismatch(at, format!("{} is not a string", scalar::kind(raw.get()))))?;
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let address = platform::bstr::allocate(&units).map_err(|why| Fault {
+            code: FaultCode::OutOfMemory,
+            detail: format!("`{at}`: no BSTR could be made: {why}"),
+            pointer: Some(at.pointer()),
+            ran: false,
+        })?;
+        // One that the function may replace is freed when its new value has been read.
+        if self.direction == Direction::In {
+            self.owns_bstr(address);
+        }
+        Ok(address)
+    }
+
+    /// A block of memory that is passed for a buffer must have the buffer's size.
+    fn check_room(&self, pointer: &Pointer, size: usize, at: &At<'_>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let needed = match &pointer.extent {
+            Extent::One => self.environment.layouts.of(&pointer.to).ok().map(|layout| layout.size),
+            _ => self.known_capacity_bytes(pointer, at, scope)?,
+        };
+        match needed {
+            Some(needed) if size < needed => {
+                let detail =
+                    format!("the block of memory has {size} bytes, but `{at}` needs {needed}: make a larger one");
+                Err(mismatch(at, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The kind of handle that fits a pointer.
+fn kind_of(pointer: &Pointer) -> &str {
+    match (&pointer.extent, &pointer.to) {
+        (Extent::Handle { kind, .. }, _) => kind,
+        (Extent::One, Type::Structure(name)) => name,
+        _ => "void",
+    }
+}
+
+const fn bare(pointer: &Pointer) -> Bare {
+    match (&pointer.extent, &pointer.to) {
+        (Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr, _) => Bare::Nothing,
+        (Extent::Handle { .. }, _) | (_, Type::Structure(_)) => Bare::Everything,
+        (Extent::One, Type::Pointer(_)) => Bare::Nothing,
+        (Extent::One, Type::Scalar(_)) => Bare::Dotted,
+        (Extent::Elements { .. } | Extent::One, _) => Bare::Dotted,
+    }
+}
+
+/// The scalar behind a pointer to one.
+pub(super) const fn pointed_scalar(pointer: &Pointer) -> Option<&Scalar> {
+    match (&pointer.extent, &pointer.to) {
+        (Extent::One, Type::Scalar(scalar)) => Some(scalar),
+        _ => None,
+    }
+}
