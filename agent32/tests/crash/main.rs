@@ -260,6 +260,14 @@ mod linux {
     }
 
     #[test]
+    fn a_loader_that_does_not_answer_costs_the_second_line_only() {
+        let death = die("loader_is_busy");
+        assert_ended_by(&death, 11, 0);
+        death.assert_names_the_call();
+        assert_eq!(death.lines.len(), 1, "{:?}", death.lines);
+    }
+
+    #[test]
     fn a_signal_that_was_sent_is_told_as_such() {
         let death = die("sent");
         assert_ended_by(&death, 11, 0);

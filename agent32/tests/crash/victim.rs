@@ -119,6 +119,16 @@ fn crash_by_the_system(kind: &str) {
             // Leaves without `exit`, as the agent does.
             agent32::platform::end_process(7);
         }
+        "loader_is_busy" => {
+            let pipe = std::env::temp_dir().join(format!("bridge32-pipe-{}", std::process::id()));
+            let name = std::ffi::CString::new(pipe.to_str().unwrap_or_default()).unwrap_or_default();
+            assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+            // Waits for a writer, with the loader's lock in its hands.
+            std::thread::spawn(move || unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) }.addr());
+            std::thread::sleep(Duration::from_millis(200));
+            drop(std::fs::remove_file(pipe));
+            crash_by("write");
+        }
         "sent" => drop(unsafe { libc::raise(libc::SIGSEGV) }),
         "own_handler" => {
             extern "C" fn handler(_: c_int) {
