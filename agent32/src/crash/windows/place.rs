@@ -36,7 +36,7 @@ pub(super) fn frames() -> [usize; FRAMES] {
     let mut frames = [null_mut::<c_void>(); FRAMES];
     // SAFETY: the array has FRAMES elements, and no hash is asked for. The walk stays within the thread's stack.
     unsafe { RtlCaptureStackBackTrace(0, frames.len().try_into().unwrap_or(0), frames.as_mut_ptr(), null_mut()) };
-    frames.map(|frame| frame.addr())
+    frames.map(<*mut c_void>::addr)
 }
 
 /// The place from which a function of the system or of a C or C++ library was called: the first frame that is neither in
@@ -61,7 +61,7 @@ fn is_system(name: &[u8]) -> bool {
     let begins = |beginning: &&str| {
         name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
     };
-    BEGINNINGS.iter().any(|beginning| begins(beginning))
+    BEGINNINGS.iter().any(begins)
 }
 
 #[expect(unsafe_code, reason = "GetModuleHandleEx is a C function")]
