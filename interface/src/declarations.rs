@@ -173,7 +173,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 }
             }
         }
-        let Functions { functions, assumptions, .. } = functions;
+        let Functions { all: functions, assumptions, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
         let Types { enumerations, constants, .. } = self.types;
         (Interface { functions, variables, structures, enumerations, constants }, assumptions)
@@ -183,7 +183,7 @@ impl<'r, 'a> Reader<'r, 'a> {
 /// The functions of the interface, each once.
 #[derive(Default)]
 struct Functions {
-    functions: Vec<Function>,
+    all: Vec<Function>,
     assumptions: Vec<Assumption>,
     declared: HashMap<String, (usize, Rc<FunctionType>)>,
 }
@@ -193,12 +193,12 @@ impl Functions {
     fn add(&mut self, prototype: Prototype, built: (Function, Vec<Assumption>), reporter: &mut Reporter) {
         let (function, assumptions) = built;
         let Some((index, earlier)) = self.declared.get(&prototype.name) else {
-            self.declared.insert(prototype.name, (self.functions.len(), prototype.function));
-            self.functions.push(function);
+            self.declared.insert(prototype.name, (self.all.len(), prototype.function));
+            self.all.push(function);
             self.assumptions.extend(assumptions);
             return;
         };
-        let first = &mut self.functions[*index];
+        let first = &mut self.all[*index];
         let same = *earlier == prototype.function
             && (first.convention == function.convention || first.convention.is_none() || function.convention.is_none());
         if same {
