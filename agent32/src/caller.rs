@@ -10,7 +10,6 @@ use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
 use bridge32_protocol::wire::{Callee, Fault, FaultCode, SystemError};
 use uuid::Uuid;
 
-use crate::abi::convention;
 use crate::abi::frame::Frame;
 use crate::abi::plan::Plan;
 use crate::abi::thunk::{self, ResultKind};
@@ -72,7 +71,7 @@ impl Caller {
         drop(self.library);
     }
 
-    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `called` counts what reaches the library's code.
+    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `counter` counts what reaches the library's code.
     ///
     /// # Errors
     /// Whatever keeps the call from being made, or its answer from being told.
@@ -81,10 +80,10 @@ impl Caller {
         id: Uuid,
         callee: Callee,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
-        let done = self.dispatch(id, callee, args, called, json);
+        let done = self.dispatch(id, callee, args, counter, json);
         self.arena.clear();
         done
     }
@@ -94,12 +93,12 @@ impl Caller {
         id: Uuid,
         callee: Callee,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let result = match callee {
-            Callee::Function(number) => return self.declared(id, number, args, called, json),
-            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, called, json),
+            Callee::Function(number) => return self.declared(id, number, args, counter, json),
+            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, counter, json),
             Callee::ReadVariable(number) => variables::read(&self.library, number, &self.handles)?,
             Callee::WriteVariable(number) => {
                 let Self { library, handles, callbacks, arena, .. } = self;
@@ -120,7 +119,7 @@ impl Caller {
         id: Uuid,
         number: u32,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
@@ -131,7 +130,7 @@ impl Caller {
         let bound = library.bound[index].as_ref().map_err(Clone::clone)?;
         let codec = codec(function, &home);
         let environment = Environment::of(&home, codec, handles, &function.name);
-        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, called, json)
+        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
     }
 
     fn ad_hoc(
@@ -139,7 +138,7 @@ impl Caller {
         id: Uuid,
         interface: Interface,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let Self { library, handles, callbacks, arena, frame } = self;
@@ -147,7 +146,7 @@ impl Caller {
         let function = home.interface.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
         let bound = library.bind(function, &home)?;
         let environment = Environment::of(&home, codec(function, &home), handles, &function.name);
-        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, called, json)
+        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
     }
 }
 
@@ -173,14 +172,14 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn run(mut self, args: &str, called: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+    fn run(mut self, args: &str, counter: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let given = decode::split(args, self.function)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
-        let answered = self.call(&plan, &prepared, called, json);
+        let answered = self.call(&plan, &prepared, counter, json);
         // Even if the answer could not be told, what was made for the call is not needed any more.
-        prepared.bstrs.iter().for_each(|address| platform::bstr::free(*address));
+        prepared.bstrs.iter().copied().for_each(free_bstr);
         answered
     }
 
@@ -205,7 +204,7 @@ impl<'a> Call<'a> {
         &mut self,
         plan: &Plan,
         prepared: &Prepared,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let Self { function, bound, library, environment, arena, frame, .. } = self;
@@ -217,14 +216,9 @@ impl<'a> Call<'a> {
         };
         let result = arena.allocate(plan.result_bytes()).map_err(out_of_memory)?;
         let (arguments_at, result_at) = (arena.address(prepared.arguments), arena.address(result));
-        plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame).map_err(|error| Fault {
-            code: FaultCode::UnsupportedDeclaration,
-            detail: format!("`{}` cannot be called: {error}", function.name),
-            pointer: None,
-            ran: false,
-        })?;
+        plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
-        called.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
         let (returned, captured, nanoseconds) = {
             let _running = Running::enter(&function.name, &self.id);
             library.errors.clear();
@@ -233,9 +227,8 @@ impl<'a> Call<'a> {
             let captured = library.errors.capture();
             (returned, captured, start.elapsed().as_nanos())
         };
-        let expected = plan.removed_bytes(frame);
-        if returned.removed != expected.cast_signed() {
-            return Err(convention::mismatch(function, bound.convention, frame.stack_bytes, returned.removed));
+        if returned.removed != plan.removed_bytes().cast_signed() {
+            return Err(plan.mismatch(&function.name, returned.removed));
         }
         self.check_ends(prepared)?;
         if !plan.result_in_memory() {
@@ -287,7 +280,7 @@ impl<'a> Call<'a> {
     fn free(&mut self, owned: Owned) -> Result<(), Fault> {
         let (name, address) = match owned {
             Owned::Bstr(address) => {
-                platform::bstr::free(address);
+                free_bstr(address);
                 return Ok(());
             }
             Owned::By(name, address) => (name, address),
@@ -301,9 +294,8 @@ impl<'a> Call<'a> {
         })?;
         let word = (address as u64).to_le_bytes();
         let argument = &word[..self.library.release.slots_bytes().min(word.len())];
-        if self.library.release.place(argument, 0, 0, self.frame).is_ok() {
-            enter(function, self.frame, ResultKind::Integer);
-        }
+        self.library.release.place(argument, 0, 0, self.frame);
+        enter(function, self.frame, ResultKind::Integer);
         Ok(())
     }
 }
@@ -328,6 +320,13 @@ fn told(
     // SAFETY: `result` and the arena are what this very function has left, after the check of its convention and of the
     // ends of its buffers; that its pointers point to what they declare is the header's promise.
     unsafe { encode::outcome(result, function, prepared, environment, arena, json) }
+}
+
+#[expect(unsafe_code, reason = "SysFreeString takes what SysAllocString gave")]
+fn free_bstr(address: usize) {
+    // SAFETY: it is a BSTR that the bridge allocated for this call, or one that the library returned and thereby gave away
+    // (COM's rule for results and outputs); each is freed once.
+    unsafe { platform::bstr::free(address) };
 }
 
 const fn malformed(detail: String) -> Fault {

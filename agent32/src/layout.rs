@@ -339,32 +339,12 @@ pub fn scalar_bytes(scalar: &Scalar, target: Target) -> usize {
     }
 }
 
-/// Bytes of one element behind a pointer. `void` counts in bytes, as SAL and everybody's `memcpy` do.
-/// `None` for a type that has no size.
-pub fn element_bytes(ty: &Type, target: Target) -> Option<usize> {
-    match ty {
-        Type::Void => Some(1),
-        Type::Scalar(scalar) => Some(scalar_bytes(scalar, target)),
-        Type::Pointer(_) | Type::Callback(_) => Some(target.pointer_bytes().into()),
-        Type::Structure(_) | Type::Array(_) | Type::Unsupported { .. } => None,
-    }
-}
-
 /// Bytes of one unit of text: of the NUL that ends it.
 pub const fn text_unit_bytes(encoding: &Encoding, target: Target) -> usize {
     match encoding {
         Encoding::Utf8 | Encoding::CodePage(_) | Encoding::Ansi => 1,
         Encoding::Utf16 => 2,
         Encoding::Wide => target.wchar_bytes() as usize,
-    }
-}
-
-/// Bytes that a value of this type takes on the stack of an i386 call: whole words of 4.
-pub fn i386_stack_bytes(ty: &Type, target: Target) -> u32 {
-    match ty {
-        Type::Void => 0,
-        Type::Scalar(scalar) if scalar_bytes(scalar, target) == 8 => 8,
-        _ => 4,
     }
 }
 

@@ -11,7 +11,7 @@ use bridge32_image::{Dependency, Export, Image};
 use bridge32_protocol::interface::{Convention, Extent, Function, Interface, Pointer, Type, Variable};
 use bridge32_protocol::wire::{Binding, Dialect, Fault, FaultCode, Load, Loaded};
 
-use crate::abi::convention::{self, Choice};
+use crate::abi::convention::{self, Choice, Symbol};
 use crate::abi::plan::Plan;
 use crate::crash;
 use crate::diagnosis;
@@ -43,7 +43,7 @@ pub struct Library {
 pub struct Bound {
     /// Where it is.
     pub address: *const c_void,
-    /// Its export's name.
+    /// Its export's name as the file has it, or its ordinal as `#5`.
     pub export: String,
     /// How it is called.
     pub convention: Convention,
@@ -105,13 +105,13 @@ impl Library {
             return Err(fault(FaultCode::UnsupportedDeclaration, format!("`{}`: {reason}", function.name)));
         }
         let types: Vec<_> = function.parameters.iter().map(|parameter| &parameter.ty).collect();
-        let Choice { export, convention } = convention::choose(function, &self.exports, HOST)?;
+        let Choice { symbol, convention } = convention::choose(function, &self.exports, &home.layouts)?;
         let plan = Plan::new(&types, types.len(), function.variadic, &function.result, convention, &home.layouts)
             .map_err(|why| {
                 fault(FaultCode::UnsupportedDeclaration, format!("`{}` cannot be called: {why}", function.name))
             })?;
-        let address = self.symbol(&export)?;
-        Ok(Bound { address, export, convention, plan })
+        let address = self.symbol(&symbol)?;
+        Ok(Bound { address, export: symbol.to_string(), convention, plan })
     }
 
     /// The address of a variable.
@@ -138,8 +138,7 @@ impl Library {
         let name = &variable.name;
         match lookup::find(&self.exports, name, None) {
             Lookup::Found { export, .. } => {
-                let export = export.name.as_deref().unwrap_or_default();
-                self.symbol(export).map(|address| address.expose_provenance())
+                self.symbol(&Symbol::of(export)?).map(|address| address.expose_provenance())
             }
             _ => {
                 let detail =
@@ -166,16 +165,18 @@ impl Library {
             return Some(bound.address);
         }
         if let Lookup::Found { export, .. } = lookup::find(&self.exports, name, Some(HOST.pointer_bytes().into())) {
-            return self.symbol(export.name.as_deref()?).ok();
+            return self.symbol(&Symbol::of(export).ok()?).ok();
         }
         platform::find_symbol(&CString::new(name).ok()?, dependencies)
     }
 
-    fn symbol(&self, export: &str) -> Result<*const c_void, Fault> {
-        let symbol = CString::new(export)
-            .map_err(|_| fault(FaultCode::UnknownFunction, format!("{export:?} is no name of an export")))?;
-        self.module.symbol(&symbol).ok_or_else(|| {
-            let detail = format!("the file lists `{export}`, but the system's loader does not find it");
+    fn symbol(&self, symbol: &Symbol) -> Result<*const c_void, Fault> {
+        let address = match symbol {
+            Symbol::Name(name) => CString::new(name.as_str()).ok().and_then(|name| self.module.symbol(&name)),
+            Symbol::Ordinal(ordinal) => self.module.ordinal(*ordinal),
+        };
+        address.ok_or_else(|| {
+            let detail = format!("the file lists `{symbol}`, but the system's loader does not find it");
             fault(FaultCode::UnknownFunction, detail)
         })
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge32_image::Image;
-use bridge32_protocol::wire::Callee;
+use bridge32_protocol::wire::{Batch, Callee};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::agents::client::ClientError;
-use crate::agents::{AgentSpec, Reach, Registry};
+use crate::agents::{AgentSpec, Link, Registry, Reports};
 use crate::auth::Auth;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::{Arguments, CallResult, Dispatcher, Failure};
+use crate::dispatch::{Arguments, CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
 use crate::libraries::exports::Exports;
 use crate::libraries::{Libraries, Library, LibraryState};
@@ -28,23 +28,29 @@ pub struct Bridge {
     pub libraries: Libraries,
     /// The agents by id.
     pub agents: Registry,
+    /// What is kept of agents that crashed.
+    pub reports: Arc<Reports>,
     /// The queues.
     pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
+    /// Whether the gateway is stopping: answers that would never end do then.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl Bridge {
     /// Puts the parts together; nothing is started.
     pub fn new(config: Config, address: SocketAddr, auth: Auth, libraries: Libraries, specs: Vec<AgentSpec>) -> Self {
-        let agents = Registry::new(specs);
+        let reports = Arc::new(Reports::new(&config.data_dir));
+        let agents = Registry::new(specs, &reports);
         let mut dispatch = Dispatcher::default();
         for library in libraries.all() {
             if let Some(agent) = library.agent.as_deref().and_then(|id| agents.get(id)) {
                 dispatch.add(&library.name, Arc::clone(agent));
             }
         }
-        Self { config, address, libraries, agents, dispatch, auth }
+        let stopping = watch::Sender::new(false);
+        Self { config, address, libraries, agents, reports, dispatch, auth, stopping }
     }
 
     /// The library of that name.
@@ -75,6 +81,27 @@ impl Bridge {
         }
     }
 
+    /// Runs calls as one, and gives each one's id and how it ended.
+    ///
+    /// # Errors
+    /// None of them was taken.
+    pub async fn batch(
+        &self,
+        library: &Library,
+        orders: Vec<Order>,
+        batch: Batch,
+    ) -> Result<Vec<(Uuid, CallResult)>, Failure> {
+        match &library.problem {
+            Some(fault) => Err(Failure::NotLoaded(fault.clone())),
+            None => self.dispatch.batch(&library.name, orders, batch).await,
+        }
+    }
+
+    /// The running start of a library's agent, for what does not go through the queue.
+    pub fn link(&self, library: &Library) -> Option<Arc<Link>> {
+        self.agents.get(library.agent.as_deref()?)?.link()
+    }
+
     /// The state of a library with its agent.
     pub fn state(&self, library: &Library) -> LibraryState {
         library.state(library.agent.as_deref().and_then(|id| self.agents.get(id)))
@@ -103,13 +130,11 @@ impl Bridge {
     }
 
     async fn image_of_agent(&self, library: &Library, path: &str) -> Result<Image, Problem> {
-        let agent = library.agent.as_deref().and_then(|id| self.agents.get(id));
-        let reach = agent.map(|agent| agent.reach().borrow().clone());
-        let Some(Reach::Up(link)) = reach else {
+        let not_ready = || {
             let reason = format!("only its agent can read {path}, and that is not ready");
-            return Err(Failure::NoAgent { reason, retry: true }.into());
+            Problem::from(Failure::NoAgent { reason, retry: true })
         };
-        let unreached = |error: ClientError| Problem::from(Failure::NoAgent { reason: error.to_string(), retry: true });
-        Ok(link.client.image(path).await.map_err(unreached)??)
+        let link = self.link(library).ok_or_else(not_ready)?;
+        Ok(link.client.image(path).await??)
     }
 }

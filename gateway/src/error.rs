@@ -3,16 +3,18 @@
 //! What the client reads and what the log reads are separate: an internal error says nothing outside.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_protocol::wire::{CrashRecord, Fault, FaultCode};
 use bridge32_signature::SignatureError;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::agents::RegisterError;
+use crate::agents::client::ClientError;
+use crate::agents::{Crash, Exit, RegisterError};
 use crate::dispatch::{ArgumentsError, Execution, Failure};
 
 macro_rules! codes {
@@ -56,6 +58,10 @@ codes! {
     NotFound = NOT_FOUND, "not_found", "There is nothing here";
     UnknownLibrary = NOT_FOUND, "unknown_library", "There is no such library";
     UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
+    UnknownVariable = NOT_FOUND, "unknown_variable", "The library has no such variable";
+    UnknownHandle = NOT_FOUND, "unknown_handle", "There is no such block of memory";
+    UnknownCallback = NOT_FOUND, "unknown_callback", "There is no such callback";
+    UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
@@ -90,6 +96,7 @@ pub struct Problem {
     call_id: Option<Uuid>,
     execution: Option<Execution>,
     retry_after: Option<u32>,
+    crash: Option<Arc<Crash>>,
 }
 
 #[derive(Serialize)]
@@ -104,12 +111,17 @@ struct Document<'a> {
     call_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<Execution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crash: Option<&'a CrashRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a str>,
 }
 
 impl Problem {
     /// A problem with the text that tells a person what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), pointer: None, call_id: None, execution: None, retry_after: None }
+        let detail = detail.into();
+        Self { code, detail, pointer: None, call_id: None, execution: None, retry_after: None, crash: None }
     }
 
     /// A failure of ours: the log gets the reason, the client does not.
@@ -134,6 +146,56 @@ impl Problem {
         &self.detail
     }
 
+    /// Points to the place in the body of the request, as RFC 6901 says.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointer = Some(pointer.into());
+        self
+    }
+
+    /// The agent sees arguments alone; in the body of the request they stand at `prefix`.
+    #[must_use]
+    pub fn within(mut self, prefix: &str) -> Self {
+        self.pointer = self.pointer.map(|pointer| format!("{prefix}{pointer}"));
+        self
+    }
+
+    /// What it points to is not in the body of the request.
+    #[must_use]
+    pub fn without_pointer(mut self) -> Self {
+        self.pointer = None;
+        self
+    }
+
+    /// Where it points to.
+    pub fn pointer(&self) -> Option<&str> {
+        self.pointer.as_deref()
+    }
+
+    /// The same under another code, where what the agent says means something else to the client.
+    #[must_use]
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// The document's JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        let record = self.crash.as_ref().map(|crash| &crash.record);
+        let document = Document {
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.name(),
+            detail: &self.detail,
+            pointer: self.pointer.as_deref(),
+            call_id: self.call_id,
+            execution: self.execution,
+            crash: record.filter(|record| **record != CrashRecord::default()),
+            report: self.crash.as_ref().and_then(|crash| crash.report.as_deref()),
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
     fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
@@ -142,18 +204,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.code.status();
-        let document = Document {
-            title: self.code.title(),
-            status: status.as_u16(),
-            code: self.code.name(),
-            detail: &self.detail,
-            pointer: self.pointer.as_deref(),
-            call_id: self.call_id,
-            execution: self.execution,
-        };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let mut response = (self.code.status(), self.to_json()).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -187,20 +238,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
-            Failure::Ended { exit, behind } => {
-                let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
-                let detail = match behind {
-                    None => format!(
-                        "The process ended while this call was running: {exit}. The call may have taken effect; it is \
-                         not repeated. The agent is being started again."
-                    ),
-                    Some(running) => format!(
-                        "The process ended while call {running} was running: {exit}. This call was queued behind it; \
-                         as far as the bridge can tell it did not run. It is not repeated, because that is not certain."
-                    ),
-                };
-                Self::new(code, detail)
-            }
+            Failure::Ended { exit, behind } => ended(exit, behind),
             Failure::Deadline { deadline } => Self::new(
                 Code::DeadlineExceeded,
                 format!(
@@ -219,6 +257,33 @@ impl From<Failure> for Problem {
             )
             .with_retry_after(1),
         }
+    }
+}
+
+/// The process ended while it had the call.
+fn ended(exit: Exit, behind: Option<Uuid>) -> Problem {
+    let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
+    let crash = exit.crash.as_deref();
+    let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
+    let report = crash.and_then(|crash| crash.report.as_deref());
+    let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));
+    let detail = match behind {
+        None => format!(
+            "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
+             repeated. The agent is being started again.{report}"
+        ),
+        Some(call) => format!(
+            "The process ended while call {call} was running: {exit}. This call was queued behind it; as far as the \
+             bridge can tell it did not run. It is not repeated, because that is not certain.{report}"
+        ),
+    };
+    Problem { crash: exit.crash, ..Problem::new(code, detail) }
+}
+
+/// An agent that cannot be asked is about to be started again.
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        Failure::NoAgent { reason: error.to_string(), retry: true }.into()
     }
 }
 
@@ -265,66 +330,4 @@ impl From<axum::extract::rejection::QueryRejection> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use axum::body::to_bytes;
-
-    use super::*;
-    use crate::agents::Exit;
-
-    async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
-        let (parts, body) = problem.into_response().into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        (Response::from_parts(parts, ()), serde_json::from_slice(&body).unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_crash_names_the_signal_and_whether_the_call_ran() {
-        let exit = Exit::told("killed by signal 11 (SIGSEGV)");
-        let id = Uuid::now_v7();
-        let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), behind: None })).await;
-        assert_eq!(head.status(), 502);
-        assert_eq!(head.headers()[CONTENT_TYPE], "application/problem+json");
-        assert_eq!(body["code"], "agent_crashed");
-        assert_eq!(body["call_id"], id.to_string());
-        assert_eq!(body["execution"], "may_have_run");
-        assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
-        let behind = Failure::Ended { exit, behind: Some(id) };
-        let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
-        assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
-    }
-
-    #[tokio::test]
-    async fn who_may_try_again_is_told_when() {
-        let (head, body) = document(Failure::QueueFull { waiting: 1024 }.into()).await;
-        assert_eq!((head.status().as_u16(), &head.headers()[RETRY_AFTER]), (429, &HeaderValue::from(1)));
-        assert_eq!(body["code"], "queue_full");
-        let (head, _) = document(Failure::NoAgent { reason: "x".into(), retry: true }.into()).await;
-        assert_eq!((head.status().as_u16(), head.headers().contains_key(RETRY_AFTER)), (503, true));
-        let (head, _) = document(Failure::Deadline { deadline: Duration::from_secs(1) }.into()).await;
-        assert_eq!(head.status(), 504);
-    }
-
-    #[tokio::test]
-    async fn an_internal_error_says_nothing_outside() {
-        let (head, body) = document(Problem::internal("the secret is 42")).await;
-        assert_eq!(head.status(), 500);
-        assert!(!body.to_string().contains("42"));
-    }
-
-    #[tokio::test]
-    async fn an_argument_is_pointed_at() {
-        let fault = Fault {
-            code: FaultCode::ArgumentMismatch,
-            detail: "`j` is 1.5".into(),
-            pointer: Some("/j".into()),
-            ran: false,
-        };
-        let (head, body) = document(Problem::of_call(Uuid::now_v7(), Failure::Fault(fault))).await;
-        assert_eq!(
-            (head.status().as_u16(), &body["pointer"], &body["execution"]),
-            (422, &"/j".into(), &"not_run".into())
-        );
-    }
-}
+mod tests;

@@ -11,6 +11,8 @@ pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod libraries;
+#[cfg(test)]
+mod played;
 pub mod router;
 
 use std::future::Future;
@@ -69,13 +71,13 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
     bridge.agents.start(address);
     tracing::info!(%address, libraries = bridge.libraries.all().count(), "bridge32 listens");
 
-    let (stopping, mut stopped) = tokio::sync::watch::channel(false);
+    let mut stopped = bridge.stopping.subscribe();
     let closing = Arc::clone(&bridge);
     let signal = async move {
         stop.await;
         closing.agents.close();
         tracing::info!("stopping: calls that are under way may finish");
-        stopping.send_replace(true);
+        closing.stopping.send_replace(true);
     };
     let listener = listener.tap_io(|stream| {
         // A small answer must not wait for the acknowledgement of the one before.

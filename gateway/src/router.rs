@@ -10,7 +10,10 @@ use axum::middleware::{self, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
-use crate::api::{agents, calls, exports, functions, health, index, interface, libraries, openapi};
+use crate::api::{
+    agents, batches, callbacks, calls, crashes, events, exports, functions, handles, health, index, interface,
+    libraries, memory, openapi, variables,
+};
 use crate::auth::{Guard, Hosts, Need, check_host, guard};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -38,10 +41,24 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
+        post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
+        get("/v1/libraries/{library}/variables", Need::Read, variables::list),
+        get("/v1/libraries/{library}/variables/{variable}", Need::Call, variables::show),
+        put("/v1/libraries/{library}/variables/{variable}", Need::Call, variables::write),
+        post("/v1/libraries/{library}/memory", Need::Library, memory::create),
+        get("/v1/libraries/{library}/memory/{handle}", Need::Library, memory::show),
+        put("/v1/libraries/{library}/memory/{handle}", Need::Library, memory::write),
+        delete("/v1/libraries/{library}/memory/{handle}", Need::Library, memory::free),
+        get("/v1/libraries/{library}/callbacks", Need::Library, callbacks::list),
+        get("/v1/callbacks/{id}/events", Need::Callback, events::show),
+        delete("/v1/callbacks/{id}", Need::Callback, callbacks::remove),
         get("/v1/agents", Need::Read, agents::list),
         get("/v1/agents/{id}", Need::Read, agents::show),
         put("/v1/agents/{id}", Need::Agent, agents::register),
         post("/v1/agents/{id}/restart", Need::Manage, agents::restart),
+        get("/v1/agents/{id}/handles", Need::Read, handles::list),
+        get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
+        get("/v1/crashes/{report}", Need::Read, crashes::show),
     ]
 }
 
@@ -72,6 +89,10 @@ fn post<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, 
 
 fn put<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
     Route { method: Method::PUT, path, need, handler: routing::put(handler) }
+}
+
+fn delete<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
+    Route { method: Method::DELETE, path, need, handler: routing::delete(handler) }
 }
 
 async fn not_found(request: Request) -> Problem {

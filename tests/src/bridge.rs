@@ -120,6 +120,17 @@ impl Bridge {
         self.client.post(&format!("/v1/libraries/{library}/calls"), &json!({"prototype": prototype, "args": arguments}))
     }
 
+    /// Runs calls as one batch: pairs of a function and its arguments. Gives the outcomes.
+    #[track_caller]
+    pub fn batch(&self, library: &str, stop_on_error: bool, calls: &[(&str, Value)]) -> Vec<Value> {
+        let calls: Vec<Value> = calls.iter().map(|(name, args)| json!({"function": name, "args": args})).collect();
+        let body = json!({"calls": calls, "stop_on_error": stop_on_error});
+        let answer = self.client.post(&format!("/v1/libraries/{library}/batches"), &body).ok();
+        let outcomes = answer["outcomes"].as_array().unwrap_or_else(|| panic!("no outcomes: {answer}")).clone();
+        assert_eq!(outcomes.len(), calls.len(), "{answer}");
+        outcomes
+    }
+
     /// Calls until there is a 200, and gives the seconds that it took.
     pub fn call_until(&self, seconds: f64, library: &str, function: &str, arguments: &Value) -> f64 {
         let start = std::time::Instant::now();

@@ -52,6 +52,16 @@ impl Client {
         self.request("POST", target).body("application/json", body.to_string()).send()
     }
 
+    /// A `PUT` of a JSON document.
+    pub fn put(&self, target: &str, body: &Value) -> Answer {
+        self.request("PUT", target).body("application/json", body.to_string()).send()
+    }
+
+    /// A `DELETE`.
+    pub fn delete(&self, target: &str) -> Answer {
+        self.request("DELETE", target).send()
+    }
+
     /// Begins any request.
     pub fn request(&self, method: &str, target: &str) -> Request<'_> {
         Request {
@@ -163,6 +173,19 @@ impl Answer {
         self.json()
     }
 
+    /// A success that has nothing to say.
+    #[track_caller]
+    pub fn done(&self) {
+        assert_eq!(
+            (self.status, self.text.as_str()),
+            (204, ""),
+            "{} answered {}: {}",
+            self.what,
+            self.status,
+            self.text
+        );
+    }
+
     /// The `result` of a call that returned.
     #[track_caller]
     pub fn result(&self) -> Value {
@@ -193,6 +216,17 @@ impl Answer {
     pub fn mismatch(&self, pointer: &str) -> String {
         let problem = self.refused(422, "argument_mismatch");
         assert_eq!(problem["pointer"], pointer, "{}: {problem}", self.what);
+        assert_eq!(problem["execution"], "not_run", "{}: {problem}", self.what);
+        problem["detail"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A refusal of something at or below a place in the arguments. Gives the words.
+    #[track_caller]
+    pub fn mismatch_within(&self, pointer: &str) -> String {
+        let problem = self.refused(422, "argument_mismatch");
+        let place = problem["pointer"].as_str().unwrap_or_default();
+        let inside = place.strip_prefix(pointer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        assert!(inside, "{}: not within {pointer}: {problem}", self.what);
         assert_eq!(problem["execution"], "not_run", "{}: {problem}", self.what);
         problem["detail"].as_str().unwrap_or_default().to_owned()
     }

@@ -25,9 +25,24 @@ pub fn library(name: &str, target: Target) -> PathBuf {
     Fixture::new(name).build(target)
 }
 
+/// A library that nobody here wrote, which `cargo xtask setup` has put beside the fixtures.
+pub fn foreign(name: &str, target: Target) -> PathBuf {
+    let file = folder(target).join(file_name(name, target));
+    assert!(file.exists(), "{} is not there: run `cargo xtask setup`", file.display());
+    file
+}
+
 /// `tests/fixtures/{name}.h`
 pub fn header(name: &str) -> PathBuf {
     source_folder().join(format!("{name}.h"))
+}
+
+fn folder(target: Target) -> PathBuf {
+    dist::folder().join("fixtures").join(target.name())
+}
+
+fn file_name(stem: &str, target: Target) -> String {
+    format!("{stem}.{}", if target.is_windows() { "dll" } else { "so" })
 }
 
 fn source_folder() -> PathBuf {
@@ -39,6 +54,18 @@ impl Fixture {
     pub fn new(name: &str) -> Self {
         let source = source_folder().join(format!("{name}.c"));
         Self { stem: name.to_owned(), sources: vec![source], flags: Vec::new(), inputs: Vec::new() }
+    }
+
+    /// From a text that a test has put together.
+    pub fn generated(name: &str, source: &str) -> Self {
+        let folder = dist::folder().join("fixtures").join("generated");
+        std::fs::create_dir_all(&folder).expect("the folder of the fixtures can be made");
+        let file = folder.join(format!("{name}.c"));
+        // What has not changed keeps its time.
+        if !std::fs::read_to_string(&file).is_ok_and(|old| old == source) {
+            put(&file, source.as_bytes());
+        }
+        Self { stem: name.to_owned(), sources: vec![file], flags: Vec::new(), inputs: Vec::new() }
     }
 
     /// Another name for what comes out.
@@ -71,9 +98,9 @@ impl Fixture {
 
     /// Compiles it, if that has not been done.
     pub fn build(&self, target: Target) -> PathBuf {
-        let folder = dist::folder().join("fixtures").join(target.name());
+        let folder = folder(target);
         std::fs::create_dir_all(&folder).expect("the folder of the fixtures can be made");
-        let output = folder.join(format!("{}.{}", self.stem, if target.is_windows() { "dll" } else { "so" }));
+        let output = folder.join(file_name(&self.stem, target));
         let command = self.command(target);
         let recipe = format!("{command:?}");
         let recipe_file = output.with_extension("recipe");

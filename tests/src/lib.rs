@@ -16,6 +16,7 @@ pub mod bridge;
 pub mod client;
 pub mod config;
 pub mod dist;
+pub mod events;
 pub mod fixture;
 pub mod log;
 pub mod process;
@@ -45,6 +46,11 @@ pub fn bytes(value: &Value) -> Vec<u8> {
     use base64::Engine as _;
     let text = value.as_str().unwrap_or_else(|| panic!("{value} is not a base64 string"));
     base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A file of this machine as a program under Wine names it.
+pub fn windows_path(file: &std::path::Path) -> String {
+    format!("Z:{}", file.display()).replace('/', r"\")
 }
 
 /// Tries again until `attempt` gives something, or `seconds` have passed.

@@ -12,7 +12,8 @@ use crate::{demo, progress};
 
 /// The package and the program of the gateway.
 pub(crate) const GATEWAY: (&str, &str) = ("bridge32-gateway", "bridge32");
-const AGENT: &str = "agent32";
+/// The package and the program of the agent.
+pub(crate) const AGENT: &str = "agent32";
 
 /// The task: set up what is missing, then [`dist`].
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {

@@ -5,6 +5,8 @@
 mod build;
 mod chroot;
 mod demo;
+mod fuzz;
+mod libraries;
 mod packages;
 mod progress;
 mod run;
@@ -24,10 +26,15 @@ type Task = fn(&Workspace) -> Result<()>;
 
 /// What a developer can ask for: the word, the function, and the one line that `cargo xtask` shows.
 const TASKS: &[(&str, Task, &str)] = &[
-    ("setup", setup::task, "install what a fresh machine lacks: 32-bit compilers and libraries, Wine"),
+    (
+        "setup",
+        setup::task,
+        "install what a fresh machine lacks: 32-bit compilers and libraries, Wine, libraries for the tests",
+    ),
     ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
     ("test", test::task, "everything that CI checks, and nothing else"),
+    ("fuzz", fuzz::task, "TARGET [SECONDS]: feed hostile input to what reads files, headers and arguments"),
 ];
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::libraries;
 use crate::packages;
 use crate::toolchain::{Finder, Target, Toolchain};
 use crate::wine::Wine;
@@ -22,10 +23,11 @@ pub(crate) struct Ready {
     pub(crate) wine: Wine,
 }
 
-/// The task: [`ensure`], and what it came to.
+/// The task: [`ensure`], the libraries that only the tests need, and what it came to.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     let ready = ensure(workspace)?;
+    libraries::ensure(workspace)?;
     for toolchain in [&ready.linux32, &ready.windows32, &ready.windows64] {
         println!("{toolchain}");
     }

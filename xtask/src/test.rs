@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::setup::{self, Ready};
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Target, Toolchain};
 use crate::workspace::Workspace;
-use crate::{build, progress};
+use crate::{build, libraries, progress};
 
 /// The package of the end-to-end tests, which need `dist/`.
 const END_TO_END: &str = "bridge32-tests";
@@ -47,10 +47,26 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         progress::run(check.args(["--package", build::GATEWAY.0]).current_dir(&workspace.root))
     })?;
     steps.run("build", || build::dist(workspace, &ready))?;
+    steps.run("the agent's tests, 32-bit ELF", || agent_tests(workspace, &ready.linux32, |_| {}))?;
+    steps.run("the agent's tests, 32-bit Windows", || {
+        let triple = Target::Windows32.triple().context("it is not the host")?;
+        agent_tests(workspace, &ready.windows32, |cargo| ready.wine.run_tests_of(triple, cargo))
+    })?;
+    steps.run("libraries for the tests", || libraries::ensure(workspace))?;
     steps.run("end to end", || {
         let mut test = cargo("test", &["--package", END_TO_END]);
         progress::run(test.env("BRIDGE32_DIST", &workspace.dist))
     })
+}
+
+/// Layouts, conventions and machine code must be right where they are used, which is not this machine's own width. Release,
+/// because `build` has just compiled all that the tests need so (with Debian's compiler `std`, too); the checks that only
+/// a debug build has are made by the unit tests.
+fn agent_tests(workspace: &Workspace, toolchain: &Toolchain, runner: impl FnOnce(&mut Command)) -> Result<()> {
+    let mut test = toolchain.cargo("test");
+    test.args(["--release", "--package", build::AGENT, "--tests"]).current_dir(&workspace.root);
+    runner(&mut test);
+    progress::run(&mut test)
 }
 
 /// `cargo nextest run` where it is installed, else `cargo test`.

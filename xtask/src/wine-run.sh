@@ -1,7 +1,8 @@
 #!/bin/sh
 # Starts a Windows program with the Wine in the Debian tree beside this file:  run [--64] PROGRAM [ARGUMENT...]
 #
-# PROGRAM is the Windows path of a 32-bit program, after --64 of a 64-bit one. Drive Z: is this machine's own file system: the host's /opt/x.dll is Z:\opt\x.dll.
+# PROGRAM is the Windows path of a 32-bit program, after --64 of a 64-bit one. Drive Z: is this machine's own file system: the
+# host's /opt/x.dll is Z:\opt\x.dll. An absolute path of the host is taken, too, as `cargo test` gives it.
 #
 # Every step replaces this process, so that the process id the caller got is the Windows program's own: its standard
 # streams, its exit code and its death are the caller's. What is mounted is seen by this process and its children only
@@ -24,6 +25,11 @@ loader=/usr/lib/wine/wine
 case "${1-}" in
     --64) shift; loader=/usr/lib/wine/wine64 ;;
     --wait) loader=/usr/lib/wine/wineserver ;; # until the last program has ended and the registry is written
+esac
+
+# Where that program is seen from inside.
+case "${1-}" in
+    /*) program=/host$1; shift; set -- "$program" "$@" ;;
 esac
 
 mount --rbind / "$here/root/host"

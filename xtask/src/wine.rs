@@ -77,6 +77,21 @@ impl Wine {
         chroot::Chroot::find_or_make(workspace).map(Self::InCache)
     }
 
+    /// Makes Cargo start the Windows programs that it has built, tests among them, for the target `triple`.
+    pub(crate) fn run_tests_of(&self, triple: &str, cargo: &mut Command) {
+        let runner = match self {
+            Self::NotNeeded => return,
+            Self::InPath { prefix } => {
+                cargo.env("WINEPREFIX", prefix).env("WINEDEBUG", "-all");
+                "wine".to_owned()
+            }
+            Self::InCache(chroot) => chroot.run().to_string_lossy().into_owned(),
+        };
+        // A list, because the words of a string are split at blanks.
+        let setting = format!("target.{triple}.runner=[{}]", crate::demo::toml_string(&runner));
+        cargo.args(["--config", &setting]);
+    }
+
     /// The `[runtime.win32]` table for the agent at the absolute path `agent`.
     pub(crate) fn runtime(&self, agent: &Path) -> String {
         let host = agent.to_string_lossy();

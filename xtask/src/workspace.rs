@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result};
 
 /// The environment variables that the tasks heed, for the usage text.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
-    ("BRIDGE32_CACHE", "where Wine is kept (default: $XDG_CACHE_HOME/bridge32 or ~/.cache/bridge32)"),
+    (
+        "BRIDGE32_CACHE",
+        "where Wine and the tests' libraries are kept (default: $XDG_CACHE_HOME/bridge32 or ~/.cache/bridge32)",
+    ),
     ("BRIDGE32_RUST", "\"rustup\" or \"debian\": use only this way to compile for other targets"),
     ("BRIDGE32_WINE", "\"chroot\": use the Wine of the cache folder even if there is one in PATH"),
     ("CARGO_TARGET_DIR", "where Cargo builds (default: target)"),
@@ -21,7 +24,7 @@ pub(crate) struct Workspace {
     pub(crate) dist: PathBuf,
     /// Cargo's target directory for the ordinary toolchain.
     pub(crate) target: PathBuf,
-    /// Outside the checkout, so that a fresh clone finds Wine ready.
+    /// Outside the checkout, so that a fresh clone finds Wine and the tests' libraries ready.
     pub(crate) cache: PathBuf,
 }
 

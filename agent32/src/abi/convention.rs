@@ -4,114 +4,230 @@
 //! cdecl (Microsoft, "Decorated names"; MinGW also writes `f@8`). A decorated name tells the convention when the header
 //! is silent, and refuses a header that contradicts it.
 
+use std::fmt;
+
 use bridge32_image::lookup::{self, Lookup, Spelling};
-use bridge32_image::{Export, ExportKind};
-use bridge32_protocol::interface::{Convention, Function};
+use bridge32_image::{Decoration, Export, ExportKind};
+use bridge32_protocol::interface::{Convention, ExportName, Function, Type};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Fault, FaultCode};
 
-use crate::layout::i386_stack_bytes;
+use crate::layout::Layouts;
 
 /// The export that a declaration means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Its name as the file has it.
-    pub export: String,
+    /// What to ask the system's loader for.
+    pub symbol: Symbol,
     /// How it is called.
     pub convention: Convention,
 }
 
-/// Finds the export for a declaration: by its name, else by a decorated one.
+/// How the system's loader knows an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Symbol {
+    /// By its name, as the file has it.
+    Name(String),
+    /// By its number in a PE file: it has no name.
+    Ordinal(u16),
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ordinal(ordinal) => write!(f, "#{ordinal}"),
+        }
+    }
+}
+
+impl Symbol {
+    /// How an export is asked for.
+    ///
+    /// # Errors
+    /// For one that has neither a name nor a number that a loader accepts.
+    pub fn of(export: &Export) -> Result<Self, Fault> {
+        match (&export.name, export.ordinal.map(u16::try_from)) {
+            (Some(name), _) => Ok(Self::Name(name.clone())),
+            (None, Some(Ok(ordinal))) => Ok(Self::Ordinal(ordinal)),
+            _ => Err(unknown("the library's export table has an entry that cannot be asked for".into())),
+        }
+    }
+}
+
+/// Finds the export for a declaration: the one that it states, else the one of its name, else one of a decorated name.
 ///
 /// # Errors
 /// [`FaultCode::UnknownFunction`] or [`FaultCode::ConventionMismatch`], with what is there instead.
-pub fn choose(function: &Function, exports: &[Export], target: Target) -> Result<Choice, Fault> {
-    let name = function.name.as_str();
-    let bytes = (target == Target::Win32).then(|| argument_bytes(function, target));
-    let (export, decorated) = match lookup::find(exports, name, bytes) {
-        Lookup::Found { export, spelling } => (export, convention_of(spelling)),
-        Lookup::OtherArguments { export, stated, expected } => {
-            let detail = format!(
-                "the library exports `{}`, which takes {stated} bytes of arguments, but the header's declaration of \
-                 `{name}` takes {expected}; correct the header",
-                export_name(export)
-            );
-            return Err(fault(FaultCode::ConventionMismatch, detail));
-        }
-        Lookup::Ambiguous(several) => {
-            let names: Vec<String> = several.iter().map(|export| format!("`{}`", export_name(export))).collect();
-            let detail = format!("`{name}` may mean any of {}; declare one of them by that name", names.join(", "));
-            return Err(fault(FaultCode::UnknownFunction, detail));
-        }
-        Lookup::Missing { similar } => return Err(unknown(name, similar)),
+pub fn choose(function: &Function, exports: &[Export], layouts: &Layouts) -> Result<Choice, Fault> {
+    let (export, told) = match &function.export {
+        None => by_declaration(function, exports, layouts)?,
+        Some(ExportName::Name(name)) => by_name(function, name, exports, layouts)?,
+        Some(ExportName::Ordinal(ordinal)) => by_ordinal(function, *ordinal, exports, layouts)?,
     };
     if export.kind == ExportKind::Data {
-        let detail = format!("`{}` is data, not a function; it cannot be called", export_name(export));
+        let detail = format!("`{}` is data, not a function; it cannot be called", shown(export));
         return Err(fault(FaultCode::UnsupportedDeclaration, detail));
     }
-    if let (Some(declared), Some(decorated)) = (function.convention, decorated)
-        && declared != decorated
+    if told == Told::Vectorcall {
+        let detail = format!("the library exports `{}`, which is __vectorcall; that cannot be called", shown(export));
+        return Err(fault(FaultCode::UnsupportedDeclaration, detail));
+    }
+    let told = if let Told::Convention(convention) = told { Some(convention) } else { None };
+    if let (Some(declared), Some(told)) = (function.convention, told)
+        && declared != told
     {
         let detail = format!(
-            "the header declares `{name}` as {}, but the library exports `{}`, which is {}; correct the header",
+            "the header declares `{}` as {}, but the library exports `{}`, which is {}; correct the header",
+            function.name,
             declared.keyword(),
-            export_name(export),
-            decorated.keyword()
+            shown(export),
+            told.keyword()
         );
         return Err(fault(FaultCode::ConventionMismatch, detail));
     }
-    let convention = function.convention.or(decorated).unwrap_or(Convention::Cdecl);
-    Ok(Choice { export: export_name(export).to_owned(), convention })
+    let convention = function.convention.or(told).unwrap_or(Convention::Cdecl);
+    Ok(Choice { symbol: Symbol::of(export)?, convention })
 }
 
-/// What a decorated name says. A leading underscore alone is no proof of cdecl: some compilers put it before everything.
-fn convention_of(spelling: Spelling) -> Option<Convention> {
-    match spelling {
-        Spelling::Decorated(bridge32_image::Convention::Stdcall) => Some(Convention::Stdcall),
-        Spelling::Decorated(bridge32_image::Convention::Fastcall) => Some(Convention::Fastcall),
-        _ => None,
+/// What an export's name says about the convention.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Convention(Convention),
+    Vectorcall,
+}
+
+fn by_declaration<'a>(
+    function: &Function,
+    exports: &'a [Export],
+    layouts: &Layouts,
+) -> Result<(&'a Export, Told), Fault> {
+    let name = function.name.as_str();
+    match lookup::find(exports, name, argument_bytes(function, layouts)) {
+        Lookup::Found { export, spelling } => Ok((export, told_by(spelling))),
+        Lookup::OtherArguments { export, stated, expected } => Err(other_arguments(name, export, stated, expected)),
+        Lookup::Ambiguous(several) => {
+            let names: Vec<String> = several.iter().map(|export| format!("`{}`", shown(export))).collect();
+            let names = names.join(", ");
+            Err(unknown(format!("`{name}` may mean any of {names}; say which with `@export` in its comment")))
+        }
+        Lookup::Missing { similar } => Err(missing(name, similar)),
     }
 }
 
-fn export_name(export: &Export) -> &str {
-    export.name.as_deref().unwrap_or_default()
-}
-
-/// Bytes of arguments on the stack of an i386 call: what a stdcall function removes.
-pub fn argument_bytes(function: &Function, target: Target) -> u32 {
-    function.parameters.iter().map(|parameter| i386_stack_bytes(&parameter.ty, target)).sum()
-}
-
-/// The bytes that the function must have removed from the stack when it returns.
-pub fn removed_bytes(convention: Convention, stack_bytes: usize, target: Target) -> usize {
-    let callee_cleans = matches!(target, Target::Linux32 | Target::Win32) && convention != Convention::Cdecl;
-    if callee_cleans { stack_bytes } else { 0 }
-}
-
-/// What a function that removed `removed` bytes instead of the expected looks like, for the error text.
-pub fn mismatch(function: &Function, convention: Convention, stack_bytes: usize, removed: isize) -> Fault {
-    let looks_like = match usize::try_from(removed) {
-        Ok(0) => "it is a __cdecl function".to_owned(),
-        Ok(bytes) if bytes == stack_bytes => "it is a __stdcall function".to_owned(),
-        Ok(bytes) if bytes % 4 == 0 && bytes <= 1024 => {
-            format!("it looks like a __stdcall function that takes {bytes} bytes of arguments ({} words)", bytes / 4)
-        }
-        _ => "the library has corrupted its stack".to_owned(),
+/// Finds an export by exactly this name.
+fn by_name<'a>(
+    function: &Function,
+    name: &str,
+    exports: &'a [Export],
+    layouts: &Layouts,
+) -> Result<(&'a Export, Told), Fault> {
+    let named = || exports.iter().filter(|export| export.name.as_deref() == Some(name));
+    let Some(export) = named().find(|export| !export.hidden).or_else(|| named().next()) else {
+        let similar = |export: &&Export| export.name.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(name));
+        return Err(missing(name, exports.iter().find(similar)));
     };
-    let detail = format!(
-        "`{}` was called as {} with {stack_bytes} bytes of arguments and removed {removed} bytes from the stack: {looks_like}. \
-         Its answer is not told, because it would be wrong; correct the declaration",
-        function.name,
-        convention.keyword()
-    );
-    Fault { code: FaultCode::ConventionMismatch, detail, pointer: None, ran: true }
+    match &export.decoration {
+        Some(decoration) => {
+            agree(function, export, decoration, layouts)?;
+            Ok((export, told_by(Spelling::Decorated(decoration.convention))))
+        }
+        None => Ok((export, told_by_mangling(export))),
+    }
 }
 
-fn unknown(name: &str, similar: Option<&Export>) -> Fault {
-    let near = similar.map_or(String::new(), |export| {
-        format!("; it does export `{}`: C names are case-sensitive", export_name(export))
-    });
-    let detail = format!("the library does not export `{name}`{near}; list what it exports with `bridge32 exports`");
+/// Finds an export of a PE file by its number.
+fn by_ordinal<'a>(
+    function: &Function,
+    ordinal: u32,
+    exports: &'a [Export],
+    layouts: &Layouts,
+) -> Result<(&'a Export, Told), Fault> {
+    if !layouts.target().is_windows() {
+        let detail = format!(
+            "`{}` is declared with @ordinal {ordinal}, but ELF files number no exports; use @export",
+            function.name
+        );
+        return Err(unknown(detail));
+    }
+    let export = exports.iter().find(|export| export.ordinal == Some(ordinal)).ok_or_else(|| {
+        unknown(format!("the library has no export number {ordinal}; list what it exports with `bridge32 exports`"))
+    })?;
+    match &export.decoration {
+        Some(decoration) => agree(function, export, decoration, layouts)?,
+        None => return Ok((export, told_by_mangling(export))),
+    }
+    Ok((export, export.decoration.as_ref().map_or(Told::Nothing, |own| told_by(Spelling::Decorated(own.convention)))))
+}
+
+/// Refuses an export whose name states other bytes of arguments than the declaration has.
+fn agree(function: &Function, export: &Export, decoration: &Decoration, layouts: &Layouts) -> Result<(), Fault> {
+    match (decoration.argument_bytes, argument_bytes(function, layouts)) {
+        (Some(stated), Some(expected)) if stated != expected => {
+            Err(other_arguments(&function.name, export, stated, expected))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a decorated name says. A leading underscore alone is no proof of cdecl: some compilers put it before everything.
+const fn told_by(spelling: Spelling) -> Told {
+    use bridge32_image::Convention as Decorated;
+    match spelling {
+        Spelling::Decorated(Decorated::Stdcall) => Told::Convention(Convention::Stdcall),
+        Spelling::Decorated(Decorated::Fastcall) => Told::Convention(Convention::Fastcall),
+        Spelling::Decorated(Decorated::Vectorcall) => Told::Vectorcall,
+        _ => Told::Nothing,
+    }
+}
+
+/// What a C++ name of Microsoft's says, if all that it says of conventions is one: it may be that of a parameter, too.
+fn told_by_mangling(export: &Export) -> Told {
+    let all = [Convention::Cdecl, Convention::Stdcall, Convention::Fastcall, Convention::Thiscall];
+    let Some(text) = &export.demangled else { return Told::Nothing };
+    let mut mentioned = all.into_iter().filter(|convention| text.contains(convention.keyword()));
+    match (mentioned.next(), mentioned.next()) {
+        (Some(only), None) => Told::Convention(only),
+        _ => Told::Nothing,
+    }
+}
+
+/// How an export is told to people.
+fn shown(export: &Export) -> String {
+    match (&export.name, export.ordinal) {
+        (Some(name), _) => name.clone(),
+        (None, Some(ordinal)) => format!("#{ordinal}"),
+        (None, None) => "?".to_owned(),
+    }
+}
+
+/// Bytes of arguments as decorated names of i386 Windows state them: each in whole words, those in registers included,
+/// the address for a structure result left out. `None` for other targets, and where a type has no size.
+fn argument_bytes(function: &Function, layouts: &Layouts) -> Option<u32> {
+    let words = |ty: &Type| Some(u32::try_from(layouts.of(ty).ok()?.size.next_multiple_of(4)).ok()?);
+    if layouts.target() != Target::Win32 {
+        return None;
+    }
+    function.parameters.iter().map(|parameter| words(&parameter.ty)).sum()
+}
+
+fn other_arguments(name: &str, export: &Export, stated: u32, expected: u32) -> Fault {
+    let detail = format!(
+        "the library exports `{}`, which takes {stated} bytes of arguments, but the header's declaration of `{name}` takes \
+         {expected}; correct the header",
+        shown(export)
+    );
+    fault(FaultCode::ConventionMismatch, detail)
+}
+
+fn missing(name: &str, similar: Option<&Export>) -> Fault {
+    let near = similar
+        .map_or(String::new(), |export| format!("; it does export `{}`: C names are case-sensitive", shown(export)));
+    unknown(format!("the library does not export `{name}`{near}; list what it exports with `bridge32 exports`"))
+}
+
+const fn unknown(detail: String) -> Fault {
     fault(FaultCode::UnknownFunction, detail)
 }
 
@@ -122,7 +238,8 @@ const fn fault(code: FaultCode, detail: String) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bridge32_protocol::interface::{Direction, Integer, Parameter, Scalar, Type, Width};
+    use bridge32_protocol::interface::{Direction, Integer, Interface, Parameter, Scalar, Width};
+    use bridge32_protocol::wire::Dialect;
 
     fn function(parameters: usize, convention: Option<Convention>) -> Function {
         let ty = Type::Scalar(Scalar::Integer(Integer { width: Width::W32, signed: true }));
@@ -167,11 +284,20 @@ mod tests {
         }
     }
 
+    fn layouts(target: Target) -> Layouts {
+        Layouts::new(&Interface::default(), target, Dialect::Gnu)
+    }
+
     fn chosen(names: &[&str], convention: Option<Convention>) -> Result<(String, Convention), FaultCode> {
         let exports: Vec<Export> = names.iter().map(|name| export(name, ExportKind::Function)).collect();
-        choose(&function(2, convention), &exports, Target::Win32)
-            .map(|choice| (choice.export, choice.convention))
+        choose(&function(2, convention), &exports, &layouts(Target::Win32))
+            .map(|choice| (choice.symbol.to_string(), choice.convention))
             .map_err(|fault| fault.code)
+    }
+
+    /// The choice for a function of two words with an `@export` or `@ordinal`.
+    fn stated(name: ExportName, exports: &[Export], target: Target) -> Result<Choice, Fault> {
+        choose(&Function { export: Some(name), ..function(2, None) }, exports, &layouts(target))
     }
 
     #[test]
@@ -194,7 +320,44 @@ mod tests {
 
     #[test]
     fn data_is_not_called() {
-        let fault = choose(&function(2, None), &[export("Add", ExportKind::Data)], Target::Linux32).unwrap_err();
+        let exports = [export("Add", ExportKind::Data)];
+        let fault = choose(&function(2, None), &exports, &layouts(Target::Linux32)).unwrap_err();
         assert_eq!(fault.code, FaultCode::UnsupportedDeclaration);
+    }
+
+    #[test]
+    fn a_stated_export_is_taken_by_exactly_that_name() {
+        let cpp = Export {
+            demangled: Some("int __stdcall Add(int,int)".into()),
+            ..export("?Add@@YGHHH@Z", ExportKind::Function)
+        };
+        let exports = [export("Add", ExportKind::Function), export("_Add@8", ExportKind::Function), cpp];
+        let taken = |name: &str| stated(ExportName::Name(name.into()), &exports, Target::Win32);
+        let stdcall = |name: &str| Choice { symbol: Symbol::Name(name.into()), convention: Convention::Stdcall };
+        assert_eq!(taken("_Add@8"), Ok(stdcall("_Add@8")));
+        assert_eq!(taken("?Add@@YGHHH@Z"), Ok(stdcall("?Add@@YGHHH@Z")));
+        assert!(taken("add").unwrap_err().detail.contains("it does export `Add`"));
+        let other = [export("_Add@4", ExportKind::Function)];
+        let refused = stated(ExportName::Name("_Add@4".into()), &other, Target::Win32).unwrap_err();
+        assert_eq!(refused.code, FaultCode::ConventionMismatch);
+    }
+
+    #[test]
+    fn an_export_without_a_name_is_found_by_its_ordinal_in_pe_files_only() {
+        let nameless = Export { name: None, ordinal: Some(5), ..export("", ExportKind::Function) };
+        let exports = [export("Add", ExportKind::Function), nameless];
+        let choice = stated(ExportName::Ordinal(5), &exports, Target::Win32).unwrap();
+        assert_eq!((choice.symbol.to_string(), choice.symbol), ("#5".into(), Symbol::Ordinal(5)));
+        let choice = stated(ExportName::Ordinal(1), &exports, Target::Win32).unwrap();
+        assert_eq!(choice.symbol, Symbol::Name("Add".into()));
+        let why = |ordinal, target| stated(ExportName::Ordinal(ordinal), &exports, target).unwrap_err().detail;
+        assert!(why(6, Target::Win32).contains("no export number 6"));
+        assert!(why(u32::MAX, Target::Win64).contains("no export number"));
+        assert!(why(5, Target::Linux32).contains("ELF files number no exports"));
+    }
+
+    #[test]
+    fn vectorcall_is_refused() {
+        assert_eq!(chosen(&["Add@@8"], None), Err(FaultCode::UnsupportedDeclaration));
     }
 }

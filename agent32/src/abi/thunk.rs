@@ -46,9 +46,7 @@ pub enum ResultKind {
 /// What came back from a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// Bits of the result; those beyond the result type's width are whatever the callee left there.
-    pub bits: u64,
-    /// What the function left in rax and rdx; on i386 edx:eax and 0.
+    /// What the function left in rax and rdx; on i386 edx:eax and 0. Bits beyond the result's width mean nothing.
     pub general: [u64; 2],
     /// What it left in xmm0 and xmm1; on i386 in st0, as the `float` or `double` that was asked for, and 0.
     pub vector: [u64; 2],
@@ -82,8 +80,8 @@ struct Registers {
 pub unsafe fn call(function: *const c_void, frame: &Frame, result_kind: ResultKind) -> Returned {
     let mut registers = Registers {
         function,
-        stack: frame.stack.as_ptr(),
-        stack_bytes: frame.stack_bytes,
+        stack: frame.stack().as_ptr(),
+        stack_bytes: frame.stack_bytes(),
         result_kind: result_kind as usize,
         sp_before: 0,
         sp_after: 0,
@@ -93,11 +91,10 @@ pub unsafe fn call(function: *const c_void, frame: &Frame, result_kind: ResultKi
         general_result: [0; 2],
         vector_result: [0; 2],
     };
-    // SAFETY: `registers` and the stack area that it points to live until `enter` returns, `Frame::place` bounds
-    // `stack_bytes` by the area's length and by MAX_STACK_BYTES; the function itself is the caller's promise.
+    // SAFETY: `registers` and the stack area that it points to live until `enter` returns, and `stack_bytes` is
+    // within the area; the function itself is the caller's promise.
     unsafe { arch::enter(&raw mut registers) };
     Returned {
-        bits: if result_kind == ResultKind::Integer { registers.general_result[0] } else { registers.vector_result[0] },
         general: registers.general_result,
         vector: registers.vector_result,
         removed: registers.sp_after.cast_signed().wrapping_sub(registers.sp_before.cast_signed()),
@@ -106,62 +103,3 @@ pub unsafe fn call(function: *const c_void, frame: &Frame, result_kind: ResultKi
 
 /// Bytes kept free between the arguments and what `enter` has saved.
 const SLACK: usize = 128;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::abi::frame::{Abi, Value};
-    use crate::layout::HOST;
-
-    #[expect(
-        clippy::many_single_char_names,
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the test passes small whole numbers"
-    )]
-    extern "C" fn mixed(a: i8, b: f64, c: u64, d: f32, e: i32, f: i64, g: u16, h: i64, i: f64) -> i64 {
-        i64::from(a) + b as i64 + c as i64 + d as i64 + i64::from(e) + f + i64::from(g) + h + i as i64
-    }
-
-    extern "C" fn halved(a: f64) -> f64 {
-        a / 2.0
-    }
-
-    extern "C" fn unrounded(a: f32) -> f32 {
-        a * 3.0
-    }
-
-    #[expect(unsafe_code, reason = "calls the functions above through the thunk")]
-    fn called(function: *const c_void, values: &[Value], kind: ResultKind) -> Returned {
-        let mut frame = Frame::default();
-        frame.place(values, Abi::of(HOST)).unwrap();
-        // SAFETY: each test passes the argument types of the function that it names.
-        unsafe { call(function, &frame, kind) }
-    }
-
-    #[test]
-    fn integers_and_floating_point_reach_the_callee_in_order() {
-        let values = [
-            Value::Word((-1i64).cast_unsigned()),
-            Value::Double(20.0),
-            Value::Wide(300),
-            Value::Float(4000.0),
-            Value::Word(50_000),
-            Value::Wide(600_000),
-            Value::Word(7),
-            Value::Wide(8_000_000_000),
-            Value::Double(9.0),
-        ];
-        let returned = called(mixed as *const c_void, &values, ResultKind::Integer);
-        assert_eq!(returned.bits.cast_signed(), 8_000_654_335);
-        assert_eq!(returned.removed, 0);
-    }
-
-    #[test]
-    fn floating_point_results_come_back_exactly() {
-        let double = called(halved as *const c_void, &[Value::Double(0.2)], ResultKind::Double);
-        assert_eq!(f64::from_bits(double.bits).to_bits(), 0.1f64.to_bits());
-        let float = called(unrounded as *const c_void, &[Value::Float(0.1)], ResultKind::Float);
-        assert_eq!(float.bits & 0xffff_ffff, u64::from((0.1f32 * 3.0).to_bits()));
-    }
-}

@@ -121,7 +121,8 @@ impl Callbacks {
             ran: false,
         })?;
         let slots = closure.trampoline.slots().to_vec();
-        let state = State::new((signature.clone(), slots), plan, environment, Arc::clone(&self.handles), parameter, token);
+        let state =
+            State::new((signature.clone(), slots), plan, environment, Arc::clone(&self.handles), parameter, token);
         *lock(&closure.current) = Some(Arc::clone(&state));
         if let Some(number) = id {
             self.lock().live.insert(number, Arc::clone(&state));

@@ -37,6 +37,12 @@ impl Module {
         let address = unsafe { libc::dlsym(self.0.as_ptr(), name.as_ptr()) };
         (!address.is_null()).then_some(address.cast_const())
     }
+
+    /// ELF files number no exports.
+    #[expect(clippy::unused_self, reason = "Windows' has the same type")]
+    pub const fn ordinal(&self, _ordinal: u16) -> Option<*const c_void> {
+        None
+    }
 }
 
 impl Drop for Module {

@@ -53,6 +53,14 @@ impl Module {
         let address = unsafe { GetProcAddress(self.0, name.as_ptr().cast()) }?;
         Some(address as *const c_void)
     }
+
+    /// The address of an exported function that may have no name.
+    #[expect(unsafe_code, reason = "GetProcAddress is a C function")]
+    pub fn ordinal(&self, ordinal: u16) -> Option<*const c_void> {
+        // SAFETY: the module is loaded until `drop`; a "name" below 65536 is an ordinal (`MAKEINTRESOURCEA`).
+        let address = unsafe { GetProcAddress(self.0, std::ptr::without_provenance(ordinal.into())) }?;
+        Some(address as *const c_void)
+    }
 }
 
 impl Drop for Module {

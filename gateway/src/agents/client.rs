@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{Fault, ImageRequest, Load, Loaded};
+use bridge32_protocol::wire::{CallbackList, Fault, HandleList, ImageRequest, Load, Loaded};
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
@@ -18,8 +18,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use super::signing;
+use super::token::CallbackId;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For what an agent answers by itself, without its library.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to speak to one generation of an agent.
 #[derive(Clone, Debug)]
@@ -90,6 +93,45 @@ impl Client {
         self.ask(Method::POST, "/image", encode(&request)?).await
     }
 
+    /// The live handles of a library, also while one of its functions runs. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows, or none in time.
+    pub async fn handles(&self, library: &str) -> Result<Result<HandleList, Fault>, ClientError> {
+        let path = format!("/handles/{library}");
+        in_time(self.ask(Method::GET, &path, Bytes::new())).await
+    }
+
+    /// The callbacks of a library that outlive their call. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows, or none in time.
+    pub async fn callbacks(&self, library: &str) -> Result<Result<CallbackList, Fault>, ClientError> {
+        let path = format!("/callbacks/{library}");
+        in_time(self.ask(Method::GET, &path, Bytes::new())).await
+    }
+
+    /// Gives up a callback that outlives its call. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows, or none in time.
+    pub async fn remove_callback(&self, id: &CallbackId<'_>) -> Result<Result<(), Fault>, ClientError> {
+        let path = format!("/callbacks/{}/{}", id.library, id.text);
+        let answer = in_time(self.exchange(Method::DELETE, &path, Bytes::new())).await?;
+        Ok(answer.map(drop))
+    }
+
+    /// The events of a callback after the one of that number, line by line and without end. The inner error is the
+    /// agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows, or none in time.
+    pub async fn events(&self, id: &CallbackId<'_>, after: u64) -> Result<Result<Lines, Fault>, ClientError> {
+        let path = format!("/callbacks/{}/{}/events?after={after}", id.library, id.text);
+        let ask = async { self.connect().await?.lines(Method::GET, &path, Bytes::new()).await };
+        in_time(ask).await
+    }
+
     /// Asks the agent to unload its libraries and to end.
     ///
     /// # Errors
@@ -105,16 +147,37 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Result<T, Fault>, ClientError> {
+        let body = match self.exchange(method, path, body).await? {
+            Ok(body) => body,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        serde_json::from_slice(&body).map(Ok).map_err(|_| unexpected(StatusCode::OK, &body))
+    }
+
+    /// One request on a connection of its own; the body of the answer if it is a success.
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Result<Bytes, Fault>, ClientError> {
         let mut connection = self.connect().await?;
         let (status, body) = connection.send(method, path, body).await?;
-        let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?.to_bytes();
-        let unexpected =
-            || ClientError::Unexpected { status, text: String::from_utf8_lossy(&body).chars().take(300).collect() };
+        let body = whole(body).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map(Ok).map_err(|_| unexpected());
+            return Ok(Ok(body));
         }
-        serde_json::from_slice(&body).map(Err).map_err(|_| unexpected())
+        serde_json::from_slice(&body).map(Err).map_err(|_| unexpected(status, &body))
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    let late = || ClientError::Broken(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()));
+    tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, ClientError> {
+    let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?;
+    Ok(body.to_bytes())
+}
+
+fn unexpected(status: StatusCode, body: &[u8]) -> ClientError {
+    ClientError::Unexpected { status, text: String::from_utf8_lossy(body).chars().take(300).collect() }
 }
 
 /// One connection to an agent.
@@ -134,15 +197,17 @@ impl Connection {
     /// # Errors
     /// [`ClientError::NotSent`] only if the agent cannot have seen any of it.
     pub async fn calls(&mut self, list: Bytes) -> Result<Result<Lines, Fault>, ClientError> {
-        let (status, body) = self.send(Method::POST, "/calls", list).await?;
+        self.lines(Method::POST, "/calls", list).await
+    }
+
+    /// Sends a request whose answer comes line by line.
+    async fn lines(&mut self, method: Method, path: &str, body: Bytes) -> Result<Result<Lines, Fault>, ClientError> {
+        let (status, body) = self.send(method, path, body).await?;
         if status.is_success() {
             return Ok(Ok(Lines { body, buffer: BytesMut::new(), searched: 0 }));
         }
-        let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?.to_bytes();
-        serde_json::from_slice(&body).map(Err).map_err(|_| ClientError::Unexpected {
-            status,
-            text: String::from_utf8_lossy(&body).chars().take(300).collect(),
-        })
+        let body = whole(body).await?;
+        serde_json::from_slice(&body).map(Err).map_err(|_| unexpected(status, &body))
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {

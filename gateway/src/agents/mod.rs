@@ -2,12 +2,16 @@
 //!
 //! [`Registry`] holds them by id; [`supervisor`] keeps each one running; [`client`] speaks to one.
 
+mod autopsy;
 pub mod client;
+mod crash;
 mod output;
 mod process;
+mod reports;
 mod signing;
 mod state;
 mod supervisor;
+pub mod token;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,8 +27,10 @@ use tokio::task::JoinSet;
 
 use crate::config::RuntimeConfig;
 
+pub use crash::Crash;
 pub use output::Line;
 pub use process::Exit;
+pub use reports::Reports;
 pub use state::{Link, RegisterError, State, Status, View};
 
 use output::Output;
@@ -71,6 +77,7 @@ pub struct Agent {
     spec: AgentSpec,
     shared: Shared,
     output: Arc<Output>,
+    reports: Arc<Reports>,
     reach: watch::Sender<Reach>,
     orders: mpsc::UnboundedSender<Order>,
     /// The gateway does not take registrations any more, so that silence means nothing.
@@ -86,6 +93,19 @@ impl Agent {
     /// How calls get to it, now and from now on.
     pub fn reach(&self) -> watch::Receiver<Reach> {
         self.reach.subscribe()
+    }
+
+    /// Its running start, if it answers.
+    pub fn link(&self) -> Option<Arc<Link>> {
+        match &*self.reach.borrow() {
+            Reach::Up(link) => Some(Arc::clone(link)),
+            Reach::Down(_) | Reach::Gone(_) => None,
+        }
+    }
+
+    /// The number of its current start, or of the last one.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation()
     }
 
     /// Its last lines of output, oldest first.
@@ -153,14 +173,14 @@ pub struct Registry {
 
 impl Registry {
     /// Makes the agents; [`Registry::start`] starts them.
-    pub fn new(specs: Vec<AgentSpec>) -> Self {
+    pub fn new(specs: Vec<AgentSpec>, reports: &Arc<Reports>) -> Self {
         let mut registry = Self::default();
         for spec in specs {
             let (orders, inbox) = mpsc::unbounded_channel();
             let (reach, _) = watch::channel(Reach::Down("it has not been started yet".to_owned()));
             let output = Arc::new(Output::default());
-            let agent =
-                Arc::new(Agent { shared: Shared::new(), output, reach, orders, closing: AtomicBool::new(false), spec });
+            let (shared, reports, closing) = (Shared::new(), Arc::clone(reports), AtomicBool::new(false));
+            let agent = Arc::new(Agent { spec, shared, output, reports, reach, orders, closing });
             registry.agents.insert(agent.spec.id.clone(), Arc::clone(&agent));
             lock(&registry.waiting).push((agent, inbox));
         }

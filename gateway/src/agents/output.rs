@@ -37,6 +37,11 @@ impl Output {
         lock(&self.lines).iter().cloned().collect()
     }
 
+    /// The lines of one generation that are kept, oldest first.
+    pub(super) fn of(&self, generation: u64) -> Vec<Line> {
+        lock(&self.lines).iter().filter(|line| line.generation == generation).cloned().collect()
+    }
+
     /// The last words of a generation, for the reason why it ended.
     pub(super) fn last_words(&self, generation: u64) -> Option<String> {
         let lines = lock(&self.lines);

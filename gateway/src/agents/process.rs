@@ -10,7 +10,9 @@ use bridge32_protocol::wire::Handover;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, Command};
+use uuid::Uuid;
 
+use super::crash::Crash;
 use super::output::{self, Output};
 use crate::config::RuntimeConfig;
 
@@ -102,29 +104,42 @@ pub struct Exit {
     pub code: Option<i32>,
     /// Why the bridge ended it; `None` if it ended by itself or somebody else did it.
     pub reason: Option<String>,
+    /// What the process wrote while it was dying.
+    pub crash: Option<Arc<Crash>>,
 }
 
 impl Exit {
     fn new(status: ExitStatus, target: Target) -> Self {
-        Self { how: describe(status, target), code: status.code(), reason: None }
+        Self { how: describe(status, target), code: status.code(), reason: None, crash: None }
     }
 
     /// An end that is only known in words.
     pub fn told(how: impl Into<String>) -> Self {
-        Self { how: how.into(), code: None, reason: None }
+        Self { how: how.into(), code: None, reason: None, crash: None }
+    }
+
+    /// What a call of that library is told: what the process wrote about an earlier call of it is not about this one.
+    #[must_use]
+    pub fn for_call(&self, library: &str, id: Uuid) -> Self {
+        let fits = |crash: &Arc<Crash>| crash.fits(library, id);
+        Self { crash: self.crash.clone().filter(fits), ..self.clone() }
     }
 
     /// An end that the bridge made.
     pub fn made(reason: impl Into<String>) -> Self {
-        Self { how: String::new(), code: None, reason: Some(reason.into()) }
+        Self { how: String::new(), code: None, reason: Some(reason.into()), crash: None }
     }
 }
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Some(reason) => write!(f, "ended by the bridge: {reason}"),
-            None => f.write_str(&self.how),
+        if let Some(reason) = &self.reason {
+            return write!(f, "ended by the bridge: {reason}");
+        }
+        f.write_str(&self.how)?;
+        match self.crash.as_ref().and_then(|crash| crash.place()) {
+            Some(place) => write!(f, ": {place}"),
+            None => Ok(()),
         }
     }
 }

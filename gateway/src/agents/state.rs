@@ -200,6 +200,11 @@ impl Shared {
         lock(&self.known).answered = true;
     }
 
+    /// The number of the current start, or of the last one.
+    pub(super) fn generation(&self) -> u64 {
+        lock(&self.known).generation
+    }
+
     /// Whether a call of this generation came back.
     pub(super) fn answered(&self) -> bool {
         lock(&self.known).answered

@@ -14,6 +14,7 @@ use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::autopsy::{PRINTED, Witness};
 use super::client::Client;
 use super::process::{Exit, Process};
 use super::state::{LEASE, Link, Registered, State};
@@ -104,6 +105,7 @@ impl Supervisor {
         agent.shared.set(State::Starting, None);
         agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
         let started = Instant::now();
+        let witness = Witness::new(&agent, number);
         let runtime = &agent.spec.runtime;
         let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
             Ok(process) => process,
@@ -117,10 +119,10 @@ impl Supervisor {
             generation: number,
             gateway: self.gateway.to_string(),
             secret: STANDARD.encode(secret),
-            crash_file: None,
+            crash_file: witness.file(runtime),
         };
         let (ended, watch_end) = watch::channel(None);
-        let (exit, next) = self.watch(&mut process, handover, key, watch_end).await;
+        let (exit, next) = self.watch(&mut process, handover, key, witness, watch_end).await;
         process.sweep();
         if matches!(next, Next::Stop) {
             tracing::info!(agent = agent.id(), generation = number, "agent ended");
@@ -153,6 +155,7 @@ impl Supervisor {
         process: &mut Process,
         handover: Handover,
         key: Arc<Key>,
+        witness: Witness,
         ended: watch::Receiver<Option<Exit>>,
     ) -> (Exit, Next) {
         let agent = Arc::clone(&self.agent);
@@ -172,6 +175,7 @@ impl Supervisor {
         self.failed_starts = if ready { 0 } else { self.failed_starts + 1 };
         // A library that is being loaded may end the process with any code.
         let by_library = loading.is_some();
+        let exit = witness.report(&agent, process.pid(), exit, ready || by_library).await;
         if let Some(library) = loading {
             // Waiting for half a minute is enough; a crash may have been an accident.
             let stuck = exit.reason.is_some() && matches!(next, Next::Later);
@@ -250,8 +254,7 @@ async fn ended_because(process: &mut Process, reason: String) -> Exit {
 
 /// An agent that never got ready has often said why.
 async fn with_last_words(exit: Exit, agent: &Agent, number: u64) -> Exit {
-    // Its output may still be on its way through the pipe.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    tokio::time::sleep(PRINTED).await;
     match agent.output.last_words(number) {
         Some(words) => Exit { how: format!("{}; its last words: {words}", exit.how), ..exit },
         None => exit,

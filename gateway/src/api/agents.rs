@@ -90,7 +90,8 @@ pub async fn register(
     Ok(Json(agent.register(registration)?))
 }
 
-fn find<'a>(bridge: &'a Bridge, id: &str) -> Result<&'a Arc<Agent>, Problem> {
+/// The agent of that id.
+pub(super) fn find<'a>(bridge: &'a Bridge, id: &str) -> Result<&'a Arc<Agent>, Problem> {
     bridge.agents.get(id).ok_or_else(|| {
         let known: Vec<&str> = bridge.agents.all().map(|agent| agent.id()).collect();
         Problem::new(Code::UnknownAgent, format!("There is no agent `{id}`. There are: {}.", known.join(", ")))

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bridge32_protocol::interface::Interface;
-use bridge32_protocol::wire::{Callee, Fault};
+use bridge32_protocol::interface::{ExportName, Interface};
+use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Path, expect_json, reply};
+use super::{Path, expect_json, read_json, reply};
 use crate::bridge::Bridge;
-use crate::dispatch::{Arguments, Failure};
+use crate::dispatch::Arguments;
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
 
@@ -24,8 +24,47 @@ const MAX_PROTOTYPE: usize = 16 << 10;
 #[serde(deny_unknown_fields)]
 struct Request<'a> {
     prototype: String,
+    export: Option<String>,
+    ordinal: Option<u32>,
     #[serde(borrow)]
     args: Option<&'a RawValue>,
+}
+
+/// How an ad hoc call says what it calls.
+#[derive(Debug)]
+pub(super) struct AdHoc {
+    pub(super) prototype: String,
+    /// The export's exact name, where the prototype's name is another.
+    pub(super) export: Option<String>,
+    /// Or its ordinal.
+    pub(super) ordinal: Option<u32>,
+}
+
+impl AdHoc {
+    /// The callee.
+    ///
+    /// # Errors
+    /// The prototype cannot be read, or the export is said twice.
+    pub(super) fn callee(self, library: &Library) -> Result<Callee, Problem> {
+        let export = match (self.export, self.ordinal) {
+            (Some(_), Some(_)) => {
+                let detail = "`export` and `ordinal` both say which export is meant: give one of them.";
+                return Err(Problem::new(Code::MalformedRequest, detail).at("/ordinal"));
+            }
+            (Some(name), None) if name.is_empty() => {
+                let detail = "`export` is empty: an export has a name, or give its `ordinal`.";
+                return Err(Problem::new(Code::MalformedRequest, detail).at("/export"));
+            }
+            (Some(name), None) => Some(ExportName::Name(name)),
+            (None, Some(ordinal)) => Some(ExportName::Ordinal(ordinal)),
+            (None, None) => None,
+        };
+        let mut interface = read_prototype(library, &self.prototype)?;
+        if let (Some(export), Some(function)) = (export, interface.functions.first_mut()) {
+            function.export = Some(export);
+        }
+        Ok(Callee::Prototype(Box::new(interface)))
+    }
 }
 
 /// Calls an export with the prototype of the body.
@@ -40,24 +79,11 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     expect_json(&headers, &body)?;
-    let request: Request = serde_json::from_slice(&body)
-        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body cannot be read: {error}")))?;
-    let args = request.args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let interface = read_prototype(library, &request.prototype)?;
-    let callee = Callee::Prototype(Box::new(interface));
+    let Request { prototype, export, ordinal, args } = read_json(&body)?;
+    let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
+    let callee = AdHoc { prototype, export, ordinal }.callee(library)?;
     let (id, result) = bridge.call(library, callee, args, library.config.deadline).await;
-    reply::outcome(id, result.map_err(pointing_into_body))
-}
-
-/// The agent sees the arguments alone; here they are a member of the body.
-fn pointing_into_body(failure: Failure) -> Failure {
-    match failure {
-        Failure::Fault(fault) => {
-            let pointer = fault.pointer.map(|pointer| format!("/args{pointer}"));
-            Failure::Fault(Fault { pointer, ..fault })
-        }
-        other => other,
-    }
+    reply::outcome(id, result).map_err(|problem| problem.within("/args"))
 }
 
 fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
@@ -66,7 +92,7 @@ fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
             format!("It has {} bytes; more than {MAX_PROTOTYPE} is a header: put it into `header`.", text.len());
         return Err(Problem::new(Code::InvalidPrototype, detail));
     }
-    bridge32_interface::prototype(text, &library.options()).map_err(|diagnostics| {
+    library.prototype(text).map_err(|diagnostics| {
         let list: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         let detail = if list.is_empty() {
             "It must declare exactly one function, such as `int __stdcall f(int a)`.".to_owned()

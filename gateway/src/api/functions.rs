@@ -34,7 +34,8 @@ pub async fn call(
     reply::outcome(id, result)
 }
 
-fn unknown(library: &Library, function: &str) -> Problem {
+/// The problem of a name that no header declares.
+pub(super) fn unknown(library: &Library, function: &str) -> Problem {
     let name = &library.name;
     let detail = if library.config.headers.is_empty() {
         format!(

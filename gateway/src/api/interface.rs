@@ -1,27 +1,30 @@
 //! `/v1/libraries/{library}/interface`: what the headers declare, how it was bound, and what was assumed.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bridge32_interface::{Assumption, Diagnostic};
-use bridge32_protocol::interface::{Convention, Enumeration, Function};
+use bridge32_protocol::interface::{Convention, Enumeration, ExportName, Function, Structure};
 use bridge32_protocol::wire::{Binding, Loaded};
 use serde::Serialize;
 
-use super::Path;
+use super::{Path, variables};
 use crate::bridge::Bridge;
 use crate::error::Problem;
-use crate::libraries::LibraryState;
 
 #[derive(Serialize)]
 struct Interface<'a> {
     library: &'a str,
     headers: Vec<String>,
     functions: Vec<Declared<'a>>,
-    enumerations: &'a std::collections::BTreeMap<String, Enumeration>,
-    constants: &'a std::collections::BTreeMap<String, i64>,
+    variables: Vec<variables::Declared<'a>>,
+    structures: &'a BTreeMap<String, Structure>,
+    enumerations: &'a BTreeMap<String, Enumeration>,
+    constants: &'a BTreeMap<String, i64>,
     assumptions: &'a [Assumption],
     diagnostics: &'a [Diagnostic],
 }
@@ -30,7 +33,10 @@ struct Interface<'a> {
 #[derive(Serialize)]
 struct Declared<'a> {
     #[serde(flatten)]
-    function: &'a Function,
+    function: Cow<'a, Function>,
+    /// What the header says of the export's name.
+    #[serde(rename = "declared_export", skip_serializing_if = "Option::is_none")]
+    stated: Option<&'a ExportName>,
     /// `null` until the library is loaded.
     callable: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,16 +54,15 @@ struct Declared<'a> {
 pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     let state = bridge.state(library);
-    let loaded = match &state {
-        LibraryState::Ready(link) => link.libraries.get(&library.name).and_then(|outcome| outcome.as_ref().ok()),
-        _ => None,
-    };
+    let loaded = variables::loaded(library, &state);
     let header = &library.header;
     let functions = header.interface.functions.iter().enumerate();
     let interface = Interface {
         library: &library.name,
         headers: library.config.headers.iter().map(|path| path.display().to_string()).collect(),
         functions: functions.map(|(number, function)| declared(number, function, loaded)).collect(),
+        variables: variables::declared(library, loaded),
+        structures: &header.interface.structures,
         enumerations: &header.interface.enumerations,
         constants: &header.interface.constants,
         assumptions: &header.assumptions,
@@ -67,7 +72,14 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 }
 
 fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded>) -> Declared<'a> {
-    let mut declared = Declared { function, callable: None, reason: None, export: None, bound_convention: None };
+    let stated = function.export.as_ref();
+    // Under the name `export` stands what was found.
+    let plain = match stated {
+        None => Cow::Borrowed(function),
+        Some(_) => Cow::Owned(Function { export: None, ..function.clone() }),
+    };
+    let mut declared =
+        Declared { function: plain, stated, callable: None, reason: None, export: None, bound_convention: None };
     if let Some(why) = &function.unsupported {
         declared.callable = Some(false);
         declared.reason = Some(why);
@@ -86,4 +98,22 @@ fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded
         }
     }
     declared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::libraries::tests::library;
+
+    #[test]
+    fn the_export_that_was_found_and_the_one_that_was_declared_are_told_apart() {
+        let mut function = library("int f(void);").header.interface.functions.remove(0);
+        function.export = Some(ExportName::Ordinal(5));
+        let binding = Binding::Bound { export: "#5".into(), convention: Convention::Cdecl };
+        let loaded = Loaded { bindings: vec![binding], variables: Vec::new() };
+        let text = serde_json::to_string(&declared(0, &function, Some(&loaded))).unwrap();
+        assert_eq!(text.matches("\"export\"").count(), 1, "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&read["export"], &read["declared_export"]["ordinal"]), (&"#5".into(), &5.into()));
+    }
 }

@@ -1,19 +1,27 @@
 //! The REST API: one file a resource. Handlers parse, dispatch, reply.
 
 pub mod agents;
+pub mod batches;
+pub mod callbacks;
 pub mod calls;
+pub mod crashes;
+pub mod events;
 pub mod exports;
 pub mod functions;
+pub mod handles;
 pub mod health;
 pub mod index;
 pub mod interface;
 pub mod libraries;
+pub mod memory;
 pub mod openapi;
 mod reply;
+pub mod variables;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use serde::Deserialize;
 
 use crate::error::{Code, Problem};
 
@@ -27,11 +35,15 @@ pub struct Path<T>(pub T);
 #[from_request(via(axum::extract::Query), rejection(Problem))]
 pub struct Query<T>(pub T);
 
+/// Reads a body of JSON, whose type has been checked.
+fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body cannot be read: {error}")))
+}
+
 /// A body must say that it is JSON: a web page of another site cannot do so unasked. Nothing need be said of no body.
 fn expect_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-    let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
-    let media_type = given.map(|value| value.split(';').next().unwrap_or_default().trim());
-    match media_type {
+    match media_type(headers) {
         None if body.is_empty() => Ok(()),
         Some(json) if json.eq_ignore_ascii_case("application/json") => Ok(()),
         other => {
@@ -40,4 +52,10 @@ fn expect_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
             Err(Problem::new(Code::UnsupportedMediaType, detail))
         }
     }
+}
+
+/// The type of the body, without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
+    given.map(|value| value.split(';').next().unwrap_or_default().trim())
 }

@@ -14,8 +14,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::Auth;
-use super::scopes::Need;
+use super::scopes::{Need, Scopes};
 use super::verify;
+use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
@@ -41,6 +42,37 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.remove().ok_or_else(|| Problem::internal("a route for agents is not guarded as one"))
     }
+}
+
+/// Who asks, for handlers that need to know more than whether the route is allowed.
+#[derive(Clone, Debug)]
+pub struct Caller(Option<(String, Scopes)>);
+
+impl Caller {
+    /// Whether the caller may do this.
+    ///
+    /// # Errors
+    /// The scope that is missing.
+    pub fn may(&self, need: Need, library: &str, function: &str) -> Result<(), Problem> {
+        match &self.0 {
+            None => Ok(()),
+            Some((id, scopes)) => allow(id, scopes, need, library, function),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.remove().ok_or_else(|| Problem::internal("a route that needs the caller is not guarded so"))
+    }
+}
+
+fn allow(id: &str, scopes: &Scopes, need: Need, library: &str, function: &str) -> Result<(), Problem> {
+    scopes.allow(need, library, function).map_err(|missing| {
+        Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
+    })
 }
 
 /// Lets a request through to its handler, or answers why not.
@@ -69,14 +101,26 @@ pub async fn guard(
         let proof = verify::agent(&parts, &body, key.as_deref());
         parts.extensions.insert(AgentProof(proof));
     }
-    if let Some((keys, head)) = believed {
-        let owner = keys.accept(head, &parts, &body)?;
-        owner.scopes.allow(need, param("library"), param("function")).map_err(|missing| {
-            let id = owner.key.id();
-            Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
-        })?;
+    let owner = believed.map(|(keys, head)| keys.accept(head, &parts, &body)).transpose()?;
+    if let Some(owner) = owner
+        && let Some((library, function)) = target(need, param)
+    {
+        allow(owner.key.id(), &owner.scopes, need, library, function)?;
+    }
+    if need == Need::SomeCall {
+        parts.extensions.insert(Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone()))));
     }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+/// The library, and the function or variable, that a request is about; `None` for the id of a callback that is none: the
+/// handler answers that it does not exist, whoever asks.
+fn target<'a>(need: Need, param: impl Fn(&str) -> &'a str) -> Option<(&'a str, &'a str)> {
+    if need == Need::Callback {
+        return CallbackId::parse(param("id")).map(|id| (id.library, ""));
+    }
+    let function = Some(param("function")).filter(|name| !name.is_empty());
+    Some((param("library"), function.unwrap_or_else(|| param("variable"))))
 }
 
 /// The whole body, up to `limit` bytes.

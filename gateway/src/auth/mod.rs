@@ -8,7 +8,7 @@ mod verify;
 
 use crate::config::AuthConfig;
 
-pub use guard::{AgentProof, Guard, guard};
+pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use scopes::{Need, Scopes};

@@ -15,6 +15,12 @@ pub enum Need {
     Manage,
     /// `call:{library}.{function}`, `call:{library}` or `call:*`.
     Call,
+    /// Some `call` scope of the library; the handler asks [`super::Caller`] for each function.
+    SomeCall,
+    /// A `call` scope for the whole library.
+    Library,
+    /// The same, for the library that the callback's id begins with.
+    Callback,
     /// `adhoc`, and a `call` scope for the whole library.
     AdHoc,
 }
@@ -58,10 +64,18 @@ impl Scopes {
             Need::Read => (self.has("read"), "read".to_owned()),
             Need::Manage => (self.has("manage"), "manage".to_owned()),
             Need::Call => (whole_library || self.has(&function_scope), function_scope),
+            Need::SomeCall => (whole_library || self.names_function_of(library), library_scope),
+            Need::Library | Need::Callback => (whole_library, library_scope),
             Need::AdHoc if self.has("adhoc") => (whole_library, library_scope),
             Need::AdHoc => (false, "adhoc".to_owned()),
         };
         if allowed { Ok(()) } else { Err(missing) }
+    }
+
+    /// Whether one function of the library is granted, at least by name.
+    fn names_function_of(&self, library: &str) -> bool {
+        let prefix = format!("call:{library}.");
+        self.0.iter().any(|scope| scope.len() > prefix.len() && scope.starts_with(&prefix))
     }
 
     fn has(&self, scope: &str) -> bool {
@@ -97,6 +111,17 @@ mod tests {
         assert_eq!(allow(&["call:calc"], Need::AdHoc), Err("adhoc".into()));
         assert_eq!(allow(&["adhoc", "call:calc.Add"], Need::AdHoc), Err("call:calc".into()));
         assert_eq!(allow(&["adhoc", "call:calc"], Need::AdHoc), Ok(()));
+    }
+
+    #[test]
+    fn what_belongs_to_the_whole_library_needs_a_scope_for_all_of_it() {
+        for need in [Need::Library, Need::Callback] {
+            assert_eq!(allow(&["call:calc"], need), Ok(()));
+            assert_eq!(allow(&["call:*"], need), Ok(()));
+            assert_eq!(allow(&["call:calc.Add", "read", "adhoc"], need), Err("call:calc".into()));
+        }
+        assert_eq!(allow(&["call:calc.Sub"], Need::SomeCall), Ok(()));
+        assert_eq!(allow(&["call:calculus.Sub", "call:other", "read"], Need::SomeCall), Err("call:calc".into()));
     }
 
     #[test]

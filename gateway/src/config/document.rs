@@ -37,6 +37,8 @@ pub(super) struct LibraryDocument {
     pub(super) deadline: Option<String>,
     pub(super) group: Option<String>,
     pub(super) encoding: Option<String>,
+    pub(super) lossy: Option<bool>,
+    pub(super) dialect: Option<String>,
     pub(super) definitions: BTreeMap<String, Definition>,
 }
 
@@ -232,6 +234,8 @@ impl LibraryDocument {
         replace(&mut self.deadline, over.deadline);
         replace(&mut self.group, over.group);
         replace(&mut self.encoding, over.encoding);
+        replace(&mut self.lossy, over.lossy);
+        replace(&mut self.dialect, over.dialect);
         self.definitions.extend(over.definitions);
     }
 }

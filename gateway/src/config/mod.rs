@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bridge32_protocol::interface::Encoding;
 use bridge32_protocol::target::Target;
+use bridge32_protocol::wire::Dialect;
 
 use document::{Document, LibraryDocument, RuntimeDocument};
 pub use values::nearest;
@@ -61,6 +62,10 @@ pub struct LibraryConfig {
     pub group: Option<String>,
     /// How `char` strings are encoded where the header does not say.
     pub encoding: Encoding,
+    /// Text that cannot be encoded or decoded is passed with replacement characters, in every function.
+    pub lossy: bool,
+    /// Which compiler's ABI it follows; `None` lets the file decide.
+    pub dialect: Option<Dialect>,
     /// Macros that the header needs, as with `-D name=value`.
     pub definitions: Vec<(String, String)>,
 }
@@ -291,6 +296,7 @@ impl Context<'_> {
             None => Encoding::default(),
             Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
         };
+        let dialect = table.dialect.as_deref().map(values::dialect).transpose();
         if let Some(group) = table.group.as_deref().filter(|group| !is_name(group)) {
             return Err(self.wrong(key("group"), format!("`{group}` is no name: letters, digits, `_`, `-` and `.`")));
         }
@@ -301,6 +307,8 @@ impl Context<'_> {
             deadline,
             group: table.group,
             encoding,
+            lossy: table.lossy.unwrap_or_default(),
+            dialect: dialect.map_err(|message| self.wrong(key("dialect"), message))?,
             definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
         })
     }
@@ -318,7 +326,8 @@ impl Context<'_> {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether it can name a library, a group or an agent: it stands in addresses and in file names.
+pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('.')
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bridge32_protocol::interface::Encoding;
+use bridge32_protocol::wire::Dialect;
 
 use super::LibraryFile;
 
@@ -49,7 +50,19 @@ fn split_unit(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-/// An encoding by its label: `utf-8`, `utf-16`, `wide`, or a code page such as `gbk`.
+/// The compiler family whose ABI a library follows.
+///
+/// # Errors
+/// That there is no such family.
+pub(super) fn dialect(name: &str) -> Result<Dialect, String> {
+    match name {
+        "gnu" => Ok(Dialect::Gnu),
+        "microsoft" => Ok(Dialect::Microsoft),
+        _ => Err(format!("`{name}` is not known: it is \"gnu\" (GCC, MinGW, Clang) or \"microsoft\" (Visual C++)")),
+    }
+}
+
+/// An encoding by its label: `utf-8`, `utf-16`, `wide`, `ansi`, or a code page such as `gbk`.
 ///
 /// # Errors
 /// That there is no such label.
@@ -58,6 +71,7 @@ pub(super) fn encoding(label: &str) -> Result<Encoding, String> {
         "utf-8" | "utf8" => Ok(Encoding::Utf8),
         "utf-16" | "utf-16le" | "utf16" => Ok(Encoding::Utf16),
         "wide" => Ok(Encoding::Wide),
+        "ansi" => Ok(Encoding::Ansi),
         other if encoding_rs::Encoding::for_label(other.as_bytes()).is_some() => {
             Ok(Encoding::CodePage(other.to_owned()))
         }

@@ -94,11 +94,11 @@ impl Apartment {
                 Err(error) => return self.lost(link, &error.to_string()).await,
             },
         };
-        let calls = self.queue.take_list();
-        match exchange::run(&self.library, &self.queue, &mut connection, calls, link, &self.agent).await {
+        let work = self.queue.take_work();
+        match exchange::run(&self.library, &self.queue, &mut connection, work, link, &self.agent).await {
             Exchange::Complete => self.connection = Some((link.generation, connection)),
-            Exchange::NotSent(calls, why) => {
-                self.queue.put_back(calls);
+            Exchange::NotSent(work, why) => {
+                self.queue.put_back(work);
                 // An idle connection may end at any time; a new one that carries nothing is another matter.
                 if fresh {
                     self.lost(link, &why).await;

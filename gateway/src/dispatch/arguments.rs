@@ -19,13 +19,23 @@ pub enum ArgumentsError {
 }
 
 impl Arguments {
+    /// No arguments.
+    pub const fn empty() -> Self {
+        Self(Bytes::from_static(b"{}"))
+    }
+
+    /// Arguments that the gateway itself makes: `members` is a structure or a map.
+    pub fn of(members: &impl serde::Serialize) -> Self {
+        Self(serde_json::to_vec(members).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from))
+    }
+
     /// Checks a body; an empty one means no arguments.
     ///
     /// # Errors
     /// It is not a JSON object.
     pub fn parse(body: &Bytes) -> Result<Self, ArgumentsError> {
         if body.trim_ascii().is_empty() {
-            return Ok(Self(Bytes::from_static(b"{}")));
+            return Ok(Self::empty());
         }
         let raw: &RawValue = serde_json::from_slice(body).map_err(ArgumentsError::Syntax)?;
         Self::check(raw.get())?;

@@ -4,10 +4,11 @@ use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::queue::Queued;
+use super::queue::Work;
 
 /// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
-pub(super) fn assemble(library: &str, calls: &[Queued]) -> Bytes {
+pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
+    let Work { calls, batch } = work;
     let size = calls.iter().map(|call| call.args.as_bytes().len() + 96).sum::<usize>() + library.len() + 32;
     let mut body = Vec::with_capacity(size);
     body.extend_from_slice(b"{\"library\":");
@@ -19,7 +20,12 @@ pub(super) fn assemble(library: &str, calls: &[Queued]) -> Bytes {
         }
         write_call(&mut body, call.id, &call.callee, call.args.as_bytes());
     }
-    body.extend_from_slice(b"]}");
+    body.push(b']');
+    if let Some(batch) = batch {
+        body.extend_from_slice(b",\"batch\":");
+        write_json(&mut body, batch);
+    }
+    body.push(b'}');
     Bytes::from(body)
 }
 
@@ -39,22 +45,31 @@ fn write_json(body: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 
 #[cfg(test)]
 mod tests {
-    use bridge32_protocol::wire::CallList;
+    use bridge32_protocol::wire::{Batch, CallList};
 
     use super::super::queue::tests::queued;
     use super::*;
 
     #[test]
     fn the_list_is_what_the_protocol_says_and_arguments_are_untouched() {
-        let calls = [queued(r#"{"a": 1.00}"#).0, queued(r#"{ "s":"é\n" }"#).0];
-        let body = assemble("l\"ib", &calls);
+        let calls = vec![queued(r#"{"a": 1.00}"#).0, queued(r#"{ "s":"é\n" }"#).0];
+        let work = Work { calls, batch: None };
+        let body = assemble("l\"ib", &work);
         let list: CallList = serde_json::from_slice(&body).unwrap();
         assert_eq!(list.library, "l\"ib");
         assert_eq!(list.calls.len(), 2);
-        assert_eq!(list.calls[0].id, calls[0].id);
+        assert_eq!(list.calls[0].id, work.calls[0].id);
+        assert_eq!(list.batch, None);
         let callee = serde_json::from_str(list.calls[1].callee.get()).unwrap();
         assert!(matches!(callee, Callee::Function(7)));
         assert_eq!(list.calls[0].args.get(), r#"{"a": 1.00}"#);
         assert_eq!(list.calls[1].args.get(), r#"{ "s":"é\n" }"#);
+    }
+
+    #[test]
+    fn a_batch_says_that_it_is_one() {
+        let batch = Batch { stop_on_error: false };
+        let body = assemble("a", &Work { calls: vec![queued("{}").0], batch: Some(batch) });
+        assert_eq!(serde_json::from_slice::<CallList>(&body).unwrap().batch, Some(batch));
     }
 }

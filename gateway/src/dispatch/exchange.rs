@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::apartment::is_about_loading;
 use super::assembly::assemble;
 use super::outcome::{Failure, read_line};
-use super::queue::{Queue, Queued};
+use super::queue::{Queue, Queued, Work};
 use crate::agents::client::{ClientError, Connection, Lines};
 use crate::agents::{Agent, Exit, Link};
 
@@ -25,7 +24,7 @@ pub(super) enum Exchange {
     /// Every call has its outcome, and the connection can be used again.
     Complete,
     /// The agent has seen nothing of it.
-    NotSent(Vec<Queued>, String),
+    NotSent(Work, String),
     /// Every call has its outcome, and the agent is gone.
     Over,
 }
@@ -35,12 +34,13 @@ pub(super) async fn run(
     library: &str,
     queue: &Queue,
     connection: &mut Connection,
-    calls: Vec<Queued>,
+    work: Work,
     link: &Link,
     agent: &Agent,
 ) -> Exchange {
-    let body = assemble(library, &calls);
-    let mut list = List::new(queue, calls);
+    let body = assemble(library, &work);
+    let batch = work.batch;
+    let mut list = List::new(library, queue, work.calls);
     match tokio::time::timeout_at(list.deadline(), while_alive(link, connection.calls(body))).await {
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
@@ -50,7 +50,7 @@ pub(super) async fn run(
             list.end_all(|| failure.clone());
             Exchange::Complete
         }
-        Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(list.into_calls(), why),
+        Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(Work { calls: list.into_calls(), batch }, why),
         Ok(Err(error)) => list.broken(&error.to_string(), agent, link).await,
     }
 }
@@ -78,6 +78,7 @@ pub(super) async fn end_of(link: &Link, patience: Duration) -> Option<Exit> {
 
 /// The calls of one request and how far they are. The agent runs them in their order.
 struct List<'a> {
+    library: &'a str,
     queue: &'a Queue,
     calls: Vec<Option<Queued>>,
     /// The first one without an outcome: the one that runs.
@@ -87,8 +88,8 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(queue: &'a Queue, calls: Vec<Queued>) -> Self {
-        Self { queue, calls: calls.into_iter().map(Some).collect(), running: 0, since: Instant::now() }
+    fn new(library: &'a str, queue: &'a Queue, calls: Vec<Queued>) -> Self {
+        Self { library, queue, calls: calls.into_iter().map(Some).collect(), running: 0, since: Instant::now() }
     }
 
     fn into_calls(self) -> Vec<Queued> {
@@ -164,13 +165,22 @@ impl<'a> List<'a> {
             agent.kill(link.generation, reason.clone());
             end_of(link, LAG).await.unwrap_or_else(|| Exit::made(reason))
         };
-        let mut running: Option<Uuid> = None;
-        for call in self.calls.iter_mut().filter_map(Option::take) {
-            let behind = *running.get_or_insert(call.id);
-            let behind = (behind != call.id).then_some(behind);
-            self.queue.end(call, Err(Failure::Ended { exit: exit.clone(), behind }));
-        }
+        self.ended(&exit);
         Exchange::Over
+    }
+
+    /// Tells every call that has no outcome what became of the process. The running one is that which the process
+    /// itself named while it was dying, else the first; the outcome of one before it was lost on its way.
+    fn ended(&mut self, exit: &Exit) {
+        let left: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
+        let named = exit.crash.as_ref().and_then(|crash| crash.call());
+        let at = left.iter().position(|call| Some(call.id) == named).unwrap_or_default();
+        let running = left.get(at).map(|call| call.id);
+        for (index, call) in left.into_iter().enumerate() {
+            let behind = running.filter(|_| index > at);
+            let exit = exit.for_call(self.library, behind.unwrap_or(call.id));
+            self.queue.end(call, Err(Failure::Ended { exit, behind }));
+        }
     }
 
     fn end_all(&mut self, failure: impl Fn() -> Failure) {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_protocol::wire::Callee;
+use bridge32_protocol::wire::{Batch, Callee};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -24,7 +24,10 @@ pub use arguments::{Arguments, ArgumentsError};
 pub use outcome::{Answer, CallResult, Execution, Failure};
 pub use queue::Counts;
 
-use queue::{Queue, Queued};
+use queue::{MAX_LIST, Queue, Queued};
+
+/// A batch has no more calls than these: they are one request to the agent.
+pub const MAX_BATCH: usize = MAX_LIST;
 
 /// The queues of all libraries that have an agent.
 #[derive(Debug, Default)]
@@ -42,19 +45,37 @@ impl Dispatcher {
 
     /// Calls, and gives the call's id and how it ended. A caller that stops waiting does not stop the call.
     pub async fn call(&self, library: &str, callee: Callee, args: Arguments, deadline: Duration) -> (Uuid, CallResult) {
-        let id = Uuid::now_v7();
-        let Some(queue) = self.apartments.get(library) else {
-            let reason = format!("no agent is configured for the library `{library}`");
-            return (id, Err(Failure::NoAgent { reason, retry: false }));
-        };
-        let (reply, outcome) = oneshot::channel();
-        let queued = Queued { id, callee, args, deadline, since: Instant::now(), reply };
-        if let Err(failure) = queue.push(queued) {
-            return (id, Err(failure));
+        let (queued, pending) = queued(Order { callee, args, deadline });
+        match self.queue(library).and_then(|queue| queue.push(queued)) {
+            Ok(()) => pending.end().await,
+            Err(failure) => (pending.id, Err(failure)),
         }
-        // It may have been sent already.
-        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), behind: None };
-        (id, outcome.await.unwrap_or_else(|_| Err(lost())))
+    }
+
+    /// Runs calls as one: in their order, with nothing between them. Gives each one's id and how it ended.
+    ///
+    /// # Errors
+    /// None of them was taken.
+    pub async fn batch(
+        &self,
+        library: &str,
+        orders: Vec<Order>,
+        batch: Batch,
+    ) -> Result<Vec<(Uuid, CallResult)>, Failure> {
+        let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(queued).unzip();
+        self.queue(library)?.push_batch(calls, batch)?;
+        let mut results = Vec::with_capacity(pending.len());
+        for pending in pending {
+            results.push(pending.end().await);
+        }
+        Ok(results)
+    }
+
+    fn queue(&self, library: &str) -> Result<&Queue, Failure> {
+        self.apartments.get(library).map(|queue| &**queue).ok_or_else(|| {
+            let reason = format!("no agent is configured for the library `{library}`");
+            Failure::NoAgent { reason, retry: false }
+        })
     }
 
     /// How many calls a library has had and has waiting.
@@ -62,3 +83,38 @@ impl Dispatcher {
         self.apartments.get(library).map(|queue| queue.counts()).unwrap_or_default()
     }
 }
+
+/// A call that is to be made.
+#[derive(Debug)]
+pub struct Order {
+    /// What is called.
+    pub callee: Callee,
+    /// With what.
+    pub args: Arguments,
+    /// How long it may run, and how long it waits for an agent.
+    pub deadline: Duration,
+}
+
+/// A call whose outcome is waited for.
+struct Pending {
+    id: Uuid,
+    outcome: oneshot::Receiver<CallResult>,
+}
+
+impl Pending {
+    async fn end(self) -> (Uuid, CallResult) {
+        // It may have been sent already.
+        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), behind: None };
+        (self.id, self.outcome.await.unwrap_or_else(|_| Err(lost())))
+    }
+}
+
+fn queued(order: Order) -> (Queued, Pending) {
+    let Order { callee, args, deadline } = order;
+    let id = Uuid::now_v7();
+    let (reply, outcome) = oneshot::channel();
+    (Queued { id, callee, args, deadline, since: Instant::now(), reply }, Pending { id, outcome })
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge32_protocol::wire::{Fault, FaultCode, Outcome, OutcomeLine};
+use bridge32_protocol::wire::{Fault, FaultCode, Outcome, OutcomeLine, SystemError};
 use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
@@ -21,6 +21,12 @@ pub struct Answer {
     pub outputs: Bytes,
     /// Nanoseconds in the library's code.
     pub duration_ns: u64,
+    /// `errno`, where the function set it.
+    pub errno: Option<SystemError>,
+    /// `GetLastError()`, where the function set it.
+    pub last_error: Option<SystemError>,
+    /// What the returned `HRESULT` means.
+    pub hresult: Option<SystemError>,
 }
 
 /// Whether the library's code ran, as far as the bridge knows: part of every failure.
@@ -90,6 +96,9 @@ pub(super) fn read_line(line: &[u8]) -> Result<(usize, CallResult), serde_json::
             result: into_bytes(returned.result.into_owned()),
             outputs: into_bytes(returned.outputs.into_owned()),
             duration_ns: returned.duration_ns,
+            errno: returned.errno,
+            last_error: returned.last_error,
+            hresult: returned.hresult,
         }),
         Outcome::Fault(fault) if fault.code == FaultCode::LoadFailed => Err(Failure::NotLoaded(fault)),
         Outcome::Fault(fault) => Err(Failure::Fault(fault)),
@@ -112,6 +121,16 @@ mod tests {
         let answer = result.unwrap();
         assert_eq!((index, answer.duration_ns), (3, 5));
         assert_eq!((answer.result.as_ref(), answer.outputs.as_ref()), (&b"1e400"[..], &br#"{"a":[1, 2]}"#[..]));
+    }
+
+    #[test]
+    fn the_systems_error_number_comes_with_the_answer() {
+        let line = br#"{"index":0,"outcome":{"returned":{"result":-1,"outputs":{},"duration_ns":5,
+            "errno":{"code":2,"name":"ENOENT","message":"No such file or directory"}}}}"#;
+        let answer = read_line(line).unwrap().1.unwrap();
+        let errno = answer.errno.unwrap();
+        assert_eq!((errno.code, errno.name.as_deref()), (2, Some("ENOENT")));
+        assert_eq!((answer.last_error, answer.hresult), (None, None));
     }
 
     #[test]

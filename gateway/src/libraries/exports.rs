@@ -1,7 +1,7 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
 use bridge32_image::{Export, ExportKind, Image, lookup};
-use bridge32_protocol::interface::Function;
+use bridge32_protocol::interface::{ExportName, Function};
 use serde::{Deserialize, Serialize};
 
 /// A library's export table.
@@ -56,9 +56,21 @@ impl Exports {
     pub fn new(image: Image, functions: &[Function]) -> Self {
         let mut declared = vec![false; image.exports.len()];
         for function in functions {
-            if let lookup::Lookup::Found { export, .. } = lookup::find(&image.exports, &function.name, None)
-                && let Some(index) = image.exports.iter().position(|other| std::ptr::eq(other, export))
-            {
+            let index = match &function.export {
+                Some(ExportName::Name(name)) => {
+                    image.exports.iter().position(|export| export.name.as_deref() == Some(name.as_str()))
+                }
+                Some(ExportName::Ordinal(ordinal)) => {
+                    image.exports.iter().position(|export| export.ordinal == Some(*ordinal))
+                }
+                None => match lookup::find(&image.exports, &function.name, None) {
+                    lookup::Lookup::Found { export, .. } => {
+                        image.exports.iter().position(|other| std::ptr::eq(other, export))
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(index) = index {
                 declared[index] = true;
             }
         }

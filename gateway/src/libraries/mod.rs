@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_interface::{Header, Options, Source};
-use bridge32_protocol::interface::Function;
+use bridge32_interface::{Diagnostic, Header, Options, Source};
+use bridge32_protocol::interface::{Function, Interface, Variable};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Callee, Fault, FaultCode, Load};
 
@@ -90,9 +90,30 @@ impl Library {
         Some((Callee::Function(number), function, deadline))
     }
 
-    /// How headers and prototypes of this library are read.
-    pub fn options(&self) -> Options {
-        options(&self.config, self.target)
+    /// The interface of one prototype, read as the headers of this library are.
+    ///
+    /// # Errors
+    /// What is wrong with it, one line each.
+    pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
+        let mut interface = bridge32_interface::prototype(text, &options(&self.config, self.target))?;
+        make_lossy(&self.config, &mut interface.functions);
+        Ok(interface)
+    }
+
+    /// A declared variable and its number.
+    pub fn variable(&self, name: &str) -> Option<(u32, &Variable)> {
+        let variables = &self.header.interface.variables;
+        let number = variables.iter().position(|variable| variable.name == name)?;
+        Some((u32::try_from(number).ok()?, &variables[number]))
+    }
+}
+
+/// `lossy = true` is said once for all functions.
+fn make_lossy(config: &LibraryConfig, functions: &mut [Function]) {
+    if config.lossy {
+        for function in functions {
+            function.lossy = true;
+        }
     }
 }
 
@@ -166,7 +187,8 @@ fn read(name: &str, table: &LibraryConfig) -> Library {
         }
     }
     let sources: Vec<Source> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    let header = bridge32_interface::read(&sources, &options(table, target));
+    let mut header = bridge32_interface::read(&sources, &options(table, target));
+    make_lossy(table, &mut header.interface.functions);
     Library {
         name: name.to_owned(),
         config: table.clone(),
@@ -206,7 +228,11 @@ fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, A
         let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
         return Err(load_failed(detail));
     }
-    let load = Load { file: library.agent_file.clone(), interface: library.header.interface.clone(), dialect: None };
+    let load = Load {
+        file: library.agent_file.clone(),
+        interface: library.header.interface.clone(),
+        dialect: library.config.dialect,
+    };
     spec.loads.push((library.name.clone(), load));
     library.agent = Some(id);
     Ok(())
@@ -214,4 +240,43 @@ fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, A
 
 fn load_failed(detail: String) -> Fault {
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A library `calc` with this header, which no agent runs.
+    pub(crate) fn library(header: &str) -> Library {
+        let config = LibraryConfig {
+            file: LibraryFile::Host("/srv/calc.so".into()),
+            headers: vec!["/srv/calc.h".into()],
+            runtime: Some(Target::Linux32),
+            deadline: Duration::from_secs(5),
+            group: None,
+            encoding: bridge32_protocol::interface::Encoding::Utf8,
+            lossy: false,
+            dialect: None,
+            definitions: Vec::new(),
+        };
+        let sources = [Source { name: "calc.h", text: header.as_bytes() }];
+        Library {
+            name: "calc".to_owned(),
+            target: config.runtime,
+            agent: None,
+            header: bridge32_interface::read(&sources, &options(&config, config.runtime)),
+            problem: None,
+            agent_file: config.file.display(),
+            exports: tokio::sync::OnceCell::new(),
+            config,
+        }
+    }
+
+    #[test]
+    fn a_lossy_library_is_lossy_in_prototypes_too() {
+        let mut library = library("");
+        assert!(!library.prototype("int f(const char *s)").unwrap().functions[0].lossy);
+        library.config.lossy = true;
+        assert!(library.prototype("int f(const char *s)").unwrap().functions[0].lossy);
+    }
 }

@@ -1,0 +1,9 @@
+//! What must hold for any input, one function a fuzz target. A broken promise is a panic; libFuzzer watches time and memory.
+
+mod header;
+mod image;
+mod marshal;
+
+pub use header::header;
+pub use image::image;
+pub use marshal::{HEADER, marshal};

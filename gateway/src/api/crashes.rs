@@ -1,0 +1,60 @@
+//! `/v1/agents/{id}/crashes` and `/v1/crashes/{report}`: what is kept of agents that ended by themselves.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Path, Query, agents, reply};
+use crate::bridge::Bridge;
+use crate::error::{Code, Problem};
+
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 200;
+
+/// How many are wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct List {
+    crashes: Vec<Value>,
+}
+
+/// The reports of one agent, the newest first.
+///
+/// # Errors
+/// There is no such agent.
+pub async fn list(
+    State(bridge): State<Arc<Bridge>>,
+    Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    agents::find(&bridge, &id)?;
+    let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let reports = Arc::clone(&bridge.reports);
+    let read = tokio::task::spawn_blocking(move || reports.of_agent(&id, limit)).await;
+    let crashes = read.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    Ok(Json(List { crashes }).into_response())
+}
+
+/// One report.
+///
+/// # Errors
+/// There is none of that name.
+pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
+    let reports = Arc::clone(&bridge.reports);
+    let wanted = name.clone();
+    let read = tokio::task::spawn_blocking(move || reports.get(&wanted)).await;
+    let report = read.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    report.map(reply::json).ok_or_else(|| {
+        let detail = format!("There is no report `{name}`. GET /v1/agents/AGENT/crashes lists those that are kept.");
+        Problem::new(Code::UnknownReport, detail)
+    })
+}

@@ -1,0 +1,39 @@
+//! Agents that tests play: a server on loopback that answers what a test wants, and how the gateway sees it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use bridge32_protocol::target::Target;
+use bridge32_signature::Key;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::agents::client::Client;
+use crate::agents::{Agent, AgentSpec, Exit, Link, Registry, Reports};
+use crate::config::RuntimeConfig;
+
+/// An agent that nobody starts, whose reports are in `data`.
+pub(crate) fn agent(data: &Path) -> Arc<Agent> {
+    let runtime = RuntimeConfig {
+        command: vec!["agent32".into()],
+        env: BTreeMap::new(),
+        paths: Some("Z:".into()),
+        directory: data.into(),
+    };
+    let spec = AgentSpec { id: "calc".into(), target: Target::Win32, runtime, loads: Vec::new() };
+    let registry = Registry::new(vec![spec], &Arc::new(Reports::new(data)));
+    Arc::clone(registry.get("calc").expect("it was just made"))
+}
+
+/// A generation that answers as `router` says, and what tells the gateway that its process has ended.
+pub(crate) async fn link(router: Router) -> (Arc<Link>, watch::Sender<Option<Exit>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let key = Arc::new(Key::new("calc", &[7; 32]).expect("a good key"));
+    let (end, ended) = watch::channel(None);
+    let client = Client::new(address, key);
+    (Arc::new(Link { generation: 1, client, libraries: BTreeMap::new(), ended }), end)
+}

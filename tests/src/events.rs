@@ -1,0 +1,85 @@
+//! Server-sent events (WHATWG HTML, section 9.2), read as they come.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::client::Client;
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its number; `None` where it has none.
+    pub id: Option<u64>,
+    /// Its name; empty where it has none.
+    pub name: String,
+    /// The document that it carries.
+    pub data: Value,
+}
+
+/// A stream of events that is open.
+#[derive(Debug)]
+pub struct Events {
+    lines: BufReader<TcpStream>,
+    what: String,
+}
+
+impl Events {
+    /// Asks for the stream at `target`, from the one after the event `last` where that is given.
+    pub fn open(client: &Client, target: &str, last: Option<u64>) -> Self {
+        let authority = client.authority();
+        let mut stream = TcpStream::connect(authority).expect("the gateway accepts connections");
+        let last = last.map_or_else(String::new, |id| format!("Last-Event-ID: {id}\r\n"));
+        // HTTP/1.0, so that the body is the events and nothing around them.
+        write!(stream, "GET {target} HTTP/1.0\r\nHost: {authority}\r\nAccept: text/event-stream\r\n{last}\r\n")
+            .expect("the request can be sent");
+        let mut events = Self { lines: BufReader::new(stream), what: target.to_owned() };
+        let limit = Instant::now() + Duration::from_secs(10);
+        let status = events.line(limit);
+        assert!(status.contains(" 200 "), "{target} answered {status}");
+        let mut is_stream = false;
+        loop {
+            let header = events.line(limit).to_ascii_lowercase();
+            if header.is_empty() {
+                assert!(is_stream, "{target} is no stream of events");
+                return events;
+            }
+            is_stream |= header.starts_with("content-type: text/event-stream");
+        }
+    }
+
+    /// The next event, which must come within so many seconds.
+    pub fn next(&mut self, seconds: u64) -> Event {
+        let limit = Instant::now() + Duration::from_secs(seconds);
+        let (mut id, mut name, mut data) = (None, String::new(), String::new());
+        loop {
+            let line = self.line(limit);
+            let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "id" => id = value.parse().ok(),
+                "event" => value.clone_into(&mut name),
+                "data" => data.push_str(value),
+                "" if line.is_empty() && !data.is_empty() => break,
+                // A comment, or a field that is of no interest.
+                _ => {}
+            }
+        }
+        let data = serde_json::from_str(&data).unwrap_or_else(|error| panic!("{}: {error}: {data}", self.what));
+        Event { id, name, data }
+    }
+
+    /// A line without its end.
+    fn line(&mut self, limit: Instant) -> String {
+        let left = limit.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.lines.get_ref().set_read_timeout(Some(left)).expect("a time-out can be set");
+        let mut line = String::new();
+        match self.lines.read_line(&mut line) {
+            Ok(0) => panic!("{}: the stream has ended", self.what),
+            Ok(_) => line.trim_end_matches(['\r', '\n']).to_owned(),
+            Err(error) => panic!("{}: nothing came in time ({error})", self.what),
+        }
+    }
+}
