@@ -20,7 +20,7 @@ use crate::members::{self, Structures};
 use crate::noise;
 use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
-use crate::prototypes::FunctionType;
+use crate::prototypes::{FunctionType, documented};
 use crate::report::{Assumption, Reporter};
 use crate::source::Files;
 use crate::structures::UNNAMED;
@@ -273,12 +273,18 @@ fn declared<'d>(
             _ => None,
         };
         found.extend(match function {
-            Some(function) if is_typedef => Some(Declared::Type(text, Qualified::new(CType::Function(function)))),
+            Some(function) if is_typedef => {
+                let ty = documented(CType::Function(function), declaration.comment.as_ref());
+                Some(Declared::Type(text, Qualified::new(ty)))
+            }
             Some(function) => {
                 let prototype = Prototype { name: text, at, function };
                 Some(Declared::Pending(Pending::Function(Box::new(prototype))))
             }
-            None if is_typedef => Some(Declared::Type(text, read.ty)),
+            None if is_typedef => {
+                let ty = documented(read.ty.ty, declaration.comment.as_ref());
+                Some(Declared::Type(text, Qualified { ty, ..read.ty }))
+            }
             None if is_exported(chunk, declarator) => {
                 let name_token = declaration.parsed.tokens(name).start;
                 let spelling = spelling(name_token);

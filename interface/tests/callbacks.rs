@@ -95,6 +95,16 @@ fn a_length_inside_of_a_callback_is_not_the_functions() {
 }
 
 #[test]
+fn the_comment_of_a_function_is_not_its_callbacks() {
+    let text = "/** @param a of f @length n @frees put @encoding gbk */\n\
+                char *f(void (*cb)(int *a, int m, char *text), int *a, int n);";
+    let function = only(text);
+    assert_eq!(callback(&function.parameters[0].ty).parameters[0].description, "");
+    assert_eq!(pointer(&callback(&function.parameters[0].ty).parameters[0].ty).extent, Extent::One);
+    assert_eq!(pointer(&function.result).freed_by.as_deref(), Some("put"));
+}
+
+#[test]
 fn callbacks_answer_numbers_and_handles() {
     let result = |ty: &str| callback(&first("struct opaque;", &format!("{ty} (*cb)(void)")).ty).result.clone();
     assert_eq!(result("void"), Type::Void);
