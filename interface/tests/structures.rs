@@ -248,6 +248,18 @@ fn tagged_members_without_names_are_members_on_windows_only() {
 }
 
 #[test]
+fn macros_that_nobody_defines_are_ignored_in_structures_too() {
+    let header = header(
+        "typedef struct { ACME_CONST char *name; int ACME_FAR *n; struct { ACME_X unsigned a : 2; unsigned : 3; } in; \
+         enum { ONE, TWO = 2 } kind; acme_t *other; unsigned ACME; } s;\nvoid f(s *p);",
+    );
+    let names: Vec<_> = header.interface.structures["s"].fields.iter().map(|field| &*field.name).collect();
+    assert_eq!(names, ["name", "n", "in", "kind", "other", "ACME"]);
+    assert_eq!(header.interface.structures["s.in"].fields.len(), 2);
+    assert_eq!(header.diagnostics.len(), 3, "{:?}", header.diagnostics);
+}
+
+#[test]
 fn equal_definitions_fold_and_others_are_told() {
     assert_eq!(header("struct s { int a; }; struct s { int a; }; void f(struct s *p);").diagnostics, []);
     let different = header("struct s { int a; };\nstruct s { char a; };\nvoid f(struct s *p);");
