@@ -5,3 +5,4 @@ pub mod convention;
 pub mod frame;
 pub mod plan;
 pub mod thunk;
+pub mod trampoline;

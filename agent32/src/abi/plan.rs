@@ -35,6 +35,7 @@ pub struct Plan {
     /// Bytes of a word: of a general register.
     word: usize,
     result_bytes: usize,
+    result_signed: bool,
     result_kind: ResultKind,
     /// What functions of each convention would remove.
     removed_by: [(Convention, usize); 4],
@@ -67,7 +68,7 @@ struct Move {
 
 /// Where a piece comes from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(super) enum Source {
     /// Bytes of the block, at most 8 if they go into a register, extended with zeros.
     Bytes(Range<usize>),
     /// A signed integer in the block, extended with its sign.
@@ -82,7 +83,7 @@ enum Source {
 
 /// Where a piece goes.
 #[derive(Clone, Copy, Debug)]
-enum Destination {
+pub(super) enum Destination {
     /// The general register of that index, as [`Frame::general`] counts them.
     General(usize),
     /// The vector register of that index.
@@ -135,7 +136,7 @@ impl Argument<'_> {
 
 /// Where the result comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Home {
+pub(super) enum Home {
     /// There is none.
     Nowhere,
     /// In up to two registers.
@@ -146,7 +147,7 @@ enum Home {
 
 /// A register with a part of a result: eight bytes each, or what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Register {
+pub(super) enum Register {
     /// The general one of that index, as [`Returned::general`] counts them.
     General(usize),
     /// The vector one of that index; on i386 the only one is st0.
@@ -187,7 +188,19 @@ impl Plan {
         let slots_bytes = slots.last().map_or(0, |slot| slot.end.next_multiple_of(8));
         let result_kind = result_kind(result, home, layouts);
         let word = layouts.target().pointer_bytes().into();
-        Ok(Self { slots, slots_bytes, placement, convention, home, word, result_bytes, result_kind, removed_by })
+        let result_signed = matches!(passed(result, layouts), Ok((Kind::Integer { signed: true }, _)));
+        Ok(Self {
+            slots,
+            slots_bytes,
+            placement,
+            convention,
+            home,
+            word,
+            result_bytes,
+            result_signed,
+            result_kind,
+            removed_by,
+        })
     }
 
     /// Where in the block each argument lies: at a multiple of 8 bytes, or of 16 if its type needs that.
@@ -256,6 +269,21 @@ impl Plan {
             };
             part.copy_from_slice(&bits.to_le_bytes()[..part.len()]);
         }
+    }
+
+    /// Each piece of the arguments: where it lies in the block, and where it is passed.
+    pub(super) fn moves(&self) -> impl Iterator<Item = (&Source, Destination)> {
+        self.placement.moves.iter().map(|Move { from, to }| (from, *to))
+    }
+
+    /// Where the result comes back.
+    pub(super) const fn home(&self) -> Home {
+        self.home
+    }
+
+    /// Whether the result is an integer that has a sign.
+    pub(super) const fn result_is_signed(&self) -> bool {
+        self.result_signed
     }
 
     /// Bytes of arguments on the stack.
@@ -398,12 +426,12 @@ fn result_kind(result: &Type, home: Home, layouts: &Layouts) -> ResultKind {
 }
 
 /// Up to eight bytes as the low part of a register.
-fn zero_extended(bytes: &[u8]) -> u64 {
+pub(super) fn zero_extended(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
 }
 
 /// One to eight bytes of a signed integer as a register.
-fn sign_extended(bytes: &[u8]) -> u64 {
+pub(super) fn sign_extended(bytes: &[u8]) -> u64 {
     let unused = 64 - 8 * bytes.len();
     (zero_extended(bytes).cast_signed() << unused >> unused).cast_unsigned()
 }
