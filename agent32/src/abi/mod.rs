@@ -6,3 +6,10 @@ pub mod frame;
 pub mod plan;
 pub mod thunk;
 pub mod trampoline;
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod random;

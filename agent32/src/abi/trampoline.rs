@@ -124,7 +124,11 @@ impl Trampoline {
         let this = Self { closure, code, inner };
         // SAFETY: closure and code belong together; `cif` and `user_data` lie in the box, which lives as long as the closure.
         let status = unsafe { ffi_prep_closure_loc(closure, cif, Some(entry), user_data, code) };
-        if status == ffi_status_FFI_OK { Ok(this) } else { Err(format!("libffi refuses the function pointer ({status})")) }
+        if status == ffi_status_FFI_OK {
+            Ok(this)
+        } else {
+            Err(format!("libffi refuses the function pointer ({status})"))
+        }
     }
 }
 
@@ -329,8 +333,7 @@ impl Inner {
         let types = &mut self._types;
         let count = u32::try_from(types.arguments.len()).map_err(|_| "too many arguments".to_owned())?;
         // SAFETY: the types live as long as `self`, and `arguments` has `count` of them.
-        let status =
-            unsafe { ffi_prep_cif(&raw mut self.cif, abi, count, types.result, types.arguments.as_mut_ptr()) };
+        let status = unsafe { ffi_prep_cif(&raw mut self.cif, abi, count, types.result, types.arguments.as_mut_ptr()) };
         if status == ffi_status_FFI_OK { Ok(()) } else { Err(format!("libffi refuses the signature ({status})")) }
     }
 
@@ -411,7 +414,7 @@ unsafe fn copy(from: *const c_void, into: &mut [u8]) {
 }
 
 /// What libffi calls. A panic in the handler ends the process: it must not unwind into C.
-#[cfg_attr(target_arch = "x86", expect(unsafe_code, reason = "called by `entry` below"))]
+#[expect(unsafe_code, reason = "libffi hands over pointers")]
 unsafe extern "C" fn invoked(
     _cif: *mut ffi_cif,
     result: *mut c_void,
@@ -427,31 +430,36 @@ unsafe extern "C" fn invoked(
 #[cfg(not(target_arch = "x86"))]
 use invoked as entry;
 
-/// Aligns the stack first: libraries of old compilers keep it at a multiple of 4 only, and Rust's code counts on 16.
 #[cfg(target_arch = "x86")]
 #[expect(unsafe_code, reason = "the stack pointer is set in assembly")]
-#[unsafe(naked)]
-unsafe extern "C" fn entry(
-    cif: *mut ffi_cif,
-    result: *mut c_void,
-    arguments: *mut *mut c_void,
-    user_data: *mut c_void,
-) {
-    std::arch::naked_asm!(
-        "push ebp",
-        "mov ebp, esp",
-        "and esp, -16",
-        "push dword ptr [ebp + 20]",
-        "push dword ptr [ebp + 16]",
-        "push dword ptr [ebp + 12]",
-        "push dword ptr [ebp + 8]",
-        "call {invoked}",
-        "mov esp, ebp",
-        "pop ebp",
-        "ret",
-        invoked = sym invoked,
-    )
+mod entry {
+    /// Aligns the stack first: libraries of old compilers keep it at a multiple of 4 only, and Rust's code counts on 16.
+    #[unsafe(naked)]
+    pub(super) unsafe extern "C" fn entry(
+        cif: *mut super::ffi_cif,
+        result: *mut super::c_void,
+        arguments: *mut *mut super::c_void,
+        user_data: *mut super::c_void,
+    ) {
+        std::arch::naked_asm!(
+            "push ebp",
+            "mov ebp, esp",
+            "and esp, -16",
+            "push dword ptr [ebp + 20]",
+            "push dword ptr [ebp + 16]",
+            "push dword ptr [ebp + 12]",
+            "push dword ptr [ebp + 8]",
+            "call {invoked}",
+            "mov esp, ebp",
+            "pop ebp",
+            "ret",
+            invoked = sym super::invoked,
+        )
+    }
 }
+
+#[cfg(target_arch = "x86")]
+use entry::entry;
 
 #[cfg(test)]
 mod tests;
