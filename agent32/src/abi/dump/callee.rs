@@ -11,9 +11,11 @@ pub(in super::super) unsafe extern "C" fn callee() {
     std::arch::naked_asm!(
         // eax = &DUMP, wherever the program was loaded
         "call 2f",
+        "3:",
+        ".long {dump} - 3b",
         "2:",
         "pop eax",
-        "lea eax, [eax + {dump} - 2b]",
+        "add eax, dword ptr [eax]",
         "mov dword ptr [eax + {sp}], esp",
         "mov dword ptr [eax + {general}], ecx",
         "mov dword ptr [eax + {general} + 8], edx",
