@@ -21,7 +21,7 @@ use libffi_sys::{
 use super::dump::{Callee, Dump, callee};
 use super::frame::Frame;
 use super::plan::{Home, Plan};
-use super::random::{Random, SIGNATURES, conventions};
+use super::random::{Block, Random, SIGNATURES, conventions, without_padding};
 use super::thunk::{self, ResultKind};
 use super::trampoline::Trampoline;
 use crate::layout::{HOST, Layouts, Mode};
@@ -142,36 +142,6 @@ fn dialect(convention: Convention) -> Dialect {
     }
 }
 
-/// Marks the bytes of a value that are no padding.
-fn mark(ty: &Type, at: usize, interface: &Interface, layouts: &Layouts, marks: &mut [bool]) {
-    match ty {
-        Type::Structure(name) => {
-            let layout = layouts.structure(name).unwrap();
-            for (field, place) in interface.structures[name].fields.iter().zip(&layout.places) {
-                mark(&field.ty, at + place.offset, interface, layouts, marks);
-            }
-        }
-        Type::Array(array) => {
-            let size = layouts.of(&array.of).unwrap().size;
-            (0..array.count as usize).for_each(|n| mark(&array.of, at + n * size, interface, layouts, marks));
-        }
-        _ => marks[at..at + layouts.element_bytes(ty).unwrap()].fill(true),
-    }
-}
-
-/// A value with its padding zeroed.
-fn without_padding(bytes: &[u8], ty: &Type, interface: &Interface, layouts: &Layouts) -> Vec<u8> {
-    let mut marks = vec![false; bytes.len()];
-    if *ty != Type::Void {
-        mark(ty, 0, interface, layouts, &mut marks);
-    }
-    bytes.iter().zip(marks).map(|(byte, marked)| if marked { *byte } else { 0 }).collect()
-}
-
-/// Memory for arguments, aligned as the plan wants it.
-#[repr(align(16))]
-struct Block([u8; 2048]);
-
 /// A signature with a plan, arguments and what the function shall return.
 struct Case {
     signature: Signature,
@@ -195,21 +165,7 @@ impl Case {
         let variadic = fixed.is_some();
         let plan =
             Plan::new(&types, fixed.unwrap_or(types.len()), variadic, &signature.result, convention, layouts).unwrap();
-        let mut block = Box::new(Block([0; 2048]));
-        for (slot, parameter) in plan.slots().iter().zip(&signature.parameters) {
-            match &parameter.ty {
-                // A signalling NaN would come out changed by the x87.
-                Type::Scalar(Scalar::Float) => {
-                    let number = f32::from(u16::try_from(random.below(60000)).unwrap()) / 8.0;
-                    block.0[slot.clone()].copy_from_slice(&number.to_le_bytes());
-                }
-                ty => {
-                    let mut bytes = vec![0; slot.len()];
-                    random.fill(&mut bytes);
-                    block.0[slot.clone()].copy_from_slice(&without_padding(&bytes, ty, interface, layouts));
-                }
-            }
-        }
+        let block = random.arguments(&signature, plan.slots(), interface, layouts);
         let callee = Callee::lock();
         callee.expect(|dump| {
             dump.wanted = plan.stack_bytes();

@@ -9,6 +9,8 @@ pub mod trampoline;
 
 #[cfg(test)]
 mod agreement;
+#[cfg(all(test, unix))]
+mod compilers;
 #[cfg(test)]
 mod dump;
 #[cfg(test)]

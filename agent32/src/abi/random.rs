@@ -1,11 +1,13 @@
 //! Random signatures for the tests of the ABI, the same ones on every machine.
 
+use std::ops::Range;
+
 use bridge32_protocol::interface::{
     Array, Convention, Direction, Extent, Field, Integer, Interface, Parameter, Pointer, Scalar, Signature, Structure,
     StructureKind, Type, Width,
 };
 
-use crate::layout::{HOST, Layouts};
+use crate::layout::{HOST, Layouts, Mode};
 
 /// Structures that signatures choose from.
 const STRUCTURES: u64 = 200;
@@ -98,6 +100,72 @@ impl Random {
         Signature { convention: Some(convention), parameters, result }
     }
 }
+
+impl Random {
+    /// Values for the parameters, at their slots.
+    pub(super) fn arguments(
+        &mut self,
+        signature: &Signature,
+        slots: &[Range<usize>],
+        interface: &Interface,
+        layouts: &Layouts,
+    ) -> Box<Block> {
+        let mut block = Box::new(Block([0; 2048]));
+        for (slot, parameter) in slots.iter().zip(&signature.parameters) {
+            block.0[slot.clone()].copy_from_slice(&self.value(&parameter.ty, interface, layouts));
+        }
+        block
+    }
+
+    /// A value of a type; padding is zero.
+    pub(super) fn value(&mut self, ty: &Type, interface: &Interface, layouts: &Layouts) -> Vec<u8> {
+        // Not any bits: the x87 makes other ones of a signalling NaN.
+        let number = f32::from(u16::try_from(self.below(60000)).unwrap()) / 8.0;
+        match ty {
+            Type::Void => Vec::new(),
+            Type::Scalar(Scalar::Float) => number.to_le_bytes().to_vec(),
+            Type::Scalar(Scalar::Double) => f64::from(number).to_le_bytes().to_vec(),
+            Type::Scalar(Scalar::Boolean(_)) => vec![u8::from(self.below(2) == 0)],
+            _ if matches!(layouts.mode(ty), Mode::Float) => number.to_le_bytes().to_vec(),
+            _ if matches!(layouts.mode(ty), Mode::Double) => f64::from(number).to_le_bytes().to_vec(),
+            _ => {
+                let mut bytes = vec![0; layouts.of(ty).unwrap().size];
+                self.fill(&mut bytes);
+                without_padding(&bytes, ty, interface, layouts)
+            }
+        }
+    }
+}
+
+/// Marks the bytes of a value that are no padding.
+fn mark(ty: &Type, at: usize, interface: &Interface, layouts: &Layouts, marks: &mut [bool]) {
+    match ty {
+        Type::Structure(name) => {
+            let layout = layouts.structure(name).unwrap();
+            for (field, place) in interface.structures[name].fields.iter().zip(&layout.places) {
+                mark(&field.ty, at + place.offset, interface, layouts, marks);
+            }
+        }
+        Type::Array(array) => {
+            let size = layouts.of(&array.of).unwrap().size;
+            (0..array.count as usize).for_each(|n| mark(&array.of, at + n * size, interface, layouts, marks));
+        }
+        _ => marks[at..at + layouts.element_bytes(ty).unwrap()].fill(true),
+    }
+}
+
+/// A value with its padding zeroed.
+pub(super) fn without_padding(bytes: &[u8], ty: &Type, interface: &Interface, layouts: &Layouts) -> Vec<u8> {
+    let mut marks = vec![false; bytes.len()];
+    if *ty != Type::Void {
+        mark(ty, 0, interface, layouts, &mut marks);
+    }
+    bytes.iter().zip(marks).map(|(byte, marked)| if marked { *byte } else { 0 }).collect()
+}
+
+/// Memory for arguments, aligned as the plan wants it.
+#[repr(align(16))]
+pub(super) struct Block(pub(super) [u8; 2048]);
 
 pub(super) fn parameter(index: u64, ty: Type) -> Parameter {
     let name = format!("p{index}");
