@@ -24,7 +24,7 @@ use super::trampoline::Trampoline;
 use crate::layout::{HOST, Layouts};
 
 /// Signatures for each convention.
-const SIGNATURES: usize = 400;
+const SIGNATURES: usize = 200;
 
 /// Where functions find their world: arguments, result, and the pointer to call.
 const WORLD: usize = 0x2000_0000;
