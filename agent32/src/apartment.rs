@@ -1,10 +1,10 @@
 //! The apartment: the one thread that loads a library, calls it and unloads it. Old libraries keep state per thread, and
 //! none of them is ever called from two at once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::borrow::Cow;
 
 use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded};
 use bytes::Bytes;
@@ -185,15 +185,16 @@ fn run(
         Some((batch, outcomes)) if batch.stop_on_error && outcomes.any_failed() => return Err(stopped()),
         Some((_, outcomes)) => outcomes.resolve(args)?,
     };
-    let callee: Callee = serde_json::from_slice(&call.callee)
+    let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-    caller.run(call.id, callee, &args, &counters.called, line)
+    caller.run(call.id, what, &args, &counters.called, line)
 }
 
 fn stopped() -> Fault {
-    let detail = "an earlier call of the batch failed, so this one was not run; with \"stop_on_error\": false it would have \
+    let detail =
+        "an earlier call of the batch failed, so this one was not run; with \"stop_on_error\": false it would have \
                   been"
-        .to_owned();
+            .to_owned();
     Fault { code: FaultCode::BatchStopped, detail, pointer: None, ran: false }
 }
 

@@ -71,7 +71,9 @@ impl Outcomes {
         {
             let path: Cow<'_, str> = serde_json::from_str(path.get())
                 .map_err(|_| mismatch(at, "a reference is written {\"$ref\": \"0.outputs.name\"}"))?;
-            text.push_str(self.find(&path).map_err(|why| mismatch(at, format!("{:?}: {why}", shortened(&path))))?.get());
+            text.push_str(
+                self.find(&path).map_err(|why| mismatch(at, format!("{:?}: {why}", shortened(&path))))?.get(),
+            );
             return Ok(());
         }
         text.push('{');
@@ -112,11 +114,14 @@ fn inside<'a>(json: &'a str, step: &str) -> Result<&'a RawValue, String> {
         let found = members.iter().find(|(name, _)| name == step).map(|(_, value)| *value);
         return found.ok_or_else(|| {
             let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-            format!("there is no {step:?}; there is {}", if names.is_empty() { "nothing".into() } else { names.join(", ") })
+            format!(
+                "there is no {step:?}; there is {}",
+                if names.is_empty() { "nothing".into() } else { names.join(", ") }
+            )
         });
     }
-    let elements: Vec<&RawValue> =
-        serde_json::from_str(json).map_err(|_| format!("{step:?} leads into a value that is no object and no array"))?;
+    let elements: Vec<&RawValue> = serde_json::from_str(json)
+        .map_err(|_| format!("{step:?} leads into a value that is no object and no array"))?;
     let index: usize = step.parse().map_err(|_| format!("{step:?} is no index of an array"))?;
     let count = elements.len();
     elements.into_iter().nth(index).ok_or_else(|| format!("the array has {count} elements, and {index} is beyond"))

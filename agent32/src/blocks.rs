@@ -135,7 +135,8 @@ fn no_room(error: &OutOfMemory) -> Fault {
 }
 
 fn refused(error: &HandleError) -> Fault {
-    let code = if matches!(error, HandleError::Stale(_)) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
+    let code =
+        if matches!(error, HandleError::Stale(_)) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
     Fault { code, detail: error.to_string(), pointer: Some("/handle".to_owned()), ran: false }
 }
 

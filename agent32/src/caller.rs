@@ -71,7 +71,7 @@ impl Caller {
         drop(self.library);
     }
 
-    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `called` counts what reaches the library's code.
+    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `counter` counts what reaches the library's code.
     ///
     /// # Errors
     /// Whatever keeps the call from being made, or its answer from being told.
@@ -80,10 +80,10 @@ impl Caller {
         id: Uuid,
         callee: Callee,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
-        let done = self.dispatch(id, callee, args, called, json);
+        let done = self.dispatch(id, callee, args, counter, json);
         self.arena.clear();
         done
     }
@@ -93,12 +93,12 @@ impl Caller {
         id: Uuid,
         callee: Callee,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let result = match callee {
-            Callee::Function(number) => return self.declared(id, number, args, called, json),
-            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, called, json),
+            Callee::Function(number) => return self.declared(id, number, args, counter, json),
+            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, counter, json),
             Callee::ReadVariable(number) => variables::read(&self.library, number, &self.handles)?,
             Callee::WriteVariable(number) => {
                 let Self { library, handles, callbacks, arena, .. } = self;
@@ -119,7 +119,7 @@ impl Caller {
         id: Uuid,
         number: u32,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
@@ -130,7 +130,7 @@ impl Caller {
         let bound = library.bound[index].as_ref().map_err(Clone::clone)?;
         let codec = codec(function, &home);
         let environment = Environment::of(&home, codec, handles, &function.name);
-        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, called, json)
+        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
     }
 
     fn ad_hoc(
@@ -138,7 +138,7 @@ impl Caller {
         id: Uuid,
         interface: Interface,
         args: &str,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let Self { library, handles, callbacks, arena, frame } = self;
@@ -146,7 +146,7 @@ impl Caller {
         let function = home.interface.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
         let bound = library.bind(function, &home)?;
         let environment = Environment::of(&home, codec(function, &home), handles, &function.name);
-        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, called, json)
+        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
     }
 }
 
@@ -172,12 +172,12 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn run(mut self, args: &str, called: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+    fn run(mut self, args: &str, counter: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let given = decode::split(args, self.function)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
-        let answered = self.call(&plan, &prepared, called, json);
+        let answered = self.call(&plan, &prepared, counter, json);
         // Even if the answer could not be told, what was made for the call is not needed any more.
         prepared.bstrs.iter().copied().for_each(free_bstr);
         answered
@@ -204,7 +204,7 @@ impl<'a> Call<'a> {
         &mut self,
         plan: &Plan,
         prepared: &Prepared,
-        called: &AtomicU64,
+        counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
         let Self { function, bound, library, environment, arena, frame, .. } = self;
@@ -218,7 +218,7 @@ impl<'a> Call<'a> {
         let (arguments_at, result_at) = (arena.address(prepared.arguments), arena.address(result));
         plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
-        called.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
         let (returned, captured, nanoseconds) = {
             let _running = Running::enter(&function.name, &self.id);
             library.errors.clear();

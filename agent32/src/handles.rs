@@ -4,7 +4,7 @@
 //! earlier start stale, and nobody guesses the tag of another. The same pointer of the same kind has one token, so that
 //! clients can compare them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -99,7 +99,17 @@ pub struct Handles {
 struct Table {
     issued: u64,
     live: HashMap<u64, Handle>,
-    by_address: HashMap<(usize, String), u64>,
+    /// By address, and where several kinds share one, by number.
+    by_address: BTreeMap<usize, Vec<u64>>,
+}
+
+impl Table {
+    /// The handle that a pointer has already: one of the same kind, or any where nothing is said of the kind.
+    fn known(&self, address: usize, kind: &str) -> Option<u64> {
+        let numbers = self.by_address.get(&address)?;
+        let same = |number: &&u64| kind == "void" || self.live.get(*number).is_some_and(|handle| handle.kind == kind);
+        numbers.iter().find(same).copied()
+    }
 }
 
 #[derive(Debug)]
@@ -167,8 +177,7 @@ impl Handles {
     pub fn number_in<'t>(&self, token: &'t str) -> Result<&'t str, HandleError> {
         let unknown = || HandleError::Unknown(format!("{:?}", crate::marshal::shortened(token)));
         let mut parts = token.rsplitn(4, '.');
-        let (_tag, number, generation, library) =
-            (parts.next(), parts.next(), parts.next(), parts.next());
+        let (_tag, number, generation, library) = (parts.next(), parts.next(), parts.next(), parts.next());
         let (Some(number), Some(generation), Some(library)) = (number, generation, library) else {
             return Err(unknown());
         };
@@ -189,8 +198,7 @@ impl Handles {
     /// The token for a pointer of the library's; the same one if it has one already.
     pub fn issue(&self, address: usize, origin: Origin<'_>) -> Result<String, OutOfMemory> {
         let mut table = self.lock();
-        let key = (address, origin.kind.to_owned());
-        if let Some(number) = table.by_address.get(&key).copied() {
+        if let Some(number) = table.known(address, origin.kind) {
             if let Some(handle) = table.live.get_mut(&number)
                 && handle.freed_by.is_none()
             {
@@ -200,7 +208,7 @@ impl Handles {
         }
         let handle = Handle {
             address,
-            kind: key.1,
+            kind: origin.kind.to_owned(),
             origin: Some(origin.function.to_owned()),
             freed_by: origin.freed_by.map(str::to_owned),
             since: Instant::now(),
@@ -229,7 +237,7 @@ impl Handles {
         }
         table.issued += 1;
         let number = table.issued;
-        table.by_address.insert((handle.address, handle.kind.clone()), number);
+        table.by_address.entry(handle.address).or_default().push(number);
         table.live.insert(number, handle);
         Ok(self.token(&number.to_string()))
     }
@@ -256,12 +264,18 @@ impl Handles {
     }
 
     /// The function has released what this handle stands for: it and its twins of other kinds are stale from now on.
-    /// A block of memory is freed.
+    /// A block of memory is freed, and with it go the handles of pointers into it.
     pub fn retire(&self, number: u64) {
         let mut table = self.lock();
-        let Some(address) = table.live.get(&number).map(|handle| handle.address) else { return };
-        table.live.retain(|_, handle| handle.address != address);
-        table.by_address.retain(|(other, _), _| *other != address);
+        let Some(handle) = table.live.get(&number) else { return };
+        let end = handle.memory.as_ref().map_or(1, |memory| memory.size.max(1));
+        let (first, last) = (handle.address, handle.address.saturating_add(end - 1));
+        let released: Vec<usize> = table.by_address.range(first..=last).map(|(address, _)| *address).collect();
+        for number in
+            released.iter().filter_map(|address| table.by_address.remove(address)).flatten().collect::<Vec<_>>()
+        {
+            table.live.remove(&number);
+        }
     }
 
     /// Whether the library has written past the end of this block of memory. Told once: the guard is renewed.
@@ -348,7 +362,9 @@ mod tests {
         let resolve = |token: &str| handles.resolve(token, "sqlite3").unwrap_err();
         assert!(matches!(handles.resolve(&token, "sqlite3_stmt"), Err(HandleError::WrongKind { .. })));
         assert!(matches!(resolve(&token.replace(".g3.", ".g2.")), HandleError::Stale(_)));
-        assert!(matches!(resolve(&token.replace("db.", "a.b.")), HandleError::Foreign { library, .. } if library == "a.b"));
+        assert!(
+            matches!(resolve(&token.replace("db.", "a.b.")), HandleError::Foreign { library, .. } if library == "a.b")
+        );
         for forged in [
             token.replace(".g3.", ".g4."),
             token.replace(".1.", ".2."),
@@ -375,6 +391,13 @@ mod tests {
         handles.retire(number);
         assert!(matches!(handles.with_memory(&token, |_| ()), Err(HandleError::Stale(_))));
         assert!(handles.list().is_empty());
+        let again = handles.allocate(8, b"abc").unwrap();
+        let resolved = handles.resolve(&again, "void").unwrap();
+        let void = Origin { kind: "void", function: "memset", freed_by: None };
+        assert_eq!(handles.issue(resolved.address, void).unwrap(), again, "a library returns what it was given");
+        let inside = handles.issue(resolved.address + 3, void).unwrap();
+        handles.retire(resolved.number);
+        assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::Stale(inside.clone())));
         let pointer = handles.issue(0x1000, DB).unwrap();
         assert!(matches!(handles.with_memory(&pointer, |_| ()), Err(HandleError::NotMemory(_))));
         assert!(handles.allocate(usize::MAX - 10, &[]).is_err());

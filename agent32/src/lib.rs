@@ -5,10 +5,10 @@
 
 pub mod abi;
 pub mod apartment;
-mod batch;
-mod blocks;
+pub mod batch;
+pub mod blocks;
 pub mod callbacks;
-mod caller;
+pub mod caller;
 pub mod crash;
 pub mod diagnosis;
 pub mod errors;
@@ -20,4 +20,4 @@ pub mod platform;
 pub mod registration;
 pub mod server;
 pub mod trust;
-mod variables;
+pub mod variables;

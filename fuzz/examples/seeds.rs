@@ -19,6 +19,7 @@ fn main() {
         "pe" => pe(),
         "elf" => elf(),
         "header" => header(),
+        "marshal" => marshal(),
         other => panic!("there is no target \"{other}\""),
     };
     for (index, seed) in seeds.iter().enumerate() {
@@ -68,4 +69,32 @@ fn header() -> Vec<Vec<u8>> {
     let prototypes = ["int f(int a)", "long long __stdcall f(_In_reads_(n) const char *a, size_t n)", "void f(int, ...)"];
     let prototypes = prototypes.map(|text| text.as_bytes().to_vec()).into_iter().zip([0x80, 0x81, 0x83]);
     texts.zip([0, 1, 2, 3, 0x41].into_iter().cycle()).chain(prototypes).map(with_choice).collect()
+}
+
+/// Arguments that are right, and some that are wrong, in the order of the functions of `marshal.h`.
+fn marshal() -> Vec<Vec<u8>> {
+    const PLAIN: &str = r#"{"name":"äb","wide":"桥","local":"你","inside":{"depth":1,"number":{"precise":0.5}},
+        "bits":{"low":7,"middle":-16,"wide":"-5","flag":true},"colors":["GREEN",0]}"#;
+    let arguments: [&[&str]; 13] = [
+        &[r#"{"a":-128,"b":"SEVEN","c":-1,"d":"18446744073709551615","e":"NaN","f":1e308,"g":true,"h":"BLUE","i":65}"#],
+        &[r#"{"both":0.5,"color":null}"#, "{}"],
+        &[r#"{"room":10,"numbers":[1,-2,3]}"#, r#"{"room":4294967295,"numbers":[],"count":1}"#],
+        &[r#"{"size":10,"wide":"桥\ud83d\ude00","rows":2,"columns":3}"#],
+        &[r#"{"a":"你好","b":null,"c":"\u0000"}"#],
+        &[r#"{"a":"é桥","b":"x","n":20}"#],
+        &[r#"{"plain":PLAIN,"bits":{"low":0,"middle":0,"wide":0,"flag":false},"number":{"raw":"AAECAwQFBgcICQoL"}}"#],
+        &[r#"{"items":[PLAIN,PLAIN],"bits":[{"low":1,"middle":1,"wide":1,"flag":true}],"data":"AQID"}"#],
+        &[r#"{"node":{"value":1,"next":{"value":2,"next":null}},"list":{"items":[PLAIN],"text":"t"},"texts":["a","b"]}"#],
+        &["{}", r#"{"list":{"count":0,"items":null,"text":null}}"#],
+        &[r#"{"opaque":"@handle","any":null,"system":"@handle","block":{"$handle":"@block"}}"#],
+        &[r#"{"plain":{"returns":0,"table":[{"when":{"a":1},"returns":"SEVEN"}],"record":true,"limit":3},"floating":
+            {"returns":0.5,"stop_after":2,"stop_returns":"NaN"},"event":{"stream":true}}"#,
+          r#"{"plain":{"compare":["a","a"]},"event":{}}"#],
+        &[r#"{"format":"%d","...":[{"type":"int","value":5},{"type":"char[20]"},{"type":"const wchar_t*","value":"x"}]}"#],
+    ];
+    let inputs = |(number, texts): (u8, &&[&str])| {
+        let input = |text: &&str| [&[number, 0x41][..], text.replace("PLAIN", PLAIN).as_bytes()].concat();
+        texts.iter().map(input).collect::<Vec<_>>()
+    };
+    (0..).zip(&arguments).flat_map(inputs).collect()
 }

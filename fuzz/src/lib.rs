@@ -2,6 +2,8 @@
 
 mod header;
 mod image;
+mod marshal;
 
 pub use header::header;
 pub use image::image;
+pub use marshal::{HEADER, marshal};

@@ -9,7 +9,6 @@ use bridge32_protocol::wire::{Batch, Callee};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::agents::client::ClientError;
 use crate::agents::{AgentSpec, Link, Registry, Reports};
 use crate::auth::Auth;
 use crate::config::{Config, LibraryFile};
@@ -136,11 +135,6 @@ impl Bridge {
             Problem::from(Failure::NoAgent { reason, retry: true })
         };
         let link = self.link(library).ok_or_else(not_ready)?;
-        Ok(link.client.image(path).await.map_err(unreached)??)
+        Ok(link.client.image(path).await??)
     }
-}
-
-/// An agent that cannot be asked is about to be started again.
-pub fn unreached(error: ClientError) -> Problem {
-    Failure::NoAgent { reason: error.to_string(), retry: true }.into()
 }

@@ -13,6 +13,7 @@ use bridge32_signature::SignatureError;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::agents::client::ClientError;
 use crate::agents::{Crash, Exit, RegisterError};
 use crate::dispatch::{ArgumentsError, Execution, Failure};
 
@@ -279,6 +280,13 @@ fn ended(exit: Exit, behind: Option<Uuid>) -> Problem {
     Problem { crash: exit.crash, ..Problem::new(code, detail) }
 }
 
+/// An agent that cannot be asked is about to be started again.
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        Failure::NoAgent { reason: error.to_string(), retry: true }.into()
+    }
+}
+
 impl From<ArgumentsError> for Problem {
     fn from(error: ArgumentsError) -> Self {
         Self::new(Code::MalformedRequest, error.to_string())
@@ -322,97 +330,4 @@ impl From<axum::extract::rejection::QueryRejection> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use axum::body::to_bytes;
-
-    use super::*;
-
-    async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
-        let (parts, body) = problem.into_response().into_parts();
-        let body = to_bytes(body, usize::MAX).await.unwrap();
-        (Response::from_parts(parts, ()), serde_json::from_slice(&body).unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_crash_names_the_signal_and_whether_the_call_ran() {
-        let exit = Exit::told("killed by signal 11 (SIGSEGV)");
-        let id = Uuid::now_v7();
-        let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), behind: None })).await;
-        assert_eq!(head.status(), 502);
-        assert_eq!(head.headers()[CONTENT_TYPE], "application/problem+json");
-        assert_eq!(body["code"], "agent_crashed");
-        assert_eq!(body["call_id"], id.to_string());
-        assert_eq!(body["execution"], "may_have_run");
-        assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
-        let behind = Failure::Ended { exit, behind: Some(id) };
-        let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
-        assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
-    }
-
-    #[tokio::test]
-    async fn a_crash_with_a_record_names_the_place_the_function_and_the_report() {
-        let id = Uuid::now_v7();
-        let record = CrashRecord {
-            what: Some("SIGSEGV (segmentation fault)".into()),
-            module: Some("libfoo.so".into()),
-            offset: Some(0x1234),
-            symbol: Some("f".into()),
-            symbol_offset: Some(0x14),
-            library: Some("foo".into()),
-            function: Some("g".into()),
-            call_id: Some(id.to_string()),
-            ..CrashRecord::default()
-        };
-        let crash = Arc::new(Crash { record, report: Some("x.json".into()) });
-        let exit = Exit { crash: Some(crash), ..Exit::told("killed by signal 11 (SIGSEGV)") };
-        let (_, body) = document(Problem::of_call(id, Failure::Ended { exit, behind: None })).await;
-        let detail = body["detail"].as_str().unwrap();
-        let place = "SIGSEGV (segmentation fault), in libfoo.so+0x1234, in f+0x14, in `g` of `foo` (call ";
-        assert!(detail.contains(place) && detail.contains("GET /v1/crashes/x.json"), "{detail}");
-        assert_eq!((&body["crash"]["offset"], &body["report"]), (&0x1234.into(), &"x.json".into()));
-        assert_eq!(body["crash"].get("access"), None);
-    }
-
-    #[tokio::test]
-    async fn an_end_without_a_record_has_no_member_for_it() {
-        let crash = Some(Arc::new(Crash { report: Some("x.json".into()), ..Crash::default() }));
-        let exit = Exit { crash, ..Exit::told("killed by signal 9 (SIGKILL)") };
-        let (_, body) = document(Failure::Ended { exit, behind: None }.into()).await;
-        assert_eq!((body.get("crash"), &body["report"]), (None, &"x.json".into()));
-    }
-
-    #[tokio::test]
-    async fn who_may_try_again_is_told_when() {
-        let (head, body) = document(Failure::QueueFull { waiting: 1024 }.into()).await;
-        assert_eq!((head.status().as_u16(), &head.headers()[RETRY_AFTER]), (429, &HeaderValue::from(1)));
-        assert_eq!(body["code"], "queue_full");
-        let (head, _) = document(Failure::NoAgent { reason: "x".into(), retry: true }.into()).await;
-        assert_eq!((head.status().as_u16(), head.headers().contains_key(RETRY_AFTER)), (503, true));
-        let (head, _) = document(Failure::Deadline { deadline: Duration::from_secs(1) }.into()).await;
-        assert_eq!(head.status(), 504);
-    }
-
-    #[tokio::test]
-    async fn an_internal_error_says_nothing_outside() {
-        let (head, body) = document(Problem::internal("the secret is 42")).await;
-        assert_eq!(head.status(), 500);
-        assert!(!body.to_string().contains("42"));
-    }
-
-    #[tokio::test]
-    async fn an_argument_is_pointed_at() {
-        let fault = Fault {
-            code: FaultCode::ArgumentMismatch,
-            detail: "`j` is 1.5".into(),
-            pointer: Some("/j".into()),
-            ran: false,
-        };
-        let (head, body) = document(Problem::of_call(Uuid::now_v7(), Failure::Fault(fault))).await;
-        assert_eq!(
-            (head.status().as_u16(), &body["pointer"], &body["execution"]),
-            (422, &"/j".into(), &"not_run".into())
-        );
-    }
-}
+mod tests;

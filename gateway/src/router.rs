@@ -11,8 +11,8 @@ use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, events, exports, functions, handles, health, index, interface, libraries,
-    memory, openapi, variables,
+    agents, batches, callbacks, calls, crashes, events, exports, functions, handles, health, index, interface,
+    libraries, memory, openapi, variables,
 };
 use crate::auth::{Guard, Hosts, Need, check_host, guard};
 use crate::bridge::Bridge;

@@ -91,3 +91,19 @@ fn every_reference_leads_somewhere() {
         assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
     }
 }
+
+/// In YAML's short form a comma ends a text that is not quoted, and what follows becomes a member without a value.
+#[test]
+fn no_text_is_cut_off_at_a_comma() {
+    fn walk(value: &Value, place: &str) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, inner)| {
+                assert!(!inner.is_null(), "{place}: `{key}` has no value");
+                walk(inner, &format!("{place}/{key}"));
+            }),
+            Value::Array(items) => items.iter().for_each(|inner| walk(inner, place)),
+            _ => {}
+        }
+    }
+    walk(&document(), "");
+}

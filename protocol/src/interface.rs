@@ -117,6 +117,7 @@ pub struct Enumeration {
 }
 
 /// One function's declaration, and what its annotations and comments add to it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the declaration")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// The name as declared, undecorated.

@@ -6,6 +6,7 @@ mod calls;
 mod command_line;
 mod concurrency;
 mod cpp;
+mod crashes;
 mod demo;
 mod exports;
 mod gateway;

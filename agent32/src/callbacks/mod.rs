@@ -40,7 +40,15 @@ struct Table {
     made: usize,
     streamed: u64,
     /// Those that outlive their call, by number.
-    live: BTreeMap<u64, Arc<State>>,
+    live: BTreeMap<u64, (Arc<State>, Arc<Closure>)>,
+}
+
+impl Table {
+    /// The function pointer does nothing any more, and waits for its next use.
+    fn retire(&mut self, closure: &Arc<Closure>) {
+        *lock(&closure.current) = None;
+        self.idle.push(Arc::clone(closure));
+    }
 }
 
 /// A function pointer, and what it does at the moment.
@@ -84,8 +92,7 @@ impl Drop for Bound {
         if self.state.end_of_call() {
             return;
         }
-        *lock(&self.closure.current) = None;
-        self.callbacks.lock().idle.push(Arc::clone(&self.closure));
+        self.callbacks.lock().retire(&self.closure);
     }
 }
 
@@ -121,10 +128,11 @@ impl Callbacks {
             ran: false,
         })?;
         let slots = closure.trampoline.slots().to_vec();
-        let state = State::new((signature.clone(), slots), plan, environment, Arc::clone(&self.handles), parameter, token);
+        let state =
+            State::new((signature.clone(), slots), plan, environment, Arc::clone(&self.handles), parameter, token);
         *lock(&closure.current) = Some(Arc::clone(&state));
         if let Some(number) = id {
-            self.lock().live.insert(number, Arc::clone(&state));
+            self.lock().live.insert(number, (Arc::clone(&state), Arc::clone(&closure)));
         }
         Ok(Bound { callbacks: Arc::clone(self), closure, state })
     }
@@ -161,7 +169,7 @@ impl Callbacks {
 
     /// Those that outlive their call.
     pub fn list(&self) -> Vec<CallbackView> {
-        self.lock().live.values().filter_map(|state| state.view()).collect()
+        self.lock().live.values().filter_map(|(state, _)| state.view()).collect()
     }
 
     /// The events of one, from after `after` on.
@@ -170,18 +178,21 @@ impl Callbacks {
     /// There is no such callback.
     pub fn events(&self, id: &str, after: u64) -> Result<Events, HandleError> {
         let number = self.number(id)?;
-        let state = self.lock().live.get(&number).cloned();
-        Ok(Events::new(state.ok_or_else(|| HandleError::Stale(id.to_owned()))?, after))
+        let live = self.lock().live.get(&number).map(|(state, _)| Arc::clone(state));
+        Ok(Events::new(live.ok_or_else(|| HandleError::Stale(id.to_owned()))?, after))
     }
 
-    /// From now on it records nothing any more, and goes on answering what it was told to answer.
+    /// The library will not call it any more. If it does, zero is the answer.
     ///
     /// # Errors
     /// There is no such callback.
     pub fn end(&self, id: &str) -> Result<(), HandleError> {
         let number = self.number(id)?;
-        let state = self.lock().live.remove(&number);
-        state.ok_or_else(|| HandleError::Stale(id.to_owned()))?.end();
+        let mut table = self.lock();
+        let (state, closure) = table.live.remove(&number).ok_or_else(|| HandleError::Stale(id.to_owned()))?;
+        table.retire(&closure);
+        drop(table);
+        state.end();
         Ok(())
     }
 
@@ -206,3 +217,6 @@ fn has_structures(signature: &Signature) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,9 @@ impl State {
             return returns;
         }
         let args: Value = serde_json::from_str(args).unwrap_or_default();
-        if let Some((_, answer)) = table.iter().find(|(when, _)| when.iter().all(|(name, value)| same(&args[name], value))) {
+        if let Some((_, answer)) =
+            table.iter().find(|(when, _)| when.iter().all(|(name, value)| same(&args[name], value)))
+        {
             return answer;
         }
         match compare {
@@ -232,7 +234,8 @@ fn read_argument(
 
 /// Whether an argument is the value of a table's row: numbers compare as numbers.
 fn same(argument: &Value, value: &Value) -> bool {
-    argument == value || matches!((argument, value), (Value::Number(_), Value::Number(_))) && order(argument, value).is_eq()
+    argument == value
+        || matches!((argument, value), (Value::Number(_), Value::Number(_))) && order(argument, value).is_eq()
 }
 
 /// How two arguments compare: numbers by value, text by its characters, anything else not at all.

@@ -26,6 +26,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bridge32_image::Dependency;
 
@@ -44,8 +45,8 @@ static FILE: OnceLock<File> = OnceLock::new();
 /// The system's number of the thread that writes the record; 0 while all is well.
 static DYING: AtomicU32 = AtomicU32::new(0);
 
-/// Seconds that finding out the details may take.
-const PATIENCE_SECONDS: u8 = 2;
+/// How long finding out the details may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens the file for the record (an earlier one is overwritten), and from now on notices crashes. Without a file they
 /// end the process as ever.
@@ -97,9 +98,9 @@ fn begin() -> Turn {
     }
 }
 
-/// Writes what is known at once.
-fn write_first_line(what: &Words, code: Option<u32>, access: Option<&Words>) {
-    let own = running::of_thread(system::thread_id());
+/// Writes what is known at once of the thread that has crashed.
+fn write_first_line(what: &Words, code: Option<u32>, access: Option<&Words>, thread: u32) {
+    let own = running::of_thread(thread);
     let mut line = Line::new();
     let mut what = *what;
     if own.is_none() {

@@ -14,7 +14,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::words::Words;
-use super::{PATIENCE_SECONDS, Turn, begin, write_first_line, write_second_line};
+use super::{PATIENCE, Turn, begin, write_first_line, write_second_line};
 
 pub(super) use stack::prepare_thread;
 
@@ -95,7 +95,7 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
 
 fn record(signal: c_int, info: &libc::siginfo_t, context: &libc::ucontext_t) {
     let fault = describe::Fault::of(signal, info, context);
-    write_first_line(&fault.what(), u32::try_from(signal).ok(), fault.access().as_ref());
+    write_first_line(&fault.what(), u32::try_from(signal).ok(), fault.access().as_ref(), thread_id());
     end_what_hangs();
     let place = if fault.was_raised() {
         place::caller_of_the_c_library()
@@ -118,7 +118,7 @@ extern "C" fn exit_was_called(code: c_int, _: *mut c_void) {
     let mut what = Words::new();
     // `Words` cuts off instead of failing.
     let _ = write!(what, "exit({code}) was called");
-    write_first_line(&what, None, None);
+    write_first_line(&what, None, None, thread_id());
     if let Some(place) = place::caller_of_the_c_library() {
         write_second_line(&place);
     }
@@ -130,8 +130,9 @@ extern "C" fn exit_was_called(code: c_int, _: *mut c_void) {
 fn end_what_hangs() {
     set_handler(libc::SIGALRM, on_alarm);
     unblock(libc::SIGALRM);
+    let seconds = u32::try_from(PATIENCE.as_secs()).unwrap_or(u32::MAX);
     // SAFETY: sets this process's timer.
-    unsafe { libc::alarm(PATIENCE_SECONDS.into()) };
+    unsafe { libc::alarm(seconds) };
 }
 
 /// Whichever thread it runs on ends the process by the signal that it was dying of anyway.

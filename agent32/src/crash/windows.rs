@@ -1,8 +1,10 @@
 //! Windows: exceptions that nobody handles, `abort` of the C libraries, and the end of the process by its own will.
 //!
 //! The filter for unhandled exceptions is the last to be asked: what a library catches itself never comes here. It runs on
-//! the thread that crashed, with the stack that `SetThreadStackGuarantee` keeps for it.
+//! the thread that crashed, which may have no more than a page of stack left; so it only wakes the reporter, a thread that
+//! was waiting for this, and waits for it to end the process.
 
+mod ending;
 mod exceptions;
 mod exports;
 mod place;
@@ -10,9 +12,8 @@ mod place;
 use std::ffi::{c_int, c_void};
 use std::ptr::with_exposed_provenance;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::thread::Thread;
-use std::time::Duration;
 
 use bridge32_image::Dependency;
 use windows_sys::Win32::System::Diagnostics::Debug::{
@@ -24,11 +25,14 @@ use windows_sys::Win32::System::Threading::{
 
 use self::exceptions::Exception;
 use super::words::Words;
-use super::{FILE, PATIENCE_SECONDS, Turn, begin, write_first_line, write_second_line};
+use super::{DYING, PATIENCE, Turn, begin, write_first_line, write_second_line};
 use crate::platform::runtimes::Runtime;
 
-/// Bytes of stack that stay for the filter when a thread has used up the rest.
+/// Bytes of stack that stay for the filter when a thread has used up the rest. (Wine keeps a page, whatever is asked for.)
 const GUARANTEED_STACK_BYTES: u32 = 64 << 10;
+
+/// Bytes of stack for the reporter.
+const REPORTER_STACK_BYTES: usize = 256 << 10;
 
 /// What a filter answers (Microsoft, `SetUnhandledExceptionFilter`): go on where the exception happened.
 const CONTINUE_EXECUTION: i32 = -1;
@@ -45,11 +49,17 @@ const SYSTEM: &[&str] = &["ntdll.dll", "kernel32.dll", "kernelbase.dll", "msvcrt
 /// The filter of the C library that this program is linked with: it serves handlers that were set with `signal`.
 static INNER_FILTER: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Ends the process if the one that is dying hangs.
-static WATCHDOG: OnceLock<Thread> = OnceLock::new();
+/// The thread that writes the record of an exception, and sees to it that the process ends.
+static REPORTER: OnceLock<Thread> = OnceLock::new();
+
+/// The exception that nobody has handled, for the reporter; null if the process is dying of something else.
+static EXCEPTION: AtomicPtr<EXCEPTION_POINTERS> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The exit code that the process is dying with.
 static EXIT_CODE: AtomicU32 = AtomicU32::new(0);
+
+/// `EXIT_CODE` and `EXCEPTION` are set.
+static REPORTER_IS_NEEDED: AtomicBool = AtomicBool::new(false);
 
 #[expect(unsafe_code, reason = "the declaration of a C function")]
 unsafe extern "C" {
@@ -71,17 +81,18 @@ pub(super) fn install() {
     INNER_FILTER.store(inner.map_or(std::ptr::null_mut(), |filter| filter as *mut c_void), Ordering::Release);
     // SAFETY: the handler has the signature that `signal` asks for.
     unsafe { signal(SIGABRT, on_abort) };
-    // Without the watchdog all else works.
-    let watchdog = std::thread::Builder::new().name("watchdog".into()).stack_size(64 << 10).spawn(watch);
-    if let Ok(watchdog) = watchdog {
-        let _ = WATCHDOG.set(watchdog.thread().clone());
+    let reporter = std::thread::Builder::new().name("crash reporter".into()).stack_size(REPORTER_STACK_BYTES);
+    // Without it a crash ends the process, unrecorded.
+    if let Ok(reporter) = reporter.spawn(report) {
+        let _ = REPORTER.set(reporter.thread().clone());
     }
     prepare_thread();
 }
 
-/// Keeps some stack of this thread for the filter.
+/// Keeps some stack of this thread for the filter, and watches whether it ends the process.
 #[expect(unsafe_code, reason = "SetThreadStackGuarantee is a C function")]
 pub(super) fn prepare_thread() {
+    ending::watch_this_thread();
     let mut bytes = GUARANTEED_STACK_BYTES;
     // SAFETY: reads and writes `bytes`. If it is refused, a stack overflow ends the process without a record.
     unsafe { SetThreadStackGuarantee(&raw mut bytes) };
@@ -111,23 +122,27 @@ fn set_filter() -> LPTOP_LEVEL_EXCEPTION_FILTER {
 /// Nobody has handled an exception.
 #[expect(unsafe_code, reason = "the system hands a filter pointers")]
 unsafe extern "system" fn on_exception(pointers: *const EXCEPTION_POINTERS) -> i32 {
-    // SAFETY: the system passes pointers that live as long as the filter runs.
-    let EXCEPTION_POINTERS { ExceptionRecord: record, ContextRecord: context } = unsafe { *pointers };
-    // SAFETY: as above.
-    let exception = Exception::of(unsafe { &*record });
     if inner_filter(pointers) == CONTINUE_EXECUTION {
         return CONTINUE_EXECUTION;
     }
-    die_of(exception.code, || {
-        write_first_line(&exception.what(), Some(exception.code), exception.access().as_ref());
-        let address = if exception.is_jump_to_nowhere() {
+    match begin() {
+        Turn::First => {
+            // SAFETY: the system passes a pointer to pointers that live as long as the filter runs.
+            let record = unsafe { (*pointers).ExceptionRecord };
             // SAFETY: as above.
-            return_address(unsafe { &*context })
-        } else {
-            exception.instruction
-        };
-        place::of(address)
-    })
+            let code = unsafe { (*record).ExceptionCode };
+            EXCEPTION.store(pointers.cast_mut(), Ordering::Relaxed);
+            wake_reporter(code.cast_unsigned());
+            std::thread::sleep(PATIENCE);
+        }
+        // What comes after the first line is what failed.
+        Turn::Again => {}
+        Turn::AnotherThread if is_reporter() => {}
+        Turn::AnotherThread => loop {
+            std::thread::park();
+        },
+    }
+    end_process(EXIT_CODE.load(Ordering::Acquire))
 }
 
 /// Asks the filter that was there before ours.
@@ -140,33 +155,64 @@ fn inner_filter(pointers: *const EXCEPTION_POINTERS) -> i32 {
     inner.map_or(0, |inner| unsafe { inner(pointers) })
 }
 
-/// Records what `tell` says, unless another thread does so already, and ends the process with `exit_code`.
-fn die_of(exit_code: u32, tell: impl FnOnce() -> Option<super::Place>) -> ! {
-    match begin() {
-        Turn::First => {
-            EXIT_CODE.store(exit_code, Ordering::Release);
-            if let Some(watchdog) = WATCHDOG.get() {
-                watchdog.unpark();
-            }
-            if let Some(place) = tell() {
-                write_second_line(&place);
-            }
+/// `abort` was called: in the C libraries it raises no exception, but a signal of their own.
+extern "C" fn on_abort(_: c_int) {
+    if matches!(begin(), Turn::First) {
+        wake_reporter(ABORTED);
+        write_first_line(&Words::of(b"abort() was called"), None, None, thread_id());
+        if let Some(place) = place::caller_of(SYSTEM) {
+            write_second_line(&place);
         }
-        // What comes after the first line is what failed.
-        Turn::Again => {}
-        Turn::AnotherThread => loop {
-            std::thread::park();
-        },
+    }
+    // The C library ends the process.
+}
+
+/// Has the reporter do its work, and from now on the process has `PATIENCE` to end.
+fn wake_reporter(exit_code: u32) {
+    EXIT_CODE.store(exit_code, Ordering::Relaxed);
+    REPORTER_IS_NEEDED.store(true, Ordering::Release);
+    match REPORTER.get() {
+        Some(reporter) => reporter.unpark(),
+        None => end_process(exit_code),
+    }
+}
+
+/// The reporter's life.
+fn report() {
+    while !REPORTER_IS_NEEDED.load(Ordering::Acquire) {
+        std::thread::park();
+    }
+    let exception = EXCEPTION.load(Ordering::Relaxed);
+    if exception.is_null() {
+        std::thread::sleep(PATIENCE);
+    } else {
+        record(exception);
     }
     end_process(EXIT_CODE.load(Ordering::Acquire))
 }
 
-/// `abort` was called: in the C libraries it raises no exception, but a signal of their own.
-extern "C" fn on_abort(_: c_int) {
-    die_of(ABORTED, || {
-        write_first_line(&Words::of(b"abort() was called"), None, None);
-        place::caller_of(SYSTEM)
-    })
+/// Writes the record of an exception.
+#[expect(unsafe_code, reason = "the system hands a filter pointers")]
+fn record(pointers: *const EXCEPTION_POINTERS) {
+    // SAFETY: the thread that crashed waits in its filter, and so long all that it was handed stays where it is.
+    let EXCEPTION_POINTERS { ExceptionRecord: record, ContextRecord: context } = unsafe { *pointers };
+    // SAFETY: as above.
+    let exception = Exception::of(unsafe { &*record });
+    let thread = DYING.load(Ordering::Acquire);
+    write_first_line(&exception.what(), Some(exception.code), exception.access().as_ref(), thread);
+    let address = if exception.is_jump_to_nowhere() {
+        // SAFETY: as above.
+        return_address(unsafe { &*context })
+    } else {
+        exception.instruction
+    };
+    if let Some(place) = place::of(address) {
+        write_second_line(&place);
+    }
+}
+
+fn is_reporter() -> bool {
+    REPORTER.get().is_some_and(|reporter| reporter.id() == std::thread::current().id())
 }
 
 /// What a `call` that led nowhere has left on the stack.
@@ -182,18 +228,6 @@ fn return_address(context: &CONTEXT) -> usize {
     unsafe { with_exposed_provenance::<usize>(stack).read_unaligned() }
 }
 
-/// Waits until the process is dying, and for so long as that may take.
-fn watch() {
-    loop {
-        std::thread::park();
-        let exit_code = EXIT_CODE.load(Ordering::Acquire);
-        if exit_code != 0 {
-            std::thread::sleep(Duration::from_secs(PATIENCE_SECONDS.into()));
-            end_process(exit_code);
-        }
-    }
-}
-
 #[expect(unsafe_code, reason = "TerminateProcess is a C function")]
 fn end_process(exit_code: u32) -> ! {
     // SAFETY: a pseudo handle that needs no closing.
@@ -201,27 +235,4 @@ fn end_process(exit_code: u32) -> ! {
     // SAFETY: ends this process; nothing runs afterwards.
     unsafe { TerminateProcess(own, exit_code) };
     std::process::abort()
-}
-
-/// What the loader calls when the process begins and ends, and threads in between.
-type TlsCallback = unsafe extern "system" fn(module: *mut c_void, reason: u32, reserved: *mut c_void);
-
-/// `.CRT$XLA` to `.CRT$XLZ` is the program's list of such functions (Microsoft, "PE Format", TLS callback functions).
-#[expect(unsafe_code, reason = "the list is made by the linker")]
-#[used]
-#[unsafe(link_section = ".CRT$XLC")]
-static AT_THE_END: TlsCallback = at_the_end;
-
-const PROCESS_DETACH: u32 = 0;
-
-/// The process ends by `ExitProcess`, which is where `exit` leads whatever C library it belongs to. The agent itself never
-/// does that: it ends through [`end_process`](crate::platform::end_process), which asks nobody.
-#[expect(unsafe_code, reason = "the type asks for it")]
-unsafe extern "system" fn at_the_end(_: *mut c_void, reason: u32, _: *mut c_void) {
-    if reason == PROCESS_DETACH && FILE.get().is_some() && matches!(begin(), Turn::First) {
-        write_first_line(&Words::of(b"exit() or ExitProcess() was called"), None, None);
-        if let Some(place) = place::caller_of(SYSTEM) {
-            write_second_line(&place);
-        }
-    }
 }

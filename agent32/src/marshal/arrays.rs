@@ -221,7 +221,8 @@ impl Writer<'_, '_> {
                     "the length of `{at}` is {length}, which is {bytes} bytes; it must be from 0 to {MAX_BUFFER_BYTES}"
                 );
                 let culprit = length::dependencies(capacity).first().map(|index| scope.members.name(*index));
-                Err(culprit.map_or_else(|| mismatch(at, detail.as_str()), |name| mismatch(&at.sibling(name), detail.as_str())))
+                Err(culprit
+                    .map_or_else(|| mismatch(at, detail.as_str()), |name| mismatch(&at.sibling(name), detail.as_str())))
             }
         }
     }
@@ -241,7 +242,12 @@ impl Writer<'_, '_> {
                 let name = scope.members.name(index);
                 mismatch(&at.sibling(name), format!("`{name}` is missing: {length} is the length of `{at}`"))
             }
-            None => mismatch(at, format!("the length of `{at}` is {length}, which cannot be computed: it divides by zero or is out of range")),
+            None => mismatch(
+                at,
+                format!(
+                    "the length of `{at}` is {length}, which cannot be computed: it divides by zero or is out of range"
+                ),
+            ),
         })
     }
 
@@ -266,6 +272,5 @@ fn base64<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Cow<'a, str>, Fault> {
 }
 
 fn list<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Vec<&'a RawValue>, Fault> {
-    serde_json::from_str(raw.get())
-        .map_err(|_| mismatch(at, format!("{} is not an array", scalar::kind(raw.get()))))
+    serde_json::from_str(raw.get()).map_err(|_| mismatch(at, format!("{} is not an array", scalar::kind(raw.get()))))
 }

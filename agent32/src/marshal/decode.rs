@@ -157,7 +157,18 @@ pub fn arguments(
     let blocks = writer.arena.count();
     let Writer { handles, callbacks, bstrs, .. } = writer;
     let numbers = scope.into_numbers();
-    Ok(Prepared { parameters, fixed, arguments: block, pointees, first_blocks, blocks, numbers, handles, callbacks, bstrs })
+    Ok(Prepared {
+        parameters,
+        fixed,
+        arguments: block,
+        pointees,
+        first_blocks,
+        blocks,
+        numbers,
+        handles,
+        callbacks,
+        bstrs,
+    })
 }
 
 /// Checks one value and writes it into a new block: for variables and what callbacks answer.
@@ -242,9 +253,9 @@ impl<'c, 'm> Writer<'c, 'm> {
         match &parameter.ty {
             Type::Pointer(pointer) => {
                 let level = Level::Parameter { parameter, index };
-                let pointee = self.pointer(pointer, raw, at, scope, level)?;
-                self.store_pointee(&pointee, spot);
-                Ok(pointee.into_pointee(raw))
+                let target = self.pointer(pointer, raw, at, scope, level)?;
+                self.store_target(&target, spot);
+                Ok(target.into_pointee(raw))
             }
             Type::Callback(signature) => {
                 let raw = raw.or_else(|| parameter.optional.then_some(RawValue::NULL));
@@ -283,8 +294,8 @@ impl<'c, 'm> Writer<'c, 'm> {
             Type::Structure(name) => self.structure(name, raw, at, spot),
             Type::Array(array) => self.fixed_array(array, raw, at, scope, spot),
             Type::Pointer(pointer) => {
-                let pointee = self.pointer(pointer, Some(raw), at, scope, Level::Nested)?;
-                self.store_pointee(&pointee, spot);
+                let target = self.pointer(pointer, Some(raw), at, scope, Level::Nested)?;
+                self.store_target(&target, spot);
                 Ok(())
             }
             Type::Callback(signature) => self.callback(signature, raw, at, "", spot),

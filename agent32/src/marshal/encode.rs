@@ -129,12 +129,10 @@ impl Outputs<'_> {
 
     fn write(&self, index: usize, at: &At<'_>, reader: &mut Reader<'_>, json: &mut Vec<u8>) -> Result<(), Fault> {
         match (&self.prepared.parameters[index].ty, &self.prepared.pointees[index]) {
-            (Type::Callback(_), _) => {
-                match self.prepared.callbacks.iter().find(|(parameter, _)| *parameter == index) {
-                    Some((_, callback)) => callback.report(json),
-                    None => json.extend_from_slice(b"null"),
-                }
-            }
+            (Type::Callback(_), _) => match self.prepared.callbacks.iter().find(|(parameter, _)| *parameter == index) {
+                Some((_, callback)) => callback.report(json),
+                None => json.extend_from_slice(b"null"),
+            },
             (Type::Pointer(pointer), Pointee::Block(block)) => {
                 reader.behind(pointer, self.arena.bytes(*block), &self.numbers, at, json)?;
             }

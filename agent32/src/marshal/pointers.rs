@@ -45,7 +45,7 @@ impl Target {
 
 impl Writer<'_, '_> {
     /// Writes the address of what a pointer points to.
-    pub(super) fn store_pointee(&mut self, target: &Target, spot: Spot) {
+    pub(super) fn store_target(&mut self, target: &Target, spot: Spot) {
         let address = match target {
             Target::Null => 0,
             Target::Block(block) => Arena::address(self.arena, *block),
@@ -86,17 +86,14 @@ impl Writer<'_, '_> {
     }
 
     /// What a given value points to.
-    fn pointee(
-        &mut self,
-        pointer: &Pointer,
-        raw: &RawValue,
-        at: &At<'_>,
-        scope: &Scope<'_>,
-    ) -> Result<Target, Fault> {
+    fn pointee(&mut self, pointer: &Pointer, raw: &RawValue, at: &At<'_>, scope: &Scope<'_>) -> Result<Target, Fault> {
         match &pointer.extent {
             Extent::Handle { kind, .. } => {
                 let given = scalar::kind(raw.get());
-                Err(mismatch(at, format!("{given} is no handle of a `{kind}`: pass the token that an earlier call answered")))
+                Err(mismatch(
+                    at,
+                    format!("{given} is no handle of a `{kind}`: pass the token that an earlier call answered"),
+                ))
             }
             Extent::Text(encoding) => {
                 let mut bytes = self.text(raw, encoding, at)?;
@@ -114,7 +111,9 @@ impl Writer<'_, '_> {
                 self.value(&pointer.to, raw, at, scope, Spot::start(block))?;
                 Ok(Target::Block(block))
             }
-            Extent::Elements { .. } if is_bytes(&pointer.to) => self.byte_buffer(pointer, raw, at, scope).map(Target::Block),
+            Extent::Elements { .. } if is_bytes(&pointer.to) => {
+                self.byte_buffer(pointer, raw, at, scope).map(Target::Block)
+            }
             Extent::Elements { .. } => self.elements(pointer, raw, at, scope).map(Target::Block),
         }
     }

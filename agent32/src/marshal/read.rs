@@ -3,7 +3,6 @@
 use bridge32_protocol::interface::{
     Array, Encoding, Expression, Extent, Length, Pointer, Scalar, Signature, Structure, StructureKind, Type, Unit,
 };
-use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Fault, FaultCode};
 
 use super::arena::Arena;
@@ -13,7 +12,7 @@ use super::place::At;
 use super::scalar::{self, Bits};
 use super::scope::Members;
 use super::structures::word;
-use super::{Environment, MAX_BUFFER_BYTES, bytes, handle, is_bytes, memory, text};
+use super::{Context, Environment, MAX_BUFFER_BYTES, bytes, handle, is_bytes, memory, text};
 use crate::handles::Origin;
 use crate::layout::{Place, text_unit_bytes};
 
@@ -300,7 +299,7 @@ impl<'a> Reader<'a> {
         let unknown = || untold(at, &format!("the members of `{name}` are not known"));
         let structure = interface.structures.get(name).ok_or_else(unknown)?;
         let places = &layouts.structure(name).map_err(|why| untold(at, &why))?.places;
-        let numbers = Fields { structure, places, bytes, target: self.environment.context.target };
+        let numbers = Fields { structure, places, bytes, context: self.environment.context };
         let around = self.overlaid;
         self.overlaid |= structure.kind == StructureKind::Union;
         for (field, place) in structure.fields.iter().zip(places) {
@@ -321,8 +320,9 @@ impl<'a> Reader<'a> {
             json.push(b':');
             let at = at.member(&field.name);
             if let (Type::Scalar(scalar), Some(bits)) = (&field.ty, &place.bits) {
-                let unit = word(&bytes[place.offset..place.offset + bits.unit]) >> bits.shift;
-                scalar::encode(Bits::narrow(unit, bits.width, scalar), scalar, self.environment.context, json);
+                let context = self.environment.context;
+                let field = bits.load(&bytes[place.offset..place.offset + bits.unit]);
+                scalar::encode(Bits::of_bit_field(field, bits.width, scalar, context), scalar, context, json);
                 continue;
             }
             let size = self.size(&field.ty, &at)?;
@@ -454,7 +454,7 @@ struct Fields<'a> {
     structure: &'a Structure,
     places: &'a [Place],
     bytes: &'a [u8],
-    target: Target,
+    context: Context<'a>,
 }
 
 impl Numbers for Fields<'_> {
@@ -463,10 +463,10 @@ impl Numbers for Fields<'_> {
         let place = self.places.get(index)?;
         let scalar: &Scalar = Members::Fields(&self.structure.fields).integer(index)?;
         if let Some(bits) = &place.bits {
-            let unit = word(&self.bytes[place.offset..place.offset + bits.unit]) >> bits.shift;
-            return Bits::narrow(unit, bits.width, scalar).integer(scalar);
+            let field = bits.load(&self.bytes[place.offset..place.offset + bits.unit]);
+            return Bits::of_bit_field(field, bits.width, scalar, self.context).integer(scalar);
         }
-        let size = crate::layout::scalar_bytes(scalar, self.target);
+        let size = crate::layout::scalar_bytes(scalar, self.context.target);
         match &self.structure.fields[index].ty {
             Type::Scalar(_) => Bits::load(self.bytes.get(place.offset..place.offset + size)?, scalar).integer(scalar),
             _ => None,

@@ -39,13 +39,18 @@ impl Bits {
 
     /// Takes the low `size` bytes of a word, and extends them as the type demands.
     pub fn extend(word: u64, size: usize, scalar: &Scalar) -> Self {
-        Self::narrow(word, 8 * u32::try_from(size).unwrap_or(8).min(8), scalar)
+        Self::narrow(word, 8 * u32::try_from(size).unwrap_or(8).min(8), is_signed(scalar))
     }
 
-    /// Takes the low `bits` bits of a word (1 to 64), and extends them as the type demands.
-    pub fn narrow(word: u64, bits: u32, scalar: &Scalar) -> Self {
+    /// Those of a bit-field, from its `width` low bits in a word.
+    pub fn of_bit_field(word: u64, width: u32, scalar: &Scalar, context: Context<'_>) -> Self {
+        Self::narrow(word, width, has_negatives(scalar, context))
+    }
+
+    /// Takes the low `bits` bits of a word (1 to 64), and extends them.
+    fn narrow(word: u64, bits: u32, signed: bool) -> Self {
         let unused = 64 - bits;
-        Self(if is_signed(scalar) {
+        Self(if signed {
             ((word << unused).cast_signed() >> unused).cast_unsigned()
         } else {
             (word << unused) >> unused
@@ -56,6 +61,17 @@ impl Bits {
 /// Whether a scalar's bits are extended by their sign.
 pub const fn is_signed(scalar: &Scalar) -> bool {
     matches!(scalar, Scalar::Integer(Integer { signed: true, .. }) | Scalar::Enumeration(_))
+}
+
+/// Whether a bit-field of this type holds negative numbers: one of an enumeration only if some enumerator is one.
+pub fn has_negatives(scalar: &Scalar, context: Context<'_>) -> bool {
+    match scalar {
+        Scalar::Enumeration(name) => {
+            let enumeration = context.interface.enumerations.get(name);
+            enumeration.is_some_and(|found| found.enumerators.iter().any(|(_, value)| *value < 0))
+        }
+        scalar => is_signed(scalar),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float has 32 bits")]

@@ -1,6 +1,8 @@
 //! Named values whose lengths refer to each other: the parameters of a function, or the members of a structure.
 
-use bridge32_protocol::interface::{Direction, Expression, Extent, Field, Length, Parameter, Pointer, Scalar, Type, Unit};
+use bridge32_protocol::interface::{
+    Direction, Expression, Extent, Field, Length, Parameter, Pointer, Scalar, Type, Unit,
+};
 use serde_json::value::RawValue;
 
 use super::length::{self, Numbers};

@@ -85,7 +85,8 @@ impl Writer<'_, '_> {
         if given == 1 || (given == 0 && self.direction != Direction::In) {
             return Ok(());
         }
-        let names: Vec<&str> = union.fields.iter().map(|field| field.name.as_str()).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&str> =
+            union.fields.iter().map(|field| field.name.as_str()).filter(|name| !name.is_empty()).collect();
         let detail = format!("`{at}` is a union: give exactly one of its members ({}), not {given}", names.join(", "));
         Err(mismatch(at, detail))
     }
@@ -100,23 +101,16 @@ impl Writer<'_, '_> {
     ) -> Result<(), Fault> {
         let bits = scalar::decode(raw, scalar, self.environment.context).map_err(|detail| mismatch(at, detail))?;
         let number = bits.integer(scalar).unwrap_or_default();
-        let (least, most) = if scalar::is_signed(scalar) {
+        let (least, most) = if scalar::has_negatives(scalar, self.environment.context) {
             (-(1_i128 << (place.width - 1)), (1_i128 << (place.width - 1)) - 1)
         } else {
             (0, (1_i128 << place.width) - 1)
         };
         if !(least..=most).contains(&number) {
-            let detail = format!(
-                "{number} is out of range: `{at}` has {} bits, from {least} to {most}",
-                place.width
-            );
+            let detail = format!("{number} is out of range: `{at}` has {} bits, from {least} to {most}", place.width);
             return Err(mismatch(at, detail));
         }
-        let unit = &mut self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + place.unit];
-        let mask = (u64::MAX >> (64 - place.width)) << place.shift;
-        let merged = (word(unit) & !mask) | ((bits.0 << place.shift) & mask);
-        let size = unit.len();
-        unit.copy_from_slice(&merged.to_le_bytes()[..size]);
+        place.store(&mut self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + place.unit], bits.0);
         Ok(())
     }
 }

@@ -1,5 +1,8 @@
 //! Arguments and outcomes of whole functions, declared as a header would.
 
+mod pointers;
+mod structures;
+
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -44,9 +47,9 @@ fn of(interface: Interface) -> World {
 fn slots(world: &World, parameters: &[bridge32_protocol::interface::Parameter]) -> (Vec<Range<usize>>, usize) {
     let mut next = 0;
     let ranges = parameters.iter().map(|parameter| {
-        let start = next;
-        next += world.home.layouts.of(&parameter.ty).unwrap().size.next_multiple_of(16);
-        start..next
+        let (start, size) = (next, world.home.layouts.of(&parameter.ty).unwrap().size);
+        next += size.next_multiple_of(16);
+        start..start + size
     });
     (ranges.collect(), next)
 }

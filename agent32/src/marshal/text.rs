@@ -248,7 +248,8 @@ mod tests {
         assert!(matches!(yen, TextError::Unencodable { position: 2, character: '¥', .. }), "{yen:?}");
         let nul = encode("ä\0b", &Encoding::Utf8, exact(Target::Linux32)).unwrap_err();
         assert_eq!(nul, TextError::InteriorNul { position: 1 });
-        let undecodable = |bytes: &[u8], encoding: &Encoding| decode(bytes, encoding, exact(Target::Linux32)).unwrap_err();
+        let undecodable =
+            |bytes: &[u8], encoding: &Encoding| decode(bytes, encoding, exact(Target::Linux32)).unwrap_err();
         for (bytes, encoding, at) in [
             (b"ab\xff".as_slice(), Encoding::Utf8, 2),
             (b"a\0\0\xd8", Encoding::Utf16, 2),

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn each_argument_says_its_type() {
-        let list = r#"[{"type":"int","value":5},{"type":"const  char *","value":"x"},{"type":"double*"},{"type":"char[20]"}]"#;
+        let list =
+            r#"[{"type":"int","value":5},{"type":"const  char *","value":"x"},{"type":"double*"},{"type":"char[20]"}]"#;
         let arguments = read_text(list).unwrap();
         assert_eq!(arguments[0].ty, integer(Width::W32, true));
         let directions: Vec<Direction> = arguments.iter().map(|argument| argument.direction).collect();

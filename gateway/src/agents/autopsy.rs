@@ -51,7 +51,7 @@ impl Witness {
         output.drain(..output.len().saturating_sub(LINES));
         let loads = agent.spec.loads.iter();
         let kept = agent.reports.keep(&Report {
-            report: slot.report(),
+            name: slot.report(),
             agent: agent.id(),
             generation: self.generation,
             runtime: agent.spec.target,
@@ -98,7 +98,10 @@ mod tests {
         let name = exit.crash.as_ref().unwrap().report.clone().unwrap();
         let text = agent.reports.get(&name).unwrap().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!((&report["generation"], &report["pid"], &report["crash"]["offset"]), (&3.into(), &9.into(), &16.into()));
+        assert_eq!(
+            (&report["generation"], &report["pid"], &report["crash"]["offset"]),
+            (&3.into(), &9.into(), &16.into())
+        );
         assert!(!part.exists());
     }
 

@@ -33,7 +33,8 @@ pub struct Reports {
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     /// Its own name, under which it can be asked for.
-    pub(super) report: String,
+    #[serde(rename = "report")]
+    pub(super) name: String,
     pub(super) agent: &'a str,
     pub(super) generation: u64,
     pub(super) runtime: Target,
@@ -118,10 +119,10 @@ impl Reports {
     fn write(&self, report: &Report) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(report)?;
         // Under another name first: a report is whole or not there.
-        let unfinished = self.folder.join(format!("{}.new", report.report));
+        let unfinished = self.folder.join(format!("{}.new", report.name));
         let mut file = create(&unfinished)?;
         file.write_all(&text)?;
-        std::fs::rename(&unfinished, self.folder.join(&report.report))
+        std::fs::rename(&unfinished, self.folder.join(&report.name))
     }
 
     fn prune(&self) -> io::Result<()> {
@@ -228,7 +229,7 @@ mod tests {
     fn report<'a>(slot: &Slot, agent: &'a str, crash: Option<&'a CrashRecord>) -> Report<'a> {
         let now = Timestamp::now();
         Report {
-            report: slot.report(),
+            name: slot.report(),
             agent,
             generation: 1,
             runtime: Target::Linux32,

@@ -14,8 +14,8 @@ use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::client::Client;
 use super::autopsy::{PRINTED, Witness};
+use super::client::Client;
 use super::process::{Exit, Process};
 use super::state::{LEASE, Link, Registered, State};
 use super::{Agent, Order, Reach};

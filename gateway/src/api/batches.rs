@@ -102,7 +102,8 @@ fn order(library: &Library, item: Item) -> Result<Order, Problem> {
         }
         Item { function: None, prototype: Some(prototype), export, ordinal, .. } => {
             let callee = AdHoc { prototype, export, ordinal }.callee(library);
-            let pointed = |problem: Problem| if problem.pointer().is_some() { problem } else { problem.at("/prototype") };
+            let pointed =
+                |problem: Problem| if problem.pointer().is_some() { problem } else { problem.at("/prototype") };
             Ok(Order { callee: callee.map_err(pointed)?, args, deadline: library.config.deadline })
         }
         _ => {

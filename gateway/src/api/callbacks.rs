@@ -11,7 +11,7 @@ use bridge32_protocol::wire::{Fault, FaultCode};
 use super::Path;
 use crate::agents::Link;
 use crate::agents::token::CallbackId;
-use crate::bridge::{Bridge, unreached};
+use crate::bridge::Bridge;
 use crate::dispatch::Failure;
 use crate::error::{Code, Problem};
 
@@ -23,7 +23,7 @@ pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
     let library = bridge.library(&name)?;
     let down = || Failure::NoAgent { reason: format!("`{name}` is not loaded, so it has no callbacks"), retry: true };
     let link = bridge.link(library).ok_or_else(down)?;
-    Ok(Json(link.client.callbacks(&name).await.map_err(unreached)??).into_response())
+    Ok(Json(link.client.callbacks(&name).await??).into_response())
 }
 
 /// Gives a callback up: the library must not call it any more.
@@ -32,7 +32,7 @@ pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 /// There is no such callback, or its agent does not answer.
 pub async fn remove(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let (id, link) = find(&bridge, &id)?;
-    link.client.remove_callback(&id).await.map_err(unreached)?.map_err(|fault| gone(id.text, fault))?;
+    link.client.remove_callback(&id).await?.map_err(|fault| gone(id.text, fault))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 use super::callbacks::{find, gone};
 use super::{Path, Query};
-use crate::agents::client::{ClientError, Lines};
 use crate::agents::Link;
-use crate::bridge::{Bridge, unreached};
+use crate::agents::client::{ClientError, Lines};
+use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
 /// A line is sent at least so often, so that nothing on the way takes the connection for dead.
@@ -48,7 +48,7 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let after = position(&headers)?.or(from.after).unwrap_or_default();
     let (id, link) = find(&bridge, &id)?;
-    let events = link.client.events(&id, after).await.map_err(unreached)?;
+    let events = link.client.events(&id, after).await?;
     let lines = events.map_err(|fault| gone(id.text, fault))?;
     let feed = Feed { lines, link, stopping: bridge.stopping.subscribe(), over: false };
     // The stream goes with the client's connection, and the agent's connection with the stream.

@@ -9,7 +9,7 @@ use bridge32_protocol::wire::HandleView;
 use serde::Serialize;
 
 use super::{Path, agents};
-use crate::bridge::{Bridge, unreached};
+use crate::bridge::Bridge;
 use crate::dispatch::Failure;
 use crate::error::Problem;
 
@@ -35,7 +35,7 @@ pub async fn list(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> 
     let link = agent.link().ok_or_else(down)?;
     let mut handles = Vec::new();
     for library in link.libraries.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(name, _)| name) {
-        let list = link.client.handles(library).await.map_err(unreached)??;
+        let list = link.client.handles(library).await??;
         handles.extend(list.handles.into_iter().map(|handle| Listed { library: library.clone(), handle }));
     }
     Ok(Json(List { handles }).into_response())

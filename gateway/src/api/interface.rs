@@ -35,8 +35,8 @@ struct Declared<'a> {
     #[serde(flatten)]
     function: Cow<'a, Function>,
     /// What the header says of the export's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    declared_export: Option<&'a ExportName>,
+    #[serde(rename = "declared_export", skip_serializing_if = "Option::is_none")]
+    stated: Option<&'a ExportName>,
     /// `null` until the library is loaded.
     callable: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,20 +72,14 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 }
 
 fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded>) -> Declared<'a> {
-    let declared_export = function.export.as_ref();
+    let stated = function.export.as_ref();
     // Under the name `export` stands what was found.
-    let plain = match declared_export {
+    let plain = match stated {
         None => Cow::Borrowed(function),
         Some(_) => Cow::Owned(Function { export: None, ..function.clone() }),
     };
-    let mut declared = Declared {
-        function: plain,
-        declared_export,
-        callable: None,
-        reason: None,
-        export: None,
-        bound_convention: None,
-    };
+    let mut declared =
+        Declared { function: plain, stated, callable: None, reason: None, export: None, bound_convention: None };
     if let Some(why) = &function.unsupported {
         declared.callable = Some(false);
         declared.reason = Some(why);

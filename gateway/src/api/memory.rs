@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::{Path, Query, expect_json, media_type, read_json, reply};
@@ -28,7 +28,7 @@ const BINARY: &str = "application/octet-stream";
 #[serde(deny_unknown_fields)]
 struct Wanted {
     #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<Value>,
+    size: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<String>,
 }
@@ -150,14 +150,15 @@ fn wanted(body: &[u8]) -> Result<Wanted, Problem> {
     let mut wanted: Wanted = read_json(body)?;
     if wanted.size.is_none() {
         let Some(data) = &wanted.data else {
-            let detail = "A block needs a `size` in bytes, or `data` (base64) that it begins with, such as {\"size\": 64}.";
+            let detail =
+                "A block needs a `size` in bytes, or `data` (base64) that it begins with, such as {\"size\": 64}.";
             return Err(Problem::new(Code::MalformedRequest, detail));
         };
         let bytes = STANDARD.decode(data).map_err(|error| {
             let detail = format!("`data` is not base64 (RFC 4648 §4, with padding): {error}");
             Problem::new(Code::ArgumentMismatch, detail).at("/data")
         })?;
-        wanted.size = Some(bytes.len().into());
+        wanted.size = Some(to_raw_value(&bytes.len()).map_err(Problem::internal)?);
     }
     Ok(wanted)
 }
@@ -232,7 +233,7 @@ mod tests {
         assert_eq!(args(r#"{"size":64}"#), br#"{"size":64}"#);
         assert_eq!(args(r#"{"data":"AQID"}"#), br#"{"size":3,"data":"AQID"}"#);
         assert_eq!(args(r#"{"size":8,"data":"AQID"}"#), br#"{"size":8,"data":"AQID"}"#);
-        assert_eq!(args(r#"{"size":18446744073709551616}"#), br#"{"size":1.8446744073709552e19}"#);
+        assert_eq!(args(r#"{"size":18446744073709551616}"#), br#"{"size":18446744073709551616}"#);
     }
 
     #[test]
@@ -259,10 +260,7 @@ mod tests {
         assert_eq!((raw.data.as_str(), raw.offset), ("AQID", Some(4)));
         let length = Part { offset: None, length: Some(1) };
         assert!(written(true, &length, &HeaderMap::new(), &Bytes::new()).is_err());
-        assert_eq!(
-            written(false, &none, &HeaderMap::new(), &data).err().unwrap().code(),
-            Code::UnsupportedMediaType
-        );
+        assert_eq!(written(false, &none, &HeaderMap::new(), &data).err().unwrap().code(), Code::UnsupportedMediaType);
     }
 
     #[test]

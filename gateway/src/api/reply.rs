@@ -127,7 +127,8 @@ mod tests {
             SystemError { code: 2, name: Some("ENOENT".into()), message: "No such file or directory".into() };
         let failed = SystemError { code: -2_147_467_259, name: None, message: "\"Unspecified\"".into() };
         let text = written(Uuid::nil(), &Answer { errno: Some(not_found), hresult: Some(failed), ..answer() });
-        let errors = r#""duration_us":12.034,"errno":{"code":2,"name":"ENOENT","message":"No such file or directory"},"#;
+        let errors =
+            r#""duration_us":12.034,"errno":{"code":2,"name":"ENOENT","message":"No such file or directory"},"#;
         assert!(text.contains(errors), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&read["hresult"]["message"], read.get("last_error")), (&"\"Unspecified\"".into(), None));

@@ -200,12 +200,8 @@ mod tests {
     #[test]
     fn a_list_says_of_each_variable_whether_it_can_be_reached() {
         let library = calc();
-        let missing = Fault {
-            code: FaultCode::UnknownFunction,
-            detail: "not exported".into(),
-            pointer: None,
-            ran: false,
-        };
+        let missing =
+            Fault { code: FaultCode::UnknownFunction, detail: "not exported".into(), pointer: None, ran: false };
         let loaded = Loaded { bindings: Vec::new(), variables: vec![None, Some(missing), None] };
         let list = serde_json::to_value(declared(&library, Some(&loaded))).unwrap();
         let reached = |index: usize| (list[index]["callable"].as_bool(), list[index]["reason"].as_str());

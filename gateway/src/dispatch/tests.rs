@@ -22,7 +22,8 @@ fn orders(count: usize, deadline: Duration) -> Vec<Order> {
 
 /// What an agent answers for the call of that index.
 fn returned(index: usize) -> String {
-    json!({"index": index, "outcome": {"returned": {"result": index, "outputs": {}, "duration_ns": 1}}}).to_string() + "\n"
+    json!({"index": index, "outcome": {"returned": {"result": index, "outputs": {}, "duration_ns": 1}}}).to_string()
+        + "\n"
 }
 
 /// Sends `count` calls to an agent that answers the first `answered` of them and then goes silent or, if `exit` says
@@ -58,8 +59,7 @@ async fn run(
         }
         request
     };
-    let (outcome, request) =
-        tokio::join!(exchange::run("calc", &queue, &mut connection, work, &link, &agent), end);
+    let (outcome, request) = tokio::join!(exchange::run("calc", &queue, &mut connection, work, &link, &agent), end);
     assert!(matches!(outcome, Exchange::Over));
     let mut results = Vec::new();
     for pending in pending {

@@ -111,7 +111,9 @@ impl Library {
 /// `lossy = true` is said once for all functions.
 fn make_lossy(config: &LibraryConfig, functions: &mut [Function]) {
     if config.lossy {
-        functions.iter_mut().for_each(|function| function.lossy = true);
+        for function in functions {
+            function.lossy = true;
+        }
     }
 }
 
@@ -226,7 +228,11 @@ fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, A
         let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
         return Err(load_failed(detail));
     }
-    let load = Load { file: library.agent_file.clone(), interface: library.header.interface.clone(), dialect: library.config.dialect };
+    let load = Load {
+        file: library.agent_file.clone(),
+        interface: library.header.interface.clone(),
+        dialect: library.config.dialect,
+    };
     spec.loads.push((library.name.clone(), load));
     library.agent = Some(id);
     Ok(())

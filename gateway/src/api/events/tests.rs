@@ -33,8 +33,8 @@ impl Drop for HangUp {
 
 async fn stage() -> Stage {
     let (agent, lines) = mpsc::unbounded_channel::<&'static str>();
-    let (hang_up, hung_up) = oneshot::channel();
-    let source = std::sync::Mutex::new(Some((lines, HangUp(Some(hang_up)))));
+    let (left, hung_up) = oneshot::channel();
+    let source = std::sync::Mutex::new(Some((lines, HangUp(Some(left)))));
     let source = Arc::new(source);
     let answer = move || {
         let source = source.lock().unwrap().take().unwrap();
@@ -62,10 +62,7 @@ async fn next(feed: &mut Feed) -> Option<String> {
 #[test]
 fn an_event_is_written_as_the_standard_says() {
     let text = invocation(br#"{"number":7,"event":{"args":{"a":"x\ny"},"returned":0,"at":1}}"#).unwrap();
-    assert_eq!(
-        text,
-        "id: 7\nevent: invocation\ndata: {\"args\":{\"a\":\"x\\ny\"},\"returned\":0,\"at\":1}\n\n"
-    );
+    assert_eq!(text, "id: 7\nevent: invocation\ndata: {\"args\":{\"a\":\"x\\ny\"},\"returned\":0,\"at\":1}\n\n");
     let spread = invocation(b"{\"number\":8,\"event\":{\"a\":\r\n\n1}}").unwrap();
     assert_eq!(spread, "id: 8\nevent: invocation\ndata: {\"a\":   1}\n\n");
     assert!(invocation(b"{\"number\":-1,\"event\":{}}").is_err());
@@ -96,61 +93,61 @@ async fn the_agent_is_asked_for_what_comes_after_the_position() {
 
 #[tokio::test]
 async fn events_come_as_they_are_sent_and_signs_of_life_are_left_out() {
-    let Stage { mut feed, agent, .. } = stage().await;
-    agent.send("\n{\"number\":1,\"event\":{}}\n\n  \n{\"num").unwrap();
-    assert_eq!(next(&mut feed).await.unwrap(), "id: 1\nevent: invocation\ndata: {}\n\n");
-    agent.send("ber\":3,\"event\":[1]}\n").unwrap();
-    assert_eq!(next(&mut feed).await.unwrap(), "id: 3\nevent: invocation\ndata: [1]\n\n");
+    let mut stage = stage().await;
+    stage.agent.send("\n{\"number\":1,\"event\":{}}\n\n  \n{\"num").unwrap();
+    assert_eq!(next(&mut stage.feed).await.unwrap(), "id: 1\nevent: invocation\ndata: {}\n\n");
+    stage.agent.send("ber\":3,\"event\":[1]}\n").unwrap();
+    assert_eq!(next(&mut stage.feed).await.unwrap(), "id: 3\nevent: invocation\ndata: [1]\n\n");
 }
 
 #[tokio::test]
 async fn a_callback_that_is_given_up_ends_the_stream_with_a_last_word() {
-    let Stage { mut feed, agent, process: _process, .. } = stage().await;
-    agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
-    drop(agent);
-    assert!(next(&mut feed).await.unwrap().starts_with("id: 1\n"));
-    let last = next(&mut feed).await.unwrap();
+    let mut stage = stage().await;
+    stage.agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
+    drop(stage.agent);
+    assert!(next(&mut stage.feed).await.unwrap().starts_with("id: 1\n"));
+    let last = next(&mut stage.feed).await.unwrap();
     assert!(last.starts_with("event: end\ndata: {") && last.contains("callback_gone"), "{last}");
-    assert_eq!(next(&mut feed).await, None);
+    assert_eq!(next(&mut stage.feed).await, None);
 }
 
 #[tokio::test]
 async fn an_agent_that_ends_is_named_as_the_reason_after_its_last_events() {
-    let Stage { mut feed, agent, process, .. } = stage().await;
-    agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
-    process.send_replace(Some(Exit::told("killed by signal 11 (SIGSEGV)")));
-    assert!(next(&mut feed).await.unwrap().starts_with("id: 1\n"));
-    let last = next(&mut feed).await.unwrap();
+    let mut stage = stage().await;
+    stage.agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
+    stage.process.send_replace(Some(Exit::told("killed by signal 11 (SIGSEGV)")));
+    assert!(next(&mut stage.feed).await.unwrap().starts_with("id: 1\n"));
+    let last = next(&mut stage.feed).await.unwrap();
     assert!(last.contains("agent_ended") && last.contains("SIGSEGV"), "{last}");
-    assert_eq!(next(&mut feed).await, None);
+    assert_eq!(next(&mut stage.feed).await, None);
 }
 
 #[tokio::test]
 async fn a_gateway_that_stops_does_not_wait_for_streams() {
-    let Stage { mut feed, gateway, .. } = stage().await;
-    gateway.send_replace(true);
-    assert!(next(&mut feed).await.unwrap().contains("gateway_stopping"));
-    assert_eq!(next(&mut feed).await, None);
+    let mut stage = stage().await;
+    stage.gateway.send_replace(true);
+    assert!(next(&mut stage.feed).await.unwrap().contains("gateway_stopping"));
+    assert_eq!(next(&mut stage.feed).await, None);
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_ends_the_stream() {
-    let Stage { mut feed, agent, .. } = stage().await;
-    agent.send("{\"number\":}\n").unwrap();
-    assert!(next(&mut feed).await.unwrap().starts_with("event: end\n"));
-    assert_eq!(next(&mut feed).await, None);
+    let mut stage = stage().await;
+    stage.agent.send("{\"number\":}\n").unwrap();
+    assert!(next(&mut stage.feed).await.unwrap().starts_with("event: end\n"));
+    assert_eq!(next(&mut stage.feed).await, None);
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_ends_the_agents_connection() {
-    let Stage { feed, hung_up, agent, .. } = stage().await;
-    let mut body = Body::from_stream(stream::unfold(feed, |mut feed| async {
+    let stage = stage().await;
+    let mut body = Body::from_stream(stream::unfold(stage.feed, |mut feed| async {
         let text = feed.next().await?;
         Some((Ok::<_, Infallible>(text), feed))
     }))
     .into_data_stream();
-    agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
+    stage.agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
     assert!(body.next().await.unwrap().unwrap().starts_with(b"id: 1\n"));
     drop(body);
-    tokio::time::timeout(Duration::from_secs(5), hung_up).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), stage.hung_up).await.unwrap().unwrap();
 }
