@@ -242,6 +242,9 @@ fn declared<'d>(
     let base = declaration.base(node);
     let first = node.child_by_field_name("declarator").map_or(0, |first| declaration.parsed.tokens(first).start);
     let is_typedef = node.kind() == "type_definition";
+    if is_typedef {
+        misplaced_alignment(declaration, node, chunk, reporter);
+    }
     let mut cursor = node.walk();
     for declarator in node.children_by_field_name("declarator", &mut cursor) {
         if declarator.kind() == "ms_call_modifier" {
@@ -294,6 +297,17 @@ fn declared<'d>(
             }
             None => None,
         });
+    }
+}
+
+/// `typedef int wide __attribute__((aligned(8)));` aligns what is declared with it, but not its size: nobody means that.
+fn misplaced_alignment(declaration: &Declaration, node: Node, chunk: &Chunk, reporter: &mut Reporter) {
+    let Some(ty) = node.child_by_field_name("type").map(|ty| declaration.parsed.tokens(ty)) else { return };
+    let misplaced = |(at, mark): &&(usize, Mark)| *at > ty.end && matches!(mark, Mark::Aligned(_) | Mark::Packed);
+    if let Some((at, _)) = chunk.marks.iter().find(misplaced) {
+        let message =
+            "this attribute stands behind the name of a typedef and was ignored: a structure's stands behind its }";
+        reporter.warning(chunk.tokens[(*at).min(chunk.tokens.len() - 1)].at, message);
     }
 }
 

@@ -143,6 +143,13 @@ fn attributes_say_how_structures_and_members_are_aligned() {
 }
 
 #[test]
+fn attributes_behind_the_name_of_a_typedef_are_told() {
+    let header = header("typedef struct { char c; int i; } s __attribute__((packed));\nvoid f(s *p);");
+    assert!(!header.interface.structures["s"].packed, "compilers ignore it, too");
+    assert!(header.diagnostics[0].message.contains("behind its }"), "{:?}", header.diagnostics);
+}
+
+#[test]
 fn members_have_descriptions_and_lengths() {
     let text = "/** A list.\n * More. */\ntypedef struct {\n  /** How many. */\n  int n; int m; ///< unused\n  \
                 int *values; ///< the values @length n\n  /** Names. @encoding gbk */ char *name;\n  \
@@ -251,7 +258,7 @@ fn tagged_members_without_names_are_members_on_windows_only() {
 fn macros_that_nobody_defines_are_ignored_in_structures_too() {
     let header = header(
         "typedef struct { ACME_CONST char *name; int ACME_FAR *n; struct { ACME_X unsigned a : 2; unsigned : 3; } in; \
-         enum { ONE, TWO = 2 } kind; acme_t *other; unsigned ACME; } s;\nvoid f(s *p);",
+         enum { ONE, TWO = 2 } kind;; acme_t *other; unsigned ACME; } s;\nvoid f(s *p);",
     );
     let names: Vec<_> = header.interface.structures["s"].fields.iter().map(|field| &*field.name).collect();
     assert_eq!(names, ["name", "n", "in", "kind", "other", "ACME"]);
