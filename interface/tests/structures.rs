@@ -302,10 +302,13 @@ fn exported_data_is_listed_with_its_type() {
                 struct point { int x; };\nextern const struct point origin;\n__declspec(dllimport) double ratio;\n\
                 extern const char version[];\nextern const char build[12];\nint tentative;\nstatic int hidden;\n\
                 extern int (*hook)(int);\nACME_API extern long flag;\nextern int counter;\ntypedef int t;\n\
-                extern acme_t strange;\nextern int a, *b;\n";
+                extern acme_t strange;\nextern int a, *b;\nextern struct { int x; } pose;\n";
     let interface = header(text).interface;
     let names: Vec<_> = interface.variables.iter().map(|variable| &*variable.name).collect();
-    assert_eq!(names, ["counter", "names", "origin", "ratio", "version", "build", "hook", "flag", "strange", "a", "b"]);
+    assert_eq!(
+        names,
+        ["counter", "names", "origin", "ratio", "version", "build", "hook", "flag", "strange", "a", "b", "pose"]
+    );
     let of = |name: &str| -> &Variable {
         interface.variables.iter().find(|variable| variable.name == name).expect("it is there")
     };
@@ -318,6 +321,7 @@ fn exported_data_is_listed_with_its_type() {
     assert!(of("version").unsupported.as_ref().is_some_and(|reason| reason.contains("between []")));
     assert!(of("strange").unsupported.as_ref().is_some_and(|reason| reason.contains("acme_t")));
     assert_eq!(handle(&of("hook").ty), ("function", false));
+    assert_eq!(of("pose").ty, Type::Structure("pose".to_owned()));
     assert_eq!(of("flag").declaration, "extern long flag");
 }
 
