@@ -174,7 +174,11 @@ struct Arrangement {
 impl Arrangement {
     fn of(plan: &Plan, convention: Convention) -> Result<Self, String> {
         let destinations = || plan.moves().map(|(_, to)| to);
-        let general = destinations().filter(|to| matches!(to, Destination::General(_))).count();
+        // MinGW's fastcall may leave ecx out.
+        let general = destinations()
+            .filter_map(|to| if let Destination::General(index) = to { Some(index + 1) } else { None })
+            .max()
+            .unwrap_or(0);
         let vector = destinations().filter(|to| matches!(to, Destination::Vector(_))).count();
         let result = result(plan)?;
         let mut arguments = Vec::new();
