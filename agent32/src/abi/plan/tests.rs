@@ -121,7 +121,7 @@ fn windows_64_counts_positions_and_passes_structures_of_odd_sizes_by_address() {
     let plan = plan(&parameters, &INT, Convention::Fastcall, &layouts).unwrap();
     assert_eq!(places(&plan), "g0 v1 &g2 g3 &32 40");
     assert_eq!((plan.stack_bytes(), plan.removed_bytes()), (48, 0));
-    assert!([2, 4].iter().all(|index| plan.slots()[*index].start % 16 == 0), "{:?}", plan.slots());
+    assert!([2, 4].iter().all(|index| plan.slots()[*index].start.is_multiple_of(16)), "{:?}", plan.slots());
 }
 
 #[test]
