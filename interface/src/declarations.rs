@@ -20,7 +20,7 @@ use crate::members::{self, Structures};
 use crate::noise;
 use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
-use crate::prototypes::FunctionType;
+use crate::prototypes::{FunctionType, documented};
 use crate::report::{Assumption, Reporter};
 use crate::source::Files;
 use crate::structures::UNNAMED;
@@ -173,7 +173,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 }
             }
         }
-        let Functions { functions, assumptions, .. } = functions;
+        let Functions { all: functions, assumptions, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
         let Types { enumerations, constants, .. } = self.types;
         (Interface { functions, variables, structures, enumerations, constants }, assumptions)
@@ -183,7 +183,7 @@ impl<'r, 'a> Reader<'r, 'a> {
 /// The functions of the interface, each once.
 #[derive(Default)]
 struct Functions {
-    functions: Vec<Function>,
+    all: Vec<Function>,
     assumptions: Vec<Assumption>,
     declared: HashMap<String, (usize, Rc<FunctionType>)>,
 }
@@ -193,12 +193,12 @@ impl Functions {
     fn add(&mut self, prototype: Prototype, built: (Function, Vec<Assumption>), reporter: &mut Reporter) {
         let (function, assumptions) = built;
         let Some((index, earlier)) = self.declared.get(&prototype.name) else {
-            self.declared.insert(prototype.name, (self.functions.len(), prototype.function));
-            self.functions.push(function);
+            self.declared.insert(prototype.name, (self.all.len(), prototype.function));
+            self.all.push(function);
             self.assumptions.extend(assumptions);
             return;
         };
-        let first = &mut self.functions[*index];
+        let first = &mut self.all[*index];
         let same = *earlier == prototype.function
             && (first.convention == function.convention || first.convention.is_none() || function.convention.is_none());
         if same {
@@ -273,12 +273,18 @@ fn declared<'d>(
             _ => None,
         };
         found.extend(match function {
-            Some(function) if is_typedef => Some(Declared::Type(text, Qualified::new(CType::Function(function)))),
+            Some(function) if is_typedef => {
+                let ty = documented(CType::Function(function), declaration.comment.as_ref());
+                Some(Declared::Type(text, Qualified::new(ty)))
+            }
             Some(function) => {
                 let prototype = Prototype { name: text, at, function };
                 Some(Declared::Pending(Pending::Function(Box::new(prototype))))
             }
-            None if is_typedef => Some(Declared::Type(text, read.ty)),
+            None if is_typedef => {
+                let ty = documented(read.ty.ty, declaration.comment.as_ref());
+                Some(Declared::Type(text, Qualified { ty, ..read.ty }))
+            }
             None if is_exported(chunk, declarator) => {
                 let name_token = declaration.parsed.tokens(name).start;
                 let spelling = spelling(name_token);

@@ -37,10 +37,13 @@ fn classify(word: &str, is_type: &dyn Fn(&str) -> bool) -> Word {
 pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
     let mut dropped = leading_macros(chunk, is_type);
     dropped.extend(unwrap_parameters(chunk, is_type));
+    let mut doomed = Vec::new();
     if chunk.tokens.iter().any(|token| token.is("{")) {
+        members(&chunk.tokens, is_type, &mut doomed);
+        dropped.extend(doomed.iter().map(|index| chunk.tokens[*index].clone()));
+        chunk.remove(&doomed);
         return dropped;
     }
-    let mut doomed = Vec::new();
     conventions(&chunk.tokens, is_type, &mut doomed);
     let mut start = 0;
     let mut head = true;
@@ -162,6 +165,29 @@ fn stretch(
             unknown.pop();
         }
         doomed.extend(unknown);
+    }
+}
+
+/// `struct s { VENDOR_CONST char *name; };`
+fn members(tokens: &[Token], is_type: &dyn Fn(&str) -> bool, doomed: &mut Vec<usize>) {
+    let structure = |token: &Token| token.is_word("struct") || token.is_word("union");
+    let mut open = Vec::new();
+    // Where the member at this place begins, up to its first bracket or comma.
+    let mut start = None;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.kind != Kind::Punctuator || token.is("*") {
+            continue;
+        }
+        if let Some(start) = start.take() {
+            stretch(tokens, start..index, true, is_type, doomed);
+        }
+        if token.is("{") {
+            open.push(tokens[index.saturating_sub(2)..index].iter().any(structure));
+        } else if token.is("}") {
+            open.pop();
+        }
+        let begins = token.is("{") || token.is(";");
+        start = (begins && open.last() == Some(&true)).then_some(index + 1);
     }
 }
 
