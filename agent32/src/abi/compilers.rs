@@ -171,9 +171,9 @@ impl Case {
     #[expect(unsafe_code, reason = "calls a function in machine code")]
     fn be_called(&self, function: *const c_void, interface: &Interface, layouts: &Layouts) {
         let received = Arc::new(Mutex::new(Vec::new()));
-        let (receiver, answer) = (Arc::clone(&received), self.result.clone());
+        let (inside, answer) = (Arc::clone(&received), self.result.clone());
         let handler = Box::new(move |got: &[u8], result: &mut [u8]| {
-            *receiver.lock().unwrap() = got.to_vec();
+            *inside.lock().unwrap() = got.to_vec();
             result.copy_from_slice(&answer);
         });
         let trampoline = Trampoline::new(&self.signature, layouts, handler).unwrap();

@@ -90,7 +90,7 @@ static DUMP: Shared = Shared(UnsafeCell::new(Dump::EMPTY));
 static LOCK: Mutex<()> = Mutex::new(());
 
 /// The right to call the function.
-pub(super) struct Callee(#[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+pub(super) struct Callee(MutexGuard<'static, ()>);
 
 impl Callee {
     pub(super) fn lock() -> Self {
@@ -102,6 +102,7 @@ impl Callee {
     pub(super) fn expect(&self, prepare: impl FnOnce(&mut Dump)) {
         let mut dump = Dump::EMPTY;
         prepare(&mut dump);
+        let () = *self.0;
         assert!(dump.wanted <= STACK_BYTES);
         // SAFETY: `self` holds the lock.
         unsafe { *DUMP.0.get() = dump };
@@ -110,6 +111,7 @@ impl Callee {
     /// What the last call got.
     #[expect(unsafe_code, reason = "assembly writes into a static variable")]
     pub(super) fn dump(&self) -> Dump {
+        let () = *self.0;
         // SAFETY: `self` holds the lock.
         unsafe { (*DUMP.0.get()).clone() }
     }

@@ -9,7 +9,8 @@ pub mod trampoline;
 
 #[cfg(test)]
 mod agreement;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod compilers;
 #[cfg(test)]
 mod dump;

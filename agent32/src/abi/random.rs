@@ -29,7 +29,9 @@ impl Random {
     }
 
     pub(super) fn fill(&mut self, bytes: &mut [u8]) {
-        bytes.iter_mut().for_each(|byte| *byte = self.next().to_le_bytes()[0]);
+        for byte in bytes {
+            *byte = self.next().to_le_bytes()[0];
+        }
     }
 
     /// Structures named `s0`, `s1`, …, with unions among them if those are wanted.
