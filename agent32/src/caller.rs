@@ -203,7 +203,7 @@ impl<'a> Call<'a> {
     fn call(
         &mut self,
         plan: &Plan,
-        prepared: &Prepared,
+        prepared: &Prepared<'_>,
         counter: &AtomicU64,
         json: &mut Vec<u8>,
     ) -> Result<Aside, Fault> {
@@ -219,14 +219,13 @@ impl<'a> Call<'a> {
         plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
         counter.fetch_add(1, Ordering::Relaxed);
-        let (returned, captured, nanoseconds) = {
-            let _running = Running::enter(&function.name, &self.id);
-            library.errors.clear();
-            let start = Instant::now();
-            let returned = enter(bound.address, frame, plan.result_kind());
-            let captured = library.errors.capture();
-            (returned, captured, start.elapsed().as_nanos())
-        };
+        // Until the answer has been read: a wild pointer in it crashes, too, and then the call is known.
+        let _running = Running::enter(&function.name, &self.id);
+        library.errors.clear();
+        let start = Instant::now();
+        let returned = enter(bound.address, frame, plan.result_kind());
+        let captured = library.errors.capture();
+        let nanoseconds = start.elapsed().as_nanos();
         if returned.removed != plan.removed_bytes().cast_signed() {
             return Err(plan.mismatch(&function.name, returned.removed));
         }
@@ -246,7 +245,7 @@ impl<'a> Call<'a> {
     }
 
     /// Refuses the answer of a function that wrote past the end of its memory.
-    fn check_ends(&self, prepared: &Prepared) -> Result<(), Fault> {
+    fn check_ends(&self, prepared: &Prepared<'_>) -> Result<(), Fault> {
         if let Some(block) = self.arena.overrun() {
             return Err(encode::overrun(prepared, block));
         }
@@ -255,7 +254,7 @@ impl<'a> Call<'a> {
     }
 
     /// Retires the handles that the function has closed.
-    fn release(&self, prepared: &Prepared, result: Option<i128>) {
+    fn release(&self, prepared: &Prepared<'_>, result: Option<i128>) {
         for (parameter, number) in &prepared.handles {
             let declared = prepared.parameters[*parameter].releases;
             let released = match declared {
@@ -312,7 +311,7 @@ fn enter(function: *const c_void, frame: &Frame, result: ResultKind) -> thunk::R
 fn told(
     result: &[u8],
     function: &Function,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     environment: Environment<'_>,
     arena: &Arena,
     json: &mut Vec<u8>,

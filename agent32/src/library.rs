@@ -136,16 +136,11 @@ impl Library {
             return Err(fault(FaultCode::UnsupportedDeclaration, format!("`{}`: {reason}", variable.name)));
         }
         let name = &variable.name;
-        match lookup::find(&self.exports, name, None) {
-            Lookup::Found { export, .. } => {
-                self.symbol(&Symbol::of(export)?).map(|address| address.expose_provenance())
-            }
-            _ => {
-                let detail =
-                    format!("the library does not export `{name}`; list what it exports with `bridge32 exports`");
-                Err(fault(FaultCode::UnknownFunction, detail))
-            }
+        if let Lookup::Found { export, .. } = lookup::find(&self.exports, name, None) {
+            return Ok(self.symbol(&Symbol::of(export)?)?.expose_provenance());
         }
+        let detail = format!("the library does not export `{name}`; list what it exports with `bridge32 exports`");
+        Err(fault(FaultCode::UnknownFunction, detail))
     }
 
     fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, *const c_void> {

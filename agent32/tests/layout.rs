@@ -4,6 +4,8 @@
 //! Nothing is run: a table of `sizeof`, `_Alignof` and `offsetof`, and for each bit-field an instance with all its bits
 //! set, are read from the data of the object file. MinGW's `-mms-bitfields` stands in for Visual C++.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::Command;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::agents::client::ClientError;
 use crate::agents::{Crash, Exit, RegisterError};
-use crate::dispatch::{ArgumentsError, Execution, Failure};
+use crate::dispatch::{ArgumentsError, Execution, Failure, Moment};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $status:ident, $name:literal, $title:literal;)*) => {
@@ -238,7 +238,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
-            Failure::Ended { exit, behind } => ended(exit, behind),
+            Failure::Ended { exit, moment } => ended(exit, moment),
             Failure::Deadline { deadline } => Self::new(
                 Code::DeadlineExceeded,
                 format!(
@@ -261,18 +261,22 @@ impl From<Failure> for Problem {
 }
 
 /// The process ended while it had the call.
-fn ended(exit: Exit, behind: Option<Uuid>) -> Problem {
+fn ended(exit: Exit, moment: Moment) -> Problem {
     let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
     let crash = exit.crash.as_deref();
     let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
     let report = crash.and_then(|crash| crash.report.as_deref());
     let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));
-    let detail = match behind {
-        None => format!(
+    let detail = match moment {
+        Moment::Running => format!(
             "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
              repeated. The agent is being started again.{report}"
         ),
-        Some(call) => format!(
+        Moment::Before(call) => format!(
+            "The process ended while call {call} was running: {exit}. This call had ended before, and its answer was lost \
+             on its way. It is not repeated.{report}"
+        ),
+        Moment::Behind(call) => format!(
             "The process ended while call {call} was running: {exit}. This call was queued behind it; as far as the \
              bridge can tell it did not run. It is not repeated, because that is not certain.{report}"
         ),

@@ -249,7 +249,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
             convention,
             unknown_convention,
             result_sal: if whole { sal.collect() } else { Vec::new() },
-            comment: self.comment.clone(),
+            comment: None,
             depth,
         })
     }

@@ -142,13 +142,14 @@ impl Reader {
                 }
             }
             "export" => self.documentation.export = Some(ExportName::Name(word(rest).0.to_owned())),
-            "ordinal" => match word(rest).0.parse() {
-                Ok(ordinal) => self.documentation.export = Some(ExportName::Ordinal(ordinal)),
-                Err(_) => {
+            "ordinal" => {
+                if let Ok(ordinal) = word(rest).0.parse() {
+                    self.documentation.export = Some(ExportName::Ordinal(ordinal));
+                } else {
                     let message = format!("“@ordinal {rest}” is not a number: write it as in `@ordinal 5`");
                     self.documentation.problems.push(message);
                 }
-            },
+            }
             "lossy" => self.documentation.lossy = true,
             "idempotent" => self.documentation.idempotent = true,
             "deadline" => match duration_ms(rest) {

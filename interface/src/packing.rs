@@ -37,22 +37,22 @@ impl Packing {
         let mut arguments = arguments.split(',').filter(|argument| !argument.is_empty()).peekable();
         let action = arguments.next_if(|first| matches!(*first, "push" | "pop" | "show"));
         let label = arguments.next_if(|next| !next.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned);
+        // 0 takes the limit away, and so does `pack()`.
         let value = match (action, arguments.next()) {
-            (_, Some(number)) => match alignment(number) {
-                Some(value) => Some(value),
-                None => {
+            (_, Some(number)) => {
+                let Some(value) = alignment(number) else {
                     let message =
                         format!("“{number}” is no alignment, and the pragma was ignored: use 1, 2, 4, 8 or 16");
                     reporter.warning(at, message);
                     return;
-                }
-            },
+                };
+                Some(value)
+            }
             (None, None) if label.is_some() => {
                 reporter.warning(at, "this #pragma pack is not understood and was ignored: write #pragma pack(n)");
                 return;
             }
-            // `pack()`
-            (None, None) => Some(None),
+            (None, None) => Some(0),
             (Some(_), None) => None,
         };
         match action {
@@ -61,7 +61,7 @@ impl Packing {
             _ => {}
         }
         if let Some(value) = value {
-            self.current = value;
+            self.current = Some(value).filter(|value| *value > 0);
         }
     }
 
@@ -96,13 +96,10 @@ impl Packing {
     }
 }
 
-/// What the number of a pragma means: 0 takes the limit away. `None` for one that means nothing.
-fn alignment(number: &str) -> Option<Option<u32>> {
-    match number.trim_end_matches(['u', 'U', 'l', 'L']).parse().ok()? {
-        0 => Some(None),
-        value @ (1 | 2 | 4 | 8 | 16) => Some(Some(value)),
-        _ => None,
-    }
+/// The number of a pragma; `None` for one that means nothing.
+fn alignment(number: &str) -> Option<u32> {
+    let number = number.trim_end_matches(['u', 'U', 'l', 'L']).parse().ok()?;
+    matches!(number, 0 | 1 | 2 | 4 | 8 | 16).then_some(number)
 }
 
 #[cfg(test)]

@@ -2,18 +2,19 @@
 //! with what was assumed on the way. What lies behind pointers is decided in [`crate::pointees`].
 
 use bridge32_protocol::interface::{
-    Direction, Encoding, Expression, Extent, Length, Parameter, Pointer, Release, Scalar, Type, Unit, Width,
+    Direction, Encoding, Extent, Parameter, Pointer, Release, Scalar, Type, Unit, Width,
 };
 
 use crate::comments::Comments;
 use crate::documentation::ParameterDocumentation;
-use crate::lengths::{self, Operand, Resolved, Scope};
+use crate::extents::Extents;
+use crate::lengths::{Operand, Scope};
 use crate::lexer::Token;
 use crate::members::Structures;
 use crate::report::{Reporter, Topic};
-use crate::sal::{Sal, SalLength, is_legacy_word};
+use crate::sal::{Sal, is_legacy_word};
 use crate::source::Position;
-use crate::types::{ArraySize, CType, Characters, Qualified, Types};
+use crate::types::{CType, Characters, Qualified, Types};
 use crate::unsupported::Reason;
 
 /// Something as declared, with all that was said of it.
@@ -177,12 +178,6 @@ pub(crate) struct Passing<'p> {
     pub(crate) around: &'p Surroundings<'p>,
     pub(crate) assumptions: Vec<(Topic, String)>,
     pub(crate) reporter: &'p mut Reporter,
-}
-
-/// How much lies behind a pointer, where something says it.
-pub(crate) struct Extents {
-    pub(crate) capacity: Length,
-    pub(crate) written: Option<Length>,
 }
 
 /// A type, or what comes close, and why that cannot be passed.
@@ -356,96 +351,12 @@ impl<'p> Passing<'p> {
         let to = self.element(to).0;
         Type::Pointer(Box::new(Pointer { to, constant, extent, freed_by: None }))
     }
-
-    /// The length that an annotation, a tag or an array's declaration gives.
-    fn extents(&mut self) -> Result<Option<Extents>, Reason> {
-        let declared = self.declared;
-        let own = declared.sal.iter().filter(|sal| !sal.inner);
-        if let Some((sal, length)) = own.filter_map(|sal| Some((sal, sal.length.as_ref()?))).next() {
-            return self.annotated(sal, length, self.role != Role::Result).map(Some);
-        }
-        if let Some(tokens) = &declared.length {
-            let at = tokens.first().map_or(declared.at, |token| token.at);
-            let count = self.expression(tokens, at, self.role != Role::Result)?;
-            return Ok(Some(Extents { capacity: Length { count, unit: Unit::Elements }, written: None }));
-        }
-        match &declared.ty.ty {
-            CType::Array { size: ArraySize::Known(size), constant, of } if !(*constant && is_text(of)) => {
-                let capacity = Length { count: Expression::Constant(i64::from(*size)), unit: Unit::Elements };
-                Ok(Some(Extents { capacity, written: None }))
-            }
-            CType::Array { size: ArraySize::Unknown(reason), .. } => {
-                let reason = format!("the size of the array is not understood: {reason}");
-                self.reporter.error(declared.at, self.message(&reason));
-                Err(Reason::Length(reason))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The length in an annotation. `before` says that it is needed before the call.
-    pub(crate) fn annotated(&mut self, sal: &Sal, length: &SalLength, before: bool) -> Result<Extents, Reason> {
-        if length.unusual {
-            let reason = format!("{} does not count from the pointer on", sal.name);
-            self.reporter.error(sal.at, self.message(&reason));
-            return Err(Reason::Length(reason));
-        }
-        let capacity = Length { count: self.expression(&length.capacity, sal.at, before)?, unit: length.unit };
-        let written = match &length.written {
-            None => None,
-            Some(tokens) => match lengths::resolve(tokens, self.scope, false) {
-                Ok(Resolved { count, .. }) => Some(Length { count, unit: length.unit }),
-                Err(reason) => {
-                    let text = format!("all of it is valid after the call, because {reason}");
-                    self.assumptions.push((Topic::Length, text));
-                    None
-                }
-            },
-        };
-        // Where the same number is meant and the function does not change it, nothing is added.
-        let written = written
-            .filter(|written| written.count != capacity.count || matches!(capacity.count, Expression::Pointee(_)));
-        Ok(Extents { capacity, written })
-    }
-
-    fn expression(&mut self, tokens: &[Token], at: Position, before: bool) -> Result<Expression, Reason> {
-        match lengths::resolve(tokens, self.scope, before) {
-            Ok(Resolved { count, read_through }) => {
-                for name in read_through {
-                    let text =
-                        format!("the number behind “{name}” is meant (`*{name}`), because “{name}” is a pointer");
-                    self.assumptions.push((Topic::Length, text));
-                }
-                Ok(count)
-            }
-            Err(reason) => {
-                let at = tokens.first().map_or(at, |token| token.at);
-                self.reporter.error(at, self.message(&reason));
-                Err(Reason::Length(reason))
-            }
-        }
-    }
-
-    fn message(&self, reason: &str) -> String {
-        let name = &self.declared.name;
-        match self.role {
-            Role::Parameter | Role::CallbackParameter => {
-                format!("the length of the parameter “{name}” is not understood: {reason}")
-            }
-            Role::Result => format!("the length of the result is not understood: {reason}"),
-            Role::Member => format!("the length of the member “{name}” is not understood: {reason}"),
-        }
-    }
 }
 
 /// A pointer that only the library looks behind.
 pub(crate) fn handle(constant: bool, kind: String, system: bool) -> Type {
     let extent = Extent::Handle { kind, system };
     Type::Pointer(Box::new(Pointer { to: Type::Void, constant, extent, freed_by: None }))
-}
-
-fn is_text(ty: &CType) -> bool {
-    matches!(ty, CType::Scalar { characters: Some(_), .. })
 }
 
 /// Whether it is an integer of one byte.

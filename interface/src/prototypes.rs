@@ -9,7 +9,7 @@ use crate::source::Position;
 use crate::types::{CType, Qualified};
 
 /// The type of a function, with what annotations say in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FunctionType {
     pub(crate) result: Qualified,
     /// The result's type as C spells it.
@@ -32,6 +32,19 @@ impl FunctionType {
     pub(crate) fn depth_of(result: &CType, parameters: &[FunctionParameter]) -> usize {
         let parameters = parameters.iter().map(|parameter| parameter.ty.ty.depth());
         1 + parameters.chain([result.depth()]).max().unwrap_or_default()
+    }
+}
+
+/// The type of a function, or of a pointer to one, with the comment of its typedef; any other as it is.
+pub(crate) fn documented(ty: CType, comment: Option<&Rc<str>>) -> CType {
+    match ty {
+        CType::Pointer { to, constant } if matches!(*to, CType::Function(_)) => {
+            CType::Pointer { to: Rc::new(documented((*to).clone(), comment)), constant }
+        }
+        CType::Function(function) if function.comment.is_none() && comment.is_some() => {
+            CType::Function(Rc::new(FunctionType { comment: comment.cloned(), ..(*function).clone() }))
+        }
+        other => other,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bridge32_protocol::interface::{Extent, Signature, Type};
 
+use crate::documentation::ParameterDocumentation;
 use crate::doxygen;
 use crate::lengths::{PARAMETERS, Scope};
 use crate::parameters::{Passed, Role, Surroundings, pass, pass_one};
@@ -50,7 +51,8 @@ pub(crate) fn signature(
         assumptions.extend(inside);
         parameters.push(passed.what);
     }
-    let result = tags::one("return".to_owned(), &function.result, "its result", &[], owner.at, Default::default());
+    let documented = ParameterDocumentation::default();
+    let result = tags::one("return".to_owned(), &function.result, "its result", &[], owner.at, documented);
     let result = pass_one(&result, Role::Result, scope, around, reporter);
     if let Some(reason) = result.reason {
         return Err(reason.text(About::Result));

@@ -249,7 +249,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
 }
 
 /// The declarators of a line of members.
-fn declarators<'d>(field: Node<'d>) -> Vec<MemberNode<'d>> {
+fn declarators(field: Node) -> Vec<MemberNode> {
     let mut found: Vec<MemberNode> = Vec::new();
     let mut cursor = field.walk();
     let mut more = cursor.goto_first_child();

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use bridge32_protocol::interface::Release;
+
 use crate::documentation::{Documentation, ParameterDocumentation, Subject, Tag, TagKind};
 use crate::doxygen;
 use crate::lengths;
@@ -172,21 +174,28 @@ impl Targets<'_> {
                 }
                 target.frees = Some(function.to_owned());
             }
-            TagKind::Releases => {
-                let named = self.named(first, gives_or_takes).is_some();
-                let condition = if named { rest } else { &*tag.text };
-                let constant = |name: &str| around.types.constants.get(name).copied();
-                let release = tag_values::release(condition, constant);
-                let target = match (named, &tag.subject) {
-                    (true, _) => self.named(first, gives_or_takes),
-                    (false, Subject::Result) => None,
-                    (false, subject) => self.subject(subject, gives_or_takes),
-                };
-                let target = target.ok_or("it names no pointer or handle among the parameters")?;
-                let release = release.ok_or("behind the parameter, only a condition such as `if return == 0` goes")?;
-                target.releases = Some(release);
-            }
+            TagKind::Releases => self.release(tag, first, rest, around)?,
         }
+        Ok(())
+    }
+
+    fn release(&mut self, tag: &Tag, first: &str, rest: &str, around: &Surroundings) -> Result<(), String> {
+        let named = self.named(first, gives_or_takes).is_some();
+        let condition = if named { rest } else { &*tag.text };
+        let constant = |name: &str| around.types.constants.get(name).copied();
+        let release = tag_values::release(condition, constant);
+        let numeric = self.result.as_deref().is_some_and(|result| matches!(result.ty.ty, CType::Scalar { .. }));
+        let target = match (named, &tag.subject) {
+            (true, _) => self.named(first, gives_or_takes),
+            (false, Subject::Result) => None,
+            (false, subject) => self.subject(subject, gives_or_takes),
+        };
+        let target = target.ok_or("it names no pointer or handle among the parameters")?;
+        let release = release.ok_or("behind the parameter, only a condition such as `if return == 0` goes")?;
+        if !numeric && release != Release::Always {
+            return Err("the result is no number that could be compared".to_owned());
+        }
+        target.releases = Some(release);
         Ok(())
     }
 

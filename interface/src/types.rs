@@ -280,8 +280,9 @@ impl Types {
         if let Some(earlier) = self.layouts.get(&id).filter(|earlier| !earlier.built_in) {
             return earlier.is_like(&layout);
         }
-        self.layout_order.push(id.clone());
-        self.layouts.insert(id, layout);
+        if self.layouts.insert(id.clone(), layout).is_none() {
+            self.layout_order.push(id);
+        }
         true
     }
 

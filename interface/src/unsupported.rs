@@ -89,6 +89,9 @@ impl Reason {
                  `@length n` into its comment; if it is one single byte, say `_In_`, `_Out_` or `_Inout_`; if the \
                  library keeps it, pass a block of memory ({handle})"
             ),
+            Self::ArrayLength(spelling) if matches!(about, About::Variable) => {
+                format!("{what} is an array ({spelling}) of unknown size: write the number of its elements between []")
+            }
             Self::ArrayLength(spelling) => format!(
                 "{what} is an array ({spelling}) of unknown size: say how many elements it has, with `_In_reads_(n)`, \
                  `_Out_writes_(n)` or `@length n`, or pass a block of memory ({handle})"

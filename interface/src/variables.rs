@@ -9,7 +9,7 @@ use crate::lengths::{PARAMETERS, Scope};
 use crate::parameters::{Role, Surroundings, pass_one};
 use crate::prototypes::Place;
 use crate::report::Reporter;
-use crate::source::Files;
+use crate::source::{Files, Position};
 use crate::tags::{self, Owner};
 use crate::types::Qualified;
 use crate::unsupported::{About, Reason};
@@ -32,7 +32,11 @@ pub(crate) fn build(
     reporter: &mut Reporter,
 ) -> Variable {
     let start = chunk.tokens.first().map_or(declared.place.at, |token| token.at);
-    let place = Place { before: chunk.after, first: start, ..declared.place };
+    let mut place = Place { before: chunk.after, first: start, ..declared.place };
+    if let Some(comment) = around.comments.trailing_in_line(place.last) {
+        // Nothing is declared in this line behind it.
+        place.next = Position { offset: comment.end, ..comment.at };
+    }
     let mut own = Documentation::default();
     let documented = tags::comment_of(&declared.name, place, &mut own, around, reporter);
     let description = documented.text.trim_end().to_owned();

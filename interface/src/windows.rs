@@ -117,8 +117,8 @@ mod tests {
         for target in Target::ALL {
             for unicode in ["", "#define UNICODE\n"] {
                 let names: Vec<&str> = INDEXES[usize::from(!unicode.is_empty())].names.keys().copied().collect();
-                let text: String = names.iter().map(|name| format!("void take_{name}({name} *p);\n")).collect();
-                let text = format!("{unicode}{text}");
+                let lines: Vec<_> = names.iter().map(|name| format!("void take_{name}({name} *p);\n")).collect();
+                let text = format!("{unicode}{}", lines.concat());
                 let header = read(&[Source { name: "a.h", text: text.as_bytes() }], &Options::new(target));
                 let tags = |message: &str| names.iter().any(|name| message.contains(&format!("“{name}”")));
                 let wrong: Vec<_> = header.diagnostics.iter().filter(|told| !tags(&told.message)).collect();

@@ -205,7 +205,7 @@ fn shown(export: &Export) -> String {
 /// Bytes of arguments as decorated names of i386 Windows state them: each in whole words, those in registers included,
 /// the address for a structure result left out. `None` for other targets, and where a type has no size.
 fn argument_bytes(function: &Function, layouts: &Layouts) -> Option<u32> {
-    let words = |ty: &Type| Some(u32::try_from(layouts.of(ty).ok()?.size.next_multiple_of(4)).ok()?);
+    let words = |ty: &Type| u32::try_from(layouts.of(ty).ok()?.size.next_multiple_of(4)).ok();
     if layouts.target() != Target::Win32 {
         return None;
     }

@@ -6,3 +6,13 @@ pub mod frame;
 pub mod plan;
 pub mod thunk;
 pub mod trampoline;
+
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+#[cfg(unix)]
+mod compilers;
+#[cfg(test)]
+mod dump;
+#[cfg(test)]
+mod random;

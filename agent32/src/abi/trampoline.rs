@@ -54,7 +54,7 @@ unsafe impl Sync for Trampoline {}
 struct Inner {
     cif: ffi_cif,
     /// What `cif` points to.
-    _types: Types,
+    types: Types,
     plan: Plan,
     pieces: Vec<Piece>,
     /// The result is an integer that has a sign.
@@ -96,7 +96,7 @@ impl Trampoline {
         let signed = plan.result_is_signed();
         let pieces = arrangement.pieces(&plan)?;
         let types = Types::of(&arrangement);
-        let mut inner = Box::new(Inner { cif: ffi_cif::default(), _types: types, plan, pieces, signed, handler });
+        let mut inner = Box::new(Inner { cif: ffi_cif::default(), types, plan, pieces, signed, handler });
         inner.prepare(arrangement.abi)?;
         Self::allocate(inner)
     }
@@ -174,7 +174,11 @@ struct Arrangement {
 impl Arrangement {
     fn of(plan: &Plan, convention: Convention) -> Result<Self, String> {
         let destinations = || plan.moves().map(|(_, to)| to);
-        let general = destinations().filter(|to| matches!(to, Destination::General(_))).count();
+        // MinGW's fastcall may leave ecx out.
+        let general = destinations()
+            .filter_map(|to| if let Destination::General(index) = to { Some(index + 1) } else { None })
+            .max()
+            .unwrap_or(0);
         let vector = destinations().filter(|to| matches!(to, Destination::Vector(_))).count();
         let result = result(plan)?;
         let mut arguments = Vec::new();
@@ -330,7 +334,7 @@ fn structure(
 impl Inner {
     #[expect(unsafe_code, reason = "libffi is C")]
     fn prepare(&mut self, abi: ffi_abi) -> Result<(), String> {
-        let types = &mut self._types;
+        let types = &mut self.types;
         let count = u32::try_from(types.arguments.len()).map_err(|_| "too many arguments".to_owned())?;
         // SAFETY: the types live as long as `self`, and `arguments` has `count` of them.
         let status = unsafe { ffi_prep_cif(&raw mut self.cif, abi, count, types.result, types.arguments.as_mut_ptr()) };
@@ -354,7 +358,9 @@ impl Inner {
         let mut result_at = result;
         for Piece { argument, offset, to } in &self.pieces {
             // SAFETY: `Arrangement` has made an argument of libffi's for every one that pieces name.
-            let start = unsafe { *arguments.add(*argument) };
+            let pointer = unsafe { arguments.add(*argument) };
+            // SAFETY: as above.
+            let start = unsafe { *pointer };
             // SAFETY: what is behind it is the rest of the stack's arguments.
             let from = unsafe { start.byte_add(*offset) };
             match to {

@@ -108,7 +108,8 @@ fn a_table_a_comparison_and_an_end_decide_in_this_order() {
 
 #[test]
 fn pointers_that_the_library_passes_are_followed() {
-    let world = world("void each(int (*cb)(const int *a, const char *text, void *context, int n, _In_reads_(n) char **row));");
+    let world =
+        world("void each(int (*cb)(const int *a, const char *text, void *context, int n, _In_reads_(n) char **row));");
     let state = world.state(r#"{"compare":["a","n"]}"#).unwrap();
     let (number, text) = (5_i32, b"h\xc3\xa9\0");
     let row = [text.as_ptr(), std::ptr::null()];
@@ -123,11 +124,7 @@ fn pointers_that_the_library_passes_are_followed() {
     ];
     let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
     assert_eq!(world.invoke(&state, &arguments), 1);
-    assert!(
-        told(&state).contains(r#"{"a":5,"text":"hé","context":null,"n":2,"row":["hé",null]}"#),
-        "{}",
-        told(&state)
-    );
+    assert!(told(&state).contains(r#"{"a":5,"text":"hé","context":null,"n":2,"row":["hé",null]}"#), "{}", told(&state));
 }
 
 #[test]

@@ -68,9 +68,9 @@ pub fn prepare_thread(library: &str) {
     system::prepare_thread();
 }
 
-/// To be called on the apartment's thread when its library is loaded: watches `abort` of the C libraries that it uses,
-/// and takes back the place of the last-chance handler if the library took it (both on Windows only).
-#[cfg_attr(unix, expect(unused_variables, reason = "a Linux process has one C library, and signals stay with us"))]
+/// To be called on the apartment's thread when its library is loaded: watches `abort` of the C libraries that it uses (on
+/// Windows, where there are many).
+#[cfg_attr(unix, expect(unused_variables, reason = "a Linux process has one C library"))]
 pub fn library_loaded(dependencies: &[Dependency]) {
     #[cfg(windows)]
     if FILE.get().is_some() {

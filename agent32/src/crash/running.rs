@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
-use super::system::thread_id;
+use super::system::{before_call, thread_id};
 use super::words::{CAPACITY, Words};
 
 /// Apartments of one agent whose calls are named in a record; an agent rarely has more than one.
@@ -30,8 +30,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// To be called right before the library is. Takes some nanoseconds; does nothing on a thread without
-    /// [`prepare_thread`](super::prepare_thread).
+    /// To be called right before the library is. Takes some nanoseconds; on a thread without
+    /// [`prepare_thread`](super::prepare_thread) nothing is noted.
     pub fn enter(function: &str, call: &Uuid) -> Self {
         let slot = OWN.try_with(|own| own.0.get()).ok().flatten();
         if let Some(slot) = slot {
@@ -41,6 +41,7 @@ impl Running {
             }
             slot.running.store(true, Ordering::Release);
         }
+        before_call();
         Self { slot, not_send: PhantomData }
     }
 }

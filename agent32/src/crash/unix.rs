@@ -57,6 +57,9 @@ pub(super) fn install() {
     unsafe { on_exit(exit_was_called, null_mut()) };
 }
 
+/// Nothing is to be done before a call: a handler that the library has set is its own decision.
+pub(super) const fn before_call() {}
+
 /// Sets a handler that runs on the alternate stack, where there is one, with all crash signals blocked: a crash within
 /// the handler ends the process at once.
 #[expect(unsafe_code, reason = "sigaction is a C function")]
@@ -112,8 +115,14 @@ fn record(signal: c_int, info: &libc::siginfo_t, context: &libc::ucontext_t) {
 /// The C library ends the process, because somebody called `exit` or returned from `main`. The agent itself does neither:
 /// it ends through [`end_process`](crate::platform::end_process).
 extern "C" fn exit_was_called(code: c_int, _: *mut c_void) {
-    if process_id() != PROCESS.load(Ordering::Relaxed) || !matches!(begin(), Turn::First) {
+    if process_id() != PROCESS.load(Ordering::Relaxed) {
         return;
+    }
+    match begin() {
+        Turn::First => {}
+        // Whoever writes does not call `exit`.
+        Turn::Again => return,
+        Turn::AnotherThread => wait_for_the_end(),
     }
     let mut what = Words::new();
     // `Words` cuts off instead of failing.

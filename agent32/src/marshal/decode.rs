@@ -1,6 +1,7 @@
 //! The client's JSON arguments become machine values and memory; everything that can be wrong with them is found here,
 //! before anything is called.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bridge32_protocol::interface::{Direction, Field, Function, Parameter, Scalar, Type};
@@ -19,9 +20,9 @@ use crate::callbacks::{Bound as Callback, Callbacks};
 
 /// The arguments of a call, ready to be placed.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Prepared<'a> {
     /// The parameters with those behind `...`; each has its slot in [`Prepared::arguments`].
-    pub parameters: Vec<Parameter>,
+    pub parameters: Cow<'a, [Parameter]>,
     /// How many of them are declared.
     pub fixed: usize,
     /// The argument block: each parameter's value as in memory, at its slot.
@@ -93,7 +94,7 @@ pub struct Slots<'a> {
 #[derive(Debug)]
 pub struct Given<'a> {
     /// The declared parameters, and those behind `...`.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Cow<'a, [Parameter]>,
     values: Vec<Option<&'a RawValue>>,
     /// How many are declared.
     pub fixed: usize,
@@ -103,15 +104,15 @@ pub struct Given<'a> {
 ///
 /// # Errors
 /// [`bridge32_protocol::wire::FaultCode::ArgumentMismatch`]: it is no object, or has a name that is no parameter's.
-pub fn split<'a>(json: &'a str, function: &Function) -> Result<Given<'a>, Fault> {
+pub fn split<'a>(json: &'a str, function: &'a Function) -> Result<Given<'a>, Fault> {
     let names = ParameterNames { parameters: &function.parameters, variadic: function.variadic };
     let mut values = object::by_name(json, &names, &At::ROOT)?;
-    let mut parameters = function.parameters.clone();
+    let mut parameters = Cow::Borrowed(function.parameters.as_slice());
     if function.variadic
         && let Some(list) = values.pop().flatten()
     {
         for (parameter, value) in variadic::read(list)? {
-            parameters.push(parameter);
+            parameters.to_mut().push(parameter);
             values.push(value);
         }
     }
@@ -123,13 +124,13 @@ pub fn split<'a>(json: &'a str, function: &Function) -> Result<Given<'a>, Fault>
 /// # Errors
 /// [`bridge32_protocol::wire::FaultCode::ArgumentMismatch`] with the JSON pointer to what is wrong, `StaleHandle`, or
 /// `OutOfMemory`.
-pub fn arguments(
-    given: Given<'_>,
+pub fn arguments<'a>(
+    given: Given<'a>,
     slots: Slots<'_>,
     environment: Environment<'_>,
     callbacks: &Arc<Callbacks>,
     arena: &mut Arena,
-) -> Result<Prepared, Fault> {
+) -> Result<Prepared<'a>, Fault> {
     let Given { parameters, values, fixed } = given;
     let block = arena.allocate(slots.bytes).map_err(|error| out_of_memory(&At::ROOT, error))?;
     let count = parameters.len();

@@ -18,7 +18,7 @@ use super::{Environment, is_bytes, out_of_memory, variadic};
 /// # Errors
 /// [`FaultCode::OutOfMemory`], for the parameter with which it became too much.
 pub fn reserve(
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     environment: Environment<'_>,
     arena: &Arena,
     json: &mut Vec<u8>,
@@ -60,7 +60,7 @@ fn json_bytes(pointer: &Pointer, bytes: usize, environment: Environment<'_>) -> 
 pub unsafe fn outcome(
     result: &[u8],
     function: &Function,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     environment: Environment<'_>,
     arena: &Arena,
     json: &mut Vec<u8>,
@@ -104,7 +104,7 @@ pub fn result_number(result: &[u8], ty: &Type) -> Option<i128> {
 }
 
 struct Outputs<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a Prepared<'a>,
     arena: &'a Arena,
     numbers: After<'a>,
     first: bool,
@@ -145,7 +145,7 @@ impl Outputs<'_> {
 
 /// The numbers after the call: what a pointer points to may have changed.
 struct After<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a Prepared<'a>,
     arena: &'a Arena,
     result: Option<i128>,
 }
@@ -169,7 +169,7 @@ impl Numbers for After<'_> {
 }
 
 /// The library wrote past the end of a block of the arena: the fault names the parameter whose it is.
-pub fn overrun(prepared: &Prepared, block: usize) -> Fault {
+pub fn overrun(prepared: &Prepared<'_>, block: usize) -> Fault {
     let after = prepared.first_blocks.partition_point(|first| *first <= block);
     match after.checked_sub(1).filter(|_| block > 0) {
         // The last blocks of all are the result's.
@@ -179,7 +179,7 @@ pub fn overrun(prepared: &Prepared, block: usize) -> Fault {
 }
 
 /// The same, of what a handle stands for.
-pub fn overrun_of(prepared: &Prepared, parameter: usize) -> Fault {
+pub fn overrun_of(prepared: &Prepared<'_>, parameter: usize) -> Fault {
     let name = &prepared.parameters[parameter].name;
     let pointer = match parameter.checked_sub(prepared.fixed) {
         None => At::ROOT.member(name).pointer(),

@@ -39,7 +39,6 @@ impl Module {
     }
 
     /// ELF files number no exports.
-    #[expect(clippy::unused_self, reason = "Windows' has the same type")]
     pub const fn ordinal(&self, _ordinal: u16) -> Option<*const c_void> {
         None
     }

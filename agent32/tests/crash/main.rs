@@ -177,12 +177,14 @@ fn a_breakpoint_is_told() {
 }
 
 #[test]
-fn a_stack_overflow_is_told() {
-    let death = die("overflow");
-    assert_ended_by(&death, 11, 0xC000_00FD);
-    assert!(death.what().contains("stack overflow"), "{}", death.what());
-    death.assert_names_the_call();
-    death.assert_happened_in_this_program();
+fn a_stack_overflow_is_told_however_large_the_frames_are() {
+    for kind in ["overflow", "overflow_by_small_steps", "overflow_by_large_steps"] {
+        let death = die(kind);
+        assert_ended_by(&death, 11, 0xC000_00FD);
+        assert!(death.what().contains("stack overflow"), "{}", death.what());
+        death.assert_names_the_call();
+        death.assert_happened_in_this_program();
+    }
 }
 
 #[test]
@@ -255,6 +257,14 @@ mod linux {
         let death = die("forked_child");
         assert_eq!(death.status.code(), Some(7));
         assert!(death.lines.is_empty(), "{:?}", death.lines);
+    }
+
+    #[test]
+    fn a_loader_that_does_not_answer_costs_the_second_line_only() {
+        let death = die("loader_is_busy");
+        assert_ended_by(&death, 11, 0);
+        death.assert_names_the_call();
+        assert_eq!(death.lines.len(), 1, "{:?}", death.lines);
     }
 
     #[test]

@@ -57,9 +57,9 @@ fn victim() {
 
 #[expect(unconditional_recursion, reason = "it does not end")]
 #[expect(clippy::cast_possible_truncation, reason = "any element will do")]
-fn recurse(depth: u64) -> u64 {
-    let room = std::hint::black_box([depth; 64]);
-    recurse(depth + 1) + room[depth as usize % 64]
+fn recurse<const ELEMENTS: usize>(depth: u64) -> u64 {
+    let room = std::hint::black_box([depth; ELEMENTS]);
+    recurse::<ELEMENTS>(depth + 1) + room[depth as usize % ELEMENTS]
 }
 
 fn crash_by(kind: &str) {
@@ -74,7 +74,9 @@ fn crash_by(kind: &str) {
         "divide" => unsafe { asm!("div {0:e}", in(reg) 0, inout("eax") 1 => _, inout("edx") 0 => _) },
         "illegal" => unsafe { asm!("ud2") },
         "breakpoint" => unsafe { asm!("int3") },
-        "overflow" => drop(std::hint::black_box(recurse(0))),
+        "overflow" => drop(std::hint::black_box(recurse::<64>(0))),
+        "overflow_by_small_steps" => drop(std::hint::black_box(recurse::<2>(0))),
+        "overflow_by_large_steps" => drop(std::hint::black_box(recurse::<6000>(0))),
         "abort" => unsafe { abort() },
         "exit" => unsafe { exit(5) },
         other => crash_by_the_system(other),
@@ -117,6 +119,16 @@ fn crash_by_the_system(kind: &str) {
             // Leaves without `exit`, as the agent does.
             agent32::platform::end_process(7);
         }
+        "loader_is_busy" => {
+            let pipe = std::env::temp_dir().join(format!("bridge32-pipe-{}", std::process::id()));
+            let name = std::ffi::CString::new(pipe.to_str().unwrap_or_default()).unwrap_or_default();
+            assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+            // Waits for a writer, with the loader's lock in its hands.
+            std::thread::spawn(move || unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) }.addr());
+            std::thread::sleep(Duration::from_millis(200));
+            drop(std::fs::remove_file(pipe));
+            crash_by("write");
+        }
         "sent" => drop(unsafe { libc::raise(libc::SIGSEGV) }),
         "own_handler" => {
             extern "C" fn handler(_: c_int) {
@@ -148,7 +160,7 @@ fn crash_by_the_system(kind: &str) {
         "exit_process" => unsafe { ExitProcess(6) },
         "filter_taken" => {
             unsafe { SetUnhandledExceptionFilter(std::ptr::null()) };
-            crash::library_loaded(&[]);
+            let _running = Running::enter("Divide", &CALL);
             crash_by("write");
         }
         other => panic!("{other} is no kind of crash"),

@@ -1,5 +1,6 @@
 //! One request to an agent, from its calls to their outcomes: every call of the list ends here, or was never sent.
 
+use std::cmp::Ordering;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 
 use super::apartment::is_about_loading;
 use super::assembly::assemble;
-use super::outcome::{Failure, read_line};
+use super::outcome::{Failure, Moment, read_line};
 use super::queue::{Queue, Queued, Work};
 use crate::agents::client::{ClientError, Connection, Lines};
 use crate::agents::{Agent, Exit, Link};
@@ -151,7 +152,7 @@ impl<'a> List<'a> {
         agent.kill(link.generation, reason.clone());
         self.queue.end(running, Err(Failure::Deadline { deadline }));
         let exit = Exit::made(reason);
-        self.end_all(|| Failure::Ended { exit: exit.clone(), behind: Some(id) });
+        self.end_all(|| Failure::Ended { exit: exit.clone(), moment: Moment::Behind(id) });
         let _ = end_of(link, LAG).await;
         Exchange::Over
     }
@@ -177,9 +178,14 @@ impl<'a> List<'a> {
         let at = left.iter().position(|call| Some(call.id) == named).unwrap_or_default();
         let running = left.get(at).map(|call| call.id);
         for (index, call) in left.into_iter().enumerate() {
-            let behind = running.filter(|_| index > at);
-            let exit = exit.for_call(self.library, behind.unwrap_or(call.id));
-            self.queue.end(call, Err(Failure::Ended { exit, behind }));
+            let running = running.unwrap_or(call.id);
+            let moment = match index.cmp(&at) {
+                Ordering::Less => Moment::Before(running),
+                Ordering::Equal => Moment::Running,
+                Ordering::Greater => Moment::Behind(running),
+            };
+            let exit = exit.for_call(self.library, running);
+            self.queue.end(call, Err(Failure::Ended { exit, moment }));
         }
     }
 

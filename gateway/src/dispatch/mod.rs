@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::agents::{Agent, Exit};
 
 pub use arguments::{Arguments, ArgumentsError};
-pub use outcome::{Answer, CallResult, Execution, Failure};
+pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use queue::Counts;
 
 use queue::{MAX_LIST, Queue, Queued};
@@ -104,7 +104,7 @@ struct Pending {
 impl Pending {
     async fn end(self) -> (Uuid, CallResult) {
         // It may have been sent already.
-        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), behind: None };
+        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), moment: Moment::Running };
         (self.id, self.outcome.await.unwrap_or_else(|_| Err(lost())))
     }
 }

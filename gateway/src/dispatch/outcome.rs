@@ -41,6 +41,17 @@ pub enum Execution {
     Ran,
 }
 
+/// How far a call was when its process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It was running, as far as the bridge knows.
+    Running,
+    /// It had ended, and its outcome was on its way when that later call ended the process.
+    Before(Uuid),
+    /// It waited behind that call, which was running.
+    Behind(Uuid),
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug)]
 pub enum Failure {
@@ -52,8 +63,8 @@ pub enum Failure {
     Ended {
         /// How.
         exit: Exit,
-        /// The call that was running, where it is another one.
-        behind: Option<Uuid>,
+        /// How far the call was.
+        moment: Moment,
     },
     /// The call took too long, and its process was ended.
     Deadline {

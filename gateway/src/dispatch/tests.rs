@@ -82,8 +82,8 @@ async fn after_a_deadline_in_a_batch_earlier_calls_keep_their_answers_and_later_
     let (_, results) = run(4, 2, Duration::from_millis(100), None).await;
     assert!(results[0].1.is_ok() && results[1].1.is_ok());
     assert!(matches!(results[2].1, Err(Failure::Deadline { .. })), "{:?}", results[2]);
-    let Err(Failure::Ended { behind, .. }) = &results[3].1 else { panic!("{:?}", results[3]) };
-    assert_eq!(*behind, Some(results[2].0));
+    let Err(Failure::Ended { moment, .. }) = &results[3].1 else { panic!("{:?}", results[3]) };
+    assert_eq!(*moment, Moment::Behind(results[2].0));
 }
 
 #[tokio::test]
@@ -91,8 +91,8 @@ async fn after_a_crash_in_a_batch_later_calls_are_behind_the_one_that_ran() {
     let segv: fn(&[Uuid]) -> Exit = |_| Exit::told("killed by signal 11 (SIGSEGV)");
     let (_, results) = run(3, 1, Duration::from_secs(5), Some(segv)).await;
     assert!(results[0].1.is_ok());
-    assert!(matches!(results[1].1, Err(Failure::Ended { behind: None, .. })));
-    assert!(matches!(results[2].1, Err(Failure::Ended { behind: Some(id), .. }) if id == results[1].0));
+    assert!(matches!(results[1].1, Err(Failure::Ended { moment: Moment::Running, .. })));
+    assert!(matches!(results[2].1, Err(Failure::Ended { moment: Moment::Behind(id), .. }) if id == results[1].0));
 }
 
 /// The end of a process that recorded `call` as the one that ran.
@@ -107,12 +107,13 @@ async fn the_call_that_the_dying_process_named_is_the_one_that_crashed() {
     let second: fn(&[Uuid]) -> Exit = |ids| recorded(ids[1]);
     let (_, results) = run(3, 0, Duration::from_secs(5), Some(second)).await;
     let crash = |index: usize| match &results[index].1 {
-        Err(Failure::Ended { exit, behind }) => (exit.crash.is_some(), *behind),
+        Err(Failure::Ended { exit, moment }) => (exit.crash.is_some(), *moment),
         other => panic!("{other:?}"),
     };
-    assert_eq!(crash(0), (false, None), "its outcome was lost: it did not crash");
-    assert_eq!(crash(1), (true, None));
-    assert_eq!(crash(2), (true, Some(results[1].0)));
+    let crashed = results[1].0;
+    assert_eq!(crash(0), (true, Moment::Before(crashed)), "its outcome was lost: it did not crash");
+    assert_eq!(crash(1), (true, Moment::Running));
+    assert_eq!(crash(2), (true, Moment::Behind(crashed)));
 }
 
 #[tokio::test]

@@ -16,14 +16,15 @@ async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
 async fn a_crash_names_the_signal_and_whether_the_call_ran() {
     let exit = Exit::told("killed by signal 11 (SIGSEGV)");
     let id = Uuid::now_v7();
-    let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), behind: None })).await;
+    let (head, body) =
+        document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), moment: Moment::Running })).await;
     assert_eq!(head.status(), 502);
     assert_eq!(head.headers()[CONTENT_TYPE], "application/problem+json");
     assert_eq!(body["code"], "agent_crashed");
     assert_eq!(body["call_id"], id.to_string());
     assert_eq!(body["execution"], "may_have_run");
     assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
-    let behind = Failure::Ended { exit, behind: Some(id) };
+    let behind = Failure::Ended { exit, moment: Moment::Behind(id) };
     let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
     assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
 }
@@ -44,7 +45,7 @@ async fn a_crash_with_a_record_names_the_place_the_function_and_the_report() {
     };
     let crash = Arc::new(Crash { record, report: Some("x.json".into()) });
     let exit = Exit { crash: Some(crash), ..Exit::told("killed by signal 11 (SIGSEGV)") };
-    let (_, body) = document(Problem::of_call(id, Failure::Ended { exit, behind: None })).await;
+    let (_, body) = document(Problem::of_call(id, Failure::Ended { exit, moment: Moment::Running })).await;
     let detail = body["detail"].as_str().unwrap();
     let place = "SIGSEGV (segmentation fault), in libfoo.so+0x1234, in f+0x14, in `g` of `foo` (call ";
     assert!(detail.contains(place) && detail.contains("GET /v1/crashes/x.json"), "{detail}");
@@ -56,7 +57,7 @@ async fn a_crash_with_a_record_names_the_place_the_function_and_the_report() {
 async fn an_end_without_a_record_has_no_member_for_it() {
     let crash = Some(Arc::new(Crash { report: Some("x.json".into()), ..Crash::default() }));
     let exit = Exit { crash, ..Exit::told("killed by signal 9 (SIGKILL)") };
-    let (_, body) = document(Failure::Ended { exit, behind: None }.into()).await;
+    let (_, body) = document(Failure::Ended { exit, moment: Moment::Running }.into()).await;
     assert_eq!((body.get("crash"), &body["report"]), (None, &"x.json".into()));
 }
 
@@ -88,4 +89,16 @@ async fn an_argument_is_pointed_at() {
     };
     let (head, body) = document(Problem::of_call(Uuid::now_v7(), Failure::Fault(fault))).await;
     assert_eq!((head.status().as_u16(), &body["pointer"], &body["execution"]), (422, &"/j".into(), &"not_run".into()));
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_was_lost_is_not_said_to_have_crashed() {
+    let (lost, crashed) = (Uuid::now_v7(), Uuid::now_v7());
+    let exit = Exit::told("killed by signal 11 (SIGSEGV)");
+    let failure = Failure::Ended { exit, moment: Moment::Before(crashed) };
+    let (_, body) = document(Problem::of_call(lost, failure)).await;
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("while call {crashed} was running")), "{detail}");
+    assert!(detail.contains("its answer was lost"), "{detail}");
+    assert_eq!(body["execution"], "may_have_run");
 }

@@ -29,8 +29,8 @@ fn classify(leaves: &[Leaf], layout: Layout) -> Option<[Option<Class>; 2]> {
             return None;
         }
         let last = (leaf.offset + leaf.size - 1) / 8;
-        for eightbyte in leaf.offset / 8..=last.min((layout.size - 1) / 8) {
-            classes[eightbyte] = match (leaf.kind, classes[eightbyte]) {
+        for class in &mut classes[leaf.offset / 8..=last.min((layout.size - 1) / 8)] {
+            *class = match (leaf.kind, *class) {
                 (LeafKind::Floating, None | Some(Class::Sse)) => Some(Class::Sse),
                 _ => Some(Class::Integer),
             };

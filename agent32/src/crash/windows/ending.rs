@@ -63,7 +63,7 @@ unsafe extern "system" fn on_process_end(_: *mut c_void, reason: u32, _: *mut c_
 fn tell() {
     if FILE.get().is_some() && matches!(begin(), Turn::First) {
         write_first_line(&Words::of(b"exit() or ExitProcess() was called"), None, None, super::thread_id());
-        if let Some(place) = place::caller_of(super::SYSTEM) {
+        if let Some(place) = place::caller(&place::frames()) {
             write_second_line(&place);
         }
     }

@@ -18,7 +18,7 @@ use crate::crash::words::Words;
 const PATH_UNITS: u32 = 1024;
 
 /// Frames that are looked at.
-const FRAMES: u32 = 32;
+pub(super) const FRAMES: usize = 32;
 
 /// The place of a code address; `None` if no module has it.
 pub(super) fn of(address: usize) -> Option<Place> {
@@ -29,24 +29,39 @@ pub(super) fn of(address: usize) -> Option<Place> {
     Some(Place { module: module.name(), offset: offset as u64, symbol })
 }
 
-/// The place from which a function of the system or of a C library was called: the nearest frame that is in neither of
-/// `system` nor in this program. Frames of code without frame pointers are passed over (on i386), so this may name a
-/// caller further out, or nobody.
+/// Where this thread's code was called from, from the inside out; 0 behind the last. Frames of code without frame pointers
+/// are passed over (on i386).
 #[expect(unsafe_code, reason = "RtlCaptureStackBackTrace is a C function")]
-pub(super) fn caller_of(system: &[&str]) -> Option<Place> {
-    let mut frames = [null_mut::<c_void>(); FRAMES as usize];
+pub(super) fn frames() -> [usize; FRAMES] {
+    let mut frames = [null_mut::<c_void>(); FRAMES];
     // SAFETY: the array has FRAMES elements, and no hash is asked for. The walk stays within the thread's stack.
-    let count = unsafe { RtlCaptureStackBackTrace(0, FRAMES, frames.as_mut_ptr(), null_mut()) };
+    unsafe { RtlCaptureStackBackTrace(0, frames.len().try_into().unwrap_or(0), frames.as_mut_ptr(), null_mut()) };
+    frames.map(<*mut c_void>::addr)
+}
+
+/// The place from which a function of the system or of a C or C++ library was called: the first frame that is neither in
+/// one of those nor in this program.
+#[expect(unsafe_code, reason = "GetModuleHandle is a C function")]
+pub(super) fn caller(frames: &[usize]) -> Option<Place> {
     // SAFETY: null asks for this program.
     let program = unsafe { GetModuleHandleW(std::ptr::null()) };
+    let called = frames.iter().copied().take_while(|frame| *frame != 0);
     // A return address points behind its call, which may be the last instruction of a function that never returns.
-    let mut addresses = frames.iter().take(count.into()).map(|frame| frame.addr().wrapping_sub(1));
-    addresses.find_map(|address| {
+    called.map(|address| address.wrapping_sub(1)).find_map(|address| {
         let module = module_of(address)?;
-        let name = Loaded(module).name();
-        let is_system = system.iter().any(|system| name.bytes().eq_ignore_ascii_case(system.as_bytes()));
-        if module == program || is_system { None } else { of(address) }
+        if module == program || is_system(Loaded(module).name().bytes()) { None } else { of(address) }
     })
+}
+
+/// Modules that stand between a library and the end of the process: those of the system, and those of the compilers' C and
+/// C++ libraries, by the beginnings of their names.
+fn is_system(name: &[u8]) -> bool {
+    const BEGINNINGS: [&str; 9] =
+        ["ntdll.", "kernel32.", "kernelbase.", "msvcr", "msvcp", "ucrtbase", "vcruntime", "libgcc_s", "libstdc++"];
+    let begins = |beginning: &&str| {
+        name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
+    };
+    BEGINNINGS.iter().any(begins)
 }
 
 #[expect(unsafe_code, reason = "GetModuleHandleEx is a C function")]
