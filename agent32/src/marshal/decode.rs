@@ -262,6 +262,9 @@ impl<'c, 'm> Writer<'c, 'm> {
             Type::Callback(signature) => {
                 let raw = raw.or_else(|| parameter.optional.then_some(RawValue::NULL));
                 let raw = raw.ok_or_else(|| missing(at))?;
+                if raw.get() == "null" && !parameter.optional {
+                    return Err(super::pointers::refuse_null(at));
+                }
                 self.callback(signature, raw, at, &parameter.name, spot)?;
                 Ok(Pointee::Value)
             }

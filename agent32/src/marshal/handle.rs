@@ -93,9 +93,12 @@ pub(super) fn decode(
         }
         return match environment.context.interface.constants.get(&*token) {
             None => resolve(&token, kind, environment, at),
-            Some(number) if is_no_address(*number, kind) => Ok(Given::Sentinel(bits(*number, environment.context.target))),
+            Some(number) if is_no_address(*number, kind) => {
+                Ok(Given::Sentinel(bits(*number, environment.context.target)))
+            }
             Some(number) => {
-                let detail = format!("the constant {token} is {number}, which may be an address; only handles are passed");
+                let detail =
+                    format!("the constant {token} is {number}, which may be an address; only handles are passed");
                 Err(mismatch(at, detail))
             }
         };

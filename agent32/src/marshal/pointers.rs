@@ -147,11 +147,7 @@ impl Writer<'_, '_> {
     fn null(&self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {
         let Level::Parameter { parameter, .. } = level else { return Ok(Target::Null) };
         if !parameter.optional && pointer.extent != Extent::Bstr {
-            let detail = format!(
-                "`{at}` must not be null; if the function accepts a null pointer there, say so in the header with \
-                 `_In_opt_` (`_Out_opt_`, `_Inout_opt_`)"
-            );
-            return Err(mismatch(at, detail));
+            return Err(refuse_null(at));
         }
         // A null array of a length that is not 0 is only sensible where the function writes.
         if parameter.direction == Direction::In && self.known_capacity_bytes(pointer, at, scope)?.unwrap_or(0) > 0 {
@@ -206,6 +202,14 @@ impl Writer<'_, '_> {
     }
 }
 
+pub(super) fn refuse_null(at: &At<'_>) -> Fault {
+    let detail = format!(
+        "`{at}` must not be null; if the function accepts a null pointer there, say so in the header with `_In_opt_` \
+         (`_Out_opt_`, `_Inout_opt_`)"
+    );
+    mismatch(at, detail)
+}
+
 /// The kind of handle that fits a pointer.
 fn kind_of(pointer: &Pointer) -> &str {
     match (&pointer.extent, &pointer.to) {
@@ -217,7 +221,9 @@ fn kind_of(pointer: &Pointer) -> &str {
 
 const fn bare(pointer: &Pointer) -> Bare {
     match (&pointer.extent, &pointer.to) {
-        (Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr, _) | (Extent::One, Type::Pointer(_)) => Bare::Nothing,
+        (Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr, _) | (Extent::One, Type::Pointer(_)) => {
+            Bare::Nothing
+        }
         (Extent::Handle { system, .. }, _) => Bare::Handle { system: *system },
         (Extent::One, Type::Structure(_)) => Bare::Token,
         (Extent::Elements { .. } | Extent::One, _) => Bare::Dotted,

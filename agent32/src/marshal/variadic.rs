@@ -88,7 +88,9 @@ fn type_of(spelling: &str, encoding: Option<&str>) -> Option<(Type, Direction)> 
     if let Some(to) = spelling.strip_suffix('*') {
         let (ty, direction) = match to.trim() {
             "const char" | "char" => (pointer(integer(Width::W8, true), Extent::Text(narrow)), Direction::In),
-            "const wchar_t" | "wchar_t" => (pointer(integer(Width::Wchar, false), Extent::Text(Encoding::Wide)), Direction::In),
+            "const wchar_t" | "wchar_t" => {
+                (pointer(integer(Width::Wchar, false), Extent::Text(Encoding::Wide)), Direction::In)
+            }
             "void" | "const void" => {
                 let extent = Extent::Handle { kind: "void".to_owned(), system: false };
                 (pointer(Type::Void, extent), Direction::In)

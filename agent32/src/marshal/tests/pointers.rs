@@ -38,12 +38,13 @@ fn a_handle_is_passed_as_its_address_and_only_where_its_kind_fits() {
     let (token, other) = (issue("db"), issue("stmt"));
     assert_eq!(world.seen(&format!(r#"{{"d":"{token}","n":1}}"#), 0), pointer(0x0012_3450));
     assert_eq!(world.seen(&format!(r#"{{"d":{{"$handle":"{token}"}},"n":1}}"#), 0), pointer(0x0012_3450));
-    assert_eq!(world.seen(r#"{"d":null,"n":1}"#, 0), pointer(0));
     assert_eq!(world.seen(r#"{"d":-1,"n":1}"#, 0), pointer(u64::MAX));
     for (value, says) in [
         (format!("\"{other}\""), "a `stmt`"),
         ("\"nonsense\"".to_owned(), "no handle"),
         ("305419896".to_owned(), "not passed as numbers"),
+        ("5".to_owned(), "not passed as numbers"),
+        ("null".to_owned(), "must not be null"),
         (r#"{"$handle":5}"#.to_owned(), "is written"),
         (r#"{"$handle":"a.g1.1.0","x":1}"#.to_owned(), "is written"),
         (r#""other.g1.1.000000000000""#.to_owned(), "belongs to the library `other`"),
