@@ -22,7 +22,7 @@ use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
 use crate::prototypes::{FunctionType, documented};
 use crate::report::{Assumption, Reporter};
-use crate::source::Files;
+use crate::source::{Files, Position};
 use crate::structures::UNNAMED;
 use crate::tree::{Parsed, Syntax};
 use crate::types::{CType, Qualified, Types};
@@ -103,7 +103,12 @@ impl<'r, 'a> Reader<'r, 'a> {
         for declared in self.declared_in(&parsed, &chunk) {
             match declared {
                 Declared::Type(name, ty) => self.types.define(name, ty),
-                Declared::Pending(pending) => self.pending.push((pending, chunk.clone())),
+                Declared::Pending(pending) => {
+                    if let Pending::Variable(variable) = &pending {
+                        self.types.call(&variable.ty.ty, &variable.name);
+                    }
+                    self.pending.push((pending, chunk.clone()));
+                }
             }
         }
     }
@@ -242,58 +247,82 @@ fn declared<'d>(
     let base = declaration.base(node);
     let first = node.child_by_field_name("declarator").map_or(0, |first| declaration.parsed.tokens(first).start);
     let is_typedef = node.kind() == "type_definition";
+    if is_typedef {
+        misplaced_alignment(declaration, node, chunk, reporter);
+    }
     let mut cursor = node.walk();
     for declarator in node.children_by_field_name("declarator", &mut cursor) {
         if declarator.kind() == "ms_call_modifier" {
             continue;
         }
-        let at = chunk.tokens[declaration.parsed.tokens(declarator).start].at;
-        let Some(read) = declaration.declarator(Some(declarator), base.clone(), 0) else {
-            reporter.error(at, "this declarator is nested too deeply to be read, or its parameters are not understood");
-            continue;
-        };
-        let Some(name) = read.name else { continue };
-        let text = declaration.parsed.text(name).to_owned();
-        let at = chunk.tokens[declaration.parsed.tokens(name).start].at;
-        // `int a, *f(void)`: the words before all declarators, and what is before this name.
+        // `int a, *f(void)`: the words before all declarators belong to each.
         let words = declaration.parsed.tokens(node).start..first;
-        let own = declaration.parsed.tokens(declarator);
-        let spelling = |end| spelling(&[&chunk.tokens[words.clone()], &chunk.tokens[own.start..end]].concat(), None);
-        let function = match (read.function, &read.ty.ty) {
-            (Some(function), _) => {
-                let Some(mut function) = declaration.function_type(function, read.ty.clone(), true, 0) else {
-                    reporter.error(at, format!("the parameters of “{text}” are not understood, and it was left out"));
-                    continue;
-                };
-                function.result_spelling = spelling(declaration.parsed.tokens(name).start);
-                Some(Rc::new(function))
-            }
-            // `handler on_event;`, where `handler` is the typedef of a function.
-            (None, CType::Function(function)) if !is_typedef => Some(function.clone()),
-            _ => None,
-        };
-        found.extend(match function {
-            Some(function) if is_typedef => {
-                let ty = documented(CType::Function(function), declaration.comment.as_ref());
-                Some(Declared::Type(text, Qualified::new(ty)))
-            }
-            Some(function) => {
-                let prototype = Prototype { name: text, at, function };
-                Some(Declared::Pending(Pending::Function(Box::new(prototype))))
-            }
-            None if is_typedef => {
-                let ty = documented(read.ty.ty, declaration.comment.as_ref());
-                Some(Declared::Type(text, Qualified { ty, ..read.ty }))
-            }
-            None if is_exported(chunk, declarator) => {
-                let name_token = declaration.parsed.tokens(name).start;
-                let spelling = spelling(name_token);
-                let place = declaration.place(own, Some(name_token));
-                let variable = variables::Declared { name: text, ty: read.ty, spelling, place };
-                Some(Declared::Pending(Pending::Variable(variable)))
-            }
-            None => None,
-        });
+        match one_declared(declaration, base.clone(), declarator, words, is_typedef) {
+            Ok(one) => found.extend(one),
+            Err((at, message)) => reporter.error(at, message),
+        }
+    }
+}
+
+/// What one declarator declares, if it is for the interface. `words` are the tokens before all declarators.
+fn one_declared<'d>(
+    declaration: &Declaration<'d, '_>,
+    base: Qualified,
+    declarator: Node<'d>,
+    words: std::ops::Range<usize>,
+    is_typedef: bool,
+) -> Result<Option<Declared>, (Position, String)> {
+    let chunk = declaration.chunk;
+    let own = declaration.parsed.tokens(declarator);
+    let Some(read) = declaration.declarator(Some(declarator), base, 0) else {
+        let message = "this declarator is nested too deeply to be read, or its parameters are not understood";
+        return Err((chunk.tokens[own.start].at, message.to_owned()));
+    };
+    let Some(name) = read.name else { return Ok(None) };
+    let text = declaration.parsed.text(name).to_owned();
+    let name = declaration.parsed.tokens(name).start;
+    let at = chunk.tokens[name].at;
+    let spelling = || spelling(&[&chunk.tokens[words.clone()], &chunk.tokens[own.start..name]].concat(), None);
+    let function = match (read.function, &read.ty.ty) {
+        (Some(function), _) => {
+            let Some(mut function) = declaration.function_type(function, read.ty.clone(), true, 0) else {
+                return Err((at, format!("the parameters of “{text}” are not understood, and it was left out")));
+            };
+            function.result_spelling = spelling();
+            Some(Rc::new(function))
+        }
+        // `handler on_event;`, where `handler` is the typedef of a function.
+        (None, CType::Function(function)) if !is_typedef => Some(function.clone()),
+        _ => None,
+    };
+    Ok(match function {
+        _ if is_typedef => {
+            let ty = function.map_or(read.ty, |function| Qualified::new(CType::Function(function)));
+            let constant = ty.constant;
+            let ty = documented(ty.ty, declaration.comment.as_ref());
+            Some(Declared::Type(text, Qualified { ty, constant }))
+        }
+        Some(function) => {
+            let prototype = Prototype { name: text, at, function };
+            Some(Declared::Pending(Pending::Function(Box::new(prototype))))
+        }
+        None if is_exported(chunk, declarator) => {
+            let (spelling, place) = (spelling(), declaration.place(own, Some(name)));
+            let variable = variables::Declared { name: text, ty: read.ty, spelling, place };
+            Some(Declared::Pending(Pending::Variable(variable)))
+        }
+        None => None,
+    })
+}
+
+/// `typedef int wide __attribute__((aligned(8)));` aligns what is declared with it, but not its size: nobody means that.
+fn misplaced_alignment(declaration: &Declaration, node: Node, chunk: &Chunk, reporter: &mut Reporter) {
+    let Some(ty) = node.child_by_field_name("type").map(|ty| declaration.parsed.tokens(ty)) else { return };
+    let misplaced = |(at, mark): &&(usize, Mark)| *at > ty.end && matches!(mark, Mark::Aligned(_) | Mark::Packed);
+    if let Some((at, _)) = chunk.marks.iter().find(misplaced) {
+        let message =
+            "this attribute stands behind the name of a typedef and was ignored: a structure's stands behind its }";
+        reporter.warning(chunk.tokens[(*at).min(chunk.tokens.len() - 1)].at, message);
     }
 }
 

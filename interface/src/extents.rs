@@ -26,9 +26,7 @@ impl Passing<'_> {
             return self.annotated(sal, length, self.role != Role::Result).map(Some);
         }
         if let Some(tokens) = &declared.length {
-            let at = tokens.first().map_or(declared.at, |token| token.at);
-            let count = self.expression(tokens, at, self.role != Role::Result)?;
-            return Ok(Some(Extents { capacity: Length { count, unit: Unit::Elements }, written: None }));
+            return self.tagged(tokens).map(Some);
         }
         match &declared.ty.ty {
             CType::Array { size: ArraySize::Known(size), constant, of } if !(*constant && is_text(of)) => {
@@ -42,6 +40,22 @@ impl Passing<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// `@length n`, or `@length n, return`: how many there are, and how many are valid after the call.
+    fn tagged(&mut self, tokens: &[Token]) -> Result<Extents, Reason> {
+        let mut parts = tokens.splitn(2, |token| token.is(","));
+        let capacity = parts.next().unwrap_or_default();
+        let before = self.role != Role::Result;
+        let capacity = Length { count: self.expression(capacity, self.declared.at, before)?, unit: Unit::Elements };
+        let written = match parts.next() {
+            None => None,
+            Some(written) => {
+                let count = self.expression(written, self.declared.at, false)?;
+                Some(Length { count, unit: Unit::Elements })
+            }
+        };
+        Ok(Extents { capacity, written })
     }
 
     /// The length in an annotation. `before` says that it is needed before the call.

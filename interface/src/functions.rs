@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bridge32_protocol::interface::{Function, Type};
+use bridge32_protocol::interface::{Function, Parameter, Type};
 
 use crate::Options;
 use crate::chunks::Chunk;
@@ -37,6 +37,17 @@ struct Findings {
     assumed: Vec<(Option<String>, Topic, String)>,
 }
 
+impl Findings {
+    /// Why the function cannot be called, in words.
+    fn reasons(&self) -> Option<String> {
+        let text = |(name, reason): &(Option<String>, Reason)| {
+            reason.text(name.as_deref().map_or(About::Result, About::Parameter))
+        };
+        let texts: Vec<String> = self.reasons.iter().map(text).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+}
+
 /// Makes the function of the interface, and lists what was assumed.
 pub(crate) fn build(
     prototype: &Prototype,
@@ -57,27 +68,10 @@ pub(crate) fn build(
     tags::apply(&documentation, &mut declared, Some(&mut result), around, owner, reporter);
 
     let around = &Surroundings { encoding: documentation.encoding.as_ref(), ..*around };
-    let operands: Vec<_> = declared.iter().map(|declared| declared.operand(Role::Parameter)).collect();
-    let numeric_result = matches!(function.result.ty, CType::Scalar { .. });
-    let scope = Scope { operands: &operands, types: around.types, what: PARAMETERS, numeric_result };
-    let mut parameters = Vec::with_capacity(declared.len());
-    for passed in pass(&declared, Role::Parameter, scope, around, reporter) {
-        let name = &passed.what.name;
-        findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (Some(name.clone()), what, text)));
-        findings.reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
-        parameters.push(passed.what);
-    }
-    let passed = pass_one(&result, Role::Result, scope, around, reporter);
-    findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (None, what, text)));
-    findings.reasons.extend(passed.reason.map(|reason| (None, reason)));
-
+    let (parameters, result) = decide(&declared, &result, around, &mut findings, reporter);
     calling_convention(function, options, &mut findings);
     report_unknown_types(prototype, &findings.reasons, reporter);
-    let about = |name: &Option<String>, reason: &Reason| match name {
-        Some(name) => reason.text(About::Parameter(name)),
-        None => reason.text(About::Result),
-    };
-    let texts: Vec<String> = findings.reasons.iter().map(|(name, reason)| about(name, reason)).collect();
+    let unsupported = findings.reasons();
     let built = Function {
         name: prototype.name.clone(),
         description: documentation.description,
@@ -85,18 +79,42 @@ pub(crate) fn build(
         convention: function.convention,
         parameters,
         variadic: function.variadic,
-        hresult: is_hresult(function, &passed.what),
-        result: passed.what,
+        hresult: is_hresult(function, &result),
+        result,
         export: documentation.export,
         lossy: documentation.lossy,
         idempotent: documentation.idempotent,
         deadline_ms: documentation.deadline_ms,
-        unsupported: (!texts.is_empty()).then(|| texts.join("; ")),
+        unsupported,
         declaration: declaration(chunk, files),
         line: files.line(start),
     };
     let assumption = |(parameter, what, text)| Assumption { function: prototype.name.clone(), parameter, what, text };
     (built, findings.assumed.into_iter().map(assumption).collect())
+}
+
+/// How the parameters and the result are passed.
+fn decide(
+    declared: &[Declared],
+    result: &Declared,
+    around: &Surroundings,
+    findings: &mut Findings,
+    reporter: &mut Reporter,
+) -> (Vec<Parameter>, Type) {
+    let operands: Vec<_> = declared.iter().map(|declared| declared.operand(Role::Parameter)).collect();
+    let numeric_result = matches!(result.ty.ty, CType::Scalar { .. });
+    let scope = Scope { operands: &operands, types: around.types, what: PARAMETERS, numeric_result };
+    let mut parameters = Vec::with_capacity(declared.len());
+    for passed in pass(declared, Role::Parameter, scope, around, reporter) {
+        let name = &passed.what.name;
+        findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (Some(name.clone()), what, text)));
+        findings.reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
+        parameters.push(passed.what);
+    }
+    let passed = pass_one(result, Role::Result, scope, around, reporter);
+    findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (None, what, text)));
+    findings.reasons.extend(passed.reason.map(|reason| (None, reason)));
+    (parameters, passed.what)
 }
 
 /// `HRESULT`, whatever a header says that it is.

@@ -40,8 +40,7 @@ pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&s
     let mut doomed = Vec::new();
     if chunk.tokens.iter().any(|token| token.is("{")) {
         members(&chunk.tokens, is_type, &mut doomed);
-        dropped.extend(doomed.iter().map(|index| chunk.tokens[*index].clone()));
-        chunk.remove(&doomed);
+        dropped.extend(doom(chunk, doomed));
         return dropped;
     }
     conventions(&chunk.tokens, is_type, &mut doomed);
@@ -66,15 +65,21 @@ pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&s
     }
     tail(&chunk.tokens, &mut doomed);
     leading_groups(&chunk.tokens, is_type, &mut doomed);
-    doomed.sort_unstable();
-    doomed.dedup();
-    let named = |index: &usize| chunk.tokens[*index].kind == Kind::Identifier;
-    dropped.extend(doomed.iter().filter(|index| named(index)).map(|index| chunk.tokens[*index].clone()));
-    chunk.remove(&doomed);
+    dropped.extend(doom(chunk, doomed));
     dropped
 }
 
-/// `REGISTER(a, b) typedef …`, and the same with nothing but a semicolon behind.
+/// Drops these tokens, and gives the words among them back.
+fn doom<'a>(chunk: &mut Chunk<'a>, mut doomed: Vec<usize>) -> Vec<Token<'a>> {
+    doomed.sort_unstable();
+    doomed.dedup();
+    let words = doomed.iter().map(|index| chunk.tokens[*index].clone());
+    let words = words.filter(|token| token.kind == Kind::Identifier).collect();
+    chunk.remove(&doomed);
+    words
+}
+
+/// `REGISTER(a, b) typedef …`, several of them, and the same with nothing but a semicolon behind.
 fn leading_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> Vec<Token<'a>> {
     let mut dropped = Vec::new();
     let mut at = 0;
@@ -83,16 +88,15 @@ fn leading_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&str) -> bool) -> 
         if !unknown || !second.is("(") {
             break;
         }
-        let end = group_ends(&chunk.tokens, at + 1);
-        let goes_on = chunk.tokens.get(end).is_some_and(|next| {
-            let keyword = |word: &str| matches!(word, "typedef" | "extern" | "struct" | "union" | "enum" | "const");
-            next.is(";") || next.identifier().is_some_and(keyword)
-        });
-        if !goes_on {
-            break;
-        }
         dropped.push(first.clone());
-        at = end;
+        at = group_ends(&chunk.tokens, at + 1);
+    }
+    let goes_on = chunk.tokens.get(at).is_some_and(|next| {
+        let keyword = |word: &str| matches!(word, "typedef" | "extern" | "struct" | "union" | "enum" | "const");
+        next.is(";") || next.identifier().is_some_and(keyword)
+    });
+    if !goes_on {
+        return Vec::new();
     }
     chunk.remove(&(0..at).collect::<Vec<_>>());
     dropped
@@ -178,8 +182,11 @@ fn members(tokens: &[Token], is_type: &dyn Fn(&str) -> bool, doomed: &mut Vec<us
         if token.kind != Kind::Punctuator || token.is("*") {
             continue;
         }
-        if let Some(start) = start.take() {
-            stretch(tokens, start..index, true, is_type, doomed);
+        match start.take() {
+            // `int a;;`
+            Some(start) if start == index && token.is(";") => doomed.push(index),
+            Some(start) => stretch(tokens, start..index, true, is_type, doomed),
+            None => {}
         }
         if token.is("{") {
             open.push(tokens[index.saturating_sub(2)..index].iter().any(structure));

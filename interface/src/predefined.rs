@@ -208,4 +208,9 @@ const WINDOWS_MACROS: &str = "\
 #define __LONG32 long
 #define __C89_NAMELESS
 #define WINSTORAGEAPI
+#define BEGIN_INTERFACE
+#define END_INTERFACE
+#define CONST_VTBL
+#define DECLSPEC_UUID(id)
+#define DECLSPEC_NOVTABLE
 ";

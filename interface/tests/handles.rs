@@ -182,6 +182,11 @@ fn a_result_that_counts_can_be_a_length() {
         panic!("{function:?}")
     };
     assert_eq!(written.count, Expression::Add(Box::new(Expression::Result), Box::new(Expression::Constant(1))));
+    let tagged = only("/** @param[out] a @length n, return */ int f(int *a, int n);");
+    let Extent::Elements { capacity, written: Some(written) } = &pointer(&tagged.parameters[0].ty).extent else {
+        panic!("{tagged:?}")
+    };
+    assert_eq!((&capacity.count, &written.count), (&Expression::Parameter(1), &Expression::Result));
     let header = header("void f(_Out_writes_to_(n, return) int *a, int n);");
     assert!(header.assumptions.iter().any(|assumed| assumed.text.contains("no number")), "{:?}", header.assumptions);
 }

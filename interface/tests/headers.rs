@@ -159,7 +159,7 @@ fn what_is_not_understood_is_told_and_the_rest_is_read() {
 #[test]
 fn macros_that_nobody_defines_are_ignored_with_a_warning() {
     let text = "ACME_API int ACME_CALL f(ACME_IN const int *a, int b) ACME_NOTHROW;\n\
-                ACME_DEPRECATED(\"x\") unsigned long g(void);\nACME_BEGIN(1)\nextern int h(char a);";
+                ACME_DEPRECATED(\"x\") unsigned long g(void);\nACME_BEGIN(1)\nACME_BEGIN(2)\nextern int h(char a);";
     let header = header(text, Target::Linux32);
     let functions: Vec<_> = header.interface.functions.iter().map(|f| (&*f.name, f.parameters.len())).collect();
     assert_eq!(functions, [("f", 2), ("g", 0), ("h", 1)]);

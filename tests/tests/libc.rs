@@ -113,7 +113,7 @@ fn variable_arguments_come_with_their_types() {
         {"type": "const char *", "value": "桥"},
         {"type": "double", "value": 2.5},
         {"type": "unsigned long long", "value": u64::MAX},
-        {"type": "char", "value": 66},
+        {"type": "int", "value": 66},
     ]);
     let format = "%d %s %.3f %llu %c";
     let expected = "-5 桥 2.500 18446744073709551615 B";
@@ -121,12 +121,9 @@ fn variable_arguments_come_with_their_types() {
     assert_eq!((&body["result"], &body["outputs"]["buffer"]), (&json!(expected.len()), &json!(expected)), "{body}");
     let body = bridge.call("c", "snprintf", json!({"size": 10, "format": format, "...": more})).ok();
     assert_eq!(body["result"], expected.len(), "what it would have written: {body}");
-    let body = bridge.call("c", "sprintf", json!({"format": "100%% %s", "...": [{"type": "char*", "value": "C"}]}));
+    let body = bridge.call("c", "sprintf", json!({"format": "100%% %s", "...": [{"type": "const char*", "value": "C"}]}));
     assert_eq!(body.output("buffer"), "100% C");
     assert_eq!(bridge.call("c", "sprintf", json!({"format": "none"})).output("buffer"), "none");
-    let float = json!([{"type": "float", "value": 0.5}]);
-    let body = bridge.call("c", "sprintf", json!({"format": "%g", "...": float}));
-    assert_eq!(body.output("buffer"), "0.5", "a float is promoted");
 }
 
 #[test]
@@ -149,6 +146,7 @@ fn a_wrong_variable_argument_is_pointed_at() {
     refused(json!([{"type": "int", "value": "five"}]));
     refused(json!([{"type": "int", "value": 2_147_483_648_u32}]));
     refused(json!([{"type": "no_such_type", "value": 1}]));
+    refused(json!([{"type": "float", "value": 0.5}]));
     refused(json!([{"type": "int", "value": 1, "extra": 1}]));
 }
 

@@ -16,7 +16,8 @@ async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
 async fn a_crash_names_the_signal_and_whether_the_call_ran() {
     let exit = Exit::told("killed by signal 11 (SIGSEGV)");
     let id = Uuid::now_v7();
-    let (head, body) = document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), moment: Moment::Running })).await;
+    let (head, body) =
+        document(Problem::of_call(id, Failure::Ended { exit: exit.clone(), moment: Moment::Running })).await;
     assert_eq!(head.status(), 502);
     assert_eq!(head.headers()[CONTENT_TYPE], "application/problem+json");
     assert_eq!(body["code"], "agent_crashed");

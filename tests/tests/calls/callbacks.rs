@@ -117,7 +117,8 @@ fn a_callback_may_be_left_out_where_the_header_allows_it() {
 fn a_wrong_description_is_refused_before_the_call() {
     let bridge = callbacks();
     let wrong = [
-        json!(5),
+        json!(true),
+        json!(0x0804_8000),
         json!([]),
         json!("return 0"),
         json!({"returns": "text"}),

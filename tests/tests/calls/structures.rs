@@ -174,7 +174,8 @@ fn structures_nest() {
         assert_eq!(read(&changed("/name", json!("12345678"))).result(), 76_543_218.0, "without a NUL on {target}");
         read(&changed("/name", json!("123456789"))).mismatch("/nested/name");
         read(&changed("/corners/1/y", json!(null))).mismatch("/nested/corners/1/y");
-        read(&changed("/corners", json!([{"x": 1, "y": 2}]))).mismatch("/nested/corners");
+        let three = json!([{"x": 1, "y": 2}, {"x": 1, "y": 2}, {"x": 1, "y": 2}]);
+        read(&changed("/corners", three)).mismatch("/nested/corners");
         read(&changed("/inside/depth", json!(40_000))).mismatch("/nested/inside/depth");
         read(&changed("/inside/weight", json!({"precise": "heavy"}))).mismatch("/nested/inside/weight/precise");
         let mut lacks = nested.clone();
