@@ -103,7 +103,7 @@ pub fn free(args: &str, handles: &Handles) -> Result<(), Fault> {
     let Args { handle } = parsed(args)?;
     let ((), number) = handles.with_memory(&handle, |_| ()).map_err(|error| refused(&error))?;
     let intact = check(handles, number);
-    handles.retire(number);
+    handles.retire(number, "DELETE");
     intact
 }
 
@@ -136,7 +136,7 @@ fn no_room(error: &OutOfMemory) -> Fault {
 
 fn refused(error: &HandleError) -> Fault {
     let code =
-        if matches!(error, HandleError::Stale(_)) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
+        if matches!(error, HandleError::Stale { .. }) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
     Fault { code, detail: error.to_string(), pointer: Some("/handle".to_owned()), ran: false }
 }
 

@@ -265,7 +265,7 @@ impl<'a> Call<'a> {
                 None => self.environment.handles.is_closed_by(*number, &self.function.name),
             };
             if released {
-                self.environment.handles.retire(*number);
+                self.environment.handles.retire(*number, &self.function.name);
             }
         }
     }

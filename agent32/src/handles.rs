@@ -25,15 +25,20 @@ const GUARD: u8 = 0xA7;
 /// More live handles than these are a leak: a 32-bit process cannot hold much more.
 const MAX_LIVE: usize = 1 << 20;
 
+/// So many ended handles are remembered, for what is said of them.
+const MAX_REMEMBERED: usize = 10_000;
+
 /// Why a token cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
     /// It was good once.
-    #[error(
-        "the handle {0} is not valid any more: it was closed, or the library's process has been started again since; get \
-         a new one from the function that made it"
-    )]
-    Stale(String),
+    #[error("the handle {token} is not valid any more: {why}; get a new one from the function that made it")]
+    Stale {
+        /// The token.
+        token: String,
+        /// What has ended it.
+        why: String,
+    },
     /// It never was.
     #[error("{0} is no handle of this library; pass the token that an earlier call answered, unchanged")]
     Unknown(String),
@@ -61,6 +66,20 @@ pub enum HandleError {
          behind it is not known"
     )]
     NotMemory(String),
+}
+
+impl HandleError {
+    /// Of an earlier start of the process.
+    fn of_an_earlier_start(token: &str) -> Self {
+        let why = "the library's process has been started again since".to_owned();
+        Self::Stale { token: token.to_owned(), why }
+    }
+
+    /// Of this start, and ended.
+    pub fn ended(token: &str, by: Option<&str>) -> Self {
+        let why = by.map_or_else(|| "it has been closed".to_owned(), |by| format!("it has been closed by `{by}`"));
+        Self::Stale { token: token.to_owned(), why }
+    }
 }
 
 /// What a token stands for.
@@ -101,9 +120,16 @@ struct Table {
     live: HashMap<u64, Handle>,
     /// By address, and where several kinds share one, by number.
     by_address: BTreeMap<usize, Vec<u64>>,
+    /// What has ended the last ones that have ended.
+    closed: BTreeMap<u64, String>,
 }
 
 impl Table {
+    /// Why a handle that was given out is not live.
+    fn ended(&self, number: u64, token: &str) -> HandleError {
+        HandleError::ended(token, self.closed.get(&number).map(String::as_str))
+    }
+
     /// The handle that a pointer has already: one of the same kind, or any where nothing is said of the kind.
     fn known(&self, address: usize, kind: &str) -> Option<u64> {
         let numbers = self.by_address.get(&address)?;
@@ -187,7 +213,7 @@ impl Handles {
             return Err(HandleError::Foreign { token: token.to_owned(), library: library.to_owned() });
         }
         if generation < self.generation {
-            return Err(HandleError::Stale(token.to_owned()));
+            return Err(HandleError::of_an_earlier_start(token));
         }
         if generation > self.generation || self.token(number) != token {
             return Err(unknown());
@@ -249,7 +275,7 @@ impl Handles {
     pub fn resolve(&self, token: &str, kind: &str) -> Result<Resolved, HandleError> {
         let number = self.number_in(token)?.parse().map_err(|_| HandleError::Unknown(format!("{token:?}")))?;
         let table = self.lock();
-        let handle = table.live.get(&number).ok_or_else(|| HandleError::Stale(token.to_owned()))?;
+        let handle = table.live.get(&number).ok_or_else(|| table.ended(number, token))?;
         if !goes_with(&handle.kind, kind) {
             let (token, kind, wanted) = (token.to_owned(), handle.kind.clone(), kind.to_owned());
             return Err(HandleError::WrongKind { token, kind, wanted });
@@ -264,8 +290,8 @@ impl Handles {
     }
 
     /// The function has released what this handle stands for: it and its twins of other kinds are stale from now on.
-    /// A block of memory is freed, and with it go the handles of pointers into it.
-    pub fn retire(&self, number: u64) {
+    /// A block of memory is freed, and with it go the handles of pointers into it. `by` is what has done it.
+    pub fn retire(&self, number: u64, by: &str) {
         let mut table = self.lock();
         let Some(handle) = table.live.get(&number) else { return };
         let end = handle.memory.as_ref().map_or(1, |memory| memory.size.max(1));
@@ -275,6 +301,10 @@ impl Handles {
             released.iter().filter_map(|address| table.by_address.remove(address)).flatten().collect::<Vec<_>>()
         {
             table.live.remove(&number);
+            table.closed.insert(number, by.to_owned());
+        }
+        while table.closed.len() > MAX_REMEMBERED {
+            table.closed.pop_first();
         }
     }
 
@@ -296,7 +326,7 @@ impl Handles {
     pub fn with_memory<T>(&self, token: &str, work: impl FnOnce(&mut [u8]) -> T) -> Result<(T, u64), HandleError> {
         let resolved = self.resolve(token, "void")?;
         let mut table = self.lock();
-        let handle = table.live.get_mut(&resolved.number).ok_or_else(|| HandleError::Stale(token.to_owned()))?;
+        let handle = table.live.get_mut(&resolved.number).ok_or_else(|| HandleError::ended(token, None))?;
         let memory = handle.memory.as_mut().ok_or_else(|| HandleError::NotMemory(token.to_owned()))?;
         let (start, size) = (memory.start, memory.size);
         Ok((work(&mut memory.bytes[start..start + size]), resolved.number))
@@ -350,8 +380,8 @@ mod tests {
         assert_eq!(handles.issue(0x1000, DB).unwrap(), token);
         let resolved = handles.resolve(&token, "sqlite3").unwrap();
         assert_eq!((resolved.address, resolved.size), (0x1000, None));
-        handles.retire(resolved.number);
-        assert_eq!(handles.resolve(&token, "sqlite3"), Err(HandleError::Stale(token.clone())));
+        handles.retire(resolved.number, "sqlite3_close");
+        assert_eq!(handles.resolve(&token, "sqlite3"), Err(HandleError::ended(&token, Some("sqlite3_close"))));
         assert_ne!(handles.issue(0x1000, DB).unwrap(), token);
     }
 
@@ -361,7 +391,7 @@ mod tests {
         let token = handles.issue(0x1000, DB).unwrap();
         let resolve = |token: &str| handles.resolve(token, "sqlite3").unwrap_err();
         assert!(matches!(handles.resolve(&token, "sqlite3_stmt"), Err(HandleError::WrongKind { .. })));
-        assert!(matches!(resolve(&token.replace(".g3.", ".g2.")), HandleError::Stale(_)));
+        assert!(matches!(resolve(&token.replace(".g3.", ".g2.")), HandleError::Stale { .. }));
         assert!(
             matches!(resolve(&token.replace("db.", "a.b.")), HandleError::Foreign { library, .. } if library == "a.b")
         );
@@ -388,16 +418,16 @@ mod tests {
         assert_eq!(handles.resolve(&token, "anything").unwrap().size, Some(8));
         assert!(!handles.take_overrun(number));
         assert_eq!(handles.list()[0].size, Some(8));
-        handles.retire(number);
-        assert!(matches!(handles.with_memory(&token, |_| ()), Err(HandleError::Stale(_))));
+        handles.retire(number, "free");
+        assert!(matches!(handles.with_memory(&token, |_| ()), Err(HandleError::Stale { .. })));
         assert!(handles.list().is_empty());
         let again = handles.allocate(8, b"abc").unwrap();
         let resolved = handles.resolve(&again, "void").unwrap();
         let void = Origin { kind: "void", function: "memset", freed_by: None };
         assert_eq!(handles.issue(resolved.address, void).unwrap(), again, "a library returns what it was given");
         let inside = handles.issue(resolved.address + 3, void).unwrap();
-        handles.retire(resolved.number);
-        assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::Stale(inside.clone())));
+        handles.retire(resolved.number, "free");
+        assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::ended(&inside, Some("free"))));
         let pointer = handles.issue(0x1000, DB).unwrap();
         assert!(matches!(handles.with_memory(&pointer, |_| ()), Err(HandleError::NotMemory(_))));
         assert!(handles.allocate(usize::MAX - 10, &[]).is_err());

@@ -239,7 +239,7 @@ async fn stream(mut events: Events, lines: Sender<Bytes>) {
 
 fn unknown_callback(error: &HandleError) -> Fault {
     let code =
-        if matches!(error, HandleError::Stale(_)) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
+        if matches!(error, HandleError::Stale { .. }) { FaultCode::StaleHandle } else { FaultCode::ArgumentMismatch };
     let detail = error.to_string().replace("the handle", "the callback").replace("no handle", "no callback");
     Fault { code, detail, pointer: None, ran: false }
 }

@@ -158,7 +158,6 @@ fn is_value(ty: &Type) -> bool {
 /// handle of the system, nearly all do, and what the library gives to a callback may always be null.
 fn accepts_null(declared: &Declared, role: Role, ty: &Type) -> bool {
     match ty {
-        Type::Callback(_) => true,
         Type::Pointer(_) if role == Role::CallbackParameter => true,
         Type::Pointer(pointer) => match &pointer.extent {
             Extent::Handle { kind, system } => {

@@ -6,7 +6,8 @@ use bridge32_tests::{Bridge, TARGETS_32, Target, Value, json};
 fn crashing() -> Bridge {
     Bridge::start(|config| {
         for target in TARGETS_32 {
-            let mut library = Fixture::new("crash");
+            // In the order of the source, so that an export stands before the code without a name.
+            let mut library = Fixture::new("crash").flag("-fno-toplevel-reorder");
             if !target.is_windows() {
                 library = library.linked_to(std::path::Path::new("/usr/lib32/libstdc++.so.6"));
             }

@@ -121,7 +121,8 @@ fn variable_arguments_come_with_their_types() {
     assert_eq!((&body["result"], &body["outputs"]["buffer"]), (&json!(expected.len()), &json!(expected)), "{body}");
     let body = bridge.call("c", "snprintf", json!({"size": 10, "format": format, "...": more})).ok();
     assert_eq!(body["result"], expected.len(), "what it would have written: {body}");
-    let body = bridge.call("c", "sprintf", json!({"format": "100%% %s", "...": [{"type": "const char*", "value": "C"}]}));
+    let body =
+        bridge.call("c", "sprintf", json!({"format": "100%% %s", "...": [{"type": "const char*", "value": "C"}]}));
     assert_eq!(body.output("buffer"), "100% C");
     assert_eq!(bridge.call("c", "sprintf", json!({"format": "none"})).output("buffer"), "none");
 }

@@ -179,7 +179,7 @@ impl Callbacks {
     pub fn events(&self, id: &str, after: u64) -> Result<Events, HandleError> {
         let number = self.number(id)?;
         let live = self.lock().live.get(&number).map(|(state, _)| Arc::clone(state));
-        Ok(Events::new(live.ok_or_else(|| HandleError::Stale(id.to_owned()))?, after))
+        Ok(Events::new(live.ok_or_else(|| HandleError::ended(id, None))?, after))
     }
 
     /// The library will not call it any more. If it does, zero is the answer.
@@ -189,7 +189,7 @@ impl Callbacks {
     pub fn end(&self, id: &str) -> Result<(), HandleError> {
         let number = self.number(id)?;
         let mut table = self.lock();
-        let (state, closure) = table.live.remove(&number).ok_or_else(|| HandleError::Stale(id.to_owned()))?;
+        let (state, closure) = table.live.remove(&number).ok_or_else(|| HandleError::ended(id, None))?;
         table.retire(&closure);
         drop(table);
         state.end();

@@ -148,13 +148,11 @@ impl Writer<'_, '_> {
     ) -> Result<(), Fault> {
         let size = self.environment.layouts.of(&array.of).map_err(|why| unsupported(at, &why))?.size;
         let count = usize::try_from(array.count).unwrap_or(usize::MAX);
-        let too_many = |given: usize, what: &str| {
-            mismatch(at, format!("`{at}` has room for {count} {what}, and {given} are given"))
-        };
         if let Some(encoding) = &array.text {
             let text = self.text(raw, encoding, at)?;
             if text.len() > count * size {
-                return Err(too_many(text.len() / size.max(1), "characters of its encoding"));
+                let room = format!("`{at}` has room for {} bytes of text, and this has {}", count * size, text.len());
+                return Err(mismatch(at, room));
             }
             self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + text.len()].copy_from_slice(&text);
             return Ok(());
@@ -162,20 +160,24 @@ impl Writer<'_, '_> {
         if is_bytes(&array.of) {
             let text = base64(raw, at)?;
             let given = bytes::decoded_length(&text);
-            if given > count {
-                return Err(too_many(given, "bytes"));
-            }
+            self.check_count(given, count, "bytes", at)?;
             let place = &mut self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + given];
             return bytes::decode(&text, place).map_err(|detail| mismatch(at, detail));
         }
         let elements = list(raw, at)?;
-        if elements.len() > count {
-            return Err(too_many(elements.len(), "elements"));
-        }
+        self.check_count(elements.len(), count, "elements", at)?;
         for (index, element) in elements.into_iter().enumerate() {
             self.value(&array.of, element, &at.element(index), scope, spot.plus(index * size))?;
         }
         Ok(())
+    }
+
+    /// An array that is only read has to be given whole; one that the function fills in may be given in part.
+    fn check_count(&self, given: usize, count: usize, what: &str, at: &At<'_>) -> Result<(), Fault> {
+        if given == count || (given < count && self.direction != Direction::In) {
+            return Ok(());
+        }
+        Err(mismatch(at, format!("`{at}` has {count} {what}, and {given} are given")))
     }
 
     /// A buffer that holds `have` bytes of input, and `terminator` bytes beyond them.

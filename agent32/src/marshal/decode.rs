@@ -2,6 +2,7 @@
 //! before anything is called.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bridge32_protocol::interface::{Direction, Field, Function, Parameter, Scalar, Type};
@@ -33,8 +34,8 @@ pub struct Prepared<'a> {
     pub first_blocks: Vec<usize>,
     /// How many blocks of the arena the arguments take.
     pub blocks: usize,
-    /// The integers that the length expressions of outputs may refer to, as they were before the call.
-    pub numbers: Vec<Option<i128>>,
+    /// Where each parameter's slot is.
+    pub slots: &'a [Range<usize>],
     /// The handles that were passed, by parameter.
     pub handles: Vec<(usize, u64)>,
     /// The callbacks that were passed, by parameter.
@@ -85,7 +86,7 @@ impl Spot {
 #[derive(Clone, Copy, Debug)]
 pub struct Slots<'a> {
     /// One for each parameter.
-    pub ranges: &'a [std::ops::Range<usize>],
+    pub ranges: &'a [Range<usize>],
     /// Bytes of the block.
     pub bytes: usize,
 }
@@ -126,7 +127,7 @@ pub fn split<'a>(json: &'a str, function: &'a Function) -> Result<Given<'a>, Fau
 /// `OutOfMemory`.
 pub fn arguments<'a>(
     given: Given<'a>,
-    slots: Slots<'_>,
+    slots: Slots<'a>,
     environment: Environment<'_>,
     callbacks: &Arc<Callbacks>,
     arena: &mut Arena,
@@ -157,7 +158,7 @@ pub fn arguments<'a>(
     }
     let blocks = writer.arena.count();
     let Writer { handles, callbacks, bstrs, .. } = writer;
-    let numbers = scope.into_numbers();
+    drop(scope);
     Ok(Prepared {
         parameters,
         fixed,
@@ -165,7 +166,7 @@ pub fn arguments<'a>(
         pointees,
         first_blocks,
         blocks,
-        numbers,
+        slots: slots.ranges,
         handles,
         callbacks,
         bstrs,
@@ -331,7 +332,7 @@ impl<'c, 'm> Writer<'c, 'm> {
             self.store_address(0, spot);
             return Ok(());
         }
-        if let Some(held) = self.handle(raw, "function", Bare::Everything, at)? {
+        if let Some(held) = self.handle(raw, "function", Bare::Function, at)? {
             self.store_address(held.address, spot);
             return Ok(());
         }

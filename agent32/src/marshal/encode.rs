@@ -159,7 +159,11 @@ impl Numbers for After<'_> {
                 let scalar: &Scalar = pointed_scalar(pointer)?;
                 Bits::load(self.arena.bytes(*block), scalar).integer(scalar)
             }
-            _ => self.prepared.numbers.get(index).copied().flatten(),
+            (Type::Scalar(scalar), _) => {
+                let slot = self.prepared.slots.get(index)?.clone();
+                Bits::load(&self.arena.bytes(self.prepared.arguments)[slot], scalar).integer(scalar)
+            }
+            _ => None,
         }
     }
 

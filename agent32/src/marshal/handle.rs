@@ -33,8 +33,33 @@ pub(super) enum Bare {
     Nothing,
     /// Bytes or a number: a string with dots, which neither has, is a token.
     Dotted,
-    /// An object, an array or nothing else: every string is a token, and a number stands for a special pointer.
-    Everything,
+    /// An object: every string is a token.
+    Token,
+    /// A handle: every string is a token, and a few numbers stand for special pointers.
+    Handle {
+        /// It is a number of the operating system.
+        system: bool,
+    },
+    /// A function: likewise.
+    Function,
+}
+
+impl Bare {
+    /// The numbers that C code passes in the place of a pointer of this sort. 0 is not one of them: that is `null`.
+    fn accepts(self, number: i64, kind: &str) -> bool {
+        match self {
+            Self::Nothing | Self::Dotted | Self::Token => false,
+            // `HWND_MESSAGE` is -3; the positive ones are handles, and those have tokens.
+            Self::Handle { system: true } => {
+                (-SENTINELS..=-1).contains(&number) || (kind == "HKEY" && PREDEFINED_KEYS.contains(&number))
+            }
+            // A context or an item number that travels as `void *`, a resource's number.
+            Self::Handle { system: false } if kind == "void" => (-SENTINELS..=SENTINELS).contains(&number),
+            Self::Handle { system: false } => number == -1,
+            // `SQLITE_TRANSIENT`, `SIG_ERR`; `SIG_IGN`.
+            Self::Function => number == -1 || number == 1,
+        }
+    }
 }
 
 /// Reads a value as a handle of `kind`.
@@ -66,21 +91,24 @@ pub(super) fn decode(
         if bare == Bare::Dotted && !token.contains('.') {
             return Ok(Given::Other);
         }
-        if let Some(number) = environment.context.interface.constants.get(&*token) {
-            return sentinel(*number, kind, environment.context.target)
-                .map(Given::Sentinel)
-                .ok_or_else(|| mismatch(at, format!("the constant {token} = {number} is an address of the library's own making; only handles can be passed")));
-        }
-        return resolve(&token, kind, environment, at);
+        return match environment.context.interface.constants.get(&*token) {
+            None => resolve(&token, kind, environment, at),
+            Some(number) if is_no_address(*number, kind) => Ok(Given::Sentinel(bits(*number, environment.context.target))),
+            Some(number) => {
+                let detail = format!("the constant {token} is {number}, which may be an address; only handles are passed");
+                Err(mismatch(at, detail))
+            }
+        };
     }
     match json.parse::<i64>() {
-        Ok(number) if bare == Bare::Everything => sentinel(number, kind, environment.context.target).map(Given::Sentinel).ok_or_else(|| {
+        Ok(number) if bare.accepts(number, kind) => Ok(Given::Sentinel(bits(number, environment.context.target))),
+        Ok(number) if !matches!(bare, Bare::Dotted) => {
             let detail = format!(
-                "{number} is an address or the number of a handle, and these are not passed as numbers: pass the token \
-                 that an earlier call answered, or one of the special values from -{SENTINELS} to {SENTINELS}"
+                "{number} is no handle: addresses and the numbers of handles are not passed as numbers. Pass the token that \
+                 an earlier call answered, null for a null pointer, or the name of a constant of the header"
             );
-            mismatch(at, detail)
-        }),
+            Err(mismatch(at, detail))
+        }
         _ => Ok(Given::Other),
     }
 }
@@ -93,24 +121,26 @@ fn resolve(token: &str, kind: &str, environment: &Environment<'_>, at: &At<'_>) 
 fn refused(error: &HandleError, at: &At<'_>) -> Fault {
     let detail = format!("`{at}`: {error}");
     match error {
-        HandleError::Stale(_) => {
+        HandleError::Stale { .. } => {
             Fault { code: FaultCode::StaleHandle, detail, pointer: Some(at.pointer()), ran: false }
         }
         _ => mismatch(at, detail),
     }
 }
 
+/// Whether no system maps anything to this address.
+fn is_no_address(number: i64, kind: &str) -> bool {
+    (-SENTINELS..=SENTINELS).contains(&number) || (kind == "HKEY" && PREDEFINED_KEYS.contains(&number))
+}
+
 /// The bits of a number that is no address, in a pointer of the target.
-fn sentinel(number: i64, kind: &str, target: Target) -> Option<usize> {
-    let small = (-SENTINELS..=SENTINELS).contains(&number);
-    let key = kind == "HKEY" && PREDEFINED_KEYS.contains(&number);
-    if !small && !key {
-        return None;
-    }
+fn bits(number: i64, target: Target) -> usize {
     // Windows extends the 32 bits of its predefined keys by their sign.
-    let extended = if key && target.pointer_bytes() == 8 { number - (1 << 32) } else { number };
+    let key = PREDEFINED_KEYS.contains(&number) && target.pointer_bytes() == 8;
+    let extended = if key { number - (1 << 32) } else { number };
     #[expect(clippy::cast_possible_truncation, reason = "the low bits are what a pointer of this process holds")]
-    Some(extended.cast_unsigned() as usize)
+    let bits = extended.cast_unsigned() as usize;
+    bits
 }
 
 /// The number that stands for a pointer value in JSON, if it is no address. A handle of the operating system may be any
@@ -137,10 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn only_numbers_that_are_no_addresses_are_accepted() {
-        assert_eq!(sentinel(-1, "HANDLE", Target::Win32).map(|bits| bits & 0xffff_ffff), Some(0xffff_ffff));
-        assert_eq!(sentinel(0x1_0000, "HANDLE", Target::Win32), None);
-        assert_eq!(sentinel(0x8000_0001, "HKEY", Target::Win32).map(|bits| bits & 0xffff_ffff), Some(0x8000_0001));
-        assert_eq!(sentinel(0x8000_0001, "HANDLE", Target::Win32), None);
+    fn only_the_numbers_that_c_code_passes_for_pointers_are_accepted() {
+        let system = Bare::Handle { system: true };
+        assert!(system.accepts(-1, "HANDLE") && system.accepts(0x8000_0001, "HKEY"));
+        assert!(!system.accepts(0x54, "HANDLE") && !system.accepts(0x8000_0001, "HANDLE"));
+        let pointer = Bare::Handle { system: false };
+        assert!(pointer.accepts(5, "void") && pointer.accepts(-1, "sqlite3"));
+        assert!(!pointer.accepts(5, "sqlite3") && !pointer.accepts(0x1_0000, "void"));
+        assert!(Bare::Function.accepts(1, "function") && !Bare::Function.accepts(5, "function"));
+        assert!(!Bare::Token.accepts(-1, "Point"));
+        assert_eq!(bits(0x8000_0001, Target::Win32) & 0xffff_ffff, 0x8000_0001);
     }
 }

@@ -146,10 +146,7 @@ impl Writer<'_, '_> {
 
     fn null(&self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {
         let Level::Parameter { parameter, .. } = level else { return Ok(Target::Null) };
-        if matches!(pointer.extent, Extent::Handle { .. } | Extent::Bstr) {
-            return Ok(Target::Null);
-        }
-        if !parameter.optional {
+        if !parameter.optional && pointer.extent != Extent::Bstr {
             let detail = format!(
                 "`{at}` must not be null; if the function accepts a null pointer there, say so in the header with \
                  `_In_opt_` (`_Out_opt_`, `_Inout_opt_`)"
@@ -220,10 +217,9 @@ fn kind_of(pointer: &Pointer) -> &str {
 
 const fn bare(pointer: &Pointer) -> Bare {
     match (&pointer.extent, &pointer.to) {
-        (Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr, _) => Bare::Nothing,
-        (Extent::Handle { .. }, _) | (_, Type::Structure(_)) => Bare::Everything,
-        (Extent::One, Type::Pointer(_)) => Bare::Nothing,
-        (Extent::One, Type::Scalar(_)) => Bare::Dotted,
+        (Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr, _) | (Extent::One, Type::Pointer(_)) => Bare::Nothing,
+        (Extent::Handle { system, .. }, _) => Bare::Handle { system: *system },
+        (Extent::One, Type::Structure(_)) => Bare::Token,
         (Extent::Elements { .. } | Extent::One, _) => Bare::Dotted,
     }
 }

@@ -134,11 +134,6 @@ impl<'a> Scope<'a> {
     pub(super) fn unknown_in(&self, length: &Length) -> Option<usize> {
         length::dependencies(length).into_iter().find(|index| self.known(*index).is_none())
     }
-
-    /// The numbers as they were before the call.
-    pub(super) fn into_numbers(self) -> Vec<Option<i128>> {
-        self.numbers
-    }
 }
 
 impl Numbers for Scope<'_> {

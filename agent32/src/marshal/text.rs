@@ -10,7 +10,8 @@ use encoding_rs::{DecoderResult, EncoderResult};
 pub enum TextError {
     /// The character does not exist in the encoding.
     #[error(
-        "character {position} ({character:?}) does not exist in {encoding}; declare another `@encoding`, leave it out, or declare `@lossy` to have it replaced"
+        "character number {} ({character:?}) does not exist in {encoding}; declare another `@encoding`, leave it out, or declare `@lossy` to have it replaced",
+        position + 1
     )]
     Unencodable {
         /// The position in characters, from 0.
@@ -21,7 +22,7 @@ pub enum TextError {
         encoding: String,
     },
     /// A NUL inside would end the string early.
-    #[error("character {position} is U+0000, which would end the string there for the library")]
+    #[error("character number {} is U+0000, which would end the string there for the library", position + 1)]
     InteriorNul {
         /// The position in characters, from 0.
         position: usize,

@@ -20,9 +20,9 @@ pub(super) const NAME: &str = "...";
 const MAX_ARGUMENTS: usize = 100;
 
 /// What `type` may be, for error texts.
-const TYPES: &str = "int, unsigned int, long, unsigned long, long long, unsigned long long, size_t, double, const char*, \
-    const wchar_t*, void*, a pointer to one of the numbers such as int* or double* (also char*, short* and float* ones: \
-    signed char*, unsigned char*, short*, unsigned short*, float*), or a buffer for text such as char[100] or wchar_t[100]";
+const TYPES: &str = "int, unsigned int, long, unsigned long, long long, unsigned long long, size_t, char, \
+    short, float, double (and unsigned ones), const char*, const wchar_t*, void*, a pointer to one of the numbers such as \
+    int* or double*, or a buffer for text such as char[100] or wchar_t[100]";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,8 +87,8 @@ fn type_of(spelling: &str, encoding: Option<&str>) -> Option<(Type, Direction)> 
     }
     if let Some(to) = spelling.strip_suffix('*') {
         let (ty, direction) = match to.trim() {
-            "const char" => (pointer(integer(Width::W8, true), Extent::Text(narrow)), Direction::In),
-            "const wchar_t" => (pointer(integer(Width::Wchar, false), Extent::Text(Encoding::Wide)), Direction::In),
+            "const char" | "char" => (pointer(integer(Width::W8, true), Extent::Text(narrow)), Direction::In),
+            "const wchar_t" | "wchar_t" => (pointer(integer(Width::Wchar, false), Extent::Text(Encoding::Wide)), Direction::In),
             "void" | "const void" => {
                 let extent = Extent::Handle { kind: "void".to_owned(), system: false };
                 (pointer(Type::Void, extent), Direction::In)
@@ -97,7 +97,11 @@ fn type_of(spelling: &str, encoding: Option<&str>) -> Option<(Type, Direction)> 
         };
         return Some((ty, direction));
     }
-    Some((Type::Scalar(number(&spelling)?), Direction::In))
+    let scalar = match number(&spelling).or_else(|| small(&spelling))? {
+        Scalar::Float => Scalar::Double,
+        scalar => scalar,
+    };
+    Some((Type::Scalar(scalar), Direction::In))
 }
 
 fn pointer(to: Type, extent: Extent) -> Type {
@@ -124,10 +128,10 @@ fn number(spelling: &str) -> Option<Scalar> {
     Some(Scalar::Integer(Integer { width, signed }))
 }
 
-/// Those that C widens when they are passed, so that only pointers to them can be.
+/// Those that C widens when they are passed: a `float` becomes a `double`, and the plan extends the others.
 fn small(spelling: &str) -> Option<Scalar> {
     let (width, signed) = match spelling {
-        "signed char" => (Width::W8, true),
+        "char" | "signed char" => (Width::W8, true),
         "unsigned char" => (Width::W8, false),
         "short" => (Width::W16, true),
         "unsigned short" => (Width::W16, false),
@@ -155,6 +159,9 @@ mod tests {
         let directions: Vec<Direction> = arguments.iter().map(|argument| argument.direction).collect();
         assert_eq!(directions, [Direction::In, Direction::In, Direction::InOut, Direction::Out]);
         assert_eq!(arguments[3].name, "...3");
+        let promoted = read_text(r#"[{"type":"float","value":1},{"type":"char","value":66}]"#).unwrap();
+        assert_eq!(promoted[0].ty, Type::Scalar(Scalar::Double));
+        assert_eq!(promoted[1].ty, integer(Width::W8, true));
     }
 
     #[test]
@@ -162,8 +169,8 @@ mod tests {
         for (list, pointer) in [
             (r#"{"type":"int"}"#, "/..."),
             (r"[5]", "/.../0"),
-            (r#"[{"type":"int","value":1},{"type":"float","value":1}]"#, "/.../1/type"),
-            (r#"[{"type":"short","value":1}]"#, "/.../0/type"),
+            (r#"[{"type":"int","value":1},{"type":"wchar_t","value":1}]"#, "/.../1/type"),
+            (r#"[{"type":"long double","value":1}]"#, "/.../0/type"),
             (r#"[{"type":"char[0]"}]"#, "/.../0/type"),
             (r#"[{"type":"struct x"}]"#, "/.../0/type"),
             (r#"[{"type":"int","valeu":1}]"#, "/.../0"),

@@ -52,7 +52,7 @@ fn a_handle_is_passed_as_its_address_and_only_where_its_kind_fits() {
         let (at, detail) = world.refused(&format!(r#"{{"d":{value},"n":1}}"#));
         assert!(at == "/d" && detail.contains(says), "{value}: {detail}");
     }
-    world.handles.retire(world.handles.resolve(&token, "db").unwrap().number);
+    world.handles.retire(world.handles.resolve(&token, "db").unwrap().number, "close");
     let fault = world.played(&format!(r#"{{"d":"{token}","n":1}}"#), |_, _| {}, 0).unwrap_err();
     assert_eq!((fault.code, fault.pointer.as_deref()), (FaultCode::StaleHandle, Some("/d")));
 }
