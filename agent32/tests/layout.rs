@@ -296,7 +296,7 @@ impl Member {
     fn random(random: &mut Random, index: u64, earlier: usize, many_bits: bool) -> Self {
         let name = format!("m{index}");
         if random.one_in(if many_bits { 2 } else { 8 }) {
-            return Self::bit_field(random, name);
+            return Self::bit_field(random, &name);
         }
         let mut member = match random.below(8) {
             0 if earlier > 0 => Self::structure(random, earlier, &name),
@@ -315,12 +315,12 @@ impl Member {
         member
     }
 
-    fn bit_field(random: &mut Random, name: String) -> Self {
+    fn bit_field(random: &mut Random, name: &str) -> Self {
         let mut member = match random.below(10) {
-            0 => Self::other("_Bool", Type::Scalar(Scalar::Boolean(Width::W8)), &name),
-            1 => Self::other("enum e", Type::Scalar(Scalar::Enumeration("e".into())), &name),
-            2 => Self::other("BOOL", Type::Scalar(Scalar::Boolean(Width::W32)), &name),
-            _ => Self::integer(random, &name),
+            0 => Self::other("_Bool", Type::Scalar(Scalar::Boolean(Width::W8)), name),
+            1 => Self::other("enum e", Type::Scalar(Scalar::Enumeration("e".into())), name),
+            2 => Self::other("BOOL", Type::Scalar(Scalar::Boolean(Width::W32)), name),
+            _ => Self::integer(random, name),
         };
         let widest = match member.spelling.as_str() {
             "_Bool" => 1,

@@ -7,10 +7,17 @@ use anyhow::{Context as _, Result, bail};
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// The C compilers for the 32-bit targets and Windows (they link the agents and compile the tests' C libraries), and
-/// real 32-bit libraries that nobody here wrote.
-pub(crate) const ALWAYS: &[&str] =
-    &["gcc-multilib", "gcc-mingw-w64-i686", "gcc-mingw-w64-x86-64", "lib32z1", "lib32stdc++6", "libz-mingw-w64"];
+/// The C compilers for the 32-bit targets and Windows (they link the agents and compile the tests' C libraries), `make` for
+/// libffi, and real 32-bit libraries that nobody here wrote.
+pub(crate) const ALWAYS: &[&str] = &[
+    "gcc-multilib",
+    "make",
+    "gcc-mingw-w64-i686",
+    "gcc-mingw-w64-x86-64",
+    "lib32z1",
+    "lib32stdc++6",
+    "libz-mingw-w64",
+];
 
 /// Makes sure that `names` are installed; asks nothing of the machine if they are.
 pub(crate) fn ensure(workspace: &Workspace, names: &[&str]) -> Result<()> {

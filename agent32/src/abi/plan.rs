@@ -12,13 +12,13 @@ use std::ops::Range;
 
 use bridge32_protocol::interface::{Convention, Scalar, Type};
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Fault, FaultCode};
 
 use super::frame::{Frame, MAX_STACK_BYTES};
 use super::thunk::{ResultKind, Returned};
 use crate::layout::{Layout, Layouts};
 
 mod i386;
+mod mismatch;
 mod system_v;
 #[cfg(test)]
 mod tests;
@@ -294,45 +294,6 @@ impl Plan {
     /// Bytes that the function must have removed from the stack when it returns.
     pub const fn removed_bytes(&self) -> usize {
         self.placement.removed
-    }
-
-    /// The fault for a function that removed `removed` bytes and not [`Plan::removed_bytes`]: what was declared, and what
-    /// it looks like instead.
-    pub fn mismatch(&self, function: &str, removed: isize) -> Fault {
-        let looks_like = match usize::try_from(removed) {
-            Ok(bytes) if bytes % 4 == 0 && bytes <= 1024 => self.looks_like(bytes),
-            _ => "the library has corrupted its stack".to_owned(),
-        };
-        let returns = if self.result_in_memory() { ", the address for its result among them" } else { "" };
-        let detail = format!(
-            "`{function}` was called as {} with {} bytes of arguments on the stack{returns}. It should have removed {} of \
-             them and removed {removed}: {looks_like}. Its answer is not told, because it would be wrong; correct the \
-             declaration",
-            self.convention.keyword(),
-            self.stack_bytes(),
-            self.removed_bytes(),
-        );
-        Fault { code: FaultCode::ConventionMismatch, detail, pointer: None, ran: true }
-    }
-
-    fn looks_like(&self, removed: usize) -> String {
-        let fitting: Vec<&str> = self
-            .removed_by
-            .iter()
-            .filter(|(convention, bytes)| *convention != self.convention && *bytes == removed)
-            .map(|(convention, _)| convention.keyword())
-            .collect();
-        match (fitting.as_slice(), removed) {
-            ([], 0) if self.result_in_memory() => {
-                "it looks like a __cdecl function that returns no structure, or returns it in registers".to_owned()
-            }
-            ([], 0) => "it looks like a __cdecl function".to_owned(),
-            ([], _) => format!(
-                "it looks like a __stdcall function that takes {removed} bytes of arguments ({} words)",
-                removed / 4
-            ),
-            _ => format!("it looks like a {} function", fitting.join(" or ")),
-        }
     }
 }
 

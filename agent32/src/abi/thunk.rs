@@ -103,3 +103,6 @@ pub unsafe fn call(function: *const c_void, frame: &Frame, result_kind: ResultKi
 
 /// Bytes kept free between the arguments and what `enter` has saved.
 const SLACK: usize = 128;
+
+#[cfg(test)]
+mod tests;

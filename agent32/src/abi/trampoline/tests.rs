@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use bridge32_protocol::interface::{Integer, Interface, Scalar, Width};
+use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
 use super::*;
