@@ -34,7 +34,7 @@ pub fn allocate(args: &str, handles: &Handles) -> Result<String, Fault> {
     if data.len() > size {
         return Err(mismatch("/data", format!("{} bytes of data do not fit into a block of {size}", data.len())));
     }
-    let handle = handles.allocate(size, &data).map_err(|error| no_room(&error))?;
+    let handle = handles.allocate(size, &data).map_err(no_room)?;
     Ok(format!("{{\"handle\":\"{handle}\",\"size\":{size}}}"))
 }
 
@@ -129,7 +129,7 @@ fn beyond(pointer: &str) -> Fault {
     mismatch(pointer, "this reaches beyond the end of the block".to_owned())
 }
 
-fn no_room(error: &OutOfMemory) -> Fault {
+fn no_room(error: OutOfMemory) -> Fault {
     let detail = format!("there is no room for the block in the agent's address space: {error}; free others first");
     Fault { code: FaultCode::OutOfMemory, detail, pointer: Some("/size".to_owned()), ran: false }
 }

@@ -222,6 +222,9 @@ impl Handles {
     }
 
     /// The token for a pointer of the library's; the same one if it has one already.
+    ///
+    /// # Errors
+    /// Too many are live.
     pub fn issue(&self, address: usize, origin: Origin<'_>) -> Result<String, OutOfMemory> {
         let mut table = self.lock();
         if let Some(number) = table.known(address, origin.kind) {

@@ -9,6 +9,7 @@ use crate::lexer::Token;
 use crate::source::Position;
 
 /// One annotation.
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own in an annotation's name")]
 #[derive(Clone, Debug)]
 pub(crate) struct Sal<'a> {
     /// As it is spelled.

@@ -25,7 +25,7 @@ impl Writer<'_, '_> {
             }
             let mut inferred: Option<(i128, usize)> = None;
             for (index, pointer, unit, direction) in scope.members.measured_by(own) {
-                let Some(count) = self.count(pointer, unit, direction, scope.given[index])? else { continue };
+                let Some(count) = self.count(pointer, unit, direction, scope.given[index]) else { continue };
                 match inferred {
                     Some((earlier, first)) if earlier != count => {
                         let (name, first, own) =
@@ -51,22 +51,15 @@ impl Writer<'_, '_> {
     }
 
     /// How many units a given value has; `None` if it tells nothing.
-    fn count(
-        &self,
-        pointer: &Pointer,
-        unit: Unit,
-        direction: Direction,
-        raw: Option<&RawValue>,
-    ) -> Result<Option<i128>, Fault> {
-        let Some(json) = raw.map(RawValue::get) else { return Ok(None) };
-        let Some(unit_bytes) = self.unit_bytes(pointer) else { return Ok(None) };
+    fn count(&self, pointer: &Pointer, unit: Unit, direction: Direction, raw: Option<&RawValue>) -> Option<i128> {
+        let json = raw?.get();
+        let unit_bytes = self.unit_bytes(pointer)?;
         let have = match &pointer.extent {
             _ if json == "null" => Some(0),
             Extent::TextBuffer { encoding, .. } => {
-                let Some(raw) = raw.filter(|_| json.starts_with('"')) else { return Ok(None) };
-                let text = self.text(raw, encoding, &At::ROOT).ok();
+                let text = self.text(raw?, encoding, &At::ROOT).ok()?;
                 // In-out text needs room for its NUL.
-                text.map(|bytes| bytes.len() + if direction == Direction::InOut { unit_bytes } else { 0 })
+                Some(text.len() + if direction == Direction::InOut { unit_bytes } else { 0 })
             }
             _ if is_bytes(&pointer.to) => {
                 scalar::string(json).filter(|text| !text.contains('.')).map(|text| bytes::decoded_length(&text))
@@ -77,7 +70,7 @@ impl Writer<'_, '_> {
             Unit::Elements => unit_bytes,
             Unit::Bytes => 1,
         };
-        Ok(have.and_then(|bytes| i128::try_from(bytes / divisor.max(1)).ok()))
+        i128::try_from(have? / divisor.max(1)).ok()
     }
 
     /// Bytes from a base64 string, in a buffer of the declared length.
@@ -191,8 +184,8 @@ impl Writer<'_, '_> {
     ) -> Result<Block, Fault> {
         let capacity = self.capacity_bytes(pointer, at, scope)?;
         match self.direction {
-            Direction::In if have < capacity => return Err(self.too_short(pointer, have, at, scope)),
-            Direction::InOut if have + terminator > capacity => return Err(self.too_long(pointer, have, at, scope)),
+            Direction::In if have < capacity => return Err(too_short(pointer, have, at, scope)),
+            Direction::InOut if have + terminator > capacity => return Err(too_long(pointer, have, at, scope)),
             _ => {}
         }
         self.arena.allocate(have.max(capacity)).map_err(|error| out_of_memory(at, error))
@@ -252,15 +245,15 @@ impl Writer<'_, '_> {
             ),
         })
     }
+}
 
-    pub(super) fn too_short(&self, pointer: &Pointer, have: usize, at: &At<'_>, scope: &Scope<'_>) -> Fault {
-        let remedy = "says that the function reads more; correct the length or leave it out";
-        wrong_length(pointer, have, remedy, at, scope)
-    }
+pub(super) fn too_short(pointer: &Pointer, have: usize, at: &At<'_>, scope: &Scope<'_>) -> Fault {
+    let remedy = "says that the function reads more; correct the length or leave it out";
+    wrong_length(pointer, have, remedy, at, scope)
+}
 
-    fn too_long(&self, pointer: &Pointer, have: usize, at: &At<'_>, scope: &Scope<'_>) -> Fault {
-        wrong_length(pointer, have, "allows less; correct the length or leave it out", at, scope)
-    }
+fn too_long(pointer: &Pointer, have: usize, at: &At<'_>, scope: &Scope<'_>) -> Fault {
+    wrong_length(pointer, have, "allows less; correct the length or leave it out", at, scope)
 }
 
 fn wrong_length(pointer: &Pointer, have: usize, says: &str, at: &At<'_>, scope: &Scope<'_>) -> Fault {

@@ -74,18 +74,18 @@ pub unsafe fn outcome(
     let mut outputs = Outputs { prepared, arena, numbers, first: true };
     let (declared, extra) = prepared.parameters.split_at(prepared.fixed);
     for (index, parameter) in declared.iter().enumerate() {
-        if outputs.has(parameter) {
+        if is_output(parameter) {
             outputs.name(&parameter.name, json);
             outputs.write(index, &At::ROOT.member(&parameter.name), &mut reader, json)?;
         }
     }
-    if extra.iter().any(|parameter| outputs.has(parameter)) {
+    if extra.iter().any(is_output) {
         outputs.name(variadic::NAME, json);
         let root = At::ROOT;
         let list = root.member(variadic::NAME);
         for (extra_index, parameter) in extra.iter().enumerate() {
             json.push(if extra_index == 0 { b'[' } else { b',' });
-            if outputs.has(parameter) {
+            if is_output(parameter) {
                 outputs.write(prepared.fixed + extra_index, &list.element(extra_index), &mut reader, json)?;
             } else {
                 json.extend_from_slice(b"null");
@@ -111,14 +111,6 @@ struct Outputs<'a> {
 }
 
 impl Outputs<'_> {
-    fn has(&self, parameter: &Parameter) -> bool {
-        match &parameter.ty {
-            Type::Pointer(_) => parameter.direction != Direction::In,
-            Type::Callback(_) => true,
-            _ => false,
-        }
-    }
-
     fn name(&mut self, name: &str, json: &mut Vec<u8>) {
         if !std::mem::take(&mut self.first) {
             json.push(b',');
@@ -140,6 +132,15 @@ impl Outputs<'_> {
             _ => json.extend_from_slice(b"null"),
         }
         Ok(())
+    }
+}
+
+/// Whether a parameter has something to tell after the call.
+const fn is_output(parameter: &Parameter) -> bool {
+    match &parameter.ty {
+        Type::Pointer(_) => !matches!(parameter.direction, Direction::In),
+        Type::Callback(_) => true,
+        _ => false,
     }
 }
 

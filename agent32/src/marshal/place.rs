@@ -22,16 +22,19 @@ impl<'a> At<'a> {
     pub const ROOT: At<'static> = At { outer: None, step: Step::Root };
 
     /// A member of the object at this place.
+    #[must_use]
     pub const fn member(&'a self, name: &'a str) -> At<'a> {
         At { outer: Some(self), step: Step::Name(name) }
     }
 
     /// An element of the array at this place.
+    #[must_use]
     pub const fn element(&'a self, index: usize) -> At<'a> {
         At { outer: Some(self), step: Step::Index(index) }
     }
 
     /// Another member of the innermost object around this place.
+    #[must_use]
     pub const fn sibling(&self, name: &'a str) -> At<'a> {
         let mut place = self;
         loop {

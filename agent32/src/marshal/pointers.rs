@@ -5,6 +5,7 @@ use bridge32_protocol::wire::{Fault, FaultCode};
 use serde_json::value::RawValue;
 
 use super::arena::{Arena, Block};
+use super::arrays::too_short;
 use super::decode::{Pointee, Spot, Writer, missing};
 use super::handle::Bare;
 use super::place::At;
@@ -151,7 +152,7 @@ impl Writer<'_, '_> {
         }
         // A null array of a length that is not 0 is only sensible where the function writes.
         if parameter.direction == Direction::In && self.known_capacity_bytes(pointer, at, scope)?.unwrap_or(0) > 0 {
-            return Err(self.too_short(pointer, 0, at, scope));
+            return Err(too_short(pointer, 0, at, scope));
         }
         Ok(Target::Null)
     }

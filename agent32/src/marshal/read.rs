@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
         json: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         match ty {
-            Type::Void => json.extend_from_slice(b"null"),
+            Type::Void | Type::Unsupported { .. } => json.extend_from_slice(b"null"),
             Type::Scalar(scalar) => {
                 scalar::encode(Bits::load(bytes, scalar), scalar, self.environment.context, json);
             }
@@ -81,7 +81,6 @@ impl<'a> Reader<'a> {
             Type::Array(array) => return self.array(array, bytes, numbers, at, json),
             Type::Pointer(pointer) => return self.pointer(pointer, word(bytes), numbers, at, json),
             Type::Callback(_) => return self.handle(word(bytes), ("function", false), None, at, json),
-            Type::Unsupported { .. } => json.extend_from_slice(b"null"),
         }
         Ok(())
     }
@@ -383,7 +382,7 @@ pub unsafe fn argument(
 ) -> Result<(), Fault> {
     // SAFETY: the caller's promise is this function's. The library owns what it passes.
     let mut reader = unsafe { Reader::new(environment, None, false) };
-    let numbers = Arguments { signature, arguments, slots, environment };
+    let numbers = Arguments { signature, block: arguments, slots, environment };
     let parameter = &signature.parameters[index];
     let bytes = &arguments[slots[index].clone()];
     reader.value(&parameter.ty, bytes, &numbers, &At::ROOT.member(&parameter.name), json)
@@ -425,7 +424,7 @@ impl Numbers for Nothing {
 /// The numbers of a callback's arguments.
 struct Arguments<'a> {
     signature: &'a Signature,
-    arguments: &'a [u8],
+    block: &'a [u8],
     slots: &'a [std::ops::Range<usize>],
     environment: Environment<'a>,
 }
@@ -434,7 +433,7 @@ impl Numbers for Arguments<'_> {
     fn number(&self, index: u32) -> Option<i128> {
         let index = usize::try_from(index).ok()?;
         let scalar = Members::Parameters(&self.signature.parameters).integer(index)?;
-        let bytes = &self.arguments[self.slots[index].clone()];
+        let bytes = &self.block[self.slots[index].clone()];
         if matches!(self.signature.parameters[index].ty, Type::Scalar(_)) {
             return Bits::load(bytes, scalar).integer(scalar);
         }
