@@ -48,12 +48,16 @@ int WINAPI lstrlenA(_In_z_ LPCSTR lpString);
  */
 int WINAPI lstrlenW(_In_z_ LPCWSTR lpString);
 
+/** A date and time. */
+typedef struct _SYSTEMTIME {
+    unsigned short wYear, wMonth, wDayOfWeek, wDay, wHour, wMinute, wSecond, wMilliseconds;
+} SYSTEMTIME;
+
 /**
  * The local date and time.
- * @param lpSystemTime receives a SYSTEMTIME: eight 16-bit numbers (year, month, day of the week, day, hour, minute,
- * second, milliseconds)
+ * @param lpSystemTime receives it
  */
-void WINAPI GetLocalTime(_Out_writes_bytes_(16) void *lpSystemTime);
+void WINAPI GetLocalTime(_Out_ SYSTEMTIME *lpSystemTime);
 
 /**
  * The number of units per second of QueryPerformanceCounter.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bridge32_tests::{Bridge, bytes, json};
+use bridge32_tests::{Bridge, json};
 
 fn kernel32() -> Bridge {
     Bridge::start(|config| {
@@ -38,11 +38,12 @@ fn the_tick_count_advances() {
 }
 
 #[test]
-fn the_local_time_comes_back_in_its_raw_buffer() {
+fn the_local_time_comes_back_as_a_structure() {
     let bridge = kernel32();
-    let raw = bytes(&bridge.call("kernel32", "GetLocalTime", json!({})).output("lpSystemTime"));
-    let words: Vec<i64> = raw.chunks(2).map(|pair| i64::from(u16::from_le_bytes([pair[0], pair[1]]))).collect();
-    let [year, month, weekday, day, hour, minute, second, millisecond] = words[..] else { panic!("{raw:?}") };
+    let time = bridge.call("kernel32", "GetLocalTime", json!({})).output("lpSystemTime");
+    let words = ["wYear", "wMonth", "wDayOfWeek", "wDay", "wHour", "wMinute", "wSecond", "wMilliseconds"]
+        .map(|name| time[name].as_i64().unwrap_or_else(|| panic!("{name} of {time}")));
+    let [year, month, weekday, day, hour, minute, second, millisecond] = words;
     assert!((1..=12).contains(&month) && (0..7).contains(&weekday) && (1..=31).contains(&day), "{words:?}");
     assert!(hour < 24 && minute < 60 && second < 60 && millisecond < 1000, "{words:?}");
     // Days since 1970 (Howard Hinnant, "chrono-compatible low-level date algorithms").
