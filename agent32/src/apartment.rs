@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::batch::Outcomes;
 use crate::callbacks::Callbacks;
-use crate::caller::Caller;
+use crate::caller::{Aside, Caller, Request};
 use crate::crash;
 use crate::handles::Handles;
 use crate::library::Library;
@@ -177,7 +177,7 @@ fn run(
     earlier: Option<&(Batch, Outcomes)>,
     counters: &Counters,
     line: &mut Vec<u8>,
-) -> Result<crate::caller::Aside, Fault> {
+) -> Result<Aside, Fault> {
     let args =
         str::from_utf8(&call.args).map_err(|error| malformed(format!("the arguments are not UTF-8: {error}")))?;
     let args = match earlier {
@@ -187,7 +187,7 @@ fn run(
     };
     let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-    caller.run(call.id, what, &args, &counters.called, line)
+    caller.run(what, Request { id: call.id, args: &args, called: &counters.called }, line)
 }
 
 fn stopped() -> Fault {

@@ -37,6 +37,17 @@ pub struct Caller {
     frame: Frame,
 }
 
+/// What a client wants of the library.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The call's id.
+    pub id: Uuid,
+    /// The arguments: a JSON object.
+    pub args: &'a str,
+    /// Counts the calls that reach the library's code.
+    pub called: &'a AtomicU64,
+}
+
 /// What a call adds to the answer besides result and outputs.
 #[derive(Debug, Default)]
 pub struct Aside {
@@ -71,34 +82,21 @@ impl Caller {
         drop(self.library);
     }
 
-    /// Does what `callee` says, and appends `"result":…,"outputs":…`. `counter` counts what reaches the library's code.
+    /// Does what `callee` says, and appends `"result":…,"outputs":…`.
     ///
     /// # Errors
     /// Whatever keeps the call from being made, or its answer from being told.
-    pub fn run(
-        &mut self,
-        id: Uuid,
-        callee: Callee,
-        args: &str,
-        counter: &AtomicU64,
-        json: &mut Vec<u8>,
-    ) -> Result<Aside, Fault> {
-        let done = self.dispatch(id, callee, args, counter, json);
+    pub fn run(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+        let done = self.dispatch(callee, request, json);
         self.arena.clear();
         done
     }
 
-    fn dispatch(
-        &mut self,
-        id: Uuid,
-        callee: Callee,
-        args: &str,
-        counter: &AtomicU64,
-        json: &mut Vec<u8>,
-    ) -> Result<Aside, Fault> {
+    fn dispatch(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+        let args = request.args;
         let result = match callee {
-            Callee::Function(number) => return self.declared(id, number, args, counter, json),
-            Callee::Prototype(interface) => return self.ad_hoc(id, *interface, args, counter, json),
+            Callee::Function(number) => return self.declared(number, request, json),
+            Callee::Prototype(interface) => return self.ad_hoc(*interface, request, json),
             Callee::ReadVariable(number) => variables::read(&self.library, number, &self.handles)?,
             Callee::WriteVariable(number) => {
                 let Self { library, handles, callbacks, arena, .. } = self;
@@ -114,14 +112,7 @@ impl Caller {
         Ok(Aside::default())
     }
 
-    fn declared(
-        &mut self,
-        id: Uuid,
-        number: u32,
-        args: &str,
-        counter: &AtomicU64,
-        json: &mut Vec<u8>,
-    ) -> Result<Aside, Fault> {
+    fn declared(&mut self, number: u32, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
         let Self { library, handles, callbacks, arena, frame } = self;
         let home = Arc::clone(&library.home);
@@ -130,23 +121,16 @@ impl Caller {
         let bound = library.bound[index].as_ref().map_err(Clone::clone)?;
         let codec = codec(function, &home);
         let environment = Environment::of(&home, codec, handles, &function.name);
-        Call { id, function, bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
+        Call { request, function, bound, library, environment, callbacks, arena, frame }.run(json)
     }
 
-    fn ad_hoc(
-        &mut self,
-        id: Uuid,
-        interface: Interface,
-        args: &str,
-        counter: &AtomicU64,
-        json: &mut Vec<u8>,
-    ) -> Result<Aside, Fault> {
+    fn ad_hoc(&mut self, interface: Interface, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let Self { library, handles, callbacks, arena, frame } = self;
         let home = Arc::new(library.another_home(interface));
         let function = home.interface.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
         let bound = library.bind(function, &home)?;
         let environment = Environment::of(&home, codec(function, &home), handles, &function.name);
-        Call { id, function, bound: &bound, library, environment, callbacks, arena, frame }.run(args, counter, json)
+        Call { request, function, bound: &bound, library, environment, callbacks, arena, frame }.run(json)
     }
 }
 
@@ -161,7 +145,7 @@ pub(crate) fn ansi() -> &'static str {
 
 /// One call of a function.
 struct Call<'a> {
-    id: Uuid,
+    request: Request<'a>,
     function: &'a Function,
     bound: &'a Bound,
     library: &'a Library,
@@ -172,12 +156,12 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn run(mut self, args: &str, counter: &AtomicU64, json: &mut Vec<u8>) -> Result<Aside, Fault> {
-        let given = decode::split(args, self.function)?;
+    fn run(mut self, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+        let given = decode::split(self.request.args, self.function)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
-        let answered = self.call(&plan, &prepared, counter, json);
+        let answered = self.call(&plan, &prepared, json);
         // Even if the answer could not be told, what was made for the call is not needed any more.
         prepared.bstrs.iter().copied().for_each(free_bstr);
         answered
@@ -200,14 +184,8 @@ impl<'a> Call<'a> {
         Fault { code: FaultCode::UnsupportedDeclaration, detail, pointer: None, ran: false }
     }
 
-    fn call(
-        &mut self,
-        plan: &Plan,
-        prepared: &Prepared<'_>,
-        counter: &AtomicU64,
-        json: &mut Vec<u8>,
-    ) -> Result<Aside, Fault> {
-        let Self { function, bound, library, environment, arena, frame, .. } = self;
+    fn call(&mut self, plan: &Plan, prepared: &Prepared<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
+        let Self { request, function, bound, library, environment, arena, frame, .. } = self;
         let out_of_memory = |error: crate::marshal::arena::OutOfMemory| Fault {
             code: FaultCode::OutOfMemory,
             detail: format!("there is no room for the result: {error}"),
@@ -218,9 +196,9 @@ impl<'a> Call<'a> {
         let (arguments_at, result_at) = (arena.address(prepared.arguments), arena.address(result));
         plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
-        counter.fetch_add(1, Ordering::Relaxed);
+        request.called.fetch_add(1, Ordering::Relaxed);
         // Until the answer has been read: a wild pointer in it crashes, too, and then the call is known.
-        let _running = Running::enter(&function.name, &self.id);
+        let _running = Running::enter(&function.name, &request.id);
         library.errors.clear();
         let start = Instant::now();
         let returned = enter(bound.address, frame, plan.result_kind());

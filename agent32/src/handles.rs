@@ -4,6 +4,8 @@
 //! earlier start stale, and nobody guesses the tag of another. The same pointer of the same kind has one token, so that
 //! clients can compare them.
 
+mod memory;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,16 +13,15 @@ use std::time::Instant;
 
 use bridge32_protocol::wire::HandleView;
 
-use crate::marshal::arena::{ALIGNMENT, GUARD_BYTES, OutOfMemory};
+use crate::marshal::arena::OutOfMemory;
+
+use memory::Memory;
 
 /// What every kind of handle goes with.
 const UNIVERSAL: [&str; 3] = ["void", "HANDLE", MEMORY];
 
 /// The kind of a block of memory.
 pub const MEMORY: &str = "memory";
-
-/// What a block's guard holds.
-const GUARD: u8 = 0xA7;
 
 /// More live handles than these are a leak: a 32-bit process cannot hold much more.
 const MAX_LIVE: usize = 1 << 20;
@@ -148,36 +149,6 @@ struct Handle {
     memory: Option<Memory>,
 }
 
-/// A block of memory with its guard.
-#[derive(Debug)]
-struct Memory {
-    bytes: Vec<u8>,
-    start: usize,
-    size: usize,
-}
-
-impl Memory {
-    fn new(size: usize) -> Result<Self, OutOfMemory> {
-        let error = OutOfMemory { bytes: size };
-        let wanted = size.checked_add(ALIGNMENT + GUARD_BYTES).ok_or(error)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(wanted).map_err(|_| error)?;
-        bytes.resize(wanted, 0);
-        let start = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
-        bytes[start + size..start + size + GUARD_BYTES].fill(GUARD);
-        Ok(Self { bytes, start, size })
-    }
-
-    fn address(&mut self) -> usize {
-        self.bytes[self.start..].as_mut_ptr().expose_provenance()
-    }
-
-    fn is_overrun(&self) -> bool {
-        let end = self.start + self.size;
-        self.bytes[end..end + GUARD_BYTES] != [GUARD; GUARD_BYTES]
-    }
-}
-
 impl Handles {
     /// None yet.
     pub fn new(library: &str, generation: u64) -> Self {
@@ -252,8 +223,7 @@ impl Handles {
     /// The process has no room for it.
     pub fn allocate(&self, size: usize, data: &[u8]) -> Result<String, OutOfMemory> {
         let mut memory = Memory::new(size)?;
-        let start = memory.start;
-        memory.bytes[start..start + data.len()].copy_from_slice(data);
+        memory.bytes_mut()[..data.len()].copy_from_slice(data);
         let address = memory.address();
         let (kind, since) = (MEMORY.to_owned(), Instant::now());
         let handle = Handle { address, kind, origin: None, freed_by: None, since, memory: Some(memory) };
@@ -315,10 +285,7 @@ impl Handles {
     pub fn take_overrun(&self, number: u64) -> bool {
         let mut table = self.lock();
         let memory = table.live.get_mut(&number).and_then(|handle| handle.memory.as_mut());
-        let Some(memory) = memory.filter(|memory| memory.is_overrun()) else { return false };
-        let end = memory.start + memory.size;
-        memory.bytes[end..end + GUARD_BYTES].fill(GUARD);
-        true
+        memory.is_some_and(Memory::take_overrun)
     }
 
     /// Does something with the bytes of a block of memory. The library must not run meanwhile: only the apartment's
@@ -331,8 +298,7 @@ impl Handles {
         let mut table = self.lock();
         let handle = table.live.get_mut(&resolved.number).ok_or_else(|| HandleError::ended(token, None))?;
         let memory = handle.memory.as_mut().ok_or_else(|| HandleError::NotMemory(token.to_owned()))?;
-        let (start, size) = (memory.start, memory.size);
-        Ok((work(&mut memory.bytes[start..start + size]), resolved.number))
+        Ok((work(memory.bytes_mut()), resolved.number))
     }
 
     /// The live handles, oldest first.
@@ -370,84 +336,4 @@ fn goes_with(have: &str, wanted: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DB: Origin<'static> = Origin { kind: "sqlite3", function: "open", freed_by: Some("close") };
-
-    #[test]
-    fn one_pointer_has_one_token_until_it_is_released() {
-        let handles = Handles::new("db", 3);
-        let token = handles.issue(0x1000, DB).unwrap();
-        assert!(token.starts_with("db.g3.1."), "{token}");
-        assert_eq!(handles.issue(0x1000, DB).unwrap(), token);
-        let resolved = handles.resolve(&token, "sqlite3").unwrap();
-        assert_eq!((resolved.address, resolved.size), (0x1000, None));
-        handles.retire(resolved.number, "sqlite3_close");
-        assert_eq!(handles.resolve(&token, "sqlite3"), Err(HandleError::ended(&token, Some("sqlite3_close"))));
-        assert_ne!(handles.issue(0x1000, DB).unwrap(), token);
-    }
-
-    #[test]
-    fn what_is_stale_foreign_forged_or_of_another_kind_is_told_apart() {
-        let handles = Handles::new("db", 3);
-        let token = handles.issue(0x1000, DB).unwrap();
-        let resolve = |token: &str| handles.resolve(token, "sqlite3").unwrap_err();
-        assert!(matches!(handles.resolve(&token, "sqlite3_stmt"), Err(HandleError::WrongKind { .. })));
-        assert!(matches!(resolve(&token.replace(".g3.", ".g2.")), HandleError::Stale { .. }));
-        assert!(
-            matches!(resolve(&token.replace("db.", "a.b.")), HandleError::Foreign { library, .. } if library == "a.b")
-        );
-        for forged in [
-            token.replace(".g3.", ".g4."),
-            token.replace(".1.", ".2."),
-            format!("{token}0"),
-            token.replace('.', ""),
-            String::new(),
-            "db.g3.1.".to_owned(),
-            "....".to_owned(),
-        ] {
-            assert!(matches!(resolve(&forged), HandleError::Unknown(_)), "{forged}");
-        }
-        assert_eq!(handles.resolve(&token, "void").unwrap().address, 0x1000);
-    }
-
-    #[test]
-    fn a_block_of_memory_is_read_written_and_gone() {
-        let handles = Handles::new("db", 1);
-        let token = handles.allocate(8, b"abc").unwrap();
-        let (bytes, number) = handles.with_memory(&token, |bytes| bytes.to_vec()).unwrap();
-        assert_eq!(bytes, b"abc\0\0\0\0\0");
-        assert_eq!(handles.resolve(&token, "anything").unwrap().size, Some(8));
-        assert!(!handles.take_overrun(number));
-        assert_eq!(handles.list()[0].size, Some(8));
-        handles.retire(number, "free");
-        assert!(matches!(handles.with_memory(&token, |_| ()), Err(HandleError::Stale { .. })));
-        assert!(handles.list().is_empty());
-        let again = handles.allocate(8, b"abc").unwrap();
-        let resolved = handles.resolve(&again, "void").unwrap();
-        let void = Origin { kind: "void", function: "memset", freed_by: None };
-        assert_eq!(handles.issue(resolved.address, void).unwrap(), again, "a library returns what it was given");
-        let inside = handles.issue(resolved.address + 3, void).unwrap();
-        handles.retire(resolved.number, "free");
-        assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::ended(&inside, Some("free"))));
-        let pointer = handles.issue(0x1000, DB).unwrap();
-        assert!(matches!(handles.with_memory(&pointer, |_| ()), Err(HandleError::NotMemory(_))));
-        assert!(handles.allocate(usize::MAX - 10, &[]).is_err());
-    }
-
-    #[test]
-    fn a_write_past_a_block_is_told_once() {
-        let handles = Handles::new("db", 1);
-        let token = handles.allocate(8, &[]).unwrap();
-        let number = handles.resolve(&token, "void").unwrap().number;
-        {
-            let mut table = handles.lock();
-            let memory = table.live.get_mut(&number).unwrap().memory.as_mut().unwrap();
-            let end = memory.start + memory.size;
-            memory.bytes[end] = 0;
-        }
-        assert!(handles.take_overrun(number));
-        assert!(!handles.take_overrun(number));
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use crate::library::Library;
 use crate::marshal::arena::Arena;
 use crate::marshal::place::At;
 use crate::marshal::text::Codec;
-use crate::marshal::{Environment, decode, memory, read};
+use crate::marshal::{Environment, alone, decode, memory};
 
 /// A variable's value as JSON.
 ///
@@ -92,7 +92,7 @@ fn read_at(
     // says how much of it there is. Nothing of the library's runs in this thread now.
     let bytes = unsafe { memory::bytes(address, size) };
     // SAFETY: the variable's pointers are what its declaration says; it is the header's promise.
-    unsafe { read::single(&variable.ty, &bytes, environment, &variable.name, json) }
+    unsafe { alone::single(&variable.ty, &bytes, environment, &variable.name, json) }
 }
 
 #[expect(unsafe_code, reason = "an exported variable is where the library says")]

@@ -146,7 +146,8 @@ fn a_wrong_variable_argument_is_pointed_at() {
     refused(json!([{"type": "int", "value": "five"}]));
     refused(json!([{"type": "int", "value": 2_147_483_648_u32}]));
     refused(json!([{"type": "no_such_type", "value": 1}]));
-    refused(json!([{"type": "float", "value": 0.5}]));
+    refused(json!([{"type": "char", "value": 128}]));
+    refused(json!([{"type": "struct point", "value": {}}]));
     refused(json!([{"type": "int", "value": 1, "extra": 1}]));
 }
 

@@ -15,7 +15,7 @@ use super::description::{Answer, Plan};
 use super::lock;
 use crate::handles::Handles;
 use crate::marshal::text::Codec;
-use crate::marshal::{Environment, Home, read};
+use crate::marshal::{Environment, Home, alone, read};
 
 /// The most bytes of events that wait for somebody to read them.
 const MAX_EVENT_BYTES: usize = 16 << 20;
@@ -229,7 +229,7 @@ fn read_argument(
 ) -> Result<(), String> {
     // SAFETY: these are the arguments with which the library has just called; it waits until this returns. That they are
     // what the header declares is the header's promise.
-    unsafe { read::argument(signature, index, arguments, slots, environment, json) }.map_err(|fault| fault.detail)
+    unsafe { alone::argument(signature, index, arguments, slots, environment, json) }.map_err(|fault| fault.detail)
 }
 
 /// Whether an argument is the value of a table's row: numbers compare as numbers.

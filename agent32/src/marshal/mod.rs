@@ -8,13 +8,14 @@
 //! | file | job |
 //! | --- | --- |
 //! | `decode`, `pointers`, `arrays`, `structures` | JSON → memory |
-//! | `encode`, `read` | memory → JSON |
-//! | `scope`, `length` | named values, and lengths that refer to them |
+//! | `encode`, `read`, `alone` | memory → JSON |
+//! | `scope`, `length`, `numbers` | named values, and lengths that refer to them |
 //! | `scalar`, `text`, `bytes`, `handle` | single values, both ways |
 //! | `variadic` | the arguments behind `...` |
 //! | `object`, `place` | JSON objects by name; where something is wrong |
 //! | `arena`, `memory` | the call's own memory; the library's |
 
+pub mod alone;
 pub mod arena;
 mod arrays;
 mod bytes;
@@ -23,6 +24,7 @@ pub mod encode;
 mod handle;
 mod length;
 pub mod memory;
+mod numbers;
 mod object;
 pub mod place;
 mod pointers;

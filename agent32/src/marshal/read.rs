@@ -1,20 +1,18 @@
 //! C memory becomes JSON: values of any type, followed through their pointers.
 
-use bridge32_protocol::interface::{
-    Array, Encoding, Expression, Extent, Length, Pointer, Scalar, Signature, Structure, StructureKind, Type, Unit,
-};
+use bridge32_protocol::interface::{Array, Encoding, Expression, Extent, Length, Pointer, StructureKind, Type, Unit};
 use bridge32_protocol::wire::{Fault, FaultCode};
 
 use super::arena::Arena;
 use super::decode::is_anonymous;
 use super::length::{self, Numbers};
+use super::numbers::Fields;
 use super::place::At;
 use super::scalar::{self, Bits};
-use super::scope::Members;
 use super::structures::word;
-use super::{Context, Environment, MAX_BUFFER_BYTES, bytes, handle, is_bytes, memory, text};
+use super::{Environment, MAX_BUFFER_BYTES, bytes, handle, is_bytes, memory, text};
 use crate::handles::Origin;
-use crate::layout::{Place, text_unit_bytes};
+use crate::layout::text_unit_bytes;
 
 /// Pointers are followed so far; then they become handles. Lists and trees of structures may have no end.
 const MAX_DEPTH: usize = 16;
@@ -363,120 +361,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends an argument of a callback: the library waits while it is read.
-///
-/// # Errors
-/// It cannot be told.
-///
-/// # Safety
-/// `arguments` is what the library called with, `slots` says where each argument of `signature` lies in it, and their
-/// addresses must be null or point to what the signature declares.
-#[expect(unsafe_code, reason = "a callback's arguments are where the library says")]
-pub unsafe fn argument(
-    signature: &Signature,
-    index: usize,
-    arguments: &[u8],
-    slots: &[std::ops::Range<usize>],
-    environment: Environment<'_>,
-    json: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    // SAFETY: the caller's promise is this function's. The library owns what it passes.
-    let mut reader = unsafe { Reader::new(environment, None, false) };
-    let numbers = Arguments { signature, block: arguments, slots, environment };
-    let parameter = &signature.parameters[index];
-    let bytes = &arguments[slots[index].clone()];
-    reader.value(&parameter.ty, bytes, &numbers, &At::ROOT.member(&parameter.name), json)
-}
-
-/// Appends a value that stands alone: a variable.
-///
-/// # Errors
-/// It cannot be told.
-///
-/// # Safety
-/// The addresses in `bytes` must be null or point to what `ty` declares.
-#[expect(unsafe_code, reason = "a variable's pointers are where the library says")]
-pub unsafe fn single(
-    ty: &Type,
-    bytes: &[u8],
-    environment: Environment<'_>,
-    name: &str,
-    json: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    // SAFETY: the caller's promise is this function's. The library owns its variables.
-    let mut reader = unsafe { Reader::new(environment, None, false) };
-    reader.value(ty, bytes, &Nothing, &At::ROOT.member(name), json)
-}
-
-/// No numbers are there to refer to.
-struct Nothing;
-
-impl Numbers for Nothing {
-    fn number(&self, _: u32) -> Option<i128> {
-        None
-    }
-
-    fn result(&self) -> Option<i128> {
-        None
-    }
-}
-
-/// The numbers of a callback's arguments.
-struct Arguments<'a> {
-    signature: &'a Signature,
-    block: &'a [u8],
-    slots: &'a [std::ops::Range<usize>],
-    environment: Environment<'a>,
-}
-
-impl Numbers for Arguments<'_> {
-    fn number(&self, index: u32) -> Option<i128> {
-        let index = usize::try_from(index).ok()?;
-        let scalar = Members::Parameters(&self.signature.parameters).integer(index)?;
-        let bytes = &self.block[self.slots[index].clone()];
-        if matches!(self.signature.parameters[index].ty, Type::Scalar(_)) {
-            return Bits::load(bytes, scalar).integer(scalar);
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "a pointer has the width of this process")]
-        let address = Some(word(bytes) as usize).filter(|address| *address != 0)?;
-        let size = crate::layout::scalar_bytes(scalar, self.environment.context.target);
-        Bits::load(&bytes_at(address, size), scalar).integer(scalar)
-    }
-
-    fn result(&self) -> Option<i128> {
-        None
-    }
-}
-
-/// The numbers of a structure's members.
-struct Fields<'a> {
-    structure: &'a Structure,
-    places: &'a [Place],
-    bytes: &'a [u8],
-    context: Context<'a>,
-}
-
-impl Numbers for Fields<'_> {
-    fn number(&self, index: u32) -> Option<i128> {
-        let index = usize::try_from(index).ok()?;
-        let place = self.places.get(index)?;
-        let scalar: &Scalar = Members::Fields(&self.structure.fields).integer(index)?;
-        if let Some(bits) = &place.bits {
-            let field = bits.load(&self.bytes[place.offset..place.offset + bits.unit]);
-            return Bits::of_bit_field(field, bits.width, scalar, self.context).integer(scalar);
-        }
-        let size = crate::layout::scalar_bytes(scalar, self.context.target);
-        match &self.structure.fields[index].ty {
-            Type::Scalar(_) => Bits::load(self.bytes.get(place.offset..place.offset + size)?, scalar).integer(scalar),
-            _ => None,
-        }
-    }
-
-    fn result(&self) -> Option<i128> {
-        None
-    }
-}
-
 #[expect(unsafe_code, reason = "the string is where the library says")]
 fn text_at(address: usize, unit: usize) -> Option<Vec<u8>> {
     // SAFETY: whoever made the reader has promised that its addresses are what their types say: here, a string's.
@@ -491,7 +375,7 @@ fn bstr_bytes(address: usize) -> usize {
 }
 
 #[expect(unsafe_code, reason = "the data is where the library says")]
-fn bytes_at(address: usize, length: usize) -> Vec<u8> {
+pub(super) fn bytes_at(address: usize, length: usize) -> Vec<u8> {
     // SAFETY: whoever made the reader has promised that its addresses are what their types say.
     unsafe { memory::bytes(address, length) }
 }
