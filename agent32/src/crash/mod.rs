@@ -48,6 +48,11 @@ static DYING: AtomicU32 = AtomicU32::new(0);
 /// How long finding out the details may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the process stays when the record is written. A call that has just returned may still have its outcome with
+/// the agent's network thread: this is its time to send what is finished, or the client of that call would be told that
+/// its answer is lost. Only who was told [`Turn::First`] waits, so it is waited once.
+const LAST_ANSWERS: Duration = Duration::from_millis(20);
+
 /// Opens the file for the record (an earlier one is overwritten), and from now on notices crashes. Without a file they
 /// end the process as ever.
 ///

@@ -5,16 +5,17 @@
 //! ends what hangs.
 
 mod describe;
+mod exports;
 mod place;
 mod stack;
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::fmt::Write as _;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::words::Words;
-use super::{PATIENCE, Turn, begin, write_first_line, write_second_line};
+use super::{LAST_ANSWERS, PATIENCE, Turn, begin, write_first_line, write_second_line};
 
 pub(super) use stack::prepare_thread;
 
@@ -88,6 +89,7 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
                 // SAFETY: and a `ucontext_t`.
                 let context = unsafe { &*context.cast::<libc::ucontext_t>() };
                 record(signal, info, context);
+                let_answers_leave();
             }
             Turn::Again => {}
             Turn::AnotherThread => wait_for_the_end(),
@@ -131,6 +133,17 @@ extern "C" fn exit_was_called(code: c_int, _: *mut c_void) {
     if let Some(place) = place::caller_of_the_c_library() {
         write_second_line(&place);
     }
+    let_answers_leave();
+}
+
+/// Waits for [`LAST_ANSWERS`], or until a signal comes. The signal that the process dies of is blocked so long, and
+/// `SIGALRM` raises the same one.
+#[expect(unsafe_code, reason = "poll is a system call")]
+fn let_answers_leave() {
+    let milliseconds = c_long::try_from(LAST_ANSWERS.as_millis()).unwrap_or(0);
+    // SAFETY: waits for no file at all. The C library's own functions for waiting are where `pthread_cancel` ends a thread,
+    // and the process would live on without it; the system call is not.
+    unsafe { libc::syscall(libc::SYS_poll, null_mut::<libc::pollfd>(), 0 as c_long, milliseconds) };
 }
 
 /// Lets `SIGALRM` end the process if the rest takes too long: the loader's lock may be held by a thread that waits for

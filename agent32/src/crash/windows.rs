@@ -27,7 +27,7 @@ use windows_sys::Win32::System::Threading::{
 
 use self::exceptions::Exception;
 use super::words::Words;
-use super::{DYING, PATIENCE, Turn, begin, write_first_line, write_second_line};
+use super::{DYING, LAST_ANSWERS, PATIENCE, Turn, begin, write_first_line, write_second_line};
 use crate::platform::runtimes::Runtime;
 
 /// Bytes of stack that stay for the filter when a thread has used up the rest.
@@ -217,6 +217,8 @@ extern "C" fn on_abort(_: c_int) {
             if let Some(place) = place::caller(&place::frames()) {
                 write_second_line(&place);
             }
+            // The agent's network thread sends what is finished.
+            std::thread::sleep(LAST_ANSWERS);
         }
         Turn::Again => {}
         Turn::AnotherThread => wait_for_the_end(),
@@ -251,6 +253,8 @@ fn report() {
         std::thread::sleep(PATIENCE);
     } else {
         record(exception);
+        // The agent's network thread sends what is finished.
+        std::thread::sleep(LAST_ANSWERS);
     }
     end_process(EXIT_CODE.load(Ordering::Acquire))
 }

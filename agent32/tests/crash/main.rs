@@ -6,7 +6,7 @@ mod victim;
 
 use std::fs;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use agent32::crash;
 use bridge32_protocol::wire::CrashRecord;
@@ -18,6 +18,8 @@ struct Death {
     lines: Vec<CrashRecord>,
     /// The lines in one.
     record: CrashRecord,
+    /// From the last write into the record to the end.
+    stayed: Duration,
 }
 
 impl Death {
@@ -67,8 +69,10 @@ fn die(kind: &str) -> Death {
             child.kill().unwrap();
             panic!("{kind}: the process does not end; so far it wrote {:?}", fs::read_to_string(&file));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(2));
     };
+    let written = fs::metadata(&file).unwrap().modified().unwrap();
+    let stayed = SystemTime::now().duration_since(written).unwrap_or_default();
     let text = fs::read_to_string(&file).unwrap();
     fs::remove_file(&file).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "{text}");
@@ -87,7 +91,7 @@ fn die(kind: &str) -> Death {
         call_id: earlier.call_id.or(later.call_id),
     });
     println!("{kind}: {status}; {text}");
-    Death { status, lines, record }
+    Death { status, lines, record, stayed }
 }
 
 /// How the process must have ended.
@@ -137,10 +141,9 @@ fn a_crash_in_another_module_is_told_with_its_export() {
     let expected: &[&str] = if cfg!(unix) { &["libc.so"] } else { &["msvcrt.dll", "ucrtbase.dll", "ntdll.dll"] };
     assert!(expected.iter().any(|name| module.starts_with(name)), "{module}");
     assert!(death.record.offset.is_some());
-    if cfg!(windows) {
-        assert!(death.record.symbol.is_some(), "{:?}", death.record);
-        assert!(death.record.symbol_offset.is_some_and(|offset| offset < 1 << 16), "{:?}", death.record);
-    }
+    // On Linux this is the C library's own code for one kind of processor, which no symbol covers.
+    assert!(death.record.symbol.is_some(), "{:?}", death.record);
+    assert!(death.record.symbol_offset < death.record.offset, "{:?}", death.record);
 }
 
 #[test]
@@ -211,6 +214,16 @@ fn exit_is_told() {
         death.assert_happened_in_this_program();
     }
     death.assert_names_the_call();
+}
+
+#[test]
+fn the_answers_of_finished_calls_have_time_to_leave() {
+    // Windows ends all other threads before it tells of `exit`.
+    let kinds: &[&str] = if cfg!(unix) { &["write", "divide", "abort", "exit"] } else { &["write", "divide", "abort"] };
+    for kind in kinds {
+        let stayed = die(kind).stayed;
+        assert!(stayed >= Duration::from_millis(20), "{kind}: {stayed:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{null_mut, with_exposed_provenance};
 
+use super::exports::{HEADER_BYTES, Memory, Module};
 use crate::crash::Place;
 use crate::crash::words::Words;
 
@@ -13,12 +14,56 @@ const FRAMES: usize = 64;
 /// The place of a code address; `None` if no module has it.
 pub(super) fn of(address: usize) -> Option<Place> {
     let info = module_of(address)?;
-    let symbol = words(info.dli_sname).map(|symbol| (symbol, (address - info.dli_saddr.addr().min(address)) as u64));
-    Some(Place {
-        module: words(info.dli_fname)?,
-        offset: (address - info.dli_fbase.addr().min(address)) as u64,
-        symbol,
-    })
+    let offset = address.checked_sub(info.dli_fbase.addr())? as u64;
+    let around = words(info.dli_sname).zip(address.checked_sub(info.dli_saddr.addr()).map(|distance| distance as u64));
+    // `dladdr` tells the symbol that the address is within. Most code of most libraries is within none.
+    let symbol = around.or_else(|| {
+        let module = Loaded::at(info.dli_fbase)?;
+        module.headers.nearest(&module, offset)
+    });
+    Some(Place { module: words(info.dli_fname)?, offset, symbol })
+}
+
+/// A module that the loader has mapped.
+struct Loaded {
+    base: *const u8,
+    headers: Module,
+}
+
+impl Loaded {
+    /// The module that begins at `base`, as `dladdr` has told.
+    #[expect(unsafe_code, reason = "the module's headers are read where they lie")]
+    fn at(base: *const c_void) -> Option<Self> {
+        let mut page = [0; HEADER_BYTES];
+        // SAFETY: the loader has mapped whole pages from here on. If the library has unmapped or protected them, this is a
+        // crash within the handler, which ends the process as the first one would have.
+        unsafe { copy(base.cast(), &mut page) };
+        Some(Self { base: base.cast(), headers: Module::of(&page, base.addr() as u64)? })
+    }
+}
+
+impl Memory for Loaded {
+    #[expect(unsafe_code, reason = "the module's tables are read where they lie")]
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
+        self.headers.has(offset, bytes.len()).then_some(())?;
+        let from = self.base.wrapping_add(usize::try_from(offset).ok()?);
+        // SAFETY: by the module's headers the loader has mapped this for reading. If the library has unmapped or protected
+        // a part of it, or written over the headers, this is a crash within the handler, as above.
+        unsafe { copy(from, bytes) };
+        Some(())
+    }
+}
+
+/// Copies what another thread may be writing over.
+///
+/// # Safety
+/// From `from` on there must be as many readable bytes as `into` has.
+#[expect(unsafe_code, reason = "reads memory that is nobody's in Rust")]
+unsafe fn copy(from: *const u8, into: &mut [u8]) {
+    for (index, byte) in into.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *byte = unsafe { from.wrapping_add(index).read_volatile() };
+    }
 }
 
 /// The place from which the C library's `abort`, `raise` or `exit` was called: the nearest frame below its own.
@@ -86,6 +131,55 @@ mod tests {
         let (symbol, offset) = place.symbol.unwrap();
         assert!(symbol.to_string().contains("getpid"), "{symbol}");
         assert_eq!(offset, 0);
+    }
+
+    /// What another reader finds in the module's file.
+    fn exports_of_the_file(path: &[u8]) -> Vec<(u64, String)> {
+        use object::{Object as _, ObjectSymbol as _, SymbolFlags, elf};
+        let bytes = std::fs::read(std::str::from_utf8(path).unwrap()).unwrap();
+        let file = object::File::parse(&*bytes).unwrap();
+        let is_function = |flags| match flags {
+            SymbolFlags::Elf { st_info, .. } => matches!(st_info.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC),
+            _ => false,
+        };
+        let mut exports: Vec<_> = file
+            .dynamic_symbols()
+            .filter(|symbol| !symbol.is_undefined() && symbol.is_global() && is_function(symbol.flags()))
+            .map(|symbol| (symbol.address(), symbol.name().unwrap().to_owned()))
+            .collect();
+        exports.sort();
+        exports
+    }
+
+    #[test]
+    fn the_nearest_export_is_that_of_the_file() {
+        let info = module_of(libc::getpid as *const () as usize).unwrap();
+        let module = Loaded::at(info.dli_fbase).unwrap();
+        let exports = exports_of_the_file(words(info.dli_fname).unwrap().bytes());
+        let (first, last) = (exports.first().unwrap().0, exports.last().unwrap().0);
+        assert!(exports.len() > 1000 && module.headers.nearest(&module, first - 1).is_none());
+        for target in (first..last + 0x1_0000).step_by(0x1357) {
+            let (name, distance) = module.headers.nearest(&module, target).unwrap();
+            let nearest = exports.iter().rev().find(|(address, _)| *address <= target).unwrap().0;
+            assert_eq!(target - distance, nearest, "{name}");
+            assert!(exports.contains(&(nearest, name.to_string())), "{name}");
+        }
+    }
+
+    #[test]
+    fn code_between_exports_is_told_by_the_one_before() {
+        // In this program, which exports hardly anything, and nothing near.
+        let own = of(code_between_exports_is_told_by_the_one_before as *const () as usize).unwrap();
+        assert!(own.symbol.is_none_or(|(_, distance)| distance <= own.offset));
+        // Most functions of the C library are internal to it.
+        let info = module_of(libc::getpid as *const () as usize).unwrap();
+        let internal = (0x1000..)
+            .map(|step| libc::getpid as *const () as usize + step)
+            .find(|address| module_of(*address).is_some_and(|info| info.dli_sname.is_null()));
+        let place = of(internal.unwrap()).unwrap();
+        let (symbol, distance) = place.symbol.unwrap();
+        assert!(distance > 0 && distance < place.offset, "{symbol}");
+        assert_eq!(place.module.bytes(), words(info.dli_fname).unwrap().bytes());
     }
 
     #[test]
