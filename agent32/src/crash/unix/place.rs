@@ -168,12 +168,9 @@ mod tests {
 
     #[test]
     fn code_between_exports_is_told_by_the_one_before() {
-        // In this program, which exports hardly anything, and nothing near.
-        let own = of(code_between_exports_is_told_by_the_one_before as *const () as usize).unwrap();
-        assert!(own.symbol.is_none_or(|(_, distance)| distance <= own.offset));
         // Most functions of the C library are internal to it.
         let info = module_of(libc::getpid as *const () as usize).unwrap();
-        let internal = (0x1000..)
+        let internal = (0x1000..0x10_0000)
             .map(|step| libc::getpid as *const () as usize + step)
             .find(|address| module_of(*address).is_some_and(|info| info.dli_sname.is_null()));
         let place = of(internal.unwrap()).unwrap();
