@@ -82,8 +82,13 @@ fn call(world: &World, function: u8, written: u8, args: &str) {
     let codec = Codec { target: HOST, ansi: "windows-1252", lossy: function.lossy };
     let environment = Environment::of(&world.home, codec, &world.handles, &function.name);
     let mut arena = Arena::default();
+    let mut ranges = Vec::new();
     let prepared = decode::split(&args, function).and_then(|given| {
-        let (ranges, bytes) = slots(world, &given.parameters);
+        let bytes;
+        (ranges, bytes) = slots(world, &given.parameters);
+        Ok((given, bytes))
+    });
+    let prepared = prepared.and_then(|(given, bytes)| {
         decode::arguments(given, Slots { ranges: &ranges, bytes }, environment, &world.callbacks, &mut arena)
     });
     let prepared = match prepared {
@@ -130,9 +135,9 @@ fn scribble(prepared: &Prepared, byte: u8, arena: &mut Arena) {
 fn slots(world: &World, parameters: &[Parameter]) -> (Vec<Range<usize>>, usize) {
     let mut next = 0;
     let range = |parameter: &Parameter| {
-        let start = next;
-        next += size_of_value(world, &parameter.ty).next_multiple_of(16);
-        start..next
+        let (start, size) = (next, size_of_value(world, &parameter.ty));
+        next += size.next_multiple_of(16);
+        start..start + size
     };
     (parameters.iter().map(range).collect(), next)
 }
