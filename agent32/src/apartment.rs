@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::batch::Outcomes;
+use crate::batch::{Outcome, Outcomes, refers};
 use crate::callbacks::Callbacks;
 use crate::caller::{Aside, Caller, Request};
 use crate::crash;
@@ -124,8 +124,12 @@ fn serve(mut caller: Caller, counters: &Counters, jobs: &Receiver<Job>) {
         match job {
             Job::Calls(calls, batch, lines) => {
                 let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
+                // Answers are kept only as long as somebody may refer to them: they may be large.
+                let referring = batch.and_then(|_| calls.iter().rposition(|call| refers(&call.args)));
+                let last_reference = referring.unwrap_or(0);
                 for (index, call) in calls.iter().enumerate() {
-                    let line = outcome_line(&mut caller, index, call, earlier.as_mut(), counters);
+                    let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
+                    let line = outcome_line(&mut caller, index, call, earlier, counters);
                     counters.pending.fetch_sub(1, Ordering::Relaxed);
                     // The gateway may have gone away; the calls it sent still run, exactly once.
                     let _ = lines.blocking_send(line.into());
@@ -145,15 +149,18 @@ fn outcome_line(
     caller: &mut Caller,
     index: usize,
     call: &Call,
-    mut earlier: Option<&mut (Batch, Outcomes)>,
+    mut earlier: Option<(&mut (Batch, Outcomes), bool)>,
     counters: &Counters,
 ) -> Vec<u8> {
     let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
     let start = line.len();
-    let done = run(caller, call, earlier.as_deref(), counters, &mut line);
-    if let Some((_, outcomes)) = &mut earlier {
-        let answered = done.is_ok().then(|| format!("{{{}}}", String::from_utf8_lossy(&line[start..])));
-        outcomes.push(answered);
+    let done = run(caller, call, earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
+    if let Some(((_, outcomes), keep)) = &mut earlier {
+        outcomes.push(match &done {
+            Err(_) => Outcome::Failed,
+            Ok(_) if *keep => Outcome::Answered(format!("{{{}}}", String::from_utf8_lossy(&line[start..]))),
+            Ok(_) => Outcome::Forgotten,
+        });
     }
     match done {
         Ok(aside) => {

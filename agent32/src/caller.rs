@@ -1,6 +1,7 @@
 //! One call, from its message to its answer: the only place where a library's code is called.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,6 +89,7 @@ impl Caller {
     /// Whatever keeps the call from being made, or its answer from being told.
     pub fn run(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let done = self.dispatch(callee, request, json);
+        self.handles.end_of_call(self.arena.ranges());
         self.arena.clear();
         done
     }
@@ -161,10 +163,7 @@ impl<'a> Call<'a> {
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
-        let answered = self.call(&plan, &prepared, json);
-        // Even if the answer could not be told, what was made for the call is not needed any more.
-        prepared.bstrs.iter().copied().for_each(free_bstr);
-        answered
+        self.call(&plan, &prepared, json)
     }
 
     /// How the arguments are passed: known since the library was loaded, unless there are some behind `...`.
@@ -197,6 +196,7 @@ impl<'a> Call<'a> {
         plan.place(arena.bytes(prepared.arguments), arguments_at, result_at, frame);
         encode::reserve(prepared, *environment, arena, json)?;
         request.called.fetch_add(1, Ordering::Relaxed);
+        prepared.callbacks.iter().for_each(|(_, callback)| callback.pass());
         // Until the answer has been read: a wild pointer in it crashes, too, and then the call is known.
         let _running = Running::enter(&function.name, &request.id);
         library.errors.clear();
@@ -204,20 +204,20 @@ impl<'a> Call<'a> {
         let returned = enter(bound.address, frame, plan.result_kind());
         let captured = library.errors.capture();
         let nanoseconds = start.elapsed().as_nanos();
-        if returned.removed != plan.removed_bytes().cast_signed() {
-            return Err(plan.mismatch(&function.name, returned.removed));
-        }
-        self.check_ends(prepared)?;
         if !plan.result_in_memory() {
-            plan.take_result(&returned, self.arena.bytes_mut(result));
+            plan.take_result(&returned, arena.bytes_mut(result));
         }
         let result = self.arena.bytes(result);
+        // Whatever is wrong with the answer: the function has run.
         self.release(prepared, encode::result_number(result, &self.function.result));
-        let owned = told(result, self.function, prepared, self.environment, self.arena, json)?;
-        let hresult = self.hresult(result);
-        for owned in owned {
-            self.free(owned)?;
+        if returned.removed != plan.removed_bytes().cast_signed() {
+            return Err(plan.mismatch(&self.function.name, returned.removed));
         }
+        self.check_ends(prepared)?;
+        let (owned, answered) = told(result, self.function, prepared, self.environment, self.arena, json);
+        let hresult = self.hresult(result);
+        let freed = self.free(owned);
+        answered.and(freed)?;
         let (errno, last_error) = (captured.describe_errno(), captured.describe_last_error());
         Ok(Aside { nanoseconds, errno, last_error, hresult })
     }
@@ -253,26 +253,33 @@ impl<'a> Call<'a> {
         (self.function.hresult && code != 0).then(|| errors::hresult(code))
     }
 
-    /// Frees what the library gave away, now that it has been read.
-    fn free(&mut self, owned: Owned) -> Result<(), Fault> {
-        let (name, address) = match owned {
-            Owned::Bstr(address) => {
-                free_bstr(address);
-                return Ok(());
+    /// Frees what the library gave away, now that it has been read: each address once, however often it came up.
+    fn free(&mut self, owned: Vec<Owned>) -> Result<(), Fault> {
+        let mut freed = BTreeSet::new();
+        let mut done = Ok(());
+        for owned in owned {
+            match owned {
+                Owned::Bstr(address) if freed.insert(address) => free_bstr(address),
+                Owned::By(name, address) if freed.insert(address) => {
+                    done = done.and(self.free_by(&name, address));
+                }
+                Owned::Bstr(_) | Owned::By(..) => {}
             }
-            Owned::By(name, address) => (name, address),
-        };
-        let function = self.library.releaser(&name).ok_or_else(|| {
+        }
+        done
+    }
+
+    fn free_by(&mut self, name: &str, address: usize) -> Result<(), Fault> {
+        let releaser = self.library.releaser(name).ok_or_else(|| {
             let detail = format!(
                 "the function ran, but what it returned could not be freed: `@frees {name}` names no function of the library \
-                 or the system; correct the header"
+                 or the system that takes a pointer; correct the header"
             );
             Fault { code: FaultCode::UnknownFunction, detail, pointer: None, ran: true }
         })?;
         let word = (address as u64).to_le_bytes();
-        let argument = &word[..self.library.release.slots_bytes().min(word.len())];
-        self.library.release.place(argument, 0, 0, self.frame);
-        enter(function, self.frame, ResultKind::Integer);
+        releaser.plan.place(&word[..releaser.plan.slots_bytes().min(word.len())], 0, 0, self.frame);
+        enter(releaser.address, self.frame, ResultKind::Integer);
         Ok(())
     }
 }
@@ -293,7 +300,7 @@ fn told(
     environment: Environment<'_>,
     arena: &Arena,
     json: &mut Vec<u8>,
-) -> Result<Vec<Owned>, Fault> {
+) -> (Vec<Owned>, Result<(), Fault>) {
     // SAFETY: `result` and the arena are what this very function has left, after the check of its convention and of the
     // ends of its buffers; that its pointers point to what they declare is the header's promise.
     unsafe { encode::outcome(result, function, prepared, environment, arena, json) }
@@ -301,8 +308,8 @@ fn told(
 
 #[expect(unsafe_code, reason = "SysFreeString takes what SysAllocString gave")]
 fn free_bstr(address: usize) {
-    // SAFETY: it is a BSTR that the bridge allocated for this call, or one that the library returned and thereby gave away
-    // (COM's rule for results and outputs); each is freed once.
+    // SAFETY: it is a BSTR that the library returned and thereby gave away (COM's rule for results and outputs), and it is
+    // freed once.
     unsafe { platform::bstr::free(address) };
 }
 

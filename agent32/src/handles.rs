@@ -77,8 +77,8 @@ impl HandleError {
     }
 
     /// Of this start, and ended.
-    pub fn ended(token: &str, by: Option<&str>) -> Self {
-        let why = by.map_or_else(|| "it has been closed".to_owned(), |by| format!("it has been closed by `{by}`"));
+    pub fn ended(token: &str, why: Option<&str>) -> Self {
+        let why = why.unwrap_or("it has been closed").to_owned();
         Self::Stale { token: token.to_owned(), why }
     }
 }
@@ -129,6 +129,18 @@ impl Table {
     /// Why a handle that was given out is not live.
     fn ended(&self, number: u64, token: &str) -> HandleError {
         HandleError::ended(token, self.closed.get(&number).map(String::as_str))
+    }
+
+    /// Ends the handles of these addresses.
+    fn retire(&mut self, addresses: std::ops::RangeInclusive<usize>, why: &str) {
+        let ended: Vec<usize> = self.by_address.range(addresses).map(|(address, _)| *address).collect();
+        for number in ended.iter().filter_map(|address| self.by_address.remove(address)).flatten().collect::<Vec<_>>() {
+            self.live.remove(&number);
+            self.closed.insert(number, why.to_owned());
+        }
+        while self.closed.len() > MAX_REMEMBERED {
+            self.closed.pop_first();
+        }
     }
 
     /// The handle that a pointer has already: one of the same kind, or any where nothing is said of the kind.
@@ -269,15 +281,17 @@ impl Handles {
         let Some(handle) = table.live.get(&number) else { return };
         let end = handle.memory.as_ref().map_or(1, |memory| memory.size.max(1));
         let (first, last) = (handle.address, handle.address.saturating_add(end - 1));
-        let released: Vec<usize> = table.by_address.range(first..=last).map(|(address, _)| *address).collect();
-        for number in
-            released.iter().filter_map(|address| table.by_address.remove(address)).flatten().collect::<Vec<_>>()
-        {
-            table.live.remove(&number);
-            table.closed.insert(number, by.to_owned());
+        table.retire(first..=last, &format!("it has been closed by `{by}`"));
+    }
+
+    /// The call is over whose memory this was: pointers into it lead nowhere any more.
+    pub fn end_of_call(&self, memory: impl Iterator<Item = std::ops::Range<usize>>) {
+        let mut table = self.lock();
+        if table.live.is_empty() {
+            return;
         }
-        while table.closed.len() > MAX_REMEMBERED {
-            table.closed.pop_first();
+        for range in memory.filter(|range| !range.is_empty()) {
+            table.retire(range.start..=range.end - 1, "it was a pointer into the memory of a call, which is over");
         }
     }
 

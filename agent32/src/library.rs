@@ -31,9 +31,7 @@ pub struct Library {
     pub bound: Vec<Result<Bound, Fault>>,
     variables: Vec<Result<usize, Fault>>,
     /// What frees what, by the names that `@frees` gives.
-    releasers: BTreeMap<String, *const c_void>,
-    /// How they are all called: with one pointer.
-    pub release: Plan,
+    releasers: BTreeMap<String, Releaser>,
     /// Where its error numbers are.
     pub errors: ErrorNumbers,
 }
@@ -49,6 +47,24 @@ pub struct Bound {
     pub convention: Convention,
     /// Where its arguments and its result go.
     pub plan: Plan,
+}
+
+/// A function that frees what another has given away.
+#[derive(Clone, Debug)]
+pub struct Releaser {
+    /// Where it is.
+    pub address: *const c_void,
+    /// Where its one argument goes.
+    pub plan: Plan,
+}
+
+impl Releaser {
+    fn new(address: *const c_void, convention: Convention, home: &Home) -> Option<Self> {
+        let extent = Extent::Handle { kind: "void".to_owned(), system: false };
+        let pointer = Type::Pointer(Box::new(Pointer { to: Type::Void, constant: false, extent, freed_by: None }));
+        let plan = Plan::new(&[&pointer], 1, false, &Type::Void, convention, &home.layouts).ok()?;
+        Some(Self { address, plan })
+    }
 }
 
 impl Library {
@@ -71,7 +87,6 @@ impl Library {
             bound: Vec::new(),
             variables: Vec::new(),
             releasers: BTreeMap::new(),
-            release: release_plan(&home)?,
             errors,
         };
         library.bound = home.interface.functions.iter().map(|function| library.bind(function, &home)).collect();
@@ -127,8 +142,8 @@ impl Library {
     }
 
     /// The function that frees what `@frees` says it frees.
-    pub fn releaser(&self, name: &str) -> Option<*const c_void> {
-        self.releasers.get(name).copied().or_else(|| self.find_releaser(name, &[]))
+    pub fn releaser(&self, name: &str) -> Option<Releaser> {
+        self.releasers.get(name).cloned().or_else(|| self.find_releaser(name, &[]))
     }
 
     fn find(&self, variable: &Variable) -> Result<usize, Fault> {
@@ -143,7 +158,7 @@ impl Library {
         Err(fault(FaultCode::UnknownFunction, detail))
     }
 
-    fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, *const c_void> {
+    fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, Releaser> {
         let mut names = BTreeSet::new();
         let interface = &self.home.interface;
         let parameters = interface.functions.iter().flat_map(|function| &function.parameters);
@@ -154,15 +169,17 @@ impl Library {
     }
 
     /// A function of the library's by its declared or decorated name, else one of the system's.
-    fn find_releaser(&self, name: &str, dependencies: &[Dependency]) -> Option<*const c_void> {
+    fn find_releaser(&self, name: &str, dependencies: &[Dependency]) -> Option<Releaser> {
         let declared = self.home.interface.function(name).and_then(|(number, _)| self.bound[number].as_ref().ok());
         if let Some(bound) = declared {
-            return Some(bound.address);
+            return Releaser::new(bound.address, bound.convention, &self.home);
         }
-        if let Lookup::Found { export, .. } = lookup::find(&self.exports, name, Some(HOST.pointer_bytes().into())) {
-            return self.symbol(&Symbol::of(export).ok()?).ok();
-        }
-        platform::find_symbol(&CString::new(name).ok()?, dependencies)
+        let address = match lookup::find(&self.exports, name, Some(HOST.pointer_bytes().into())) {
+            Lookup::Found { export, .. } => self.symbol(&Symbol::of(export).ok()?).ok()?,
+            _ => platform::find_symbol(&CString::new(name).ok()?, dependencies)?,
+        };
+        // Stdcall passes one pointer as cdecl does, and the thunk puts the stack right for both.
+        Releaser::new(address, Convention::Cdecl, &self.home)
     }
 
     fn symbol(&self, symbol: &Symbol) -> Result<*const c_void, Fault> {
@@ -175,14 +192,6 @@ impl Library {
             fault(FaultCode::UnknownFunction, detail)
         })
     }
-}
-
-/// The plan of `void release(void *)`. Cdecl and stdcall pass one pointer alike; the thunk puts the stack right for both.
-fn release_plan(home: &Home) -> Result<Plan, Fault> {
-    let extent = Extent::Handle { kind: "void".to_owned(), system: false };
-    let pointer = Type::Pointer(Box::new(Pointer { to: Type::Void, constant: false, extent, freed_by: None }));
-    Plan::new(&[&pointer], 1, false, &Type::Void, Convention::Cdecl, &home.layouts)
-        .map_err(|why| fault(FaultCode::LoadFailed, why))
 }
 
 /// Collects the names of functions that free what a pointer points to.

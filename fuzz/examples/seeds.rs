@@ -61,12 +61,14 @@ fn elf() -> Vec<Vec<u8>> {
 /// The headers of the demo and of the end-to-end tests, for each target, whole and as two.
 fn header() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folders = ["demo", "tests/fixtures"].map(|folder| fs::read_dir(root.join(folder)).expect("a folder of the checkout"));
+    let folders =
+        ["demo", "tests/fixtures"].map(|folder| fs::read_dir(root.join(folder)).expect("a folder of the checkout"));
     let files = folders.into_iter().flatten().flatten().map(|entry| entry.path());
     let headers = files.filter(|path| path.extension().is_some_and(|extension| extension == "h"));
     let texts = headers.map(|path| fs::read(path).expect("a header can be read"));
     let with_choice = |(text, choice): (Vec<u8>, u8)| [&[choice][..], &text].concat();
-    let prototypes = ["int f(int a)", "long long __stdcall f(_In_reads_(n) const char *a, size_t n)", "void f(int, ...)"];
+    let prototypes =
+        ["int f(int a)", "long long __stdcall f(_In_reads_(n) const char *a, size_t n)", "void f(int, ...)"];
     let prototypes = prototypes.map(|text| text.as_bytes().to_vec()).into_iter().zip([0x80, 0x81, 0x83]);
     texts.zip([0, 1, 2, 3, 0x41].into_iter().cycle()).chain(prototypes).map(with_choice).collect()
 }
@@ -84,13 +86,19 @@ fn marshal() -> Vec<Vec<u8>> {
         &[r#"{"a":"é桥","b":"x","n":20}"#],
         &[r#"{"plain":PLAIN,"bits":{"low":0,"middle":0,"wide":0,"flag":false},"number":{"raw":"AAECAwQFBgcICQoL"}}"#],
         &[r#"{"items":[PLAIN,PLAIN],"bits":[{"low":1,"middle":1,"wide":1,"flag":true}],"data":"AQID"}"#],
-        &[r#"{"node":{"value":1,"next":{"value":2,"next":null}},"list":{"items":[PLAIN],"text":"t"},"texts":["a","b"]}"#],
+        &[
+            r#"{"node":{"value":1,"next":{"value":2,"next":null}},"list":{"items":[PLAIN],"text":"t"},"texts":["a","b"]}"#,
+        ],
         &["{}", r#"{"list":{"count":0,"items":null,"text":null}}"#],
         &[r#"{"opaque":"@handle","any":null,"system":"@handle","block":{"$handle":"@block"}}"#],
-        &[r#"{"plain":{"returns":0,"table":[{"when":{"a":1},"returns":"SEVEN"}],"record":true,"limit":3},"floating":
+        &[
+            r#"{"plain":{"returns":0,"table":[{"when":{"a":1},"returns":"SEVEN"}],"record":true,"limit":3},"floating":
             {"returns":0.5,"stop_after":2,"stop_returns":"NaN"},"event":{"stream":true}}"#,
-          r#"{"plain":{"compare":["a","a"]},"event":{}}"#],
-        &[r#"{"format":"%d","...":[{"type":"int","value":5},{"type":"char[20]"},{"type":"const wchar_t*","value":"x"}]}"#],
+            r#"{"plain":{"compare":["a","a"]},"event":{}}"#,
+        ],
+        &[
+            r#"{"format":"%d","...":[{"type":"int","value":5},{"type":"char[20]"},{"type":"const wchar_t*","value":"x"}]}"#,
+        ],
     ];
     let inputs = |(number, texts): (u8, &&[&str])| {
         let input = |text: &&str| [&[number, 0x41][..], text.replace("PLAIN", PLAIN).as_bytes()].concat();

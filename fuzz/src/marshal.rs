@@ -111,8 +111,8 @@ fn call(world: &World, function: u8, written: u8, args: &str) {
     let mut json = b"{".to_vec();
     // SAFETY: results are numbers, and every address in the outputs is one that the arguments were given or null: a Plain
     // function has none, and the others' memory is as the marshaller has left it.
-    match unsafe { encode::outcome(&result[..size], function, &prepared, environment, &arena, &mut json) } {
-        Ok(_) => {
+    match unsafe { encode::outcome(&result[..size], function, &prepared, environment, &arena, &mut json) }.1 {
+        Ok(()) => {
             json.push(b'}');
             let json = std::str::from_utf8(&json).expect("JSON is UTF-8");
             serde_json::from_str::<serde_json::Value>(json).unwrap_or_else(|error| panic!("{error}: {json}"));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Callbacks;
+use super::keys::is_comparable;
 use crate::marshal::arena::Arena;
 use crate::marshal::place::At;
 use crate::marshal::{Environment, decode, mismatch};
@@ -78,8 +79,10 @@ pub(super) struct Plan {
 /// A comparison of two arguments, and what it answers.
 #[derive(Debug)]
 pub(super) struct Compare {
-    pub(super) left: String,
-    pub(super) right: String,
+    /// The index of the one parameter.
+    pub(super) left: usize,
+    /// The index of the other.
+    pub(super) right: usize,
     pub(super) less: Answer,
     pub(super) equal: Answer,
     pub(super) greater: Answer,
@@ -169,7 +172,20 @@ impl Answers<'_> {
     }
 
     fn compare(&self, [left, right]: [String; 2], at: &At<'_>) -> Result<Compare, Fault> {
-        self.known([&left, &right].into_iter(), at)?;
+        let parameters = &self.signature.parameters;
+        let index = |name: &String| {
+            self.known([name].into_iter(), at)?;
+            let index = parameters.iter().position(|parameter| parameter.name == *name).unwrap_or_default();
+            if is_comparable(&parameters[index].ty) {
+                return Ok(index);
+            }
+            let detail = format!(
+                "`{name}` is neither a number nor text, so it has no order: declare what the callback gets in the header, such \
+                 as `const int *{name}`"
+            );
+            Err(mismatch(&at.member(name), detail))
+        };
+        let (left, right) = (index(&left)?, index(&right)?);
         let number = |number: &str| {
             let raw = RawValue::from_string(number.to_owned()).map_err(|error| mismatch(at, error.to_string()))?;
             self.answer(Some(&raw), at)

@@ -4,27 +4,27 @@
 //! ([`description`]); what happened is recorded, and told with the outcome of the call or streamed ([`state`]).
 //!
 //! A library may keep a function pointer for longer than anybody knows. So the machine code behind one is never freed: after
-//! the call it goes back to a pool, and one that is called while it lies there answers zero.
+//! the call it goes back to a pool ([`pool`]), and one that is called while it lies there answers zero.
 
 mod description;
+mod keys;
+mod pool;
 mod state;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge32_protocol::interface::Signature;
 use bridge32_protocol::wire::{CallbackView, Fault, FaultCode};
 use serde_json::value::RawValue;
 
-use crate::abi::trampoline::Trampoline;
 use crate::handles::{HandleError, Handles};
+use crate::marshal::Environment;
 use crate::marshal::place::At;
-use crate::marshal::{Environment, Home};
 
+use pool::{Closure, Pool};
 pub use state::{Events, State};
-
-/// More function pointers than these are not made: each takes memory for good.
-const MAX_CLOSURES: usize = 4096;
 
 /// The callbacks of one library.
 #[derive(Debug)]
@@ -35,50 +35,33 @@ pub struct Callbacks {
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Function pointers that no call uses now.
-    idle: Vec<Arc<Closure>>,
-    made: usize,
+    pool: Pool,
     streamed: u64,
     /// Those that outlive their call, by number.
     live: BTreeMap<u64, (Arc<State>, Arc<Closure>)>,
 }
 
-impl Table {
-    /// The function pointer does nothing any more, and waits for its next use.
-    fn retire(&mut self, closure: &Arc<Closure>) {
-        *lock(&closure.current) = None;
-        self.idle.push(Arc::clone(closure));
-    }
-}
-
-/// A function pointer, and what it does at the moment.
-struct Closure {
-    signature: Signature,
-    trampoline: Trampoline,
-    current: Arc<Mutex<Option<Arc<State>>>>,
-    /// It takes or returns a structure, whose layout belongs to one interface.
-    home: Option<Arc<Home>>,
-}
-
-impl std::fmt::Debug for Closure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Closure").field("signature", &self.signature).finish_non_exhaustive()
-    }
-}
-
-/// A callback that is passed to a function. When it is dropped the call is over: unless it is streamed, the function
-/// pointer does nothing any more.
+/// A callback for a function. When it is dropped the call is over, or was not made: unless it is streamed and was passed,
+/// the function pointer does nothing any more.
 #[derive(Debug)]
 pub struct Bound {
     callbacks: Arc<Callbacks>,
     closure: Arc<Closure>,
     state: Arc<State>,
+    /// Its number, if it is streamed.
+    number: Option<u64>,
+    passed: AtomicBool,
 }
 
 impl Bound {
     /// What the library gets.
     pub fn address(&self) -> usize {
-        self.closure.trampoline.address()
+        self.closure.address()
+    }
+
+    /// The library gets it now.
+    pub fn pass(&self) {
+        self.passed.store(true, Ordering::Relaxed);
     }
 
     /// Appends what happened during the call.
@@ -89,10 +72,17 @@ impl Bound {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        if self.state.end_of_call() {
-            return;
+        self.state.end_of_call();
+        let passed = self.passed.load(Ordering::Relaxed);
+        let mut table = self.callbacks.lock();
+        match self.number {
+            Some(_) if passed => return,
+            Some(number) => drop(table.live.remove(&number)),
+            None => {}
         }
-        self.callbacks.lock().retire(&self.closure);
+        table.pool.give_back(&self.closure);
+        drop(table);
+        self.state.end();
     }
 }
 
@@ -115,56 +105,25 @@ impl Callbacks {
         environment: &Environment<'_>,
     ) -> Result<Bound, Fault> {
         let plan = description::read(signature, description, at, self, environment)?;
-        let id = plan.stream.then(|| {
-            let mut table = self.lock();
-            table.streamed += 1;
-            table.streamed
-        });
-        let token = id.map(|number| self.handles.token(&format!("c{number}")));
-        let closure = self.closure(signature, environment).map_err(|why| Fault {
+        let closure = self.lock().pool.take(signature, &environment.home.layouts).map_err(|why| Fault {
             code: FaultCode::OutOfMemory,
             detail: format!("no function pointer could be made for `{at}`: {why}"),
             pointer: Some(at.pointer()),
             ran: false,
         })?;
-        let slots = closure.trampoline.slots().to_vec();
-        let state =
-            State::new((signature.clone(), slots), plan, environment, Arc::clone(&self.handles), parameter, token);
-        *lock(&closure.current) = Some(Arc::clone(&state));
-        if let Some(number) = id {
+        let number = plan.stream.then(|| {
+            let mut table = self.lock();
+            table.streamed += 1;
+            table.streamed
+        });
+        let token = number.map(|number| self.handles.token(&format!("c{number}")));
+        let of_closure = (signature.clone(), closure.slots().to_vec());
+        let state = State::new(of_closure, plan, environment, Arc::clone(&self.handles), parameter, token);
+        closure.answer_as(Some(Arc::clone(&state)));
+        if let Some(number) = number {
             self.lock().live.insert(number, (Arc::clone(&state), Arc::clone(&closure)));
         }
-        Ok(Bound { callbacks: Arc::clone(self), closure, state })
-    }
-
-    /// An idle function pointer of that signature, or a new one.
-    fn closure(&self, signature: &Signature, environment: &Environment<'_>) -> Result<Arc<Closure>, String> {
-        let by_value = has_structures(signature);
-        let fits = |closure: &Arc<Closure>| {
-            let same_home = closure.home.as_ref().is_none_or(|home| Arc::ptr_eq(home, environment.home));
-            closure.signature == *signature && same_home
-        };
-        let mut table = self.lock();
-        if let Some(index) = table.idle.iter().position(fits) {
-            return Ok(table.idle.swap_remove(index));
-        }
-        if table.made >= MAX_CLOSURES {
-            return Err(format!("there are {MAX_CLOSURES} already; restart the agent"));
-        }
-        let current: Arc<Mutex<Option<Arc<State>>>> = Arc::default();
-        let shared = Arc::clone(&current);
-        let handler = Box::new(move |arguments: &[u8], result: &mut [u8]| {
-            // Not held while the invocation is told: a callback may be called from within itself.
-            let state = lock(&shared).clone();
-            match state {
-                Some(state) => state.invoked(arguments, result),
-                None => result.fill(0),
-            }
-        });
-        let trampoline = Trampoline::new(signature, &environment.home.layouts, handler)?;
-        table.made += 1;
-        let home = by_value.then(|| Arc::clone(environment.home));
-        Ok(Arc::new(Closure { signature: signature.clone(), trampoline, current, home }))
+        Ok(Bound { callbacks: Arc::clone(self), closure, state, number, passed: AtomicBool::new(false) })
     }
 
     /// Those that outlive their call.
@@ -190,7 +149,7 @@ impl Callbacks {
         let number = self.number(id)?;
         let mut table = self.lock();
         let (state, closure) = table.live.remove(&number).ok_or_else(|| HandleError::ended(id, None))?;
-        table.retire(&closure);
+        table.pool.give_back(&closure);
         drop(table);
         state.end();
         Ok(())
@@ -205,12 +164,6 @@ impl Callbacks {
     fn lock(&self) -> MutexGuard<'_, Table> {
         lock(&self.table)
     }
-}
-
-fn has_structures(signature: &Signature) -> bool {
-    use bridge32_protocol::interface::Type;
-    let types = signature.parameters.iter().map(|parameter| &parameter.ty).chain([&signature.result]);
-    types.into_iter().any(|ty| matches!(ty, Type::Structure(_) | Type::Array(_)))
 }
 
 /// Each change under these locks is complete before the next statement that can panic.

@@ -12,12 +12,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::description::{Answer, Plan};
+use super::keys::Key;
 use super::lock;
 use crate::handles::Handles;
 use crate::marshal::text::Codec;
 use crate::marshal::{Environment, Home, alone, read};
 
-/// The most bytes of events that wait for somebody to read them.
+/// The most bytes of invocations that are kept: for the outcome of the call, and for whoever reads the events.
 const MAX_EVENT_BYTES: usize = 16 << 20;
 
 /// One callback in one client's use.
@@ -45,6 +46,7 @@ struct Progress {
     call_over: bool,
     /// What is told with the outcome of the call.
     recorded: Vec<Bytes>,
+    recorded_bytes: usize,
     unrecorded: u64,
     /// What is streamed, numbered in the order in which it was noted.
     noted: u64,
@@ -130,21 +132,25 @@ impl State {
         {
             return answer;
         }
-        match compare {
-            None => returns,
-            Some(compare) => match order(&args[&compare.left], &args[&compare.right]) {
-                Ordering::Less => &compare.less,
-                Ordering::Equal => &compare.equal,
-                Ordering::Greater => &compare.greater,
-            },
+        let Some(compare) = compare else { return returns };
+        let key = |index: usize| {
+            let parameter = &self.signature.parameters[index];
+            Key::of(&args[&parameter.name], &parameter.ty, &self.home.interface)
+        };
+        match key(compare.left).cmp(&key(compare.right)) {
+            Ordering::Less => &compare.less,
+            Ordering::Equal => &compare.equal,
+            Ordering::Greater => &compare.greater,
         }
     }
 
     fn note(&self, args: &str, returned: &str) {
         let mut progress = lock(&self.progress);
         if self.plan.record && !progress.call_over {
-            if progress.recorded.len() < self.plan.limit {
-                progress.recorded.push(Bytes::from(format!("{{\"args\":{args},\"returned\":{returned}}}")));
+            let record = format!("{{\"args\":{args},\"returned\":{returned}}}");
+            if progress.recorded.len() < self.plan.limit && progress.recorded_bytes + record.len() <= MAX_EVENT_BYTES {
+                progress.recorded_bytes += record.len();
+                progress.recorded.push(Bytes::from(record));
             } else {
                 progress.unrecorded += 1;
             }
@@ -158,12 +164,11 @@ impl State {
         }
     }
 
-    /// The call is over; whether the callback goes on.
-    pub(super) fn end_of_call(&self) -> bool {
+    /// The call is over.
+    pub(super) fn end_of_call(&self) {
         let mut progress = lock(&self.progress);
         progress.call_over = true;
         progress.recorded = Vec::new();
-        self.id.is_some()
     }
 
     /// Nobody wants its events any more.
@@ -235,20 +240,7 @@ fn read_argument(
 /// Whether an argument is the value of a table's row: numbers compare as numbers.
 fn same(argument: &Value, value: &Value) -> bool {
     argument == value
-        || matches!((argument, value), (Value::Number(_), Value::Number(_))) && order(argument, value).is_eq()
-}
-
-/// How two arguments compare: numbers by value, text by its characters, anything else not at all.
-fn order(left: &Value, right: &Value) -> Ordering {
-    match (left, right) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_i128(), b.as_i128()) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal),
-        },
-        (Value::String(a), Value::String(b)) => a.cmp(b),
-        (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-        _ => Ordering::Equal,
-    }
+        || matches!((argument, value), (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() && a.as_i128().is_none() | b.as_i128().is_none())
 }
 
 /// The events of a callback, as they come.

@@ -13,7 +13,10 @@ fn one_pointer_has_one_token_until_it_is_released() {
     let resolved = handles.resolve(&token, "sqlite3").unwrap();
     assert_eq!((resolved.address, resolved.size), (0x1000, None));
     handles.retire(resolved.number, "sqlite3_close");
-    assert_eq!(handles.resolve(&token, "sqlite3"), Err(HandleError::ended(&token, Some("sqlite3_close"))));
+    assert_eq!(
+        handles.resolve(&token, "sqlite3"),
+        Err(HandleError::ended(&token, Some("it has been closed by `sqlite3_close`")))
+    );
     assert_ne!(handles.issue(0x1000, DB).unwrap(), token);
 }
 
@@ -57,7 +60,10 @@ fn a_block_of_memory_is_read_written_and_gone() {
     assert_eq!(handles.issue(resolved.address, void).unwrap(), again, "a library returns what it was given");
     let inside = handles.issue(resolved.address + 3, void).unwrap();
     handles.retire(resolved.number, "free");
-    assert_eq!(handles.resolve(&inside, "void"), Err(HandleError::ended(&inside, Some("free"))));
+    assert_eq!(
+        handles.resolve(&inside, "void"),
+        Err(HandleError::ended(&inside, Some("it has been closed by `free`")))
+    );
     let pointer = handles.issue(0x1000, DB).unwrap();
     assert!(matches!(handles.with_memory(&pointer, |_| ()), Err(HandleError::NotMemory(_))));
     assert!(handles.allocate(usize::MAX - 10, &[]).is_err());
@@ -75,4 +81,14 @@ fn a_write_past_a_block_is_told_once() {
     }
     assert!(handles.take_overrun(number));
     assert!(!handles.take_overrun(number));
+}
+
+#[test]
+fn a_pointer_into_the_memory_of_a_call_ends_with_the_call() {
+    let handles = Handles::new("db", 1);
+    let (inside, outside) = (handles.issue(0x1010, DB).unwrap(), handles.issue(0x2000, DB).unwrap());
+    handles.end_of_call([0x1000..0x2000, 0..0].into_iter());
+    let error = handles.resolve(&inside, "void").unwrap_err();
+    assert!(error.to_string().contains("memory of a call"), "{error}");
+    handles.resolve(&outside, "void").unwrap();
 }

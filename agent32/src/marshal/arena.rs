@@ -98,6 +98,14 @@ impl Arena {
         self.bytes_mut(block).as_mut_ptr().expose_provenance()
     }
 
+    /// The addresses of all of it: from each first to just behind the last.
+    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        self.chunks.iter().map(|chunk| {
+            let start = chunk.as_ptr().addr();
+            start..start + chunk.len()
+        })
+    }
+
     /// The block that `address` points into, and how far. The end of a block belongs to it, too: C counts up to there.
     pub fn find(&self, address: usize) -> Option<(Block, usize)> {
         for (index, chunk) in self.chunks.iter().enumerate() {

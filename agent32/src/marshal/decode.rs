@@ -10,6 +10,7 @@ use bridge32_protocol::wire::Fault;
 use serde_json::value::RawValue;
 
 use super::arena::{Arena, Block};
+use super::bstrs::Bstrs;
 use super::handle::{self, Bare};
 use super::object::{self, Names, shortened};
 use super::place::At;
@@ -40,8 +41,8 @@ pub struct Prepared<'a> {
     pub handles: Vec<(usize, u64)>,
     /// The callbacks that were passed, by parameter.
     pub callbacks: Vec<(usize, Callback)>,
-    /// The `BSTR`s that the bridge allocated and frees after the call.
-    pub bstrs: Vec<usize>,
+    /// The `BSTR`s that were allocated for the call.
+    pub bstrs: Bstrs,
 }
 
 /// What a pointer parameter points to.
@@ -188,8 +189,12 @@ pub fn single(
     let bytes = environment.layouts.of(ty).map_err(|why| unsupported(at, &why))?.size;
     let block = arena.allocate(bytes).map_err(|error| out_of_memory(at, error))?;
     let scope = Scope::new(Members::Parameters(&[]), Vec::new(), environment.context);
-    Writer::new(environment, callbacks, arena).value(ty, raw, at, &scope, Spot::start(block))?;
-    Ok(block)
+    let mut writer = Writer::new(environment, callbacks, arena);
+    writer.value(ty, raw, at, &scope, Spot::start(block))?;
+    if writer.callbacks.is_empty() && writer.bstrs.is_empty() {
+        return Ok(block);
+    }
+    Err(mismatch(at, format!("`{at}` would have to outlive this request: pass the handle of a function or of memory")))
 }
 
 struct ParameterNames<'a> {
@@ -231,15 +236,18 @@ pub(super) struct Writer<'c, 'm> {
     parameter: usize,
     /// Which way its data goes.
     pub(super) direction: Direction,
+    /// How many pointers lead here.
+    pub(super) depth: usize,
     handles: Vec<(usize, u64)>,
     callbacks: Vec<(usize, Callback)>,
-    bstrs: Vec<usize>,
+    bstrs: Bstrs,
 }
 
 impl<'c, 'm> Writer<'c, 'm> {
     fn new(environment: Environment<'c>, source: &'c Arc<Callbacks>, arena: &'m mut Arena) -> Self {
-        let (handles, callbacks, bstrs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { environment, source, arena, parameter: 0, direction: Direction::In, handles, callbacks, bstrs }
+        let (handles, callbacks, bstrs) = (Vec::new(), Vec::new(), Bstrs::default());
+        let (parameter, direction, depth) = (0, Direction::In, 0);
+        Self { environment, source, arena, parameter, direction, depth, handles, callbacks, bstrs }
     }
 
     /// Writes a parameter into its slot.
@@ -336,6 +344,9 @@ impl<'c, 'm> Writer<'c, 'm> {
             return Ok(());
         }
         if let Some(held) = self.handle(raw, "function", Bare::Function, at)? {
+            if held.size.is_some() {
+                return Err(mismatch(at, format!("`{at}` is a function; a block of memory is none")));
+            }
             self.store_address(held.address, spot);
             return Ok(());
         }
@@ -365,7 +376,7 @@ impl<'c, 'm> Writer<'c, 'm> {
 
     /// Notes a `BSTR` that is to be freed after the call.
     pub(super) fn owns_bstr(&mut self, address: usize) {
-        self.bstrs.push(address);
+        self.bstrs.own(address);
     }
 }
 

@@ -48,10 +48,8 @@ fn json_bytes(pointer: &Pointer, bytes: usize, environment: Environment<'_>) -> 
     }
 }
 
-/// Appends `"result":…,"outputs":{…}`, and gives what has to be freed now.
-///
-/// # Errors
-/// When something that came back cannot be told: the function ran, but its answer would not be the truth.
+/// Appends `"result":…,"outputs":{…}`. Gives what has to be freed now, and whether all could be told: if not, the function
+/// ran, but its answer would not be the truth.
 ///
 /// # Safety
 /// `result` is what the function returned, and the memory of its output parameters is what it left there: their addresses
@@ -64,9 +62,21 @@ pub unsafe fn outcome(
     environment: Environment<'_>,
     arena: &Arena,
     json: &mut Vec<u8>,
-) -> Result<Vec<Owned>, Fault> {
+) -> (Vec<Owned>, Result<(), Fault>) {
     // SAFETY: the caller's promise is this function's.
     let mut reader = unsafe { Reader::new(environment, Some(arena), true) };
+    let told = tell(result, function, prepared, arena, &mut reader, json);
+    (reader.into_owned(), told)
+}
+
+fn tell(
+    result: &[u8],
+    function: &Function,
+    prepared: &Prepared<'_>,
+    arena: &Arena,
+    reader: &mut Reader<'_>,
+    json: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let numbers = After { prepared, arena, result: result_number(result, &function.result) };
     json.extend_from_slice(b"\"result\":");
     reader.value(&function.result, result, &numbers, &At::ROOT.member("result"), json)?;
@@ -76,7 +86,7 @@ pub unsafe fn outcome(
     for (index, parameter) in declared.iter().enumerate() {
         if is_output(parameter) {
             outputs.name(&parameter.name, json);
-            outputs.write(index, &At::ROOT.member(&parameter.name), &mut reader, json)?;
+            outputs.write(index, &At::ROOT.member(&parameter.name), reader, json)?;
         }
     }
     if extra.iter().any(is_output) {
@@ -86,7 +96,7 @@ pub unsafe fn outcome(
         for (extra_index, parameter) in extra.iter().enumerate() {
             json.push(if extra_index == 0 { b'[' } else { b',' });
             if is_output(parameter) {
-                outputs.write(prepared.fixed + extra_index, &list.element(extra_index), &mut reader, json)?;
+                outputs.write(prepared.fixed + extra_index, &list.element(extra_index), reader, json)?;
             } else {
                 json.extend_from_slice(b"null");
             }
@@ -94,7 +104,7 @@ pub unsafe fn outcome(
         json.push(b']');
     }
     json.push(b'}');
-    Ok(reader.into_owned())
+    Ok(())
 }
 
 /// An integer result, for lengths and for what it releases.

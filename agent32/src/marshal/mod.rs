@@ -10,7 +10,7 @@
 //! | `decode`, `pointers`, `arrays`, `structures` | JSON → memory |
 //! | `encode`, `read`, `alone` | memory → JSON |
 //! | `scope`, `length`, `numbers` | named values, and lengths that refer to them |
-//! | `scalar`, `text`, `bytes`, `handle` | single values, both ways |
+//! | `scalar`, `text`, `bytes`, `bstrs`, `handle` | single values, both ways |
 //! | `variadic` | the arguments behind `...` |
 //! | `object`, `place` | JSON objects by name; where something is wrong |
 //! | `arena`, `memory` | the call's own memory; the library's |
@@ -18,6 +18,7 @@
 pub mod alone;
 pub mod arena;
 mod arrays;
+mod bstrs;
 mod bytes;
 pub mod decode;
 pub mod encode;

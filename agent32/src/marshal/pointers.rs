@@ -1,6 +1,6 @@
 //! Pointers: from JSON to memory of the call, handles and null.
 
-use bridge32_protocol::interface::{Direction, Encoding, Extent, Parameter, Pointer, Scalar, Type};
+use bridge32_protocol::interface::{Direction, Encoding, Extent, Interface, Parameter, Pointer, Scalar, Type};
 use bridge32_protocol::wire::{Fault, FaultCode};
 use serde_json::value::RawValue;
 
@@ -14,6 +14,9 @@ use super::scope::Scope;
 use super::{is_bytes, mismatch, out_of_memory, text, unsupported};
 use crate::layout::text_unit_bytes;
 use crate::platform;
+
+/// So many pointers may lead to each other in arguments. Each takes some of the apartment's stack.
+const MAX_DEPTH: usize = 64;
 
 /// Where a pointer stands.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +75,7 @@ impl Writer<'_, '_> {
         if let Some(held) = self.handle(raw, kind, bare(pointer), at)? {
             if let Some(size) = held.size {
                 self.check_room(pointer, size, at, scope)?;
+                self.check_contents(pointer, at)?;
             }
             return Ok(Target::Address(held.address));
         }
@@ -83,7 +87,15 @@ impl Writer<'_, '_> {
             );
             return Err(mismatch(at, detail));
         }
-        self.pointee(pointer, raw, at, scope)
+        if self.depth >= MAX_DEPTH {
+            let detail =
+                format!("pointers lead to pointers more than {MAX_DEPTH} times here; make blocks of memory instead");
+            return Err(mismatch(at, detail));
+        }
+        self.depth += 1;
+        let target = self.pointee(pointer, raw, at, scope);
+        self.depth -= 1;
+        target
     }
 
     /// What a given value points to.
@@ -186,6 +198,17 @@ impl Writer<'_, '_> {
         Ok(address)
     }
 
+    /// Nor may addresses go in or out through a block: its bytes are the client's.
+    fn check_contents(&self, pointer: &Pointer, at: &At<'_>) -> Result<(), Fault> {
+        let handle = matches!(pointer.extent, Extent::Handle { .. });
+        if handle || !has_addresses(&pointer.to, self.environment.context.interface, 0) {
+            return Ok(());
+        }
+        let detail =
+            format!("`{at}` leads to pointers, which a block of memory cannot hold: pass the values themselves");
+        Err(mismatch(at, detail))
+    }
+
     /// A block of memory that is passed for a buffer must have the buffer's size.
     fn check_room(&self, pointer: &Pointer, size: usize, at: &At<'_>, scope: &Scope<'_>) -> Result<(), Fault> {
         let needed = match &pointer.extent {
@@ -200,6 +223,20 @@ impl Writer<'_, '_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether values of this type hold addresses.
+fn has_addresses(ty: &Type, interface: &Interface, depth: usize) -> bool {
+    match ty {
+        Type::Pointer(_) | Type::Callback(_) => true,
+        Type::Array(array) => has_addresses(&array.of, interface, depth),
+        // Deeper ones are not even laid out.
+        Type::Structure(_) if depth > MAX_DEPTH => true,
+        Type::Structure(name) => interface.structures.get(name).is_some_and(|structure| {
+            structure.fields.iter().any(|field| has_addresses(&field.ty, interface, depth + 1))
+        }),
+        Type::Void | Type::Scalar(_) | Type::Unsupported { .. } => false,
     }
 }
 

@@ -17,6 +17,9 @@ use crate::layout::text_unit_bytes;
 /// Pointers are followed so far; then they become handles. Lists and trees of structures may have no end.
 const MAX_DEPTH: usize = 16;
 
+/// Pointers are not followed any more when the answer has become so long: trees and rings of structures grow fast.
+const MAX_ANSWER_BYTES: usize = 128 << 20;
+
 /// What the bridge has to free after it has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owned {
@@ -95,6 +98,10 @@ impl<'a> Reader<'a> {
         if address == 0 || self.overlaid {
             json.extend_from_slice(b"null");
             return Ok(());
+        }
+        if json.len() > MAX_ANSWER_BYTES {
+            let why = format!("it is longer than {MAX_ANSWER_BYTES} bytes; declare pointers in it as handles");
+            return Err(untold(at, &why));
         }
         let kind = match (&pointer.extent, &pointer.to) {
             (Extent::Handle { kind, system }, _) => Some((kind.as_str(), *system)),

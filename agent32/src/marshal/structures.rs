@@ -10,7 +10,7 @@ use super::place::At;
 use super::scalar::{self, Bits};
 use super::scope::{Members, Scope};
 use super::{mismatch, unsupported};
-use crate::layout::BitPlace;
+use crate::layout::Place;
 
 impl Writer<'_, '_> {
     /// Writes an object into the place of a structure.
@@ -59,14 +59,19 @@ impl Writer<'_, '_> {
                     }
                 }
                 (Type::Scalar(scalar), Some(raw)) if field.bits.is_some() => {
-                    let bits = places[index].bits.as_ref();
-                    let bits = bits.ok_or_else(|| unsupported(at, "it is a bit-field without bits"))?;
-                    self.bit_field(scalar, bits, raw, &at.member(&field.name), spot)?;
+                    let at = at.member(&field.name);
+                    let bits = scalar::decode(raw, scalar, self.environment.context);
+                    let bits = bits.map_err(|detail| mismatch(&at, detail))?;
+                    self.bit_field(scalar, &places[index], bits, &at, spot)?;
                 }
                 (ty, Some(raw)) => self.value(ty, raw, &at.member(&field.name), &scope, spot)?,
                 (Type::Scalar(scalar), None) if scope.known(index).is_some() => {
-                    let number = scope.known(index).unwrap_or_default();
-                    self.store(Bits::of(number), scalar, spot);
+                    let bits = Bits::of(scope.known(index).unwrap_or_default());
+                    if field.bits.is_some() {
+                        self.bit_field(scalar, &places[index], bits, &at.member(&field.name), spot)?;
+                    } else {
+                        self.store(bits, scalar, spot);
+                    }
                 }
                 (Type::Pointer(_) | Type::Callback(_), None) => {}
                 (_, None) if !complete || field.name.is_empty() => {}
@@ -91,15 +96,8 @@ impl Writer<'_, '_> {
         Err(mismatch(at, detail))
     }
 
-    fn bit_field(
-        &mut self,
-        scalar: &Scalar,
-        place: &BitPlace,
-        raw: &RawValue,
-        at: &At<'_>,
-        spot: Spot,
-    ) -> Result<(), Fault> {
-        let bits = scalar::decode(raw, scalar, self.environment.context).map_err(|detail| mismatch(at, detail))?;
+    fn bit_field(&mut self, scalar: &Scalar, place: &Place, bits: Bits, at: &At<'_>, spot: Spot) -> Result<(), Fault> {
+        let place = place.bits.ok_or_else(|| unsupported(at, "it is a bit-field without bits"))?;
         let number = bits.integer(scalar).unwrap_or_default();
         let (least, most) = if scalar::has_negatives(scalar, self.environment.context) {
             (-(1_i128 << (place.width - 1)), (1_i128 << (place.width - 1)) - 1)

@@ -77,7 +77,7 @@ impl World {
         let mut json = Vec::new();
         #[expect(unsafe_code, reason = "the results and outputs of these functions are made by the tests")]
         // SAFETY: the results are numbers or null, and every address in the outputs is one of the arena's own.
-        unsafe { encode::outcome(&result[..size], function, &prepared, environment, &arena, &mut json) }?;
+        unsafe { encode::outcome(&result[..size], function, &prepared, environment, &arena, &mut json) }.1?;
         Ok(String::from_utf8(json).unwrap())
     }
 

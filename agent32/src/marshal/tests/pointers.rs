@@ -120,3 +120,22 @@ fn a_buffer_is_as_long_as_the_function_returns() {
     let failed = played(read, r#"{"size":6}"#, library, u64::MAX).unwrap();
     assert_eq!(failed, r#""result":-1,"outputs":{"to":""}"#);
 }
+
+#[test]
+fn a_block_of_memory_is_no_function_and_holds_no_addresses() {
+    let world = world(
+        "typedef struct { char *name; } Named; int f(int (*cb)(int a), char **out, const Named *named, void *any);",
+    );
+    let block = world.handles.allocate(64, &[]).unwrap();
+    let given =
+        |cb: &str, out: &str, named: &str| format!(r#"{{"cb":{cb},"out":{out},"named":{named},"any":"{block}"}}"#);
+    let (explicit, text) = (format!(r#"{{"$handle":"{block}"}}"#), r#"{"name":"x"}"#);
+    world.played(&given("null", "null", text), |_, _| {}, 0).unwrap_err();
+    for (args, at) in [
+        (given(&explicit, "\"x\"", text), "/cb"),
+        (given("null", &explicit, text), "/out"),
+        (given("null", "\"x\"", &explicit), "/named"),
+    ] {
+        assert_eq!(world.refused(&args).0, at, "{args}");
+    }
+}

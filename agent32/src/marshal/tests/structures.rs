@@ -128,3 +128,22 @@ fn what_a_pointer_in_a_structure_leads_to_comes_back() {
     let answered = played(list, given, |_, _| {}, 0).unwrap();
     assert_eq!(answered, format!(r#""result":null,"outputs":{given}"#));
 }
+
+#[test]
+fn a_length_that_is_a_bit_field_keeps_to_its_bits() {
+    let packet = "struct s { _Field_size_bytes_(n) const unsigned char *data; unsigned flags : 8; unsigned n : 4; }; void f(const struct s *s);";
+    let bytes = world(packet).seen(r#"{"s":{"data":"aGk=","flags":255}}"#, 0);
+    let flags = usize::from(super::HOST.pointer_bytes());
+    assert_eq!(bytes[flags..flags + 4], [255, 2, 0, 0]);
+    let (at, detail) = refused(packet, r#"{"s":{"data":"MDEyMzQ1Njc4OWFiY2RlZg==","flags":0}}"#);
+    assert!(at == "/s/n" && detail.contains("4 bits"), "{at} {detail}");
+}
+
+#[test]
+fn a_list_that_is_too_deep_is_refused() {
+    let list = "struct node { int v; const struct node *next; }; void f(const struct node *list);";
+    let deep = |depth: usize| format!(r#"{{"list":{}null{}}}"#, r#"{"v":1,"next":"#.repeat(depth), "}".repeat(depth));
+    world(list).seen(&deep(60), 0);
+    let (_, detail) = refused(list, &deep(20_000));
+    assert!(detail.contains("more than 64 times"), "{detail}");
+}
