@@ -137,6 +137,15 @@ impl Passing<'_> {
         handle(constant, self.kind(to), false)
     }
 
+    /// A handle for characters that nobody knows the number of.
+    pub(crate) fn handle_to_characters(&self, to: &CType, constant: bool) -> Type {
+        let kind = match to {
+            CType::Scalar { scalar, characters } => format!("{}*", scalar_name(scalar, *characters)),
+            other => self.kind(other),
+        };
+        handle(constant, kind, false)
+    }
+
     /// What a handle stands for, by what it points to. Addresses of plain data go with all others.
     fn kind(&self, to: &CType) -> String {
         match to {
