@@ -4,6 +4,7 @@
 
 use bridge32_protocol::interface::Convention;
 
+use crate::builtin;
 use crate::lexer::{Kind, Token};
 use crate::packing::Packing;
 use crate::report::Reporter;
@@ -26,6 +27,10 @@ pub(crate) enum Mark<'a> {
     Aligned(Vec<Token<'a>>),
     /// Of a variable: `__declspec(dllimport)` and the like.
     Exported,
+    /// Of an enumeration, before the bracket that opens it: the type behind its colon.
+    Underlying(Vec<Token<'a>>),
+    /// Of any type: it lies in memory in another way than C says (`mode(DI)`).
+    Layout(Change),
 }
 
 /// Tokens, and what was said before which of them.
@@ -34,6 +39,15 @@ pub(crate) struct Annotated<'a> {
     pub(crate) tokens: Vec<Token<'a>>,
     /// By the index of the token that follows it, in order.
     pub(crate) marks: Vec<(usize, Mark<'a>)>,
+}
+
+/// An attribute that changes how a type lies in memory, as it is spelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Without the underscores around it.
+    pub(crate) name: String,
+    /// What stands between its brackets, without white space.
+    pub(crate) argument: String,
 }
 
 /// Arguments of annotations are not longer, which bounds the search for their end.
@@ -46,8 +60,6 @@ const NOISE: &[&str] = &[
     "__noreturn__",
     "__unaligned",
     "_unaligned",
-    "__ptr32",
-    "__ptr64",
     "__sptr",
     "__uptr",
     "__w64",
@@ -76,6 +88,22 @@ const NOISE_WITH_ARGUMENTS: &[&str] = &[
     "__format_string",
     "__nonnull",
 ];
+
+/// Attributes that change the size, the bytes or the alignment of what they are said of (GCC: "Specifying Attributes of
+/// Types"; Clang: "Attributes in Clang").
+const LAYOUT: &[&str] = &[
+    "mode",
+    "vector_size",
+    "ext_vector_type",
+    "ms_struct",
+    "gcc_struct",
+    "scalar_storage_order",
+    "transparent_union",
+    "randomize_layout",
+];
+
+/// The types behind the colon of an enumeration have no more words.
+const MAX_WORDS: usize = 8;
 
 /// The calling convention that a keyword or the name of an attribute stands for.
 fn convention<'a>(word: &str) -> Option<Mark<'a>> {
@@ -120,7 +148,7 @@ impl<'a> Stream<'a> {
         if token.kind == Kind::Identifier && (self.word() || self.pragma(reporter)) {
             return;
         }
-        if self.attribute() {
+        if self.attribute() || self.underlying() {
             return;
         }
         let token = self.tokens[self.at].clone();
@@ -138,7 +166,7 @@ impl<'a> Stream<'a> {
         self.at += 1;
     }
 
-    /// Takes `[[nodiscard]]`; false if there is none at this place.
+    /// Takes `[[gnu::packed]]`; false if there is none at this place.
     fn attribute(&mut self) -> bool {
         let rest = &self.tokens[self.at..];
         if !rest.iter().take(2).all(|token| token.is("[")) {
@@ -146,8 +174,36 @@ impl<'a> Stream<'a> {
         }
         let inside = rest.iter().take(MAX_GROUP).take_while(|token| !token.is("]") && !token.is(";")).count();
         let closed = rest.get(inside..inside + 2).is_some_and(|end| end.iter().all(|token| token.is("]")));
-        self.at += if closed { inside + 2 } else { 0 };
+        if closed {
+            let group = self.at + 2..self.at + inside;
+            self.at += inside + 2;
+            self.attributes(group);
+        }
         closed
+    }
+
+    /// Takes the type in `enum e : uint8_t {`; false if there is none at this place. The grammar knows only few types there.
+    fn underlying(&mut self) -> bool {
+        let behind_enum = match &*self.output.tokens {
+            [.., last] if last.is_word("enum") => true,
+            [.., before, tag] => before.is_word("enum") && tag.identifier().is_some(),
+            _ => false,
+        };
+        if !behind_enum || !self.tokens[self.at].is(":") {
+            return false;
+        }
+        let rest = &self.tokens[self.at + 1..];
+        let words = rest.iter().take(MAX_WORDS).take_while(|token| token.kind == Kind::Identifier).count();
+        // `enum e : int;` declares an enumeration; `enum e : WIDTH;` is a bit-field without a name.
+        let is_type = |token: &Token| builtin::lookup(&token.text, false, false).is_some();
+        let is_type = rest[..words].last().is_some_and(is_type);
+        if words == 0 || !rest.get(words).is_some_and(|next| next.is("{") || (next.is(";") && is_type)) {
+            return false;
+        }
+        let words = rest[..words].to_vec();
+        self.at += 1 + words.len();
+        self.mark(Mark::Underlying(words));
+        true
     }
 
     fn mark(&mut self, mark: Mark<'a>) {
@@ -169,13 +225,18 @@ impl<'a> Stream<'a> {
             self.mark(mark);
         } else if matches!(word, "__attribute__" | "__attribute" | "__declspec" | "_declspec") {
             self.at += 1;
-            if let Some(group) = self.group() {
+            if let Some(mut group) = self.group() {
+                // `__attribute__` has two pairs of brackets.
+                group.start += usize::from(self.tokens.get(group.start).is_some_and(|inner| inner.is("(")));
                 self.attributes(group);
             }
         } else if matches!(word, "_Alignas" | "__align") {
             self.at += 1;
             let alignment = self.group().map(|group| self.tokens[group].to_vec()).unwrap_or_default();
             self.mark(Mark::Aligned(alignment));
+        } else if matches!(word, "__ptr32" | "__ptr64") {
+            self.at += 1;
+            self.mark(Mark::Layout(Change { name: word.to_owned(), argument: String::new() }));
         } else if NOISE.contains(&word) {
             self.at += 1;
         } else if NOISE_WITH_ARGUMENTS.contains(&word) || word.starts_with("__attribute_") {
@@ -190,20 +251,29 @@ impl<'a> Stream<'a> {
         true
     }
 
-    /// What the brackets behind `__attribute__` or `__declspec` contain.
+    /// What the innermost brackets behind `__attribute__` or `__declspec` contain.
     fn attributes(&mut self, group: std::ops::Range<usize>) {
         let mut marks = Vec::new();
         let tokens = &self.tokens[group];
+        let mut open = 0_u32;
         for (index, token) in tokens.iter().enumerate() {
-            let Some(word) = token.identifier() else { continue };
+            open += u32::from(token.is("("));
+            open = open.saturating_sub(u32::from(token.is(")")));
+            // What stands in brackets are arguments.
+            let Some(word) = token.identifier().filter(|_| open == 0) else { continue };
             marks.extend(convention(word));
+            let behind = &tokens[index + 1..];
+            let arguments = || {
+                let end = if behind.first().is_some_and(|next| next.is("(")) { closing(behind) } else { 0 };
+                behind.get(1..end).unwrap_or_default()
+            };
             match word.trim_matches('_') {
                 "packed" => marks.push(Mark::Packed),
                 "dllimport" | "dllexport" | "visibility" => marks.push(Mark::Exported),
-                "aligned" | "align" => {
-                    let behind = &tokens[index + 1..];
-                    let end = if behind.first().is_some_and(|next| next.is("(")) { closing(behind) } else { 0 };
-                    marks.push(Mark::Aligned(behind.get(1..end).unwrap_or_default().to_vec()));
+                "aligned" | "align" => marks.push(Mark::Aligned(arguments().to_vec())),
+                name if LAYOUT.contains(&name) => {
+                    let argument = arguments().iter().map(|token| &*token.text).collect();
+                    marks.push(Mark::Layout(Change { name: name.to_owned(), argument }));
                 }
                 _ => {}
             }

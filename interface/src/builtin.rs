@@ -192,6 +192,12 @@ fn windows_pointer(name: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether the name of a type says that it is a string, though its characters are not `const` (winnt.h: those annotated
+/// `_Null_terminated_`).
+pub(crate) fn is_string(name: &str) -> bool {
+    matches!(name, "LPSTR" | "PSTR" | "NPSTR" | "LPWSTR" | "PWSTR" | "NWPSTR" | "LPOLESTR" | "LPTSTR" | "PTSTR")
+}
+
 /// Numbers that mean something to the system only, though C calls them pointers.
 const HANDLES: &[&str] = &[
     "HANDLE",

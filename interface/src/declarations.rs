@@ -248,7 +248,7 @@ fn declared<'d>(
     let first = node.child_by_field_name("declarator").map_or(0, |first| declaration.parsed.tokens(first).start);
     let is_typedef = node.kind() == "type_definition";
     if is_typedef {
-        misplaced_alignment(declaration, node, chunk, reporter);
+        misplaced_packing(declaration, node, chunk, reporter);
     }
     let mut cursor = node.walk();
     for declarator in node.children_by_field_name("declarator", &mut cursor) {
@@ -258,7 +258,7 @@ fn declared<'d>(
         // `int a, *f(void)`: the words before all declarators belong to each.
         let words = declaration.parsed.tokens(node).start..first;
         match one_declared(declaration, base.clone(), declarator, words, is_typedef) {
-            Ok(one) => found.extend(one),
+            Ok(one) => found.extend(one.map(|one| changed(declaration, node, one))),
             Err((at, message)) => reporter.error(at, message),
         }
     }
@@ -315,13 +315,29 @@ fn one_declared<'d>(
     })
 }
 
-/// `typedef int wide __attribute__((aligned(8)));` aligns what is declared with it, but not its size: nobody means that.
-fn misplaced_alignment(declaration: &Declaration, node: Node, chunk: &Chunk, reporter: &mut Reporter) {
+/// What is declared, as attributes change it. Functions see to themselves.
+fn changed(declaration: &Declaration, node: Node, declared: Declared) -> Declared {
+    match declared {
+        Declared::Type(name, ty) => {
+            let ty = Qualified { ty: declaration.defined_type(node, ty.ty), ..ty };
+            Declared::Type(name, ty)
+        }
+        Declared::Pending(Pending::Variable(variable)) => {
+            let marks = declaration.chunk.marks.iter().map(|(_, mark)| mark);
+            let ty = Qualified { ty: declaration.changed(variable.ty.ty, marks), ..variable.ty };
+            Declared::Pending(Pending::Variable(variables::Declared { ty, ..variable }))
+        }
+        other @ Declared::Pending(Pending::Function(_)) => other,
+    }
+}
+
+/// `typedef struct { … } s __attribute__((packed));` packs nothing: compilers say so, too.
+fn misplaced_packing(declaration: &Declaration, node: Node, chunk: &Chunk, reporter: &mut Reporter) {
     let Some(ty) = node.child_by_field_name("type").map(|ty| declaration.parsed.tokens(ty)) else { return };
-    let misplaced = |(at, mark): &&(usize, Mark)| *at > ty.end && matches!(mark, Mark::Aligned(_) | Mark::Packed);
+    let misplaced = |(at, mark): &&(usize, Mark)| (*at <= ty.start || *at > ty.end) && matches!(mark, Mark::Packed);
     if let Some((at, _)) = chunk.marks.iter().find(misplaced) {
         let message =
-            "this attribute stands behind the name of a typedef and was ignored: a structure's stands behind its }";
+            "this attribute speaks of the name of a typedef and was ignored: a structure's stands behind its }";
         reporter.warning(chunk.tokens[(*at).min(chunk.tokens.len() - 1)].at, message);
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use bridge32_protocol::interface::{Enumeration, Scalar};
 use tree_sitter::Node;
 
 use crate::annotations::Mark;
@@ -38,8 +37,8 @@ pub(crate) struct Declaration<'d, 'a> {
     pub(crate) types: &'d mut Types,
     /// The documentation comment before it.
     pub(crate) comment: Option<Rc<str>>,
-    /// The names that enumerations in this declaration have, by node.
-    keys: HashMap<usize, String>,
+    /// The types that enumerations in this declaration are, by node.
+    enumerations: HashMap<usize, CType>,
     /// What the structures in this declaration are known as, by node.
     pub(crate) ids: HashMap<usize, Rc<str>>,
 }
@@ -52,25 +51,24 @@ impl<'d, 'a> Declaration<'d, 'a> {
         types: &'d mut Types,
         comment: Option<Rc<str>>,
     ) -> Self {
-        Self { parsed, chunk, types, comment, keys: HashMap::new(), ids: HashMap::new() }
+        Self { parsed, chunk, types, comment, enumerations: HashMap::new(), ids: HashMap::new() }
     }
 
     /// Reads the enumerations and structures that are defined in it.
     pub(crate) fn definitions(&mut self, reporter: &mut Reporter) {
-        let bodies = |node: &Node| {
-            matches!(node.kind(), "enum_specifier" | "struct_specifier" | "union_specifier")
-                && node.child_by_field_name("body").is_some()
+        let bodies = |node: &Node| match node.kind() {
+            "enum_specifier" => node.child_by_field_name("body").is_some() || self.is_sized(*node),
+            "struct_specifier" | "union_specifier" => node.child_by_field_name("body").is_some(),
+            _ => false,
         };
         let mut structures = Vec::new();
         for node in self.parsed.find(bodies) {
             let tag = self.tag(node);
             if node.kind() == "enum_specifier" {
                 let alias = self.alias(node);
-                let enumeration = self.enumeration(node, reporter);
-                self.types.define_enumeration(tag, alias, enumeration);
-                if let Some(key) = alias.or(tag) {
-                    self.keys.insert(node.id(), key.to_owned());
-                }
+                let (enumeration, other) = self.enumeration(node, reporter);
+                let ty = self.types.define_enumeration(tag, alias, enumeration, other);
+                self.enumerations.insert(node.id(), ty);
             } else {
                 let id = tag.map_or_else(|| self.types.nameless(), Rc::from);
                 self.ids.insert(node.id(), id);
@@ -97,33 +95,6 @@ impl<'d, 'a> Declaration<'d, 'a> {
         names.find(|name| name.kind() == "type_identifier").map(|name| self.parsed.text(name))
     }
 
-    fn enumeration(&mut self, node: Node, reporter: &mut Reporter) -> Enumeration {
-        let mut enumeration = Enumeration::default();
-        let mut next = 0_i64;
-        let Some(body) = node.child_by_field_name("body") else { return enumeration };
-        let mut cursor = body.walk();
-        for enumerator in body.named_children(&mut cursor).filter(|child| child.kind() == "enumerator") {
-            let Some(name) = enumerator.child_by_field_name("name") else { continue };
-            let name = self.parsed.text(name).to_owned();
-            if let Some(value) = enumerator.child_by_field_name("value") {
-                let at = self.chunk.tokens[self.parsed.tokens(value).start].at;
-                let value =
-                    self.number(value).and_then(|value| i64::try_from(value).map_err(|_| "it is too big".to_owned()));
-                match value {
-                    Ok(number) => next = number,
-                    Err(reason) => {
-                        reporter.error(at, format!("the value of “{name}” is not understood: {reason}"));
-                        break;
-                    }
-                }
-            }
-            self.types.constants.insert(name.clone(), next);
-            enumeration.enumerators.push((name, next));
-            next = next.wrapping_add(1);
-        }
-        enumeration
-    }
-
     /// The value of a constant expression.
     pub(crate) fn number(&self, node: Node) -> Result<i128, String> {
         let expr = self.types.expression(&self.chunk.tokens[self.parsed.tokens(node)])?;
@@ -140,9 +111,8 @@ impl<'d, 'a> Declaration<'d, 'a> {
         let mut found = match specifier.kind() {
             "struct_specifier" | "union_specifier" => Qualified::new(CType::Struct(self.structure_id(specifier))),
             "enum_specifier" => {
-                let key = self.keys.get(&specifier.id()).cloned();
-                let scalar = |key| CType::scalar(Scalar::Enumeration(key));
-                Qualified::new(key.map_or_else(|| self.types.enumeration(self.tag(specifier)), scalar))
+                let defined = self.enumerations.get(&specifier.id()).cloned();
+                Qualified::new(defined.unwrap_or_else(|| self.types.enumeration(self.tag(specifier))))
             }
             "type_identifier" | "primitive_type" => {
                 self.types.lookup(text).unwrap_or_else(|| Qualified::new(CType::Unknown(text.to_owned())))
@@ -240,6 +210,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
         let unknown_convention =
             marks().find_map(|mark| if let Mark::UnknownConvention(word) = mark { Some(word.clone()) } else { None });
         let sal = marks().filter_map(|mark| if let Mark::Sal(sal) = mark { Some(sal.to_owned()) } else { None });
+        let result = Qualified { ty: self.changed(result.ty, marks()), ..result };
         let depth = FunctionType::depth_of(&result.ty, &parameters);
         Some(FunctionType {
             result,
@@ -296,6 +267,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
         let tokens = self.parsed.tokens(node);
         let name_token = read.name.map(|name| self.parsed.tokens(name).start);
         let own = &self.chunk.tokens[tokens.clone()];
+        ty.ty = self.changed(ty.ty, self.marks(tokens.start, tokens.end).map(|(_, mark)| mark));
         Some(FunctionParameter {
             name: read.name.map(|name| self.parsed.text(name).to_owned()),
             ty,

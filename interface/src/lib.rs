@@ -14,6 +14,7 @@
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
+mod attributes;
 mod builtin;
 mod chunks;
 mod comments;
@@ -22,6 +23,7 @@ mod declarations;
 mod declarators;
 mod documentation;
 mod doxygen;
+mod enumerations;
 mod expression;
 mod extents;
 mod functions;

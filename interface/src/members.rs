@@ -101,6 +101,7 @@ impl Check<'_> {
             CType::Void => Err("a member of it is void".to_owned()),
             CType::Function(_) => Err("a member of it is a function".to_owned()),
             CType::Other(name) => Err(format!("a member of it has the type {name}")),
+            CType::Refused(why) => Err(format!("a member of it has a type that is not understood, because {why}")),
             CType::Unknown(name) => Err(format!("a member of it has the type {name}, which is not declared here")),
             CType::Scalar { .. } | CType::Pointer { .. } | CType::Handle { .. } | CType::Bstr => Ok(0),
         }

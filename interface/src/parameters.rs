@@ -5,6 +5,7 @@ use bridge32_protocol::interface::{
     Direction, Encoding, Extent, Parameter, Pointer, Release, Scalar, Type, Unit, Width,
 };
 
+use crate::builtin;
 use crate::comments::Comments;
 use crate::documentation::ParameterDocumentation;
 use crate::extents::Extents;
@@ -241,6 +242,12 @@ impl<'p> Passing<'p> {
             return (self.handle_to(to, constant), reason);
         }
         let (ty, reason) = match self.characters(to, bytes) {
+            Some(_) if extents.is_none() && self.may_be_a_buffer(constant) => {
+                let text = "a handle, because it points to characters that are not const, and nothing says that they are \
+                            a string";
+                self.assumptions.push((Topic::Length, text.to_owned()));
+                (self.handle_to_characters(to, constant), None)
+            }
             Some(characters) => {
                 let (extent, reason) = self.text(characters, constant, extents);
                 (self.pointer_to(to, constant, extent), reason)
@@ -270,6 +277,22 @@ impl<'p> Passing<'p> {
         }
     }
 
+    /// Whether the library may give a buffer here that no NUL character ends: reading a string could go beyond it.
+    fn may_be_a_buffer(&self, constant: bool) -> bool {
+        let declared = self.declared;
+        let says_text = constant
+            || self.is_terminated()
+            || declared.stated_direction().is_some()
+            || declared.documentation.encoding.is_some()
+            || self.is_string_type();
+        self.role == Role::CallbackParameter && !says_text
+    }
+
+    /// Whether the name of its type says that it is a string.
+    fn is_string_type(&self) -> bool {
+        self.declared.spelling.split_whitespace().any(builtin::is_string)
+    }
+
     fn is_terminated(&self) -> bool {
         self.declared.sal.iter().any(|sal| sal.terminated && !sal.inner)
     }
@@ -280,8 +303,8 @@ impl<'p> Passing<'p> {
         let terminated = self.is_terminated();
         match extents {
             // `const char name[16]` is a string; `char name[16]` is a buffer.
-            Some(Extents { capacity, .. }) if !(input && terminated) => {
-                (Extent::TextBuffer { encoding, capacity }, None)
+            Some(Extents { capacity, written }) if !(input && terminated) => {
+                (Extent::TextBuffer { encoding, capacity, written }, None)
             }
             _ if self.role == Role::Result => {
                 let text = "a NUL-terminated string, because it points to characters".to_owned();
@@ -293,9 +316,12 @@ impl<'p> Passing<'p> {
                 (Extent::Text(encoding), None)
             }
             _ if input => {
-                if !terminated && self.role == Role::Parameter {
-                    let why =
-                        if constant { "it points to const characters" } else { "it is an input without a length" };
+                if !terminated && matches!(self.role, Role::Parameter | Role::CallbackParameter) {
+                    let why = match constant {
+                        true => "it points to const characters",
+                        false if self.is_string_type() => "the name of its type says so",
+                        false => "it is an input without a length",
+                    };
                     self.assumptions.push((Topic::Length, format!("a NUL-terminated string, because {why}")));
                 }
                 (Extent::Text(encoding), None)

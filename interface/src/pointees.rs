@@ -44,6 +44,7 @@ impl Passing<'_> {
             CType::Array { of, size: ArraySize::Known(_), .. } => return self.element_problem(of),
             CType::Array { .. } => Reason::ArrayLength(spelling()),
             CType::Function(_) | CType::Other(_) => Reason::Type(spelling()),
+            CType::Refused(why) => Reason::Layout(spelling(), why.clone()),
             CType::Unknown(name) => Reason::Unknown(name.clone()),
             CType::Void | CType::Scalar { .. } | CType::Pointer { .. } | CType::Handle { .. } | CType::Bstr => {
                 return None;
@@ -72,7 +73,9 @@ impl Passing<'_> {
                 let pointer = Pointer { to, constant: false, extent: Extent::Bstr, freed_by: None };
                 Type::Pointer(Box::new(pointer))
             }
-            CType::Array { .. } | CType::Function(_) | CType::Other(_) | CType::Unknown(_) => self.unsupported(),
+            CType::Array { .. } | CType::Function(_) | CType::Other(_) | CType::Refused(_) | CType::Unknown(_) => {
+                self.unsupported()
+            }
         };
         (ty, None)
     }
@@ -134,6 +137,15 @@ impl Passing<'_> {
         handle(constant, self.kind(to), false)
     }
 
+    /// A handle for characters that nobody knows the number of.
+    pub(crate) fn handle_to_characters(&self, to: &CType, constant: bool) -> Type {
+        let kind = match to {
+            CType::Scalar { scalar, characters } => format!("{}*", scalar_name(scalar, *characters)),
+            other => self.kind(other),
+        };
+        handle(constant, kind, false)
+    }
+
     /// What a handle stands for, by what it points to. Addresses of plain data go with all others.
     fn kind(&self, to: &CType) -> String {
         match to {
@@ -147,7 +159,9 @@ impl Passing<'_> {
                 CType::Void => "void*".to_owned(),
                 inner => format!("{}*", self.kind(inner)),
             },
-            CType::Void | CType::Scalar { .. } | CType::Array { .. } | CType::Other(_) => "void".to_owned(),
+            CType::Void | CType::Scalar { .. } | CType::Array { .. } | CType::Other(_) | CType::Refused(_) => {
+                "void".to_owned()
+            }
         }
     }
 

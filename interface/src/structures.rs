@@ -80,9 +80,9 @@ impl<'d, 'a> Declaration<'d, 'a> {
                 self.fields(field, &mut layout);
             }
         }
-        if layout.problem.is_none() {
-            layout.problem = impossible(&layout.members);
-        }
+        let own = self.parsed.tokens(node);
+        let changed = self.change(self.marks(own.start, own.end).map(|(_, mark)| mark));
+        layout.problem = changed.or(layout.problem).or_else(|| impossible(&layout.members));
         for (index, member) in layout.members.iter().enumerate() {
             let label = if member.name.is_empty() { index.to_string() } else { member.name.clone() };
             self.types.nest(&member.ty.ty, &id, label);
@@ -113,10 +113,11 @@ impl<'d, 'a> Declaration<'d, 'a> {
             problem: None,
             built_in: usize::from(self.chunk.tokens[own.start].at.file) == crate::predefined::FILE,
         };
-        for (_, mark) in marks {
+        for (at, mark) in marks {
             match mark {
                 Mark::Pack(limit) => layout.pack = Some(*limit),
-                Mark::Packed => layout.packed = true,
+                // Before the `struct` compilers ignore it, and do not pack.
+                Mark::Packed if *at > own.start => layout.packed = true,
                 Mark::Aligned(tokens) => match self.alignment(tokens) {
                     Ok(align) => layout.align = layout.align.max(align),
                     Err(problem) => layout.problem = Some(problem),
@@ -213,7 +214,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
     }
 
     /// What was said beside the C from a token on up to the place before another.
-    fn marks(&self, from: usize, to: usize) -> impl Iterator<Item = &(usize, Mark<'a>)> {
+    pub(crate) fn marks(&self, from: usize, to: usize) -> impl Iterator<Item = &(usize, Mark<'a>)> {
         let first = self.chunk.marks.partition_point(|(at, _)| *at < from);
         self.chunk.marks[first..].iter().take_while(move |(at, _)| *at <= to)
     }

@@ -57,6 +57,8 @@ pub(crate) enum CType {
     Bstr,
     /// Known to C, but to nobody here: `long double`.
     Other(String),
+    /// One that the header gives a size, a layout or an alignment of which nothing is known here: why.
+    Refused(String),
     /// A name that nobody declared.
     Unknown(String),
 }
@@ -127,8 +129,8 @@ pub(crate) struct Types {
     target: Target,
     unicode: bool,
     typedefs: HashMap<String, Qualified>,
-    /// From tags to keys of `enumerations`.
-    tags: HashMap<String, String>,
+    /// What the tags of enumerations stand for.
+    tags: HashMap<String, CType>,
     /// The structures and unions with a body.
     pub(crate) layouts: HashMap<Rc<str>, Layout>,
     /// The same, in the order of their ends.
@@ -236,6 +238,11 @@ impl Types {
         self.target.is_windows()
     }
 
+    /// The bytes of a pointer.
+    pub(crate) fn pointer_bytes(&self) -> u8 {
+        self.target.pointer_bytes()
+    }
+
     /// A name for a structure that has none.
     pub(crate) fn nameless(&mut self) -> Rc<str> {
         self.nameless += 1;
@@ -255,24 +262,38 @@ impl Types {
         }
     }
 
-    /// `enum tag { … }`, or with the name of the typedef around it.
-    pub(crate) fn define_enumeration(&mut self, tag: Option<&str>, key: Option<&str>, enumeration: Enumeration) {
+    /// `enum tag { … }`, or with the name of the typedef around it; `other` is what it is where it is no `int`.
+    pub(crate) fn define_enumeration(
+        &mut self,
+        tag: Option<&str>,
+        key: Option<&str>,
+        enumeration: Enumeration,
+        other: Option<CType>,
+    ) -> CType {
         self.constants.extend(enumeration.enumerators.iter().cloned());
-        if let Some(key) = key.or(tag) {
-            if let Some(tag) = tag {
-                self.tags.insert(tag.to_owned(), key.to_owned());
+        let ty = match (other, key.or(tag)) {
+            (Some(other), _) => other,
+            (None, Some(key)) => {
+                self.enumerations.insert(key.to_owned(), enumeration);
+                CType::scalar(Scalar::Enumeration(key.to_owned()))
             }
-            self.enumerations.insert(key.to_owned(), enumeration);
+            (None, None) => self.enumeration(None),
+        };
+        if let Some(tag) = tag {
+            self.tags.insert(tag.to_owned(), ty.clone());
         }
+        ty
+    }
+
+    /// Whether an enumeration of that tag was declared.
+    pub(crate) fn is_enumeration(&self, tag: &str) -> bool {
+        self.tags.contains_key(tag)
     }
 
     /// `enum tag`: an `int` where its values are not known.
     pub(crate) fn enumeration(&self, tag: Option<&str>) -> CType {
-        let key = tag.and_then(|tag| self.tags.get(tag));
-        CType::scalar(key.map_or_else(
-            || Scalar::Integer(Integer { width: Width::W32, signed: true }),
-            |key| Scalar::Enumeration(key.clone()),
-        ))
+        let int = || CType::scalar(Scalar::Integer(Integer { width: Width::W32, signed: true }));
+        tag.and_then(|tag| self.tags.get(tag)).cloned().unwrap_or_else(int)
     }
 
     /// `struct id { … }`. False if it is defined already, and otherwise: then that stays.
@@ -332,7 +353,7 @@ impl Types {
         let first = *words.first()?;
         let keyword = matches!(first, "unsigned" | "signed" | "char" | "short" | "int" | "long");
         let ty = if first == "enum" {
-            self.enumeration(None)
+            self.enumeration(words.get(1).copied())
         } else if keyword || (words.len() == 1 && self.is_type(first)) {
             self.words(&words)
         } else {

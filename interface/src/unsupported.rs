@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     Callback(String, String),
     /// `long double` and the like.
     Type(String),
+    /// One whose size, layout or alignment is not known: its spelling, and why.
+    Layout(String, String),
     /// A type that nobody declared.
     Unknown(String),
     /// A text buffer of unknown size.
@@ -73,6 +75,10 @@ impl Reason {
                 format!("{what} is a pointer to a function ({spelling}) that cannot be called back: {problem}")
             }
             Self::Type(spelling) => format!("{what} has the type {spelling}, which cannot be passed yet"),
+            Self::Layout(spelling, why) => format!(
+                "{what} has the type {spelling}, which cannot be passed, because {why}; where another type says the same, \
+                 declare it with that"
+            ),
             Self::Unknown(name) => {
                 format!(
                     "{what} has the type {name}, which is not declared here: add its typedef, or the header it is in"

@@ -53,11 +53,16 @@ fn what_a_callback_is_given_goes_in() {
     for name in ["a", "b", "c", "d"] {
         assert_eq!(pointer(ty(name)).extent, Extent::One, "{name}");
     }
-    assert_eq!(pointer(ty("e")).extent, Extent::Text(Encoding::Utf8));
     assert_eq!(pointer(ty("g")).extent, Extent::Text(Encoding::Wide));
-    for (name, kind) in
-        [("h", "void"), ("i", "opaque"), ("j", "void"), ("k", "char*"), ("nested", "function"), ("m", "opaque*")]
-    {
+    for (name, kind) in [
+        ("e", "char*"),
+        ("h", "void"),
+        ("i", "opaque"),
+        ("j", "void"),
+        ("k", "char*"),
+        ("nested", "function"),
+        ("m", "opaque*"),
+    ] {
         assert_eq!(handle(ty(name)), (kind, false), "{name}");
     }
     assert_eq!(ty("by_value"), &Type::Structure("point".to_owned()));
@@ -92,6 +97,52 @@ fn a_length_inside_of_a_callback_is_not_the_functions() {
     let function = only("void f(void (*cb)(_In_reads_(n) const int *a, int n), _Out_ int *n);");
     assert_eq!(pointer(&function.parameters[1].ty).extent, Extent::One);
     assert_eq!(callback(&function.parameters[0].ty).parameters.len(), 2);
+}
+
+#[test]
+fn characters_that_may_be_a_buffer_are_no_string() {
+    for (ty, kind) in [("char *", "char*"), ("wchar_t *", "wchar_t*"), ("WCHAR *", "WCHAR*"), ("PCHAR ", "char*")] {
+        for text in [
+            format!("void f(size_t (*cb)({ty}ptr, size_t size, size_t n, void *context));"),
+            format!("/** @encoding gbk */ void f(size_t (*cb)({ty}ptr, size_t size));"),
+            format!("typedef struct {{ size_t (*cb)({ty}ptr, size_t size); }} s; void f(const s *s);"),
+        ] {
+            let header = header(&text);
+            assert_eq!(header.diagnostics, [], "{text}");
+            let function = &header.interface.functions[0];
+            let signature = match header.interface.structures.get("s") {
+                Some(structure) => callback(&structure.fields[0].ty),
+                None => callback(&function.parameters[0].ty),
+            };
+            assert_eq!(handle(&signature.parameters[0].ty), (kind, false), "{text}");
+        }
+        let header = header(&format!("void f(int (*cb)({ty}ptr, int n));"));
+        let said = |wanted: &str| header.assumptions.iter().any(|assumed| assumed.text.contains(wanted));
+        assert!(said("“ptr”: a handle") && !said("string, because"), "{:?}", header.assumptions);
+    }
+}
+
+#[test]
+fn characters_that_are_said_to_be_a_string_are_one() {
+    for (parameter, wanted) in [
+        ("const char *text", Encoding::Utf8),
+        ("_In_z_ char *text", Encoding::Utf8),
+        ("_In_ char *text", Encoding::Utf8),
+        ("LPSTR text", Encoding::Utf8),
+        ("const PSTR text", Encoding::Utf8),
+        ("LPWSTR text", Encoding::Utf16),
+        ("char *text /**< it @encoding gbk */", Encoding::CodePage("gbk".to_owned())),
+    ] {
+        let parameter = first("", &format!("void (*cb)({parameter})"));
+        assert_eq!(pointer(&callback(&parameter.ty).parameters[0].ty).extent, Extent::Text(wanted), "{parameter:?}");
+    }
+    for (parameter, why) in [("const char *text", "const characters"), ("LPWSTR text", "the name of its type")] {
+        let header = header(&format!("void f(void (*cb)({parameter}));"));
+        let said = header.assumptions.iter().any(|assumed| assumed.text.contains(why));
+        assert!(said, "{parameter}: {:?}", header.assumptions);
+    }
+    let counted = first("", "void (*cb)(_In_reads_(n) char *text, int n)");
+    assert!(matches!(pointer(&callback(&counted.ty).parameters[0].ty).extent, Extent::TextBuffer { .. }));
 }
 
 #[test]

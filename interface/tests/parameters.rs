@@ -127,6 +127,27 @@ fn characters_counted_in_bytes_are_data() {
 }
 
 #[test]
+fn how_much_of_a_text_buffer_is_valid_is_kept() {
+    let written = |parameters: &str| match first(parameters).1 {
+        Extent::TextBuffer { written, .. } => written.map(|length| (length.count, length.unit)),
+        other => panic!("{other:?} is a text buffer"),
+    };
+    let behind = Some((Expression::Pointee(1), Unit::Elements));
+    assert_eq!(written("_Inout_updates_to_(cap, *n) char *buf, _Inout_ int *n, int cap"), behind);
+    assert_eq!(written("_Out_writes_to_(cap, *n) char *buf, _Out_ int *n, int cap"), behind);
+    assert_eq!(written("_Out_writes_to_(*n, *n) wchar_t *buf, _Inout_ int *n"), behind);
+    assert_eq!(
+        written("_Out_writes_bytes_to_(cap, *n) wchar_t *buf, _Out_ int *n, int cap"),
+        Some((Expression::Pointee(1), Unit::Bytes))
+    );
+    assert_eq!(written("_Out_writes_(cap) char *buf, int cap"), None);
+    let tagged = only("/** @length buf cap, return */ int f(char *buf, int cap);");
+    let Type::Pointer(pointer) = &tagged.parameters[0].ty else { panic!("it is a pointer") };
+    let Extent::TextBuffer { written: Some(written), .. } = &pointer.extent else { panic!("{pointer:?}") };
+    assert_eq!(written.count, Expression::Result);
+}
+
+#[test]
 fn comments_say_direction_and_length_too() {
     let function = only(
         "/** Gets. @param[out] a text, @length n\n@param[in,out] b numbers\n@length 2 * n\n@length c n + 1 */\n\

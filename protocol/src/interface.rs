@@ -425,6 +425,10 @@ pub enum Extent {
         encoding: Encoding,
         /// The buffer's size.
         capacity: Length,
+        /// How much of it is valid after the call, if that is known (`_Out_writes_to_`): the text ends there, at the
+        /// latest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        written: Option<Length>,
     },
     /// So many values, or bytes: base64 where the element is a byte (`void`, `unsigned char`, `char` that is not text),
     /// otherwise a JSON array.

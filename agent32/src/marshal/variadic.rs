@@ -83,7 +83,10 @@ fn type_of(spelling: &str, encoding: Option<&str>) -> Option<(Type, Direction)> 
             "wchar_t" => (Width::Wchar, Encoding::Wide),
             _ => return None,
         };
-        return Some((pointer(integer(width, true), Extent::TextBuffer { encoding, capacity }), Direction::Out));
+        return Some((
+            pointer(integer(width, true), Extent::TextBuffer { encoding, capacity, written: None }),
+            Direction::Out,
+        ));
     }
     if let Some(to) = spelling.strip_suffix('*') {
         let (ty, direction) = match to.trim() {
