@@ -167,8 +167,9 @@ impl<'a> Reader<'a> {
     /// The bytes of an array whose length is declared.
     fn counted(&self, pointer: &Pointer, address: usize, numbers: &dyn Numbers, at: &At<'_>) -> Result<Vec<u8>, Fault> {
         let length = match &pointer.extent {
-            Extent::Elements { capacity, written } => written.as_ref().unwrap_or(capacity),
-            Extent::TextBuffer { capacity, .. } => capacity,
+            Extent::Elements { capacity, written } | Extent::TextBuffer { capacity, written, .. } => {
+                written.as_ref().unwrap_or(capacity)
+            }
             _ => return Ok(Vec::new()),
         };
         let unit = self.unit_bytes(pointer);
@@ -203,8 +204,10 @@ impl<'a> Reader<'a> {
         json: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         match &pointer.extent {
-            Extent::Text(encoding) | Extent::TextBuffer { encoding, .. } => {
-                self.text(self.until_nul(bytes, encoding), encoding, at, json)
+            Extent::Text(encoding) => self.text(self.until_nul(bytes, encoding), encoding, at, json),
+            Extent::TextBuffer { encoding, written, .. } => {
+                let written = written.as_ref().map(|length| self.valid_bytes(length, pointer, bytes.len(), numbers));
+                self.text(self.until_nul(&bytes[..written.unwrap_or(bytes.len())], encoding), encoding, at, json)
             }
             Extent::Elements { capacity, written } => {
                 let valid = self.valid_bytes(written.as_ref().unwrap_or(capacity), pointer, bytes.len(), numbers);

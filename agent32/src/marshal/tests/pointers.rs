@@ -117,6 +117,14 @@ fn a_buffer_is_as_long_as_the_function_returns() {
         }
     };
     assert_eq!(played(read, r#"{"size":6}"#, library, 3).unwrap(), r#""result":3,"outputs":{"to":"AQEB"}"#);
+    let text = "int name(_Inout_updates_to_(cap, *n) char *buf, int cap, _Inout_ int *n);";
+    let shorten = |index, bytes: &mut [u8]| match index {
+        0 => bytes[..2].copy_from_slice(b"hi"),
+        2 => bytes.copy_from_slice(&2_i32.to_le_bytes()),
+        _ => {}
+    };
+    let answered = played(text, r#"{"buf":"hello world","cap":20,"n":11}"#, shorten, 0).unwrap();
+    assert!(answered.contains(r#""buf":"hi""#), "{answered}");
     let failed = played(read, r#"{"size":6}"#, library, u64::MAX).unwrap();
     assert_eq!(failed, r#""result":-1,"outputs":{"to":""}"#);
 }
