@@ -19,7 +19,7 @@ use bridge32_protocol::wire::{Dialect, FaultCode};
 pub const HEADER: &str = include_str!("marshal.h");
 
 /// Callbacks that outlive their call stay; a new world begins before they are too many.
-const CALLS_OF_A_WORLD: usize = 2000;
+const CALLS_OF_A_WORLD: usize = 100_000;
 
 /// What one library's calls share.
 struct World {
