@@ -68,6 +68,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
     let address = listener.local_addr().map_err(failed)?;
     let (libraries, specs) = Libraries::prepare(&config);
     let bridge = Arc::new(Bridge::new(config, address, auth, libraries, specs));
+    bridge.reports.clear();
     bridge.agents.start(address);
     tracing::info!(%address, libraries = bridge.libraries.all().count(), "bridge32 listens");
 

@@ -24,7 +24,11 @@ pub(crate) enum Mark<'a> {
     /// Of a structure or a member: `__attribute__((packed))`.
     Packed,
     /// Of a structure or a member: at least so many bytes. Nothing between the brackets means as much as there is.
-    Aligned(Vec<Token<'a>>),
+    Aligned {
+        bytes: Vec<Token<'a>>,
+        /// `__declspec(align(8))`: before the `struct` of a declaration it speaks of the structure, as no other does.
+        declspec: bool,
+    },
     /// Of a variable: `__declspec(dllimport)` and the like.
     Exported,
     /// Of an enumeration, before the bracket that opens it: the type behind its colon.
@@ -152,8 +156,13 @@ impl<'a> Stream<'a> {
             return;
         }
         let token = self.tokens[self.at].clone();
-        if let (true, Some(limit)) = (token.is("{"), self.packing.current()) {
-            self.mark(Mark::Pack(limit));
+        if token.is("{") {
+            if let Some(limit) = self.packing.current() {
+                self.mark(Mark::Pack(limit));
+            }
+            for change in self.packing.changes().to_vec() {
+                self.mark(Mark::Layout(change));
+            }
         }
         if token.is("(") {
             self.brackets += 1;
@@ -177,7 +186,7 @@ impl<'a> Stream<'a> {
         if closed {
             let group = self.at + 2..self.at + inside;
             self.at += inside + 2;
-            self.attributes(group);
+            self.attributes(group, false);
         }
         closed
     }
@@ -228,12 +237,12 @@ impl<'a> Stream<'a> {
             if let Some(mut group) = self.group() {
                 // `__attribute__` has two pairs of brackets.
                 group.start += usize::from(self.tokens.get(group.start).is_some_and(|inner| inner.is("(")));
-                self.attributes(group);
+                self.attributes(group, word.ends_with("declspec"));
             }
         } else if matches!(word, "_Alignas" | "__align") {
             self.at += 1;
-            let alignment = self.group().map(|group| self.tokens[group].to_vec()).unwrap_or_default();
-            self.mark(Mark::Aligned(alignment));
+            let bytes = self.group().map(|group| self.tokens[group].to_vec()).unwrap_or_default();
+            self.mark(Mark::Aligned { bytes, declspec: false });
         } else if matches!(word, "__ptr32" | "__ptr64") {
             self.at += 1;
             self.mark(Mark::Layout(Change { name: word.to_owned(), argument: String::new() }));
@@ -252,7 +261,7 @@ impl<'a> Stream<'a> {
     }
 
     /// What the innermost brackets behind `__attribute__` or `__declspec` contain.
-    fn attributes(&mut self, group: std::ops::Range<usize>) {
+    fn attributes(&mut self, group: std::ops::Range<usize>, declspec: bool) {
         let mut marks = Vec::new();
         let tokens = &self.tokens[group];
         let mut open = 0_u32;
@@ -270,7 +279,7 @@ impl<'a> Stream<'a> {
             match word.trim_matches('_') {
                 "packed" => marks.push(Mark::Packed),
                 "dllimport" | "dllexport" | "visibility" => marks.push(Mark::Exported),
-                "aligned" | "align" => marks.push(Mark::Aligned(arguments().to_vec())),
+                "aligned" | "align" => marks.push(Mark::Aligned { bytes: arguments().to_vec(), declspec }),
                 name if LAYOUT.contains(&name) => {
                     let argument = arguments().iter().map(|token| &*token.text).collect();
                     marks.push(Mark::Layout(Change { name: name.to_owned(), argument }));

@@ -30,8 +30,11 @@ impl<'a> Declaration<'_, 'a> {
     pub(crate) fn defined_type(&self, typedef: Node, ty: CType) -> CType {
         let defined = typedef.child_by_field_name("type").filter(|ty| ty.child_by_field_name("body").is_some());
         let body = defined.map(|node| self.parsed.tokens(node));
-        let outside = |at: usize| body.as_ref().is_none_or(|body| at < body.start || at > body.end);
-        let marks = self.chunk.marks.iter().filter(|(at, _)| outside(*at)).map(|(_, mark)| mark);
+        let outside = |at: usize, mark: &Mark| {
+            let before = matches!(mark, Mark::Aligned { declspec: false, .. });
+            body.as_ref().is_none_or(|body| at < body.start + usize::from(before) || at > body.end)
+        };
+        let marks = self.chunk.marks.iter().filter(|(at, mark)| outside(*at, mark)).map(|(_, mark)| mark);
         marks.fold(ty, |ty, mark| match mark {
             Mark::Layout(change) => match (integer_of(change), &ty) {
                 (Some(width), CType::Scalar { scalar: Scalar::Integer(integer), .. }) => {
@@ -40,7 +43,7 @@ impl<'a> Declaration<'_, 'a> {
                 _ if is_usual(change, self.types) => ty,
                 _ => CType::Refused(why(change)),
             },
-            Mark::Aligned(_) => {
+            Mark::Aligned { .. } => {
                 let why = "its typedef has an alignment of its own, behind or before the name (a structure's is said \
                            behind its })";
                 CType::Refused(why.to_owned())

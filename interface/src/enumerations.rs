@@ -89,7 +89,7 @@ impl Declaration<'_, '_> {
         for mark in &marks {
             match mark {
                 Mark::Packed => packed = true,
-                Mark::Aligned(_) => return Some(CType::Refused("it has an alignment of its own".to_owned())),
+                Mark::Aligned { .. } => return Some(CType::Refused("it has an alignment of its own".to_owned())),
                 _ => {}
             }
         }

@@ -1,7 +1,17 @@
-//! `#pragma pack`: the largest alignment that the members of a structure get at a place of the header.
+//! `#pragma pack`: the largest alignment that the members of a structure get at a place of the header; and the pragmas that
+//! change layouts in other ways.
 
+use crate::annotations::Change;
 use crate::report::Reporter;
 use crate::source::Position;
+
+/// Pragmas that switch something on until it is switched off: `scalar_storage_order` of GCC, `ms_struct` of Clang.
+const SWITCHES: [&str; 2] = ["scalar_storage_order", "ms_struct"];
+
+/// Whether the pragma of that name changes layouts.
+pub(crate) fn is_layout(name: &str) -> bool {
+    name == "pack" || SWITCHES.contains(&name)
+}
 
 /// More values are not kept: nobody packs so deeply, and a header must not fill the memory.
 const MAX_PUSHED: usize = 1000;
@@ -10,6 +20,8 @@ const MAX_PUSHED: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Packing {
     current: Option<u32>,
+    /// What other pragmas have switched on.
+    changes: Vec<Change>,
     pushed: Vec<Pushed>,
 }
 
@@ -26,10 +38,29 @@ impl Packing {
         self.current
     }
 
+    /// What else holds for structures at this place.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// `scalar_storage_order big-endian`, `ms_struct on`, without white space.
+    fn switch(&mut self, pragma: &str) {
+        for name in SWITCHES {
+            let Some(argument) = pragma.strip_prefix(name) else { continue };
+            self.changes.retain(|change| change.name != name);
+            if !matches!(argument, "default" | "off" | "reset") {
+                self.changes.push(Change { name: name.to_owned(), argument: argument.to_owned() });
+            }
+        }
+    }
+
     /// Carries out a pragma: `pack(4)`, `pack()`, `pack(push, label, 4)`, `pack(pop)`. Others mean nothing here.
     pub(crate) fn apply(&mut self, pragma: &str, at: Position, reporter: &mut Reporter) {
         let pragma: String = pragma.chars().filter(|c| !c.is_whitespace()).collect();
-        let Some(rest) = pragma.strip_prefix("pack") else { return };
+        let Some(rest) = pragma.strip_prefix("pack") else {
+            self.switch(&pragma);
+            return;
+        };
         let Some(arguments) = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else {
             reporter.warning(at, "this #pragma pack is not understood and was ignored: write #pragma pack(n)");
             return;

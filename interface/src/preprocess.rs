@@ -1,7 +1,8 @@
 //! Directives: from the tokens of the files to the tokens that a compiler proper would see (C17, 6.10).
 //!
 //! `#include` of a header that was given too reads that header; any other is left out, since what system headers
-//! declare is built in (see [`crate::builtin`]). Of the `#pragma`s, `pack` is kept as a token.
+//! declare is built in (see [`crate::builtin`]). Of the `#pragma`s, those that change
+//! layouts are kept as tokens.
 
 use std::borrow::Cow;
 
@@ -9,6 +10,7 @@ use crate::Options;
 use crate::expression::{Context, Value, evaluate, parse};
 use crate::lexer::{Comment, Kind, Lexed, Token, lex};
 use crate::macros::{Macro, Macros};
+use crate::packing;
 use crate::predefined;
 use crate::report::Reporter;
 use crate::sal;
@@ -174,7 +176,8 @@ impl<'a> State<'a> {
 
     /// Compilers replace macros in `#pragma pack`.
     fn pragma(&mut self, at: Position, rest: &[Token<'a>], reporter: &mut Reporter) {
-        let Some((name, arguments)) = rest.split_first().filter(|(name, _)| name.is_word("pack")) else { return };
+        let kept = |name: &Token| name.identifier().is_some_and(packing::is_layout);
+        let Some((name, arguments)) = rest.split_first().filter(|(name, _)| kept(name)) else { return };
         self.flush(reporter);
         let arguments = self.macros.expand(arguments.to_vec(), reporter);
         let text = arguments.iter().fold(name.text.clone().into_owned(), |text, token| text + &token.text);

@@ -118,7 +118,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
                 Mark::Pack(limit) => layout.pack = Some(*limit),
                 // Before the `struct` compilers ignore it, and do not pack.
                 Mark::Packed if *at > own.start => layout.packed = true,
-                Mark::Aligned(tokens) => match self.alignment(tokens) {
+                Mark::Aligned { bytes, declspec } if *declspec || *at > own.start => match self.alignment(bytes) {
                     Ok(align) => layout.align = layout.align.max(align),
                     Err(problem) => layout.problem = Some(problem),
                 },
@@ -204,7 +204,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
             }
             match mark {
                 Mark::Packed => layout.problem = Some(format!("its member “{}” alone is packed", member.name)),
-                Mark::Aligned(tokens) => match self.alignment(tokens) {
+                Mark::Aligned { bytes, .. } => match self.alignment(bytes) {
                     Ok(align) => member.align = member.align.max(align),
                     Err(problem) => layout.problem = Some(problem),
                 },

@@ -180,6 +180,29 @@ fn attributes_that_change_nothing_on_the_target_are_no_matter() {
 }
 
 #[test]
+fn pragmas_change_the_structures_behind_them() {
+    let order = |behind: &str| format!("#pragma scalar_storage_order big-endian\n{behind}\nvoid f(struct s *p);");
+    let reason = unsupported(&order("struct s { int a; };"));
+    assert!(reason.contains("scalar_storage_order(big-endian)"), "{reason}");
+    only(&order("#pragma scalar_storage_order default\nstruct s { int a; };"));
+    let text = "#pragma ms_struct on\nstruct s { int a : 3; };\n#pragma ms_struct off\nvoid f(struct s *p);";
+    assert_eq!(on(Target::Win32, text).1, None);
+    assert!(on(Target::Linux32, text).1.is_some_and(|reason| reason.contains("ms_struct(on)")));
+}
+
+#[test]
+fn alignments_before_a_structure_are_those_of_the_typedef() {
+    let reason = unsupported("typedef __attribute__((aligned(8))) struct { char c; } s;\nvoid f(s *p);");
+    assert!(reason.contains("alignment of its own"), "{reason}");
+    let plain = structure("__attribute__((aligned(8))) struct s { char c; };\nvoid f(struct s *p);", "s");
+    assert_eq!(plain.align, None, "compilers ignore it, too");
+    let member = "struct s { __attribute__((aligned(8))) struct { char c; } m; };\nvoid f(struct s *p);";
+    assert_eq!(structure(member, "s").fields[0].align, Some(8));
+    let declspec = structure("typedef __declspec(align(8)) struct { char c; } s;\nvoid f(s *p);", "s");
+    assert_eq!(declspec.align, Some(8));
+}
+
+#[test]
 fn attributes_before_a_structure_do_not_pack_it() {
     let text = "typedef __attribute__((packed)) struct { char c; int i; } s;\nvoid f(s *p);";
     assert!(!header(text).interface.structures["s"].packed, "compilers ignore it, too");

@@ -1,7 +1,9 @@
 //! The folder of crash reports: where dying processes write, and what is kept of it.
 
+use std::fs::TryLockError;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bridge32_protocol::target::Target;
@@ -21,10 +23,15 @@ const TIME: &str = "%Y%m%dT%H%M%S.%3fZ";
 /// How long [`TIME`] is.
 const TIME_LENGTH: usize = 20;
 
+/// The file in the folder that every gateway locks which uses it.
+const LOCK: &str = "lock";
+
 /// The reports of all agents, in one folder.
 #[derive(Debug)]
 pub struct Reports {
     folder: PathBuf,
+    /// Held as long as agents may write into the folder, so that no other gateway clears it away under them.
+    lock: OnceLock<std::fs::File>,
     /// The folder cannot be written: it was said once, and nothing is kept.
     failed: AtomicBool,
 }
@@ -80,11 +87,8 @@ impl Slot {
             tracing::warn!(file = %self.part.display(), %error, "the record of a crash cannot be read");
             None
         });
-        match std::fs::remove_file(&self.part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(file = %self.part.display(), %error, "the record of a crash cannot be removed");
-            }
-            _ => {}
+        if let Err(error) = remove(&self.part) {
+            tracing::warn!(file = %self.part.display(), %error, "the record of a crash cannot be removed");
         }
         record
     }
@@ -93,7 +97,36 @@ impl Slot {
 impl Reports {
     /// The folder `crashes` in the gateway's data directory; it is made when the first agent starts.
     pub fn new(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("crashes"), failed: AtomicBool::new(false) }
+        Self { folder: data_dir.join("crashes"), lock: OnceLock::new(), failed: AtomicBool::new(false) }
+    }
+
+    /// Removes what the agents of gateways that were killed have left behind, unless another gateway uses the folder. It
+    /// is to be called before the first agent starts.
+    pub fn clear(&self) {
+        if let Err(error) = self.remove_leftovers() {
+            let folder = self.folder.display();
+            tracing::warn!(%folder, %error, "what earlier gateways left among the crash reports cannot be removed");
+        }
+    }
+
+    fn remove_leftovers(&self) -> io::Result<()> {
+        make_folder(&self.folder)?;
+        let lock = create(&self.folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {
+                for name in self.files()?.filter(|name| is_unfinished(name)) {
+                    remove(&self.folder.join(name))?;
+                }
+                lock.unlock()?;
+            }
+            // Agents of another gateway may be writing.
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        lock.lock_shared()?;
+        // Once is enough.
+        let _ = self.lock.set(lock);
+        Ok(())
     }
 
     /// A file for a generation that is about to start; `None` where nothing can be written.
@@ -112,8 +145,11 @@ impl Reports {
 
     /// Keeps a report; whether it could be.
     pub(super) fn keep(&self, report: &Report) -> bool {
-        let kept = self.write(report).and_then(|()| self.prune());
-        kept.inspect_err(|error| self.warn(error)).is_ok()
+        let kept = self.write(report).inspect_err(|error| self.warn(error)).is_ok();
+        if let Err(error) = self.prune() {
+            tracing::warn!(folder = %self.folder.display(), %error, "old crash reports cannot be removed");
+        }
+        kept
     }
 
     fn write(&self, report: &Report) -> io::Result<()> {
@@ -128,7 +164,7 @@ impl Reports {
     fn prune(&self) -> io::Result<()> {
         let names = self.names()?;
         for name in names.iter().skip(KEPT) {
-            std::fs::remove_file(self.folder.join(name))?;
+            remove(&self.folder.join(name))?;
         }
         Ok(())
     }
@@ -140,15 +176,19 @@ impl Reports {
         }
     }
 
-    /// The names of all reports, the newest first.
-    fn names(&self) -> io::Result<Vec<String>> {
+    /// The names of all files in the folder.
+    fn files(&self) -> io::Result<impl Iterator<Item = String>> {
         let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| agent_of(name).is_some()).collect();
+        Ok(entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
+    }
+
+    /// The names of all reports, the newest first.
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names: Vec<String> = self.files()?.filter(|name| agent_of(name).is_some()).collect();
         names.sort_unstable_by(|left, right| right.cmp(left));
         Ok(names)
     }
@@ -199,6 +239,20 @@ fn agent_of(name: &str) -> Option<&str> {
     (shaped && digits(generation) && crate::config::is_name(agent)).then_some(agent)
 }
 
+/// Whether this is the name of a file that becomes a report, or part of one.
+fn is_unfinished(name: &str) -> bool {
+    let part = name.strip_suffix(".part").map(|stem| format!("{stem}.json"));
+    part.as_deref().or(name.strip_suffix(".new")).is_some_and(|report| agent_of(report).is_some())
+}
+
+/// Removes a file. That somebody else has done so is no matter.
+fn remove(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Reports hold what libraries print: they are for the gateway's user alone.
 #[cfg(unix)]
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -223,118 +277,4 @@ fn create(file: &Path) -> io::Result<std::fs::File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report<'a>(slot: &Slot, agent: &'a str, crash: Option<&'a CrashRecord>) -> Report<'a> {
-        let now = Timestamp::now();
-        Report {
-            name: slot.report(),
-            agent,
-            generation: 1,
-            runtime: Target::Linux32,
-            pid: Some(7),
-            started_at: now,
-            ended_at: now,
-            exit: "killed by signal 11 (SIGSEGV)",
-            exit_code: None,
-            crash,
-            libraries: Vec::new(),
-            output: vec![Line { at: now, generation: 1, stream: "stderr", text: "last words".into() }],
-        }
-    }
-
-    #[test]
-    fn a_report_is_made_of_what_the_process_wrote_and_can_be_asked_for() {
-        let data = tempfile::tempdir().unwrap();
-        let reports = Reports::new(data.path());
-        let slot = reports.slot("my.lib-x", 12).unwrap();
-        std::fs::write(slot.file(), "{\"code\":11}\n").unwrap();
-        let record = slot.take();
-        assert!(!slot.file().exists());
-        assert!(reports.keep(&report(&slot, "my.lib-x", record.as_ref())));
-        let listed = reports.of_agent("my.lib-x", 10).unwrap();
-        assert_eq!((listed.len(), &listed[0]["crash"]["code"]), (1, &Value::from(11)));
-        assert_eq!(listed[0].get("output"), None);
-        let name = listed[0]["report"].as_str().unwrap();
-        let whole: Value = serde_json::from_slice(&reports.get(name).unwrap().unwrap()).unwrap();
-        assert_eq!(whole["output"][0]["text"], "last words");
-        assert_eq!(reports.of_agent("my.lib", 10).unwrap(), Vec::<Value>::new());
-    }
-
-    #[test]
-    fn an_empty_file_is_removed_and_a_missing_one_is_no_matter() {
-        let data = tempfile::tempdir().unwrap();
-        let slot = Reports::new(data.path()).slot("a", 1).unwrap();
-        assert_eq!(slot.take(), None);
-        std::fs::write(slot.file(), "").unwrap();
-        assert_eq!(slot.take(), None);
-        assert_eq!(std::fs::read_dir(data.path().join("crashes")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn only_names_of_reports_are_opened() {
-        let data = tempfile::tempdir().unwrap();
-        let reports = Reports::new(data.path());
-        std::fs::write(data.path().join("keys.toml"), "secret").unwrap();
-        let good = "20260131T235959.123Z-a-b.c-g12.json";
-        assert_eq!(agent_of(good), Some("a-b.c"));
-        for bad in [
-            "../keys.toml",
-            "..",
-            "",
-            "keys.toml",
-            "20260131T235959.123Z-../../keys-g1.json",
-            "20260131T235959.123Z-a\\b-g1.json",
-            "20260131T235959.123Z-a-g1.part",
-            "20260131T235959.123Z--g1.json",
-            "20260131T235959.123Z-a-g.json",
-            "20260131T235959.123Z-a-g1x.json",
-            "2026-131T235959.123Z-a-g1.json",
-            "20260131T235959.123Z-.a-g1.json",
-            "20260131T235959.12éZ-a-g1.json",
-            "20260131T235959.123Z-a\0-g1.json",
-        ] {
-            assert_eq!(agent_of(bad), None, "{bad}");
-            assert_eq!(reports.get(bad).unwrap(), None, "{bad}");
-        }
-        assert_eq!(reports.get(good).unwrap(), None);
-    }
-
-    #[test]
-    fn the_oldest_reports_go_first() {
-        let data = tempfile::tempdir().unwrap();
-        let reports = Reports::new(data.path());
-        let slot = reports.slot("a", 1).unwrap();
-        for day in 0..=KEPT {
-            let name = format!("20250101T000000.{day:03}Z-old-g1.json");
-            std::fs::write(data.path().join("crashes").join(name), "{}").unwrap();
-        }
-        assert!(reports.keep(&report(&slot, "a", None)));
-        let names = reports.names().unwrap();
-        assert_eq!((names.len(), agent_of(&names[0])), (KEPT, Some("a")));
-        assert_eq!(names.last().unwrap(), "20250101T000000.002Z-old-g1.json");
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_made_keeps_nothing_from_running() {
-        let data = tempfile::tempdir().unwrap();
-        std::fs::write(data.path().join("crashes"), "a file").unwrap();
-        let reports = Reports::new(data.path());
-        assert!(reports.slot("a", 1).is_none());
-        assert!(reports.slot("a", 2).is_none());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn nobody_else_can_read_reports() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let data = tempfile::tempdir().unwrap();
-        let reports = Reports::new(data.path());
-        let slot = reports.slot("a", 1).unwrap();
-        reports.keep(&report(&slot, "a", None));
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let folder = data.path().join("crashes");
-        assert_eq!((mode(&folder), mode(&folder.join(slot.report()))), (0o700, 0o600));
-    }
-}
+mod tests;

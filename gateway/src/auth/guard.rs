@@ -49,6 +49,18 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
 pub struct Caller(Option<(String, Scopes)>);
 
 impl Caller {
+    /// Whoever has these scopes.
+    #[cfg(test)]
+    pub(crate) fn with(scopes: Scopes) -> Self {
+        Self(Some(("a-key".to_owned(), scopes)))
+    }
+
+    /// Anybody, as where nothing is signed.
+    #[cfg(test)]
+    pub(crate) const fn anybody() -> Self {
+        Self(None)
+    }
+
     /// Whether the caller may do this.
     ///
     /// # Errors
@@ -107,7 +119,7 @@ pub async fn guard(
     {
         allow(owner.key.id(), &owner.scopes, need, library, function)?;
     }
-    if need == Need::SomeCall {
+    if matches!(need, Need::SomeCall | Need::Read) {
         parts.extensions.insert(Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone()))));
     }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)

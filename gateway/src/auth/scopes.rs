@@ -9,7 +9,7 @@ pub enum Need {
     Public,
     /// To be the agent that the path names, which proves it with its own key.
     Agent,
-    /// `read`.
+    /// `read`; a handler that shows what gives access to more asks [`super::Caller`].
     Read,
     /// `manage`.
     Manage,
