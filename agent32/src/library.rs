@@ -92,6 +92,7 @@ impl Library {
         library.bound = home.interface.functions.iter().map(|function| library.bind(function, &home)).collect();
         library.variables = home.interface.variables.iter().map(|variable| library.find(variable)).collect();
         library.releasers = library.find_releasers(&image.dependencies);
+        library.refuse_unknown_releasers();
         Ok(library)
     }
 
@@ -166,6 +167,25 @@ impl Library {
         let fields = interface.structures.values().flat_map(|structure| &structure.fields).map(|field| &field.ty);
         parameters.map(|parameter| &parameter.ty).chain(results).chain(fields).for_each(|ty| collect(ty, &mut names));
         names.into_iter().filter_map(|name| Some((name.clone(), self.find_releaser(&name, dependencies)?))).collect()
+    }
+
+    /// A function whose answer could not be freed is refused before it runs.
+    fn refuse_unknown_releasers(&mut self) {
+        let home = Arc::clone(&self.home);
+        for (function, bound) in home.interface.functions.iter().zip(&mut self.bound) {
+            let mut names = BTreeSet::new();
+            let types = function.parameters.iter().map(|parameter| &parameter.ty).chain([&function.result]);
+            types.for_each(|ty| collect(ty, &mut names));
+            let unknown = names.iter().find(|name| !self.releasers.contains_key(*name));
+            if let (Some(name), true) = (unknown, bound.is_ok()) {
+                let detail = format!(
+                    "`{}`: `@frees {name}` names no function of the library or the system that takes a pointer: correct the \
+                     header",
+                    function.name
+                );
+                *bound = Err(fault(FaultCode::UnsupportedDeclaration, detail));
+            }
+        }
     }
 
     /// A function of the library's by its declared or decorated name, else one of the system's.

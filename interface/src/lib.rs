@@ -19,6 +19,7 @@ mod builtin;
 mod chunks;
 mod comments;
 mod constants;
+mod counts;
 mod declarations;
 mod declarators;
 mod documentation;

@@ -7,6 +7,7 @@ use bridge32_protocol::interface::{
 
 use crate::builtin;
 use crate::comments::Comments;
+use crate::counts;
 use crate::documentation::ParameterDocumentation;
 use crate::extents::Extents;
 use crate::lengths::{Operand, Scope};
@@ -366,6 +367,13 @@ impl<'p> Passing<'p> {
             // A pointer to bytes is nearly always a buffer: taking it for one byte would let the library write past it.
             if is_byte(to) {
                 reason = Some(Reason::ByteBuffer(spelling()));
+            } else if self.role == Role::Parameter
+                && let Some((extent, count)) = counts::behind(&self.declared.name, self.scope.operands)
+            {
+                let text =
+                    format!("an array, and “{count}” is how many there are, because of the name of that parameter");
+                self.assumptions.push((Topic::Length, text));
+                return (self.pointer_to(to, constant, extent), None);
             } else {
                 self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
             }

@@ -162,9 +162,10 @@ impl Targets<'_> {
                     true;
             }
             TagKind::Frees => {
-                let named = !rest.is_empty() && self.named(first, gives_address).is_some();
+                let fits = if first == "return" { gives_or_takes } else { gives_address };
+                let named = !rest.is_empty() && self.named(first, fits).is_some();
                 let (target, function) =
-                    if named { (self.named(first, gives_address), rest) } else { (self.freed(&tag.subject), first) };
+                    if named { (self.named(first, fits), rest) } else { (self.freed(&tag.subject), first) };
                 let function = function.split_whitespace().next().unwrap_or_default();
                 let function = function.trim_end_matches(['.', ',', ';', '(', ')']);
                 let target =

@@ -294,3 +294,21 @@ fn bytes_of_unknown_number_are_refused_with_the_remedy() {
     assert_eq!(only("void f(_Out_ BYTE *status);").unsupported, None);
     assert_eq!(only("void f(short *a, bool *b);").unsupported, None);
 }
+
+#[test]
+fn a_pointer_before_a_count_is_an_array_of_so_many() {
+    let header = header(
+        "typedef struct { int x, y; } Point; int sum(const int *values, int count); void move(Point *points, unsigned nPoints); \
+         int level(int *value, int mode);",
+    );
+    let extent = |name: &str| {
+        let function = header.interface.functions.iter().find(|function| function.name == name).unwrap();
+        let Type::Pointer(pointer) = &function.parameters[0].ty else { panic!("{name} takes a pointer") };
+        pointer.extent.clone()
+    };
+    assert!(matches!(extent("sum"), Extent::Elements { .. }) && matches!(extent("move"), Extent::Elements { .. }));
+    assert_eq!(extent("level"), Extent::One);
+    let assumed =
+        |function: &str| header.assumptions.iter().any(|one| one.function == function && one.text.contains("an array"));
+    assert!(assumed("sum") && assumed("move") && !assumed("level"));
+}

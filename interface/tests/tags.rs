@@ -7,14 +7,28 @@ use common::{handle, header, only, pointer};
 
 #[test]
 fn who_frees_a_result_is_kept_with_it() {
-    for comment in ["/** @frees put */", "/** Gets. @frees put. */", "/**\n * Gets.\n * @return a text @frees put\n */"]
-    {
+    for comment in [
+        "/** @frees put */",
+        "/** @frees return put */",
+        "/** Gets. @frees put. */",
+        "/**\n * Gets.\n * @return a text @frees put\n */",
+    ] {
         let text = format!("{comment}\nchar *f(int a);");
         assert_eq!(pointer(&only(&text).result).freed_by.as_deref(), Some("put"), "{comment}");
         assert!(header(&text).assumptions.iter().all(|assumed| !assumed.text.contains("keeps the string")));
     }
     let function = only("/** @param a a number\n * @frees put */\nstruct opaque *f(int a);");
     assert_eq!(pointer(&function.result).freed_by.as_deref(), Some("put"));
+}
+
+#[test]
+fn a_misspelt_tag_is_told() {
+    for (wrong, meant) in [("@lenght v n", "@length"), ("@encodng gbk", "@encoding"), ("@release v", "@releases")] {
+        let header = header(&format!("/** {wrong} */\nint f(const int *v, int n);"));
+        let told = header.diagnostics.iter().any(|one| one.message.contains(&format!("“{meant}”")));
+        assert!(told, "{wrong}: {:?}", header.diagnostics);
+    }
+    assert_eq!(header("/** The @handler and @frame of it. @author me */\nint f(int a);").diagnostics, []);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Callbacks;
-use super::keys::is_comparable;
+use super::keys::sort_of;
 use crate::marshal::arena::Arena;
 use crate::marshal::place::At;
 use crate::marshal::{Environment, decode, mismatch};
@@ -176,8 +176,8 @@ impl Answers<'_> {
         let index = |name: &String| {
             self.known([name].into_iter(), at)?;
             let index = parameters.iter().position(|parameter| parameter.name == *name).unwrap_or_default();
-            if is_comparable(&parameters[index].ty) {
-                return Ok(index);
+            if let Some(sort) = sort_of(&parameters[index].ty) {
+                return Ok((index, sort));
             }
             let detail = format!(
                 "`{name}` is neither a number nor text, so it has no order: declare what the callback gets in the header, such \
@@ -185,7 +185,10 @@ impl Answers<'_> {
             );
             Err(mismatch(&at.member(name), detail))
         };
-        let (left, right) = (index(&left)?, index(&right)?);
+        let ((left, sort), (right, other)) = (index(&left)?, index(&right)?);
+        if sort != other {
+            return Err(mismatch(at, "a number and a text have no order: compare two numbers or two texts"));
+        }
         let number = |number: &str| {
             let raw = RawValue::from_string(number.to_owned()).map_err(|error| mismatch(at, error.to_string()))?;
             self.answer(Some(&raw), at)

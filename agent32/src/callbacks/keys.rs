@@ -25,10 +25,17 @@ fn scalar(ty: &Type) -> Option<&Scalar> {
     }
 }
 
-/// Whether arguments of this type have an order that anybody would expect.
-pub(super) fn is_comparable(ty: &Type) -> bool {
+/// What sort of order arguments have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Numbers,
+    Text,
+}
+
+/// The order that anybody would expect of arguments of this type, if there is one.
+pub(super) fn sort_of(ty: &Type) -> Option<Sort> {
     let text = matches!(ty, Type::Pointer(pointer) if matches!(pointer.extent, Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr));
-    text || scalar(ty).is_some()
+    if text { Some(Sort::Text) } else { scalar(ty).map(|_| Sort::Numbers) }
 }
 
 impl Key {

@@ -88,7 +88,7 @@ pub(super) fn decode(
         return Ok(Given::Other);
     }
     if let Some(token) = scalar::string(json) {
-        if bare == Bare::Dotted && !token.contains('.') {
+        if matches!(bare, Bare::Dotted | Bare::Token | Bare::Function) && !token.contains('.') {
             return Ok(Given::Other);
         }
         return match environment.context.interface.constants.get(&*token) {
@@ -105,7 +105,7 @@ pub(super) fn decode(
     }
     match json.parse::<i64>() {
         Ok(number) if bare.accepts(number, kind) => Ok(Given::Sentinel(bits(number, environment.context.target))),
-        Ok(number) if !matches!(bare, Bare::Dotted) => {
+        Ok(number) if matches!(bare, Bare::Handle { .. }) => {
             let detail = format!(
                 "{number} is no handle: addresses and the numbers of handles are not passed as numbers. Pass the token that \
                  an earlier call answered, null for a null pointer, or the name of a constant of the header"

@@ -119,6 +119,13 @@ impl Writer<'_, '_> {
                 self.text_buffer(pointer, &bytes, encoding, at, scope).map(Target::Block)
             }
             Extent::Bstr => self.bstr(raw, at).map(Target::Address),
+            Extent::One if raw.get().starts_with('[') && !matches!(pointer.to, Type::Array(_)) => {
+                let detail = format!(
+                    "an array is given, and the header was read as one value: if `{at}` is an array, write how long it is, \
+                     with `_In_reads_(n)`, `_Inout_updates_(n)` or `@length {at} n`"
+                );
+                Err(mismatch(at, detail))
+            }
             Extent::One => {
                 let block = self.one(pointer, at)?;
                 self.value(&pointer.to, raw, at, scope, Spot::start(block))?;

@@ -1,5 +1,6 @@
 //! What is told of a function that did not remove what its declaration says.
 
+use bridge32_protocol::interface::Convention;
 use bridge32_protocol::wire::{Fault, FaultCode};
 
 use super::Plan;
@@ -39,6 +40,13 @@ impl Plan {
             ([], _) => format!(
                 "it looks like a __stdcall function that takes {removed} bytes of arguments ({} words)",
                 removed / 4
+            ),
+            // Stdcall first: most libraries of Windows are that, and a wrong number of arguments is the usual mistake.
+            _ if removed > 0 && self.convention == Convention::Stdcall => format!(
+                "it looks like a __stdcall function that takes {removed} bytes of arguments ({} words); a {} function would \
+                 remove as many",
+                removed / 4,
+                fitting.join(" or ")
             ),
             _ => format!("it looks like a {} function", fitting.join(" or ")),
         }
