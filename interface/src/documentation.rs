@@ -96,3 +96,21 @@ impl Documentation {
         &mut self.parameters[index]
     }
 }
+
+/// The tag of ours that a word nearly is: with letters swapped, or one too many or too few.
+pub(crate) fn misspelt(word: &str) -> Option<&'static str> {
+    const OURS: [&str; 10] =
+        ["length", "encoding", "lossy", "handle", "frees", "releases", "export", "ordinal", "idempotent", "deadline"];
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let without_one = |long: &str, short: &str| {
+        let same = |(index, _): (usize, char)| {
+            long.chars().enumerate().filter(|(i, _)| *i != index).map(|(_, c)| c).eq(short.chars())
+        };
+        long.chars().enumerate().any(same)
+    };
+    OURS.into_iter().find(|ours| sorted(ours) == sorted(word) || without_one(ours, word) || without_one(word, ours))
+}

@@ -6,7 +6,7 @@
 
 use bridge32_protocol::interface::{Direction, ExportName};
 
-use crate::documentation::{Documentation, Subject, Tag, TagKind};
+use crate::documentation::{Documentation, Subject, Tag, TagKind, misspelt};
 use crate::tag_values::{duration_ms, encoding};
 
 /// More tags in one line are text.
@@ -161,16 +161,16 @@ impl Reader {
             "sensitive" => {
                 self.documentation.problems.push(format!("“@{command}” is not supported yet and was ignored"));
             }
-            _ => match TagKind::of(command) {
-                Some(kind) => self.tagged_rest(kind, rest, self.home != Section::Description),
-                None => {
-                    if let Some(meant) = misspelt(command) {
-                        let message = format!("“@{command}” is no tag, and was taken for text: is “@{meant}” meant?");
-                        self.documentation.problems.push(message);
-                    }
-                    self.inline(line.trim());
+            _ => {
+                if let Some(kind) = TagKind::of(command) {
+                    return self.tagged_rest(kind, rest, self.home != Section::Description);
                 }
-            },
+                if let Some(meant) = misspelt(command) {
+                    let message = format!("“@{command}” is no tag, and was taken for text: is “@{meant}” meant?");
+                    self.documentation.problems.push(message);
+                }
+                self.inline(line.trim());
+            }
         }
     }
 
@@ -349,24 +349,6 @@ fn markup(text: &str) -> String {
         }
     }
     output.join(" ")
-}
-
-/// The tag of ours that a word nearly is: with letters swapped, or one too many or too few.
-fn misspelt(word: &str) -> Option<&'static str> {
-    const OURS: [&str; 10] =
-        ["length", "encoding", "lossy", "handle", "frees", "releases", "export", "ordinal", "idempotent", "deadline"];
-    let sorted = |word: &str| {
-        let mut letters: Vec<char> = word.chars().collect();
-        letters.sort_unstable();
-        letters
-    };
-    let without_one = |long: &str, short: &str| {
-        let same = |(index, _): (usize, char)| {
-            long.chars().enumerate().filter(|(i, _)| *i != index).map(|(_, c)| c).eq(short.chars())
-        };
-        long.chars().enumerate().any(same)
-    };
-    OURS.into_iter().find(|ours| sorted(ours) == sorted(word) || without_one(ours, word) || without_one(word, ours))
 }
 
 #[cfg(test)]

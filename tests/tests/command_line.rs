@@ -84,7 +84,7 @@ fn check_finds_a_good_configuration_good() {
 #[test]
 fn check_names_every_problem_at_once() {
     let mut config = Config::new();
-    let header = "int Five(void);\nint broken(int\n";
+    let header = "int Five(void);\nint NotThere(int a);\nint broken(int\n";
     config.library("broken_header", fixture::library("plain", Target::Linux32)).declares(header);
     config.library("absent", "absent.so");
     config.library("other_kind", fixture::library("plain", Target::Linux64)).set("runtime", "linux32");
@@ -94,7 +94,7 @@ fn check_names_every_problem_at_once() {
     let file = config.write();
     let (code, output, _) = run(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{output}");
-    for part in ["broken_header.h:2", "absent.so", "x86_64", "absent.h", "/nowhere/agent64"] {
+    for part in ["broken_header.h:3", "NotThere cannot be called: the file does not export it", "absent.so", "x86_64", "absent.h", "/nowhere/agent64"] {
         assert!(output.contains(part), "no {part} in {output}");
     }
     let (code, output, _) = run(&["check", "--config", file.to_str().unwrap(), "--json"]);

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use bridge32_image::Image;
+use bridge32_image::lookup::{self, Lookup};
+use bridge32_protocol::interface::{ExportName, Function};
 use bridge32_protocol::target::Target;
 use clap::Args;
 use serde::Serialize;
@@ -129,6 +132,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     {
         problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
     }
+    warnings.extend(absent(library));
     if library.config.headers.is_empty() {
         warnings.push("it has no header: only calls with a prototype are possible".to_owned());
     }
@@ -141,6 +145,25 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
         warnings,
         assumptions: library.header.assumptions.len(),
     }
+}
+
+/// What the header declares and the file does not export: a header of another version, most likely.
+fn absent(library: &Library) -> Vec<String> {
+    let LibraryFile::Host(path) = &library.config.file else { return Vec::new() };
+    // A file that cannot be read is a problem already.
+    let Ok(image) = Image::open(path) else { return Vec::new() };
+    let missing = |function: &&Function| {
+        let by_ordinal = matches!(function.export, Some(ExportName::Ordinal(_)));
+        let name = match &function.export {
+            Some(ExportName::Name(name)) => name,
+            _ => &function.name,
+        };
+        function.unsupported.is_none()
+            && !by_ordinal
+            && matches!(lookup::find(&image.exports, name, None), Lookup::Missing { .. })
+    };
+    let functions = library.header.interface.functions.iter().filter(missing);
+    functions.map(|function| format!("{} cannot be called: the file does not export it", function.name)).collect()
 }
 
 fn show(report: &Report) {
