@@ -94,7 +94,14 @@ fn check_names_every_problem_at_once() {
     let file = config.write();
     let (code, output, _) = run(&["check", "--config", file.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{output}");
-    for part in ["broken_header.h:3", "NotThere cannot be called: the file does not export it", "absent.so", "x86_64", "absent.h", "/nowhere/agent64"] {
+    for part in [
+        "broken_header.h:3",
+        "NotThere cannot be called: the file does not export it",
+        "absent.so",
+        "x86_64",
+        "absent.h",
+        "/nowhere/agent64",
+    ] {
         assert!(output.contains(part), "no {part} in {output}");
     }
     let (code, output, _) = run(&["check", "--config", file.to_str().unwrap(), "--json"]);

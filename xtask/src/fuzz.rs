@@ -12,9 +12,10 @@ use crate::workspace::Workspace;
 const TARGETS: &[&str] = &["pe", "elf", "header", "marshal"];
 /// How long a run takes unless it is told.
 const SECONDS: u32 = 60;
-/// Seconds that one input may take, and megabytes of memory. What is never freed on purpose (function pointers that a
-/// library may keep) is no leak.
-const LIMITS: [&str; 3] = ["-timeout=10", "-rss_limit_mb=2048", "-detect_leaks=0"];
+/// Seconds that one input may take, and megabytes of memory.
+const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=2048"];
+/// What is never freed on purpose (function pointers that a library may keep) is no leak.
+const SANITIZER: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0");
 
 /// The task.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
@@ -36,7 +37,8 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     fuzz.args(["fuzz", "run", "--target-dir"]).arg(&build).arg(&target).arg(&corpus).arg("--").args(LIMITS);
     fuzz.args([format!("-max_total_time={seconds}").as_str(), "-print_final_stats=1"]);
     // The sanitizer's flags are unstable; a stable compiler takes them so.
-    progress::run(fuzz.env("RUSTC_BOOTSTRAP", "1").current_dir(workspace.root.join("fuzz")))
+    let fuzz = fuzz.env("RUSTC_BOOTSTRAP", "1").env(SANITIZER.0, SANITIZER.1);
+    progress::run(fuzz.current_dir(workspace.root.join("fuzz")))
         .context("the input at fault is in fuzz/artifacts/; make a test of it beside the code that it breaks")
 }
 
