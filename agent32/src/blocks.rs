@@ -15,7 +15,7 @@ use crate::marshal::arena::OutOfMemory;
 /// Sizes that do not fit, data that is no base64, no memory.
 pub fn allocate(args: &str, handles: &Handles) -> Result<String, Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args {
         size: Option<u64>,
         data: Option<String>,
@@ -44,7 +44,7 @@ pub fn allocate(args: &str, handles: &Handles) -> Result<String, Fault> {
 /// The handle is of no block, or the part reaches beyond it, or the library has written past its end.
 pub fn read(args: &str, handles: &Handles) -> Result<String, Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args {
         handle: String,
         #[serde(default)]
@@ -70,7 +70,7 @@ pub fn read(args: &str, handles: &Handles) -> Result<String, Fault> {
 /// As [`read`].
 pub fn write(args: &str, handles: &Handles) -> Result<(), Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args {
         handle: String,
         data: String,
@@ -96,7 +96,7 @@ pub fn write(args: &str, handles: &Handles) -> Result<(), Fault> {
 /// The handle is of no block, or the library has written past its end; then it is freed all the same.
 pub fn free(args: &str, handles: &Handles) -> Result<(), Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args {
         handle: String,
     }

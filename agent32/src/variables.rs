@@ -42,7 +42,7 @@ pub fn write(
     arena: &mut Arena,
 ) -> Result<(), Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args<'a> {
         #[serde(borrow)]
         value: &'a RawValue,

@@ -24,7 +24,7 @@ const DEFAULT_LIMIT: usize = 1000;
 const MAX_TABLE: usize = 10_000;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Description<'a> {
     #[serde(borrow)]
     returns: Option<&'a RawValue>,
@@ -42,7 +42,7 @@ struct Description<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"when\": {\"a\": 1}, \"returns\": 1}")]
 struct Row<'a> {
     when: serde_json::Map<String, Value>,
     #[serde(borrow)]

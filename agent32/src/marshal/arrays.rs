@@ -267,5 +267,7 @@ fn base64<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Cow<'a, str>, Fault> {
 }
 
 fn list<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Vec<&'a RawValue>, Fault> {
-    serde_json::from_str(raw.get()).map_err(|_| mismatch(at, format!("{} is not an array", scalar::kind(raw.get()))))
+    serde_json::from_str(raw.get()).map_err(|_| {
+        mismatch(at, format!("`{at}` is declared as an array, and {} is not one", scalar::kind(raw.get())))
+    })
 }

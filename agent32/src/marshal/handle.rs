@@ -74,7 +74,7 @@ pub(super) fn decode(
     at: &At<'_>,
 ) -> Result<Given, Fault> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "an object")]
     struct Explicit<'a> {
         #[serde(rename = "$handle", borrow)]
         handle: std::borrow::Cow<'a, str>,

@@ -25,7 +25,7 @@ const TYPES: &str = "int, unsigned int, long, unsigned long, long long, unsigned
     int* or double*, or a buffer for text such as char[100] or wchar_t[100]";
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Argument<'a> {
     #[serde(rename = "type", borrow)]
     ty: std::borrow::Cow<'a, str>,

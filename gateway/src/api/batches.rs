@@ -19,7 +19,7 @@ use crate::error::{Code, Problem};
 use crate::libraries::Library;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Request<'a> {
     /// Read one by one, so that a problem says which of them it is about.
     #[serde(borrow)]
@@ -33,7 +33,7 @@ fn yes() -> bool {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Item<'a> {
     function: Option<String>,
     prototype: Option<String>,

@@ -21,7 +21,7 @@ use crate::libraries::Library;
 const MAX_PROTOTYPE: usize = 16 << 10;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Request<'a> {
     prototype: String,
     export: Option<String>,

@@ -25,7 +25,7 @@ const BINARY: &str = "application/octet-stream";
 
 /// A block that is wanted. The agent checks the values; what is not there is not sent.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Wanted {
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<Box<RawValue>>,
@@ -60,7 +60,7 @@ struct Place<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Written {
     data: String,
     offset: Option<u64>,

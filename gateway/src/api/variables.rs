@@ -42,7 +42,7 @@ pub(super) struct Declared<'a> {
 
 /// A value that is to be written.
 #[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Written<'a> {
     #[serde(borrow)]
     value: &'a RawValue,
