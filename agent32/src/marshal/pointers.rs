@@ -74,6 +74,14 @@ impl Writer<'_, '_> {
         let kind = kind_of(pointer);
         if let Some(held) = self.handle(raw, kind, bare(pointer), at)? {
             if let Some(size) = held.size {
+                if let Level::Parameter { parameter, .. } = level
+                    && parameter.releases.is_some()
+                {
+                    let detail = format!(
+                        "the function frees what `{at}` points to, and a block of memory is the bridge's: free it with DELETE"
+                    );
+                    return Err(mismatch(at, detail));
+                }
                 self.check_room(pointer, size, at, scope)?;
                 self.check_contents(pointer, at)?;
             }

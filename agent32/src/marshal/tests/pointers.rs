@@ -147,3 +147,11 @@ fn a_block_of_memory_is_no_function_and_holds_no_addresses() {
         assert_eq!(world.refused(&args).0, at, "{args}");
     }
 }
+
+#[test]
+fn a_block_of_memory_is_not_given_to_a_function_that_frees_it() {
+    let world = world("/** @releases what */ void release(void *what);");
+    let block = world.handles.allocate(8, &[]).unwrap();
+    let (at, detail) = world.refused(&format!(r#"{{"what":"{block}"}}"#));
+    assert!(at == "/what" && detail.contains("DELETE"), "{detail}");
+}
