@@ -154,6 +154,16 @@ fn what_is_wrong_in_a_description_is_named() {
 }
 
 #[test]
+fn arguments_that_nobody_wants_are_not_looked_at() {
+    let world = world("void each(int (*cb)(const char *text));");
+    let state = world.state(r#"{"returns":4,"record":false}"#).unwrap();
+    // Reading this address would end the test.
+    let wild = 16_u64.to_le_bytes();
+    assert_eq!(world.invoke(&state, &[&wild[..usize::from(HOST.pointer_bytes())]]), 4);
+    assert_eq!(told(&state), r#"{"count":1}"#);
+}
+
+#[test]
 fn more_invocations_than_the_limit_are_counted() {
     let world = world(TWO);
     let state = world.state(r#"{"limit":2}"#).unwrap();
