@@ -1,5 +1,6 @@
 //! A running gateway, and what a test does with it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -30,6 +31,9 @@ pub struct Bridge {
     config: Config,
     log: Log,
     mark: String,
+    /// The starts that each agent took until the bridge was ready: Wine's server may end just when an agent connects to it,
+    /// and then a second start is what the bridge is for.
+    first: BTreeMap<String, u64>,
     ended: bool,
 }
 
@@ -57,7 +61,8 @@ impl Bridge {
         let log = Log::at(&path);
         let key = config.first_key();
         let client = Client::new("127.0.0.1:0", key.clone());
-        let mut bridge = Self { child, client, config, log, mark, ended: false };
+        let first = BTreeMap::new();
+        let mut bridge = Self { child, client, config, log, mark, first, ended: false };
         let address = within(START, "the gateway listens", || {
             assert!(
                 bridge.child.try_wait().expect("it is our child").is_none(),
@@ -69,6 +74,7 @@ impl Bridge {
         bridge.client = Client::new(&address, key);
         if bridge.config.wait_until_ready {
             bridge.wait_until_ready();
+            bridge.note_first_generations();
         }
         bridge
     }
@@ -173,7 +179,16 @@ impl Bridge {
 
     /// The number of an agent's start.
     pub fn generation(&self, id: &str) -> u64 {
-        self.agent(id)["generation"].as_u64().expect("a number")
+        let generation = self.agent(id)["generation"].as_u64().expect("a number");
+        generation - self.first.get(id).map_or(0, |first| first - 1)
+    }
+
+    fn note_first_generations(&mut self) {
+        let answer = self.client.get("/v1/agents");
+        let agents = answer.ok();
+        let generation = |agent: &Value| Some((agent["id"].as_str()?.to_owned(), agent["generation"].as_u64()?));
+        self.first = agents["agents"].as_array().into_iter().flatten().filter_map(generation).collect();
+        self.first.retain(|_, first| *first > 0);
     }
 
     /// The agents' processes, found by looking at all processes and not by asking the gateway.
