@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod error;
+pub mod interfaces;
 pub mod libraries;
 #[cfg(test)]
 mod played;

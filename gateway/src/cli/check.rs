@@ -117,13 +117,14 @@ fn is_program(program: &str) -> bool {
 fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     let mut problems: Vec<String> = library.problem.iter().map(|fault| fault.detail.clone()).collect();
     let mut warnings = Vec::new();
-    for diagnostic in &library.header.diagnostics {
+    let declared = library.declared();
+    for diagnostic in &declared.header.diagnostics {
         match diagnostic.severity {
             bridge32_interface::Severity::Error => problems.push(diagnostic.to_string()),
             bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
         }
     }
-    let functions = &library.header.interface.functions;
+    let functions = &declared.interface().functions;
     warnings.extend(functions.iter().filter_map(|function| {
         function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
     }));
@@ -143,7 +144,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
         functions: functions.len(),
         problems,
         warnings,
-        assumptions: library.header.assumptions.len(),
+        assumptions: declared.header.assumptions.len(),
     }
 }
 
@@ -162,7 +163,8 @@ fn absent(library: &Library) -> Vec<String> {
             && !by_ordinal
             && matches!(lookup::find(&image.exports, name, None), Lookup::Missing { .. })
     };
-    let functions = library.header.interface.functions.iter().filter(missing);
+    let declared = library.declared();
+    let functions = declared.interface().functions.iter().filter(missing);
     functions.map(|function| format!("{} cannot be called: the file does not export it", function.name)).collect()
 }
 
