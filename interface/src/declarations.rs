@@ -181,7 +181,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let Functions { all: functions, assumptions, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
         let Types { enumerations, constants, .. } = self.types;
-        (Interface { functions, variables, structures, enumerations, constants }, assumptions)
+        (Interface { functions, variables, structures, enumerations, constants, ..Interface::default() }, assumptions)
     }
 }
 

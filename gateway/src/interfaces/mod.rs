@@ -80,7 +80,7 @@ impl Declared {
     ) -> Self {
         let sources: Vec<Source> = texts.iter().map(|file| Source { name: &file.name, text: &file.text }).collect();
         let mut header = bridge32_interface::read(&sources, &options(config, target));
-        make_lossy(config, &mut header.interface.functions);
+        apply(config, &mut header.interface);
         Self::new(revision, header, texts, origin)
     }
 
@@ -133,12 +133,11 @@ pub fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
     }
 }
 
-/// `lossy = true` is said once for all functions.
-pub fn make_lossy(config: &LibraryConfig, functions: &mut [Function]) {
-    if config.lossy {
-        for function in functions {
-            function.lossy = true;
-        }
+/// What the library's table says once for all functions.
+pub fn apply(config: &LibraryConfig, interface: &mut Interface) {
+    interface.int64 = config.int64;
+    for function in &mut interface.functions {
+        function.lossy |= config.lossy;
     }
 }
 

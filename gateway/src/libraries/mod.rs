@@ -113,7 +113,7 @@ impl Library {
     /// What is wrong with it, one line each.
     pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
         let mut interface = bridge32_interface::prototype(text, &interfaces::options(&self.config, self.target))?;
-        interfaces::make_lossy(&self.config, &mut interface.functions);
+        interfaces::apply(&self.config, &mut interface);
         Ok(interface)
     }
 
@@ -264,6 +264,7 @@ pub(crate) mod tests {
             group: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,
+            int64: bridge32_protocol::interface::Int64::default(),
             dialect: None,
             definitions: Vec::new(),
         };
