@@ -19,6 +19,7 @@ use crate::error::{Code, Problem};
 use crate::interfaces::{Declared, Origin, Store};
 use crate::libraries::exports::Exports;
 use crate::libraries::{Libraries, Library, LibraryState};
+use crate::openapi::cache::Cache;
 
 /// One running gateway.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Bridge {
     pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
+    /// The document that describes all of it.
+    pub openapi: Cache<Library>,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }
@@ -53,7 +56,8 @@ impl Bridge {
             }
         }
         let stopping = watch::Sender::new(false);
-        Self { config, address, libraries, agents, reports, dispatch, auth, stopping }
+        let openapi = Cache::default();
+        Self { config, address, libraries, agents, reports, dispatch, auth, openapi, stopping }
     }
 
     /// The library of that name.
