@@ -39,7 +39,7 @@ pub struct Bridge {
     /// Who may do what.
     pub auth: Auth,
     /// The document that describes all of it.
-    pub openapi: Cache<Library>,
+    pub openapi: Cache<Declared>,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }

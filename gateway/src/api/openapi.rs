@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::reply;
 use crate::bridge::Bridge;
 use crate::error::Problem;
+use crate::interfaces::Declared;
 use crate::libraries::Library;
 use crate::openapi::cache::{self, Served};
 use crate::openapi::{Part, document};
@@ -30,22 +31,22 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, headers: HeaderMap) -> Resu
 }
 
 fn current(bridge: &Bridge) -> Arc<Served> {
-    let libraries: Vec<Arc<Library>> = bridge.libraries.all().cloned().collect();
-    bridge.openapi.get(libraries.clone(), || {
-        let parts: Vec<Part> = libraries.iter().map(|library| part(library)).collect();
+    let libraries: Vec<(&Library, Arc<Declared>)> =
+        bridge.libraries.all().map(|library| (&**library, library.declared())).collect();
+    bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
+        let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
         document(&bridge.address.to_string(), &parts)
     })
 }
 
 /// A library as the document describes it.
-pub fn part(library: &Library) -> Part<'_> {
-    let name = |path: &std::path::PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+pub fn part<'a>(library: &'a Library, declared: &'a Declared) -> Part<'a> {
     let file = library.config.file.display();
     Part {
         name: &library.name,
         file: file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
-        headers: library.config.headers.iter().map(name).collect(),
-        header: &library.header,
+        headers: declared.texts.iter().map(|text| text.name.clone()).collect(),
+        header: &declared.header,
         target: library.target.unwrap_or(bridge32_protocol::target::Target::Linux32),
     }
 }

@@ -38,7 +38,9 @@ impl Openapi {
             return Err(Failed::usage(format!("there is no library `{unknown}`; the configuration has: {known}")));
         }
         let wanted = |library: &&Library| self.libraries.is_empty() || self.libraries.contains(&library.name);
-        let parts: Vec<Part> = libraries.all().map(|library| &**library).filter(wanted).map(part).collect();
+        let wanted = libraries.all().map(|library| &**library).filter(wanted);
+        let wanted: Vec<_> = wanted.map(|library| (library, library.declared())).collect();
+        let parts: Vec<Part> = wanted.iter().map(|(library, declared)| part(library, declared)).collect();
         for Part { name, header, .. } in &parts {
             for diagnostic in &header.diagnostics {
                 note(format_args!("{name}: {diagnostic}"));
