@@ -1,8 +1,10 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
-use bridge32_image::{Export, ExportKind, Image, lookup};
-use bridge32_protocol::interface::{ExportName, Function};
+use bridge32_image::{Export, ExportKind, Image};
+use bridge32_protocol::interface::Function;
 use serde::{Deserialize, Serialize};
+
+use super::coverage::{Meant, meant_by};
 
 /// A library's export table.
 #[derive(Debug)]
@@ -56,21 +58,7 @@ impl Exports {
     pub fn new(image: Image, functions: &[Function]) -> Self {
         let mut declared = vec![false; image.exports.len()];
         for function in functions {
-            let index = match &function.export {
-                Some(ExportName::Name(name)) => {
-                    image.exports.iter().position(|export| export.name.as_deref() == Some(name.as_str()))
-                }
-                Some(ExportName::Ordinal(ordinal)) => {
-                    image.exports.iter().position(|export| export.ordinal == Some(*ordinal))
-                }
-                None => match lookup::find(&image.exports, &function.name, None) {
-                    lookup::Lookup::Found { export, .. } => {
-                        image.exports.iter().position(|other| std::ptr::eq(other, export))
-                    }
-                    _ => None,
-                },
-            };
-            if let Some(index) = index {
+            if let Meant::One(index) = meant_by(&image.exports, function) {
                 declared[index] = true;
             }
         }
