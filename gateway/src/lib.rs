@@ -14,6 +14,7 @@ pub mod libraries;
 #[cfg(test)]
 mod played;
 pub mod router;
+pub mod starter;
 
 use std::future::Future;
 use std::net::SocketAddr;

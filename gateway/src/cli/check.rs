@@ -155,7 +155,9 @@ fn absent(library: &Library) -> Vec<String> {
     let coverage = Coverage::new(&image, interface);
     if coverage.is_of_another_library() {
         let declared = coverage.declared;
-        return vec![format!("the file exports none of the {declared} functions of its header: is it another library's?")];
+        return vec![format!(
+            "the file exports none of the {declared} functions of its header: is it another library's?"
+        )];
     }
     // Of those that cannot be called anyway another reason is told.
     let supported = |name: &str| interface.function(name).is_some_and(|(_, function)| function.unsupported.is_none());

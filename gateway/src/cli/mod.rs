@@ -4,8 +4,11 @@ mod call;
 mod check;
 mod client;
 mod exports;
+mod headers;
+mod interface;
 mod serve;
 mod values;
+mod words;
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -35,6 +38,7 @@ enum Command {
     Serve(serve::Serve),
     Call(call::Call),
     Exports(exports::Exports),
+    Interface(interface::Interface),
     Check(check::Check),
 }
 
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
+        Command::Interface(command) => command.run(),
         Command::Check(command) => command.run(),
     };
     match result {

@@ -199,7 +199,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_tag_decides_which_export_is_meant() {
-        let header = "/** @ordinal 5 */ int five(void); /** @export ?f@@YAHH@Z */ int f(int); /** @ordinal 6 */ int six(void);";
+        let header =
+            "/** @ordinal 5 */ int five(void); /** @export ?f@@YAHH@Z */ int f(int); /** @ordinal 6 */ int six(void);";
         let coverage = coverage(&["#5", "?f@@YAHH@Z"], header);
         assert!(undeclared(&coverage).is_empty());
         assert_eq!(coverage.unexported[0].export, Some(ExportName::Ordinal(6)));
