@@ -98,8 +98,18 @@ pub(super) fn itanium(text: &str, types: &mut Types) -> Meaning {
         Ok(result) => result.map(|result| result.declare("").trim_end().to_owned()),
         Err(why) => return Meaning::Incomplete(why),
     };
-    finish(text, open, name, this, types, |name, parameters| Declared { name, convention: None, result, parameters })
+    let convention = this.is_some().then_some(Convention::Thiscall);
+    let unclear = this.is_none() && class_of(name).is_some();
+    finish(text, open, name, this, types, |name, mut parameters| {
+        if unclear {
+            parameters.insert(0, THIS.to_owned());
+        }
+        Declared { name, convention, result, parameters }
+    })
 }
+
+/// Stands where a member function has `this`, and a static one, or one of a namespace, has nothing.
+pub(super) const THIS: &str = "THIS";
 
 const CONSTRUCTOR: &str = "it is a constructor, and needs memory of its class's size, which is not known";
 
@@ -212,8 +222,8 @@ mod tests {
     #[test]
     fn itaniums_names_do_not_say_what_is_returned() {
         assert_eq!(line("_Z1fi"), "?  f(int arg0)");
-        assert_eq!(line("_ZN4calc3AddEiPKc"), "?  calc_Add(int arg0, const char *arg1)");
-        assert_eq!(line("_ZNK4Calc3getEv"), "?  Calc_get(const struct Calc *this)");
+        assert_eq!(line("_ZN4calc3AddEiPKc"), "?  calc_Add(THIS, int arg0, const char *arg1)");
+        assert_eq!(line("_ZNK4Calc3getEv"), "? __thiscall Calc_get(const struct Calc *this)");
         assert_eq!(line("_Z3maxIiET_S0_S0_"), "int  max_int(int arg0, int arg1)");
         assert!(
             matches!(of("_Z8distance5PointS_"), Meaning::Incomplete(why) if why.contains("Point is passed by value"))

@@ -134,6 +134,9 @@ impl Maker<'_> {
     fn data(&mut self, export: &Export, blank: Entry) -> Entry {
         let name = export.name.clone().unwrap_or_else(|| format!("ordinal_{}", export.ordinal.unwrap_or_default()));
         let note = export.demangled.clone().unwrap_or_default();
+        if note.contains(" for ") || note.contains('`') {
+            return Entry { name, known: Known::Nothing, note: format!("{note}: it is the compiler's own"), ..blank };
+        }
         let declaration = (identifier(&name) == name && export.name.is_some()).then(|| format!("extern TYPE {name};"));
         Entry { name, known: Known::Data, declaration, note, ..blank }
     }
@@ -188,7 +191,8 @@ impl Maker<'_> {
         let tag = self.tag(export, &name);
         // MinGW decorates Itanium's names too.
         let stated = export.decoration.as_ref().map(|decoration| decoration.convention);
-        let convention = declared.convention.map(Convention::keyword).or(match stated {
+        let declared_one = declared.convention.filter(|_| self.target.is_windows()).map(Convention::keyword);
+        let convention = declared_one.or(match stated {
             Some(Decorated::Stdcall) => Some(Convention::Stdcall.keyword()),
             Some(Decorated::Fastcall) => Some(Convention::Fastcall.keyword()),
             _ => None,

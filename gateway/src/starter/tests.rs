@@ -74,7 +74,7 @@ fn a_microsoft_name_gives_types_and_overloads_get_names_of_their_own() {
 fn an_itanium_name_waits_for_its_result() {
     let starter = starter(&["_ZN4calc3AddEii"]);
     assert!(
-        starter.header.contains("// /** @export _ZN4calc3AddEii */\n// TYPE calc_Add(int arg0, int arg1);\n"),
+        starter.header.contains("// /** @export _ZN4calc3AddEii */\n// TYPE calc_Add(THIS, int arg0, int arg1);\n"),
         "{}",
         starter.header
     );

@@ -34,7 +34,12 @@ pub(super) fn whole(file: &str, target: Target, structures: &[String], entries: 
         bytes.iter().for_each(|entry| text += &declared(entry));
     }
     for (known, title) in [
-        (Known::Part, "Known in part. Complete what is missing, then take the `//` away."),
+        (
+            Known::Part,
+            "Known in part. Put what the function returns in the place of TYPE, then take the `//` away. THIS stands where a \
+             member function has its object (`struct CLASS *this`; in a file for Windows it is `__thiscall` then) and a static \
+             one, or one of a namespace, has nothing.",
+        ),
         (
             Known::Name,
             "Known: the name. Write result and parameters as the vendor documents them in the places of TYPE and PARAMETERS, \
