@@ -16,6 +16,7 @@ pub mod openapi;
 #[cfg(test)]
 mod played;
 pub mod router;
+pub mod starter;
 
 use std::future::Future;
 use std::net::SocketAddr;

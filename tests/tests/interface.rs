@@ -164,7 +164,7 @@ fn a_header_file_that_was_changed_counts_again() {
     std::fs::write(bridge.config().folder().join("c.h"), "int tolower(int c);").unwrap();
     bridge.restart();
     assert_eq!(bridge.call("c", "tolower", json!({"c": 65})).result(), 97);
-    bridge.logs(&["the header files have changed", "interfaces/c.superseded"]);
+    bridge.logs(&["the header files have changed", "interfaces/c.json"]);
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 use crate::interfaces::Origin;
 use crate::libraries::Library;
+use crate::libraries::coverage::{Undeclared, Unexported};
 
 /// The media type of a C header.
 const C_HEADER: &str = "text/x-c";
@@ -43,6 +44,10 @@ struct Interface<'a> {
     constants: &'a BTreeMap<String, i64>,
     assumptions: &'a [Assumption],
     diagnostics: &'a [Diagnostic],
+    /// What the file exports and no header declares; `null` while nobody can read the file.
+    undeclared_exports: Option<&'a [Undeclared]>,
+    /// What the headers declare and the file does not export; `null` likewise.
+    missing_exports: Option<&'a [Unexported]>,
 }
 
 /// How a header that is to replace the interface is judged.
@@ -84,7 +89,7 @@ pub async fn show(
     if accepts(&headers, C_HEADER) {
         return Ok(([(CONTENT_TYPE, C_HEADER)], library.declared().text()).into_response());
     }
-    Ok(described(&bridge, library))
+    Ok(described(&bridge, library).await)
 }
 
 /// Replaces the interface of one library by what the header of the body declares.
@@ -105,18 +110,18 @@ pub async fn replace(
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
     bridge.replace_interface(library, body, judgement.accept_errors.unwrap_or(false)).await?;
-    Ok(described(&bridge, library))
+    Ok(described(&bridge, library).await)
 }
 
-fn described(bridge: &Bridge, library: &Library) -> Response {
+async fn described(bridge: &Bridge, library: &Library) -> Response {
     let declared = library.declared();
+    // Why a file cannot be read is told where its exports are asked for.
+    let coverage = bridge.exports(library).await.ok().map(|exports| exports.coverage(&declared));
     let bound = bridge.bound(library, &declared);
     let (header, interface) = (&declared.header, declared.interface());
-    let configured = library.config.headers.iter().map(|path| path.display().to_string());
-    let sent = || declared.texts.iter().map(|file| file.name.clone()).collect();
-    let (origin, replaced_at, headers) = match declared.origin {
-        Origin::Configured => ("configured", None, configured.collect()),
-        Origin::Replaced { at } => ("replaced", Some(at), sent()),
+    let (origin, replaced_at) = match declared.origin {
+        Origin::Configured => ("configured", None),
+        Origin::Replaced { at } => ("replaced", Some(at)),
     };
     let functions = interface.functions.iter().enumerate();
     Json(Interface {
@@ -124,7 +129,7 @@ fn described(bridge: &Bridge, library: &Library) -> Response {
         revision: declared.revision,
         origin,
         replaced_at,
-        headers,
+        headers: declared.names(&library.config),
         functions: functions.map(|(number, function)| function_of(number, function, bound.as_deref())).collect(),
         variables: variables::declared(&declared, bound.as_deref()),
         structures: &interface.structures,
@@ -132,6 +137,8 @@ fn described(bridge: &Bridge, library: &Library) -> Response {
         constants: &interface.constants,
         assumptions: &header.assumptions,
         diagnostics: &header.diagnostics,
+        undeclared_exports: coverage.as_ref().map(|coverage| &coverage.undeclared[..]),
+        missing_exports: coverage.as_ref().map(|coverage| &coverage.unexported[..]),
     })
     .into_response()
 }

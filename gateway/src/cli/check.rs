@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use bridge32_image::Image;
-use bridge32_image::lookup::{self, Lookup};
-use bridge32_protocol::interface::{ExportName, Function};
 use bridge32_protocol::target::Target;
 use clap::Args;
 use serde::Serialize;
@@ -12,6 +10,7 @@ use serde::Serialize;
 use super::{Failed, config_file, note, print};
 use crate::auth::Auth;
 use crate::config::{self, Config, LibraryFile, RuntimeConfig};
+use crate::libraries::coverage::{Coverage, Unexported};
 use crate::libraries::{Libraries, Library, file};
 
 /// Look for problems in a configuration, its files and its headers
@@ -153,19 +152,22 @@ fn absent(library: &Library) -> Vec<String> {
     let LibraryFile::Host(path) = &library.config.file else { return Vec::new() };
     // A file that cannot be read is a problem already.
     let Ok(image) = Image::open(path) else { return Vec::new() };
-    let missing = |function: &&Function| {
-        let by_ordinal = matches!(function.export, Some(ExportName::Ordinal(_)));
-        let name = match &function.export {
-            Some(ExportName::Name(name)) => name,
-            _ => &function.name,
-        };
-        function.unsupported.is_none()
-            && !by_ordinal
-            && matches!(lookup::find(&image.exports, name, None), Lookup::Missing { .. })
-    };
     let declared = library.declared();
-    let functions = declared.interface().functions.iter().filter(missing);
-    functions.map(|function| format!("{} cannot be called: the file does not export it", function.name)).collect()
+    let interface = declared.interface();
+    let coverage = Coverage::new(&image, interface);
+    if coverage.is_of_another_library() {
+        let count = coverage.declared;
+        return vec![format!("the file exports none of the {count} functions of its header: is it another library's?")];
+    }
+    // Of those that cannot be called anyway another reason is told.
+    let supported = |name: &str| interface.function(name).is_some_and(|(_, function)| function.unsupported.is_none());
+    let missing = coverage.unexported.into_iter().filter(|missing| supported(&missing.name));
+    missing
+        .map(|Unexported { name, similar, .. }| {
+            let near = similar.map(|other| format!(" (it has `{other}`)")).unwrap_or_default();
+            format!("{name} cannot be called: the file does not export it{near}")
+        })
+        .collect()
 }
 
 fn show(report: &Report) {

@@ -4,9 +4,12 @@ mod call;
 mod check;
 mod client;
 mod exports;
+mod headers;
+mod interface;
 mod openapi;
 mod serve;
 mod values;
+mod words;
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -36,6 +39,7 @@ enum Command {
     Serve(serve::Serve),
     Call(call::Call),
     Exports(exports::Exports),
+    Interface(interface::Interface),
     Check(check::Check),
     Openapi(openapi::Openapi),
 }
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
+        Command::Interface(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
     };

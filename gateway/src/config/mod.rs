@@ -14,6 +14,7 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
 use document::{Document, LibraryDocument, RuntimeDocument};
+pub(crate) use values::encoding;
 pub use values::nearest;
 
 /// The whole configuration of a gateway.

@@ -80,7 +80,7 @@ pub(super) fn int64(form: &str) -> Result<Int64, String> {
 ///
 /// # Errors
 /// That there is no such label.
-pub(super) fn encoding(label: &str) -> Result<Encoding, String> {
+pub(crate) fn encoding(label: &str) -> Result<Encoding, String> {
     match label.to_ascii_lowercase().as_str() {
         "utf-8" | "utf8" => Ok(Encoding::Utf8),
         "utf-16" | "utf-16le" | "utf16" => Ok(Encoding::Utf16),

@@ -101,6 +101,14 @@ impl Declared {
         variables.find(|(variable, _)| variable.name == name).map(|(variable, number)| (number, variable))
     }
 
+    /// The names of the headers for people: the paths of the configuration, if these are it.
+    pub fn names(&self, config: &LibraryConfig) -> Vec<String> {
+        match self.origin {
+            Origin::Configured => config.headers.iter().map(|path| path.display().to_string()).collect(),
+            Origin::Replaced { .. } => self.texts.iter().map(|file| file.name.clone()).collect(),
+        }
+    }
+
     /// The headers as one text, in their order. `PUT …/interface` takes it.
     pub fn text(&self) -> Vec<u8> {
         joined(&self.texts)

@@ -1,7 +1,7 @@
 //! Interfaces that came by request, kept in `data_dir/interfaces` so that they outlive the gateway.
 //!
 //! A stored interface stands in for the header files that were there when it came. Once those change they are what
-//! somebody wrote last: they count, and the stored one is put aside.
+//! somebody wrote last: they count, and the stored one waits until it is sent again or they are what they were.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -63,15 +63,11 @@ impl Store {
         if document.replaces == digest(configured) {
             return Some((header, document.at));
         }
-        let aside = file.with_extension("superseded");
         tracing::warn!(
             library,
-            kept = %aside.display(),
+            file = %file.display(),
             "the header files have changed since the interface was replaced by a request: the header files count"
         );
-        if let Err(error) = fs::rename(&file, &aside) {
-            tracing::error!(library, file = %file.display(), %error, "a stored interface cannot be put aside");
-        }
         None
     }
 
@@ -140,8 +136,7 @@ mod tests {
         assert_eq!(store.load("calc", &configured("int f(void);")), Some((b"int \xb0(void);".to_vec(), now)));
         assert_eq!(store.load("other", &configured("int f(void);")), None);
         assert_eq!(store.load("calc", &configured("int f(int a);")), None);
-        assert!(folder.path().join("interfaces/calc.superseded").exists());
-        assert_eq!(store.load("calc", &configured("int f(void);")), None, "it was put aside");
+        assert!(store.load("calc", &configured("int f(void);")).is_some(), "the files are what they were");
     }
 
     #[test]

@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bridge32_image::{Export, ExportKind, Image, lookup};
-use bridge32_protocol::interface::{ExportName, Function};
+use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
 
+use super::coverage::{Coverage, Meant, meant_by};
 use crate::interfaces::Declared;
 
 /// A library's export table.
 #[derive(Debug)]
 pub struct Exports {
-    exports: Vec<Export>,
+    image: Image,
     /// For each export whether the interface declares it, and for which interface that was found out.
     declared: Mutex<Option<(u32, Arc<[bool]>)>>,
 }
@@ -60,7 +60,12 @@ const MAX_LIMIT: usize = 5000;
 impl Exports {
     /// The export table of a file.
     pub fn new(image: Image) -> Self {
-        Self { exports: image.exports, declared: Mutex::default() }
+        Self { image, declared: Mutex::default() }
+    }
+
+    /// What the file and an interface say of each other.
+    pub fn coverage(&self, interface: &Declared) -> Coverage {
+        Coverage::new(&self.image, interface.interface())
     }
 
     /// A page of those that are wanted, with an interface laid beside them.
@@ -74,7 +79,7 @@ impl Exports {
                 && (filter.is_empty() || names(listed.export).any(|name| name.to_lowercase().contains(&filter)))
         };
         let declared = self.declared_by(interface);
-        let listed = self.exports.iter().zip(declared.iter());
+        let listed = self.image.exports.iter().zip(declared.iter());
         let fitting: Vec<Listed> = listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect();
         let total = fitting.len();
         let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
@@ -91,9 +96,9 @@ impl Exports {
         {
             return declared;
         }
-        let mut declared = vec![false; self.exports.len()];
+        let mut declared = vec![false; self.image.exports.len()];
         for function in &interface.interface().functions {
-            if let Some(index) = self.position(function) {
+            if let Meant::One(index) = meant_by(&self.image.exports, function) {
                 declared[index] = true;
             }
         }
@@ -101,19 +106,6 @@ impl Exports {
         let kept = Some((interface.revision, Arc::clone(&declared)));
         *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         declared
-    }
-
-    /// The export that a function means.
-    fn position(&self, function: &Function) -> Option<usize> {
-        let exports = &self.exports;
-        match &function.export {
-            Some(ExportName::Name(name)) => exports.iter().position(|export| export.name.as_deref() == Some(name)),
-            Some(ExportName::Ordinal(ordinal)) => exports.iter().position(|export| export.ordinal == Some(*ordinal)),
-            None => match lookup::find(exports, &function.name, None) {
-                lookup::Lookup::Found { export, .. } => exports.iter().position(|other| std::ptr::eq(other, export)),
-                _ => None,
-            },
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configured libraries: their files, their interfaces, and the agents that are to run them.
 
+pub mod coverage;
 pub mod exports;
 pub mod file;
 

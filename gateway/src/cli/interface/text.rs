@@ -1,0 +1,245 @@
+//! A review as a person reads it: problems first, then what was assumed, grouped, because of three hundred functions most
+//! are assumed alike.
+
+use std::fmt::Write as _;
+
+use bridge32_interface::{Assumption, Topic};
+use bridge32_protocol::interface::Direction;
+
+use super::review::{Passed, Review, Reviewed};
+use crate::cli::words::{count, wrapped};
+use crate::libraries::coverage::Unexported;
+
+/// So many names are listed where the rest is of the same sort.
+const MAX_LISTED: usize = 24;
+
+/// The review; `all` shows each function.
+pub(super) fn whole(review: &Review, all: bool) -> String {
+    let mut text = problems(review);
+    if all {
+        review.functions.iter().for_each(|function| text.push_str(&one(function)));
+        text.push_str(&undeclared(review, usize::MAX));
+    } else {
+        text.push_str(&undeclared(review, MAX_LISTED));
+        text.push_str(&grouped(review, MAX_LISTED));
+    }
+    text.push_str(&summary(review));
+    text
+}
+
+/// Diagnostics, functions that cannot be called, and declarations that nothing exports.
+pub(in crate::cli) fn problems(review: &Review) -> String {
+    let mut text = String::new();
+    for diagnostic in review.diagnostics {
+        let _ = writeln!(text, "{diagnostic}\n");
+    }
+    if review.is_of_another_library() {
+        let file = review.file.as_deref().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "{file} exports none of the {} functions of {}: is that the header of another library?\n",
+            review.summary.functions, review.name
+        );
+        return text;
+    }
+    let uncallable: Vec<&Reviewed> = review.functions.iter().filter(|function| !function.callable).collect();
+    if !uncallable.is_empty() {
+        let _ = writeln!(text, "Not callable ({}):", uncallable.len());
+        for function in uncallable {
+            let _ = writeln!(text, "  {}  (line {})", function.name, function.line);
+            let _ = writeln!(text, "{}", wrapped(function.declaration, 6));
+            let _ = writeln!(text, "{}", wrapped(function.reason.as_deref().unwrap_or_default(), 4));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Exports that the headers do not declare.
+fn undeclared(review: &Review, most: usize) -> String {
+    let Some(coverage) = review.coverage.as_ref().filter(|coverage| !coverage.undeclared.is_empty()) else {
+        return String::new();
+    };
+    let names: Vec<&str> = coverage.undeclared.iter().map(|export| export.name.as_str()).collect();
+    format!("Exported and not declared ({}):\n{}\n\n", names.len(), listed(&names, most, 2))
+}
+
+/// What was assumed: each sentence once, with where it holds.
+pub(in crate::cli) fn grouped(review: &Review, most: usize) -> String {
+    let mut groups: Vec<(Topic, &str, Vec<String>)> = Vec::new();
+    for assumed in review.functions.iter().flat_map(|function| &function.assumptions) {
+        let place = place(assumed);
+        match groups.iter_mut().find(|(what, text, _)| (*what, *text) == (assumed.what, assumed.text.as_str())) {
+            Some((_, _, places)) => places.push(place),
+            None => groups.push((assumed.what, &assumed.text, vec![place])),
+        }
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    // What is assumed most often is looked at once; what is rare, one by one: so the rare ones come first.
+    groups.sort_by_key(|(what, _, places)| (topic(*what), places.len()));
+    let mut text = format!("Assumed ({}), because the header does not say it:\n", review.summary.assumptions);
+    for (what, sentence, places) in groups {
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "{}", wrapped(&format!("{}: {sentence} ({})", topic(what), places.len()), 2));
+        let _ = writeln!(text, "{}", listed(&places, most, 6));
+    }
+    text.push('\n');
+    text
+}
+
+/// `function(parameter)`, or the function alone.
+fn place(assumed: &Assumption) -> String {
+    match &assumed.parameter {
+        Some(parameter) => format!("{}({parameter})", assumed.function),
+        None => assumed.function.clone(),
+    }
+}
+
+fn listed(names: &[&str], most: usize, indent: usize) -> String {
+    let shown = names[..names.len().min(most)].join(", ");
+    let rest = names.len().saturating_sub(most);
+    let rest = if rest > 0 { format!(", … and {rest} more (--all lists them)") } else { String::new() };
+    wrapped(&format!("{shown}{rest}"), indent)
+}
+
+/// One function with all that is known of it.
+fn one(function: &Reviewed) -> String {
+    let mut text = format!("{}\n", wrapped(&format!("{};", function.declaration.trim_end_matches(';')), 0));
+    if let Some(reason) = &function.reason {
+        let _ = writeln!(text, "{}", wrapped(&format!("cannot be called: {reason}"), 4));
+    }
+    for Passed { name, direction, optional, json } in &function.parameters {
+        let way = match direction {
+            Direction::In => "in",
+            Direction::Out => "out",
+            Direction::InOut => "in-out",
+        };
+        let null = if *optional { ", may be null" } else { "" };
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {way}, {json}{null}"), 4));
+        text.push_str(&said(function, Some(name)));
+    }
+    let _ = writeln!(text, "{}", wrapped(&format!("returns {}", function.result), 4));
+    text.push_str(&said(function, None));
+    text.push('\n');
+    text
+}
+
+/// What was assumed of one parameter, or of the function and its result.
+fn said(function: &Reviewed, parameter: Option<&str>) -> String {
+    let about = function.assumptions.iter().filter(|assumed| assumed.parameter.as_deref() == parameter);
+    let line = |assumed: &&Assumption| wrapped(&format!("assumed {}: {}", topic(assumed.what), assumed.text), 8) + "\n";
+    about.map(line).collect()
+}
+
+const fn topic(what: Topic) -> &'static str {
+    match what {
+        Topic::Direction => "direction",
+        Topic::Length => "length",
+        Topic::Encoding => "encoding",
+        Topic::Convention => "convention",
+        Topic::Ownership => "ownership",
+    }
+}
+
+/// The last line.
+pub(super) fn summary(review: &Review) -> String {
+    let numbers = review.summary;
+    let mut parts = vec![
+        count(numbers.functions, "function"),
+        format!("{} callable", numbers.callable),
+        format!("{} not", numbers.functions - numbers.callable),
+        count(numbers.assumptions, "assumption"),
+    ];
+    if let Some(coverage) = &review.coverage {
+        let unexported: &[Unexported] = &coverage.unexported;
+        parts.push(format!("{} not exported", unexported.len()));
+        parts.push(format!("{} exported and not declared", coverage.undeclared.len()));
+    }
+    for (number, what) in [(numbers.errors, "error"), (numbers.warnings, "warning")] {
+        if number > 0 {
+            parts.push(count(number, what));
+        }
+    }
+    let target = review.target;
+    format!("{} ({target}): {}, read in {} ms", review.name, parts.join(", "), numbers.milliseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bridge32_interface::{Header, Options, Source};
+    use bridge32_protocol::target::Target;
+
+    use super::super::review::Subject;
+    use super::*;
+    use crate::libraries::coverage::Coverage;
+    use crate::libraries::coverage::tests::image;
+
+    fn read(text: &str) -> Header {
+        bridge32_interface::read(&[Source { name: "a.h", text: text.as_bytes() }], &Options::new(Target::Win32))
+    }
+
+    fn shown(header: &str, exports: Option<&[&str]>, all: bool) -> String {
+        let header = read(header);
+        let coverage = exports.map(|names| ("a.dll".to_owned(), Coverage::new(&image(names), &header.interface)));
+        let subject = Subject {
+            name: "a.h".into(),
+            headers: vec!["a.h".into()],
+            target: Target::Win32,
+            header: &header,
+            took: Duration::from_millis(41),
+            coverage,
+        };
+        whole(&Review::new(subject), all)
+    }
+
+    #[test]
+    fn problems_come_first_and_the_summary_last() {
+        let header = "int __stdcall Add(int a);\nint __stdcall Fill(char *buffer);\nint __stdcall broken(int\n;";
+        let text = shown(header, None, false);
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
+        assert!(
+            at("a.h:4:1: error:") < at("Not callable (1):\n  Fill  (line 2)\n      int __stdcall Fill(char *buffer)")
+        );
+        assert!(
+            text.ends_with("a.h (win32): 2 functions, 1 callable, 1 not, 1 assumption, 1 error, read in 41 ms"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_was_assumed_alike_is_said_once() {
+        let text = shown("int __stdcall f(int *a, int *b);\nint __stdcall g(int *c);", None, false);
+        assert_eq!(text.matches("in-out, because it is a non-const pointer").count(), 1, "{text}");
+        assert!(text.contains("      f(a), f(b), g(c)\n"), "{text}");
+    }
+
+    #[test]
+    fn all_shows_each_parameter_with_what_was_assumed_of_it() {
+        let text = shown("int __stdcall f(int *a, const char *s);", None, true);
+        assert!(text.contains("    a: in-out, integer from -2147483648 to 2147483647\n        assumed "), "{text}");
+        assert!(text.contains("    s: in, text\n        assumed encoding: UTF-8"), "{text}");
+        assert!(text.contains("    returns integer"), "{text}");
+    }
+
+    #[test]
+    fn both_sides_of_the_export_table_are_compared() {
+        let text = shown("int __stdcall Add(int a);\nint __stdcall sub(int a);", Some(&["Add", "Sub", "Mul"]), false);
+        assert!(text.contains("the file does not export it; it has `Sub`: names are case-sensitive"), "{text}");
+        assert!(text.contains("Exported and not declared (2):\n  Sub, Mul\n"), "{text}");
+        assert!(text.contains("1 not exported, 2 exported and not declared"), "{text}");
+        let text = shown("int __stdcall Add(int a);", Some(&["crc32"]), false);
+        assert!(text.contains("a.dll exports none of the 1 functions of a.h: is that the header of another"), "{text}");
+    }
+
+    #[test]
+    fn a_long_list_ends() {
+        let names: Vec<String> = (0..30).map(|number| format!("f{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(listed(&names, 24, 0).ends_with("f23, … and 6 more (--all lists them)"));
+        assert!(!listed(&names, usize::MAX, 0).contains("more"));
+    }
+}
