@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use bridge32_interface::{Assumption, Diagnostic};
+use bridge32_interface::{Diagnostic, Finding};
 use bridge32_protocol::interface::{Convention, Enumeration, ExportName, Function, Structure};
 use bridge32_protocol::wire::Binding;
 use bytes::Bytes;
@@ -42,7 +42,8 @@ struct Interface<'a> {
     structures: &'a BTreeMap<String, Structure>,
     enumerations: &'a BTreeMap<String, Enumeration>,
     constants: &'a BTreeMap<String, i64>,
-    assumptions: &'a [Assumption],
+    assumptions: &'a [Finding],
+    statements: &'a [Finding],
     diagnostics: &'a [Diagnostic],
     /// What the file exports and no header declares; `null` while nobody can read the file.
     undeclared_exports: Option<&'a [Undeclared]>,
@@ -136,6 +137,7 @@ async fn described(bridge: &Bridge, library: &Library) -> Response {
         enumerations: &interface.enumerations,
         constants: &interface.constants,
         assumptions: &header.assumptions,
+        statements: &header.statements,
         diagnostics: &header.diagnostics,
         undeclared_exports: coverage.as_ref().map(|coverage| &coverage.undeclared[..]),
         missing_exports: coverage.as_ref().map(|coverage| &coverage.unexported[..]),

@@ -34,6 +34,7 @@ pub(super) struct Declared<'a> {
     ty: &'a Type,
     constant: bool,
     declaration: &'a str,
+    file: &'a str,
     line: u32,
     description: &'a str,
     /// `null` until the library is loaded.
@@ -118,8 +119,8 @@ pub(super) fn declared<'a>(interface: &'a interfaces::Declared, bound: Option<&'
             (None, Some(None)) => (Some(true), None),
             (None, Some(Some(fault))) => (Some(false), Some(fault.detail.as_str())),
         };
-        let Variable { name, ty, constant, description, declaration, line, .. } = variable;
-        Declared { name, ty, constant: *constant, declaration, line: *line, description, callable, reason }
+        let Variable { name, ty, constant, description, declaration, file, line, .. } = variable;
+        Declared { name, ty, constant: *constant, declaration, file, line: *line, description, callable, reason }
     };
     interface.interface().variables.iter().enumerate().map(describe).collect()
 }
@@ -157,6 +158,7 @@ mod tests {
             description: String::new(),
             unsupported: unsupported.map(str::to_owned),
             declaration: format!("extern int {name}"),
+            file: "calc.h".into(),
             line: 1,
         };
         let variables = [("counter", false, None), ("version", true, None), ("odd", false, Some("a list of names"))];
