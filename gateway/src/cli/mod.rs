@@ -3,11 +3,12 @@
 mod call;
 mod check;
 mod client;
+mod completions;
 mod exports;
 mod headers;
 mod interface;
+mod json;
 mod serve;
-mod values;
 mod words;
 
 use std::fmt::Display;
@@ -40,6 +41,7 @@ enum Command {
     Exports(exports::Exports),
     Interface(interface::Interface),
     Check(check::Check),
+    Completions(completions::Completions),
 }
 
 /// Why a command did not do what it should: the text says what to do next.
@@ -68,12 +70,14 @@ impl Failed {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    completions::answer();
     let result = match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
         Command::Interface(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Completions(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
