@@ -6,6 +6,7 @@ mod client;
 mod completions;
 mod exports;
 mod headers;
+mod import;
 mod interface;
 mod json;
 mod serve;
@@ -40,6 +41,7 @@ enum Command {
     Call(call::Call),
     Exports(exports::Exports),
     Interface(interface::Interface),
+    Import(import::Import),
     Check(check::Check),
     Completions(completions::Completions),
 }
@@ -76,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
         Command::Interface(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
