@@ -12,6 +12,7 @@ mod exports;
 mod gateway;
 mod kernel32;
 mod libc;
+mod library_commands;
 mod lifecycle;
 mod load;
 mod output;

@@ -139,7 +139,7 @@ impl Import {
     /// Looks at the file.
     fn look(&self, config: &Config) -> Result<Found, Failed> {
         let shown = self.file.display().to_string();
-        let image = Image::open(&self.file).map_err(|error| Failed::problem(error.naming(&shown)))?;
+        let image = headers::library(&self.file).map_err(|failed| self.swapped().unwrap_or(failed))?;
         let known = image.runtime().and_then(|name| Some((headers::target(name).ok()?, Wanted::by_runtime(name)?)));
         let Some((target, wanted)) = known else {
             let text = format!("{shown} is for {}, and no runtime of bridge32 can load that", image.architecture);
@@ -160,6 +160,13 @@ impl Import {
         let path = runtime.and_then(|runtime| runtime.env.get("LD_LIBRARY_PATH")).map(String::as_str);
         warnings.extend(file::missing(&self.file, path));
         Ok(Found { image, target, warnings })
+    }
+
+    /// The header was given first.
+    fn swapped(&self) -> Option<Failed> {
+        let library = self.headers.iter().find(|file| Image::open(file).is_ok())?;
+        let (header, library) = (self.file.display(), library.display());
+        Some(Failed::usage(format!("the library comes first: bridge32 import {library} {header}")))
     }
 
     fn show(&self, found: &Found, review: &Review, coverage: &Coverage, table: &str) {

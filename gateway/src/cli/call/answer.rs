@@ -14,8 +14,12 @@ const MAX_SHOWN: usize = 48;
 /// So many of their bytes are.
 const FIRST: usize = 16;
 
-/// The lines of an answer: the result, then an output a line.
-pub(super) fn lines(answer: &Json, function: Option<&Function>) -> Vec<String> {
+/// The lines of an answer: the result, then an output a line, but for what was `saved`.
+pub(super) fn lines(answer: &Json, function: Option<&Function>, saved: &[Output]) -> Vec<String> {
+    let shown = |value: &Json, name: &str, ty: Option<&Type>| match saved.iter().find(|output| output.name == name) {
+        Some(output) => format!("(in {})", output.file.display()),
+        None => shown(value, name, ty),
+    };
     let result = answer.get("result").map(|value| shown(value, "result", function.map(|function| &function.result)));
     let mut lines: Vec<String> = vec![result.unwrap_or_else(|| "null".to_owned())];
     for (name, value) in answer.get("outputs").map(Json::members).unwrap_or_default() {
@@ -137,7 +141,7 @@ mod tests {
     fn an_output_has_a_line_and_a_structure_is_indented() {
         let interface = interface(HEADER);
         assert_eq!(
-            lines(&answer("AQID"), Some(&interface.functions[0])),
+            lines(&answer("AQID"), Some(&interface.functions[0]), &[]),
             ["0", "data = \"AQID\"", "p = {\n  \"y\": 1,\n  \"x\": 2\n}", "i = 5"]
         );
     }
@@ -147,13 +151,14 @@ mod tests {
         let interface = interface(HEADER);
         let function = Some(&interface.functions[0]);
         let answer = answer(&STANDARD.encode([7; 100]));
-        let line = &lines(&answer, function)[1];
+        let line = &lines(&answer, function, &[])[1];
         assert!(
             line.starts_with("data = 100 bytes: 07 07 ") && line.ends_with("(--output data=FILE saves them)"),
             "{line}"
         );
         assert_eq!(output("data=x.bin").unwrap().bytes(&answer, function), Ok(vec![7; 100]));
         assert_eq!(output("data=x.bin").unwrap().bytes(&answer, None), Ok(vec![7; 100]));
+        assert_eq!(lines(&answer, function, &[output("data=x.bin").unwrap()])[1], "data = (in x.bin)");
     }
 
     #[test]

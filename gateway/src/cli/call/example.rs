@@ -8,6 +8,9 @@ use crate::cli::words::is_bytes;
 /// What a handle is written as: the only value that cannot be made up.
 pub(in crate::cli) const TOKEN: &str = "TOKEN";
 
+/// How long a buffer is made: long enough for what most functions put there.
+const ROOM: &str = "256";
+
 /// How deep structures are written out.
 const MAX_DEPTH: usize = 4;
 
@@ -20,22 +23,22 @@ pub(in crate::cli) fn command(library: &str, function: &Function, interface: &In
 
 /// The words behind the function's name.
 pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<String> {
-    let needed = needed::of(function).into_iter().zip(&function.parameters);
-    let required = needed.filter(|(need, _)| matches!(need, Need::Required)).map(|(_, parameter)| parameter);
     let mut words: Vec<String> = Vec::new();
-    for parameter in required {
-        match leaf(&parameter.ty, interface) {
-            Some(value) => words.push(format!("{}={value}", parameter.name)),
-            None => {
-                let json = sample(&parameter.ty, interface, 0);
-                words.push(format!("{}={json}", parameter.name));
-            }
+    for (index, (need, parameter)) in needed::of(function).into_iter().zip(&function.parameters).enumerate() {
+        if need != Need::Required {
+            continue;
         }
+        let value = match leaf(&parameter.ty, interface) {
+            Some(number) if number == "1" && needed::is_length(function, index) => ROOM.to_owned(),
+            Some(value) => value,
+            None => sample(&parameter.ty, interface, 0),
+        };
+        words.push(format!("{}={value}", parameter.name));
     }
     // A length that nothing else tells.
     let given = |name: &str| words.iter().any(|word| word.split('=').next() == Some(name));
     let lacking = needed::missing(function, given);
-    let more: Vec<String> = lacking.iter().map(|parameter| format!("{}=1", parameter.name)).collect();
+    let more: Vec<String> = lacking.iter().map(|parameter| format!("{}={ROOM}", parameter.name)).collect();
     words.extend(more);
     words
 }
@@ -151,7 +154,7 @@ mod tests {
         assert_eq!(
             line,
             "bridge32 call lib f i=1 c=RED s=text 'p={\"x\":1,\"y\":[1.5,1.5],\"a\":1}' 'q={\"x\":1,\"y\":[1.5,1.5],\"a\":1}' \
-             data=aGVsbG8= list=1,1 k=1 h=TOKEN"
+             data=aGVsbG8= list=1,1 k=256 h=TOKEN"
         );
         let words = arguments(&interface.functions[0], &interface);
         let read = |_: &str| Ok(Vec::new());

@@ -181,7 +181,7 @@ mod tests {
     fn handles_come_from_somewhere_and_buffers_go_into_files() {
         let text = shown("ReadBlock");
         assert!(
-            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=1\n    (TOKEN is what OpenReader answered)"),
+            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=256\n    (TOKEN is what OpenReader answered)"),
             "{text}"
         );
         assert!(text.ends_with("(--output data=FILE writes what comes back into a file)"), "{text}");

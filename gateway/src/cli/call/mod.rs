@@ -138,7 +138,7 @@ impl Call {
             written.map_err(|error| Failed::problem(format!("cannot write {}: {error}", file.display())))?;
         }
         if !self.json && !self.output.iter().any(|output| output.file().to_str() == Some("-")) {
-            answer::lines(answer, function).iter().for_each(print);
+            answer::lines(answer, function, &self.output).iter().for_each(print);
             answer::notes(answer).iter().for_each(note);
         }
         Ok(())

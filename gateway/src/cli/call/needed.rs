@@ -83,7 +83,7 @@ fn measured_by(function: &Function, own: usize) -> Vec<&str> {
 }
 
 /// Whether some length depends on this parameter.
-fn is_length(function: &Function, own: usize) -> bool {
+pub(super) fn is_length(function: &Function, own: usize) -> bool {
     fn depends(count: &Expression, own: usize) -> bool {
         match count {
             Expression::Constant(_) | Expression::Result => false,

@@ -173,7 +173,9 @@ impl Plain<'_> {
 
 /// "; did you mean `x`?"
 pub(super) fn meant<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> String {
-    nearest(wrong, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+    // One letter is near to every other.
+    let near = nearest(wrong, known).filter(|_| wrong.chars().count() > 2);
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// A whole number as JSON writes it: decimal, or hexadecimal as C does. Ranges are the agent's to check.

@@ -70,7 +70,8 @@ impl Check {
 
     /// Headers of the command line.
     fn given(&self, files: &[PathBuf]) -> Result<(), Failed> {
-        let image = self.library.as_deref().map(|file| open(file).map(|image| (file, image))).transpose()?;
+        let image =
+            self.library.as_deref().map(|file| headers::library(file).map(|image| (file, image))).transpose()?;
         let own = image.as_ref().and_then(|(_, image)| target_of(image));
         let target = self.target.or(own).unwrap_or(Target::Win32);
         let options = Options {
@@ -180,10 +181,6 @@ fn known(config: &Config, names: &[&String]) -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-fn open(file: &Path) -> Result<Image, Failed> {
-    Image::open(file).map_err(|error| Failed::problem(error.naming(&file.display().to_string())))
 }
 
 fn target_of(image: &Image) -> Option<Target> {
