@@ -188,7 +188,9 @@ impl Import {
         if !needs.is_empty() {
             print(format_args!("  needs: {}", needs.join(", ")));
         }
-        warnings.iter().for_each(|warning| print(format_args!("  warning: {warning}")));
+        for warning in warnings {
+            print(format_args!("  warning: {warning}"));
+        }
         let numbers = review.summary;
         print(format_args!(
             "{}: {}, {} callable; {} to review\n",

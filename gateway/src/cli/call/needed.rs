@@ -47,7 +47,7 @@ fn one(function: &Function, index: usize) -> Need<'_> {
 }
 
 /// The parameters that have to be given and are not. `given` says of a name whether it is.
-pub(super) fn missing<'a>(function: &'a Function, given: impl Fn(&str) -> bool) -> Vec<&'a Parameter> {
+pub(super) fn missing(function: &Function, given: impl Fn(&str) -> bool) -> Vec<&Parameter> {
     let needs = of(function).into_iter().zip(&function.parameters);
     let lacking = needs.filter(|(need, parameter)| {
         !given(&parameter.name)

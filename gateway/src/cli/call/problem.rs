@@ -1,5 +1,7 @@
 //! A problem document as a person reads it: what happened, whether the library ran, and what to do.
 
+use std::fmt::Write as _;
+
 use crate::cli::json::Json;
 
 /// The text of a problem. `usage` is the function's, for arguments that do not fit.
@@ -20,10 +22,10 @@ pub(super) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
     if code == "argument_mismatch"
         && let Some(usage) = usage
     {
-        text += &format!("\n  usage: {usage}");
+        let _ = write!(text, "\n  usage: {usage}");
     }
     if let Some(remedy) = remedy(&code) {
-        text += &format!("\n  {remedy}");
+        let _ = write!(text, "\n  {remedy}");
     }
     text
 }

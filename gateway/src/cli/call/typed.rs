@@ -104,15 +104,11 @@ impl Plain<'_> {
             }),
             _ if is_token(text) => Ok(Json::text(text)),
             Extent::One => self.value(&pointer.to, text),
-            Extent::Elements { .. } if is_bytes(&pointer.to) => match STANDARD.decode(text) {
-                Ok(_) => Ok(Json::text(text)),
-                Err(_) => {
-                    let name = self.name;
-                    Err(format!(
-                        "{name}: `{text}` is not base64: to send a file's bytes write {name}=@FILE, and those of a text {name}=\"'text'\""
-                    ))
-                }
-            },
+            Extent::Elements { .. } if is_bytes(&pointer.to) && STANDARD.decode(text).is_ok() => Ok(Json::text(text)),
+            Extent::Elements { .. } if is_bytes(&pointer.to) => Err(format!(
+                "{0}: `{text}` is not base64: to send a file's bytes write {0}=@FILE, and those of a text {0}=\"'text'\"",
+                self.name
+            )),
             Extent::Elements { .. } => self.list(&pointer.to, text),
         }
     }

@@ -118,7 +118,9 @@ impl Check {
         let reviews: Vec<Review> = libraries.iter().map(|(library, took)| of_library(library, *took)).collect();
         self.show(&reviews)?;
         let problems: Vec<_> = libraries.iter().filter_map(|(library, _)| library.problem.as_ref()).collect();
-        problems.iter().for_each(|fault| note(format_args!("bridge32: {}", fault.detail)));
+        for fault in &problems {
+            note(format_args!("bridge32: {}", fault.detail));
+        }
         if problems.is_empty() { Ok(()) } else { Err(Failed::problem("")) }
     }
 
@@ -130,7 +132,9 @@ impl Check {
             };
             print(text.map_err(Failed::problem)?);
         } else {
-            reviews.iter().for_each(|review| print(text::whole(review, self.all)));
+            for review in reviews {
+                print(text::whole(review, self.all));
+            }
         }
         let bad = |review: &&Review| review.summary.errors > 0 || review.is_of_another_library();
         if reviews.iter().any(|review| bad(&review)) { Err(Failed::problem("")) } else { Ok(()) }
