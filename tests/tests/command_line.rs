@@ -35,9 +35,15 @@ fn call_tells_what_is_wrong_and_by_its_exit_code() {
         config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
     });
     let url = format!("http://{}", bridge.client().authority());
-    let (code, output, notes) = run(&["call", "--url", &url, "memory", "Divide", "dividend=x"]);
+    let (code, output, notes) = run(&["call", "--url", &url, "memory", "Divide", "dividend=4294967296", "divisor=1"]);
     assert_eq!((code, output.as_str()), (Some(1), ""));
-    assert!(notes.contains("argument_mismatch") && notes.contains("/dividend"), "{notes}");
+    assert!(notes.contains("dividend: 4294967296 is out of range"), "{notes}");
+    assert!(
+        notes.contains("argument_mismatch (422, nothing was called)\n  usage: bridge32 call memory Divide "),
+        "{notes}"
+    );
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divide", "dividend=x"]);
+    assert!(code == Some(2) && notes.contains("dividend: `x` is no integer"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", &url, "nope", "Divide"]);
     assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
     assert_eq!(run(&["call", "--url", &url, "memory", "Divide", "dividend"]).0, Some(2));
@@ -124,11 +130,106 @@ fn check_refuses_what_is_no_configuration() {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["serve", "call", "exports", "check"] {
+    for command in ["serve", "call", "exports", "interface", "import", "check", "completions"] {
         let (code, output, _) = run(&[command, "--help"]);
         assert!(code == Some(0) && output.contains("Examples:"), "{command}: {output}");
     }
     let (code, output, _) = run(&["--version"]);
     assert!(code == Some(0) && output.starts_with("bridge32 "), "{output}");
     assert_eq!(run(&["nonsense"]).0, Some(2));
+}
+
+#[test]
+fn call_reads_values_by_the_types_of_the_header() {
+    let bridge = Bridge::start(|config| {
+        for target in TARGETS_32 {
+            config.library(target.name(), fixture::library("memory", target)).header(fixture::header("memory"));
+        }
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    for target in TARGETS_32 {
+        let call = |arguments: &[&str]| run(&[&["call", "--url", &url, target.name()], arguments].concat());
+        let (code, output, notes) = call(&["Divide", "dividend=0x11", "divisor=005"]);
+        assert_eq!((code, output.as_str()), (Some(0), "0\nquotient = 3\nremainder = 2\n"), "{target}: {notes}");
+        let (code, output, notes) = call(&["SumInts", "values=1,2,39"]);
+        assert_eq!((code, output.as_str()), (Some(0), "42\n"), "{target}: {notes}");
+        let (code, output, notes) = call(&["SumBytes", "data='abc'"]);
+        assert_eq!((code, output.as_str()), (Some(0), "294\n"), "{target}: {notes}");
+    }
+}
+
+#[test]
+fn call_says_what_is_missing_or_unknown_before_anything_is_sent() {
+    let bridge = Bridge::start(|config| {
+        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let call = |arguments: &[&str]| run(&[&["call", "--url", &url, "memory"], arguments].concat());
+    let (code, output, notes) = call(&["Divide", "dividend=1"]);
+    assert_eq!((code, output.as_str()), (Some(2), ""));
+    assert!(
+        notes.contains("`divisor` is missing\n  usage: bridge32 call memory Divide dividend=… divisor=…"),
+        "{notes}"
+    );
+    let (code, _, notes) = call(&["Divide", "dividend=1", "divsor=2"]);
+    assert!(code == Some(2) && notes.contains("no parameter `divsor`; did you mean `divisor`?"), "{notes}");
+    let (code, _, notes) = call(&["Divide", "dividend=1", "divisor=2", "quotient=3"]);
+    assert!(code == Some(2) && notes.contains("`quotient` is an output of Divide: leave it out"), "{notes}");
+    assert_eq!(bridge.client().get("/v1/libraries/memory").ok()["state"], "ready");
+}
+
+#[test]
+fn call_explains_libraries_and_functions_with_and_without_a_gateway() {
+    let bridge = Bridge::start(|config| {
+        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let file = bridge.config().folder().join("bridge32.toml");
+    for (address, config) in [(url.as_str(), vec![]), ("http://127.0.0.1:1", vec!["--config", file.to_str().unwrap()])]
+    {
+        let start = [&["call", "--url", address][..], &config].concat();
+        let (code, output, notes) = run(&[&start[..], &["memory"]].concat());
+        assert!(code == Some(0) && output.contains("\n  Divide"), "{output}{notes}");
+        let (code, output, notes) = run(&[&start[..], &["memory", "Divide", "--help"]].concat());
+        assert_eq!(code, Some(0), "{notes}");
+        for part in ["usage: bridge32 call memory Divide dividend=… divisor=…", "quotient: out, ", "Example\n"] {
+            assert!(output.contains(part), "no {part} in {output}");
+        }
+        // The example is a command that works.
+        let line = output.lines().find_map(|line| line.trim().strip_prefix("bridge32 call ")).unwrap();
+        if address == url {
+            let (code, _, notes) =
+                run(&[&["call", "--url", address], &line.split(' ').collect::<Vec<_>>()[..]].concat());
+            assert_eq!(code, Some(0), "{line}: {notes}");
+        }
+        let (code, _, notes) = run(&[&start[..], &["memory", "Divid", "--help"]].concat());
+        assert!(code == Some(1) && notes.contains("did you mean `Divide`?"), "{notes}");
+    }
+    let (code, output, _) = run(&["call", "--help"]);
+    assert!(code == Some(0) && output.contains("name:=JSON"), "{output}");
+}
+
+#[test]
+fn call_writes_a_buffer_into_a_file() {
+    let bridge = Bridge::start(|config| {
+        let header =
+            "int compress(_Out_writes_bytes_to_(*destLen, *destLen) unsigned char *dest, unsigned long *destLen,
+            _In_reads_bytes_(sourceLen) const unsigned char *source, unsigned long sourceLen);";
+        config.library("z", "/usr/lib32/libz.so.1").declares(header);
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let file = bridge.config().folder().join("packed");
+    let text = format!("source='{}'", "abc".repeat(300));
+    let output = format!("dest={}", file.display());
+    let (code, shown, notes) =
+        run(&["call", "--url", &url, "z", "compress", "destLen=4096", &text, "--output", &output]);
+    assert_eq!(code, Some(0), "{notes}");
+    let packed = std::fs::read(&file).unwrap();
+    assert!(packed.starts_with(&[0x78]) && shown.contains(&format!("destLen = {}", packed.len())), "{shown}");
+    let (code, shown, notes) =
+        run(&["call", "--url", &url, "z", "compress", "destLen=4096", &format!("source=@{}", file.display())]);
+    assert!(code == Some(0) && shown.contains("dest = \""), "{shown}{notes}");
+    let (code, _, notes) =
+        run(&["call", "--url", &url, "z", "compress", "destLen=4096", "source=", "--output", "dst=x"]);
+    assert!(code == Some(2) && notes.contains("`result` and dest, destLen"), "{notes}");
 }

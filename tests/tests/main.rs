@@ -13,6 +13,7 @@ mod gateway;
 mod interface;
 mod kernel32;
 mod libc;
+mod library_commands;
 mod lifecycle;
 mod load;
 mod output;

@@ -37,8 +37,20 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn post(&self, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failed> {
+        self.blocking(Method::POST, path, Bytes::from(body))
+    }
+
+    /// Asks for something, and gives the status and the whole answer.
+    ///
+    /// # Errors
+    /// No gateway answers.
+    pub(super) fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failed> {
+        self.blocking(Method::GET, path, Bytes::new())
+    }
+
+    fn blocking(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::problem)?;
-        runtime.block_on(self.send(Method::POST, path, Bytes::from(body)))
+        runtime.block_on(self.send(method, path, body))
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {

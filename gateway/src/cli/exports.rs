@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use bridge32_image::{Export, ExportKind, Image};
+use bridge32_image::{Export, ExportKind};
 use clap::Args;
 
-use super::{Failed, note, print};
+use super::{Failed, headers, note, print};
 
 /// List what a library file exports, without running it
 #[derive(Debug, Args)]
@@ -27,8 +27,7 @@ pub(super) struct Exports {
 
 impl Exports {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let mut image =
-            Image::open(&self.file).map_err(|error| Failed::problem(error.naming(&self.file.display().to_string())))?;
+        let mut image = headers::library(&self.file)?;
         let total = image.exports.len();
         if let Some(filter) = &self.filter {
             let filter = filter.to_lowercase();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bridge32_image::Image;
 use bridge32_interface::{Header, Options, Source};
 use bridge32_protocol::interface::Encoding;
 use bridge32_protocol::target::Target;
@@ -23,8 +24,8 @@ pub(super) struct Read {
 /// One of them cannot be read.
 pub(super) fn read(files: &[PathBuf], options: &Options) -> Result<Read, Failed> {
     let text = |file: &PathBuf| {
-        let text =
-            std::fs::read(file).map_err(|error| Failed::problem(format!("cannot read {}: {error}", file.display())))?;
+        let text = std::fs::read(file)
+            .map_err(|error| Failed::problem(format!("cannot read the header {}: {error}", file.display())))?;
         Ok((shown(file), text))
     };
     let texts = files.iter().map(text).collect::<Result<Vec<_>, Failed>>()?;
@@ -32,6 +33,17 @@ pub(super) fn read(files: &[PathBuf], options: &Options) -> Result<Read, Failed>
     let start = Instant::now();
     let header = bridge32_interface::read(&sources, options);
     Ok(Read { header, took: start.elapsed() })
+}
+
+/// Opens the library that a command line names.
+///
+/// # Errors
+/// It is not there, or no library.
+pub(super) fn library(file: &Path) -> Result<Image, Failed> {
+    if !file.exists() {
+        return Err(Failed::problem(format!("there is no file {}", file.display())));
+    }
+    Image::open(file).map_err(|error| Failed::problem(error.naming(&file.display().to_string())))
 }
 
 /// How a header is named to people.

@@ -3,12 +3,14 @@
 mod call;
 mod check;
 mod client;
+mod completions;
 mod exports;
 mod headers;
+mod import;
 mod interface;
+mod json;
 mod openapi;
 mod serve;
-mod values;
 mod words;
 
 use std::fmt::Display;
@@ -40,8 +42,10 @@ enum Command {
     Call(call::Call),
     Exports(exports::Exports),
     Interface(interface::Interface),
+    Import(import::Import),
     Check(check::Check),
     Openapi(openapi::Openapi),
+    Completions(completions::Completions),
 }
 
 /// Why a command did not do what it should: the text says what to do next.
@@ -70,13 +74,16 @@ impl Failed {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    completions::answer();
     let result = match Cli::parse().command {
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
         Command::Interface(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
+        Command::Completions(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

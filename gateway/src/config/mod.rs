@@ -1,6 +1,7 @@
 //! The configuration: what `bridge32.toml`, its includes and the environment say, checked and with every path resolved.
 
 mod document;
+pub mod edit;
 mod environment;
 mod values;
 

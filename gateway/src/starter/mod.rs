@@ -113,7 +113,7 @@ impl Maker<'_> {
         let blank =
             Entry { export: shown, name: String::new(), known: Known::Name, declaration: None, tag: None, note };
         if export.kind == ExportKind::Data {
-            return self.data(export, blank);
+            return Self::data(export, blank);
         }
         match (&export.demangled, &export.decoration, &export.name) {
             (Some(text), _, Some(name)) => self.mangled(export, name, text, blank),
@@ -131,7 +131,7 @@ impl Maker<'_> {
         }
     }
 
-    fn data(&mut self, export: &Export, blank: Entry) -> Entry {
+    fn data(export: &Export, blank: Entry) -> Entry {
         let name = export.name.clone().unwrap_or_else(|| format!("ordinal_{}", export.ordinal.unwrap_or_default()));
         let note = export.demangled.clone().unwrap_or_default();
         if note.contains(" for ") || note.contains('`') {
@@ -161,10 +161,10 @@ impl Maker<'_> {
     }
 
     fn mangled(&mut self, export: &Export, symbol: &str, text: &str, blank: Entry) -> Entry {
-        let microsoft = symbol.starts_with('?');
-        let meaning = match microsoft {
-            true => cpp::microsoft(text, &mut self.types),
-            false => cpp::itanium(text, &mut self.types),
+        let meaning = if symbol.starts_with('?') {
+            cpp::microsoft(text, &mut self.types)
+        } else {
+            cpp::itanium(text, &mut self.types)
         };
         let Entry { note: forwarded, .. } = &blank;
         let note = if forwarded.is_empty() { text.to_owned() } else { format!("{text}; {forwarded}") };

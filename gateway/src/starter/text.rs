@@ -1,5 +1,7 @@
 //! The header's text: what is declared first, then what a person has to complete.
 
+use std::fmt::Write as _;
+
 use bridge32_protocol::target::Target;
 
 use super::{Entry, Known};
@@ -7,58 +9,65 @@ use super::{Entry, Known};
 /// Longer comments are cut: names of templates have thousands of characters.
 const MAX_COMMENT: usize = 300;
 
+/// What is declared: how much is known of it, and what is said above it.
+const DECLARED: [(Known, &str); 2] = [
+    (
+        Known::Types,
+        "Known: all types, from C++ names. Guessed by whoever reads this header: which way data goes through pointers, and how \
+         much lies behind them; `bridge32 interface check` lists that.",
+    ),
+    (
+        Known::Bytes,
+        "Known: the convention, and how many bytes of arguments there are. Guessed: that each 4 of them are an int, and that an \
+         int is returned. Put the true types in their place before you call one.",
+    ),
+];
+
+/// What stands in comments.
+const COMMENTED: [(Known, &str); 3] = [
+    (
+        Known::Part,
+        "Known in part. Put what the function returns in the place of TYPE, then take the `//` away. THIS stands where a member \
+         function has its object (`struct CLASS *this`; in a file for Windows it is `__thiscall` then) and a static one, or one \
+         of a namespace, has nothing.",
+    ),
+    (
+        Known::Name,
+        "Known: the name. Write result and parameters as the vendor documents them in the places of TYPE and PARAMETERS, then \
+         take the `//` away.",
+    ),
+    (Known::Data, "Data. With its type in the place of TYPE it can be read and written."),
+];
+
 /// The whole header.
 pub(super) fn whole(file: &str, target: Target, structures: &[String], entries: &[Entry]) -> String {
-    let of = |known: Known| entries.iter().filter(move |entry| entry.known == known).collect::<Vec<_>>();
-    let mut text = opening(file, target, entries);
-    let (types, bytes) = (of(Known::Types), of(Known::Bytes));
-    let declarations = || types.iter().filter_map(|entry| entry.declaration.as_deref());
-    let needed = structures.iter().filter(|tag| declarations().any(|line| line.contains(&format!("struct {tag} "))));
-    let needed: Vec<String> = needed.map(|tag| format!("struct {tag};\n")).collect();
-    if !needed.is_empty() {
-        text += &section("Classes: what is behind them, only the library knows. Pointers to them are handles.");
-        text += &needed.concat();
-    }
-    if !types.is_empty() {
-        text += &section(
-            "Known: all types, from C++ names. Guessed by whoever reads this header: which way data goes through pointers, and \
-             how much lies behind them; `bridge32 interface check` lists that.",
-        );
-        types.iter().for_each(|entry| text += &declared(entry));
-    }
-    if !bytes.is_empty() {
-        text += &section(
-            "Known: the convention, and how many bytes of arguments there are. Guessed: that each 4 of them are an int, and that \
-             an int is returned. Put the true types in their place before you call one.",
-        );
-        bytes.iter().for_each(|entry| text += &declared(entry));
-    }
-    for (known, title) in [
-        (
-            Known::Part,
-            "Known in part. Put what the function returns in the place of TYPE, then take the `//` away. THIS stands where a \
-             member function has its object (`struct CLASS *this`; in a file for Windows it is `__thiscall` then) and a static \
-             one, or one of a namespace, has nothing.",
-        ),
-        (
-            Known::Name,
-            "Known: the name. Write result and parameters as the vendor documents them in the places of TYPE and PARAMETERS, \
-             then take the `//` away.",
-        ),
-        (Known::Data, "Data. With its type in the place of TYPE it can be read and written."),
-    ] {
-        let entries = of(known);
-        if !entries.is_empty() {
-            text += &section(title);
-            entries.iter().for_each(|entry| text += &commented(entry));
-        }
-    }
-    let left = of(Known::Nothing);
-    if !left.is_empty() {
-        text += &section("Left out.");
-        left.iter().for_each(|entry| text += &comment(&format!("{}  {}", entry.export, entry.note)));
-    }
-    text
+    let mut text = opening(file, target, entries) + &classes(structures, entries);
+    text += &DECLARED.map(|(known, title)| part(entries, known, title, declared)).concat();
+    text += &COMMENTED.map(|(known, title)| part(entries, known, title, commented)).concat();
+    let left_out = |entry: &Entry| comment(&format!("{}  {}", entry.export, entry.note));
+    text + &part(entries, Known::Nothing, "Left out.", left_out)
+}
+
+/// A title, and what is below it; nothing if there is nothing.
+fn part(entries: &[Entry], known: Known, title: &str, line: impl Fn(&Entry) -> String) -> String {
+    let lines: String = entries.iter().filter(|entry| entry.known == known).map(line).collect();
+    if lines.is_empty() { lines } else { section(title) + &lines }
+}
+
+/// The structures that declarations need.
+fn classes(structures: &[String], entries: &[Entry]) -> String {
+    let lines: Vec<&str> = entries
+        .iter()
+        .filter(|entry| entry.known == Known::Types)
+        .filter_map(|entry| entry.declaration.as_deref())
+        .collect();
+    let is_needed = |tag: &&String| lines.iter().any(|line| line.contains(&format!("struct {tag} ")));
+    let needed: String = structures.iter().filter(is_needed).fold(String::new(), |mut text, tag| {
+        let _ = writeln!(text, "struct {tag};");
+        text
+    });
+    let title = "Classes: what is behind them, only the library knows. Pointers to them are handles.";
+    if needed.is_empty() { needed } else { section(title) + &needed }
 }
 
 fn opening(file: &str, target: Target, entries: &[Entry]) -> String {

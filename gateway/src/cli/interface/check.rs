@@ -71,7 +71,8 @@ impl Check {
 
     /// Headers of the command line.
     fn given(&self, files: &[PathBuf]) -> Result<(), Failed> {
-        let image = self.library.as_deref().map(|file| open(file).map(|image| (file, image))).transpose()?;
+        let image =
+            self.library.as_deref().map(|file| headers::library(file).map(|image| (file, image))).transpose()?;
         let own = image.as_ref().and_then(|(_, image)| target_of(image));
         let target = self.target.or(own).unwrap_or(Target::Win32);
         let options = Options {
@@ -123,7 +124,9 @@ impl Check {
             .collect();
         self.show(&reviews)?;
         let problems: Vec<_> = libraries.iter().filter_map(|(library, _)| library.problem.as_ref()).collect();
-        problems.iter().for_each(|fault| note(format_args!("bridge32: {}", fault.detail)));
+        for fault in &problems {
+            note(format_args!("bridge32: {}", fault.detail));
+        }
         if problems.is_empty() { Ok(()) } else { Err(Failed::problem("")) }
     }
 
@@ -135,7 +138,9 @@ impl Check {
             };
             print(text.map_err(Failed::problem)?);
         } else {
-            reviews.iter().for_each(|review| print(text::whole(review, self.all)));
+            for review in reviews {
+                print(text::whole(review, self.all));
+            }
         }
         let bad = |review: &&Review| review.summary.errors > 0 || review.is_of_another_library();
         if reviews.iter().any(|review| bad(&review)) { Err(Failed::problem("")) } else { Ok(()) }
@@ -186,10 +191,6 @@ fn known(config: &Config, names: &[&String]) -> Result<(), Failed> {
         }
     }
     Ok(())
-}
-
-fn open(file: &Path) -> Result<Image, Failed> {
-    Image::open(file).map_err(|error| Failed::problem(error.naming(&file.display().to_string())))
 }
 
 fn target_of(image: &Image) -> Option<Target> {

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use bridge32_image::Image;
 use bridge32_protocol::target::Target;
 use clap::Args;
 
@@ -38,7 +37,7 @@ pub(super) struct New {
 impl New {
     pub(super) fn run(self) -> Result<(), Failed> {
         let shown = self.file.display().to_string();
-        let image = Image::open(&self.file).map_err(|error| Failed::problem(error.naming(&shown)))?;
+        let image = headers::library(&self.file)?;
         let own = image.runtime().and_then(|name| headers::target(name).ok());
         let Some(target) = self.target.or(own) else {
             let text = format!("{shown} is for {}, and no runtime of bridge32 can load that", image.architecture);

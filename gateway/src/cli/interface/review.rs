@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bridge32_interface::{Assumption, Diagnostic, Header, Severity};
+use bridge32_interface::{Diagnostic, Finding, Header, Severity};
 use bridge32_protocol::interface::{Direction, Function};
 use bridge32_protocol::target::Target;
 use serde::Serialize;
@@ -66,7 +66,7 @@ pub(super) struct Reviewed<'a> {
     pub(super) reason: Option<String>,
     pub(super) parameters: Vec<Passed<'a>>,
     pub(super) result: String,
-    pub(super) assumptions: Vec<&'a Assumption>,
+    pub(super) assumptions: Vec<&'a Finding>,
 }
 
 /// How one parameter is passed.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use bridge32_interface::{Assumption, Topic};
+use bridge32_interface::{Finding, Topic};
 use bridge32_protocol::interface::Direction;
 
 use super::review::{Passed, Review, Reviewed};
@@ -90,7 +90,7 @@ pub(in crate::cli) fn grouped(review: &Review, most: usize) -> String {
 }
 
 /// `function(parameter)`, or the function alone.
-fn place(assumed: &Assumption) -> String {
+fn place(assumed: &Finding) -> String {
     match &assumed.parameter {
         Some(parameter) => format!("{}({parameter})", assumed.function),
         None => assumed.function.clone(),
@@ -129,7 +129,7 @@ fn one(function: &Reviewed) -> String {
 /// What was assumed of one parameter, or of the function and its result.
 fn said(function: &Reviewed, parameter: Option<&str>) -> String {
     let about = function.assumptions.iter().filter(|assumed| assumed.parameter.as_deref() == parameter);
-    let line = |assumed: &&Assumption| wrapped(&format!("assumed {}: {}", topic(assumed.what), assumed.text), 8) + "\n";
+    let line = |assumed: &&Finding| wrapped(&format!("assumed {}: {}", topic(assumed.what), assumed.text), 8) + "\n";
     about.map(line).collect()
 }
 

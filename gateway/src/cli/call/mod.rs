@@ -1,0 +1,260 @@
+//! `bridge32 call`: calls a function through a running gateway, and says how it is called.
+
+mod answer;
+mod arguments;
+pub(super) mod example;
+mod help;
+mod needed;
+mod problem;
+pub(super) mod source;
+mod typed;
+mod values;
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use bridge32_protocol::interface::Function;
+use bridge32_signature::Key;
+use clap::{ArgAction, Args, CommandFactory as _};
+use clap_complete::ArgValueCompleter;
+use http::StatusCode;
+
+use super::client::Gateway;
+use super::json::Json;
+use super::{Failed, completions, config_file, note, print};
+use crate::auth::Keys;
+use crate::config::{self, AuthConfig, Config, nearest};
+
+use source::Known;
+
+const DEFAULT_URL: &str = "http://127.0.0.1:8032";
+
+/// Call a function through a running gateway
+#[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    after_help = "\
+Examples:
+  bridge32 call calc                              (lists the functions of calc)
+  bridge32 call calc Add --help                   (explains one of them)
+  bridge32 call calc Add a=2 b=3
+  bridge32 call z crc32 crc=0 buf=@picture.png
+  bridge32 call gfx Draw line.from.x=0 line.from.y=0 line.to.x=3 line.to.y=4
+  bridge32 call z compress2 source=@page.html destLen=65536 level=9 --output dest=page.z
+  bridge32 call calc Add a=2 b=3 --json | jq .result
+
+Values are read by the types of the header: text needs no quotes, numbers may be hexadecimal, constants and enumerators
+go by name, and lists of numbers are written 1,2,3.
+  name=VALUE     the value
+  name=@FILE     what is in a file (@- is standard input): the bytes of a buffer, text, or JSON
+  name='TEXT'    text, whatever it looks like
+  name:=JSON     JSON, whatever the header says
+  a.b=VALUE      a member of a structure
+
+Address and key come from the configuration file (bridge32.toml of this folder, if there is one)."
+)]
+pub(super) struct Call {
+    /// The library's name
+    #[arg(add = ArgValueCompleter::new(completions::libraries))]
+    library: Option<String>,
+    /// The function's name; without one, the library's functions are listed
+    #[arg(add = ArgValueCompleter::new(completions::functions))]
+    function: Option<String>,
+    /// The arguments
+    #[arg(value_name = "NAME=VALUE", add = ArgValueCompleter::new(completions::arguments))]
+    arguments: Vec<String>,
+    /// Print the whole answer as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the bytes of an output, or of the result, into a file (- is standard output)
+    #[arg(long, value_name = "NAME=FILE", value_parser = answer::output)]
+    output: Vec<answer::Output>,
+    /// The gateway's address [default: what the configuration says, or port 8032 of this machine]
+    #[arg(long, env = "BRIDGE32_URL")]
+    url: Option<String>,
+    /// The configuration file
+    #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The id of the key to sign with [default: the first of the key file]
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
+    /// Explain the command, the library or the function
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    help: bool,
+}
+
+impl Call {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let Some(library) = self.library.clone() else { return self.explain_itself() };
+        let words = values::given(&self.arguments).map_err(Failed::usage)?;
+        let config = self.configuration()?;
+        let key = self.signing_key(config.as_ref())?;
+        let url = self.url.clone().or_else(|| config.as_ref().map(|config| format!("http://{}", config.listen)));
+        let gateway = Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), key)?;
+        let configured = || config.as_ref().and_then(|config| source::of_configuration(config, &library));
+        let known = source::of_gateway(&gateway, &library).or_else(configured);
+        let Some(name) = self.function.clone() else { return self.list(&library, known.as_ref(), config.as_ref()) };
+        let function = known.as_ref().and_then(|known| known.interface.function(&name)).map(|(_, function)| function);
+        if self.help {
+            return explain(&library, &name, known.as_ref(), function);
+        }
+        let arguments = match (&known, function) {
+            (Some(known), Some(function)) if function.unsupported.is_none() => {
+                let object = arguments::object(&words, function, &known.interface, &read);
+                object.map_err(|why| Failed::usage(format!("{why}\n  usage: {}", help::usage(&library, function))))
+            }
+            _ => values::untyped(&words, &read).map_err(Failed::usage),
+        };
+        let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
+        let body = serde_json::to_vec(&arguments?).map_err(Failed::problem)?;
+        let (status, answer) = gateway.post(&path, body)?;
+        let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
+        let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
+        self.show(status, &answer.ok_or_else(other)?, &library, function)
+    }
+
+    fn show(
+        &self,
+        status: StatusCode,
+        answer: &Json,
+        library: &str,
+        function: Option<&Function>,
+    ) -> Result<(), Failed> {
+        if self.json {
+            print(answer.pretty());
+        }
+        if !status.is_success() {
+            let usage = function.map(|function| help::usage(library, function));
+            return Err(Failed::problem(problem::text(status.as_u16(), answer, usage.as_deref())));
+        }
+        for output in &self.output {
+            let bytes = output.bytes(answer, function).map_err(Failed::usage)?;
+            let file = output.file();
+            let written = match file.to_str() {
+                Some("-") => std::io::stdout().write_all(&bytes),
+                _ => std::fs::write(file, &bytes),
+            };
+            written.map_err(|error| Failed::problem(format!("cannot write {}: {error}", file.display())))?;
+        }
+        if !self.json && !self.output.iter().any(|output| output.file().to_str() == Some("-")) {
+            answer::lines(answer, function, &self.output).iter().for_each(print);
+            answer::notes(answer).iter().for_each(note);
+        }
+        Ok(())
+    }
+
+    /// `bridge32 call --help`, and `bridge32 call` alone.
+    fn explain_itself(&self) -> Result<(), Failed> {
+        let mut cli = super::Cli::command();
+        cli.build();
+        let help = cli.find_subcommand_mut("call").map(clap::Command::render_long_help);
+        let help = help.map(|help| help.to_string()).unwrap_or_default();
+        if self.help {
+            print(help.trim_end());
+            return Ok(());
+        }
+        Err(Failed::usage(format!(
+            "which library? `bridge32 check` lists those of the configuration\n\n{}",
+            help.trim_end()
+        )))
+    }
+
+    fn list(&self, library: &str, known: Option<&Known>, config: Option<&Config>) -> Result<(), Failed> {
+        let Some(known) = known else { return Err(Failed::problem(unknown_library(library, config))) };
+        if self.json {
+            print(serde_json::to_string_pretty(&known.interface.functions).map_err(Failed::problem)?);
+        } else {
+            print(help::list(library, &known.interface));
+        }
+        Ok(())
+    }
+
+    /// The given file must be there; `bridge32.toml` of this folder may be.
+    fn configuration(&self) -> Result<Option<Config>, Failed> {
+        let file = config_file(self.config.clone());
+        if self.config.is_none() && !file.exists() {
+            return Ok(None);
+        }
+        Ok(Some(config::load(&file, std::env::vars()).map_err(Failed::problem)?.config))
+    }
+
+    fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
+        let Some(AuthConfig::Hmac { keys_file }) = config.map(|config| &config.auth) else { return Ok(None) };
+        let keys = Keys::read(keys_file).map_err(Failed::problem)?;
+        let missing = || {
+            let id = self.key.as_deref().unwrap_or_default();
+            Failed::usage(format!("{} has no key `{id}`", keys_file.display()))
+        };
+        keys.get(self.key.as_deref()).cloned().map(Some).ok_or_else(missing)
+    }
+}
+
+fn explain(library: &str, name: &str, known: Option<&Known>, function: Option<&Function>) -> Result<(), Failed> {
+    match (known, function) {
+        (Some(known), Some(function)) => {
+            print(help::function(library, function, &known.interface, known.target));
+            Ok(())
+        }
+        (Some(known), None) => {
+            let names = known.interface.functions.iter().map(|function| function.name.as_str());
+            let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            Err(Failed::problem(format!("{library} declares no function `{name}`{near}")))
+        }
+        (None, _) => Err(Failed::problem(unknown_library(library, None))),
+    }
+}
+
+fn unknown_library(library: &str, config: Option<&Config>) -> String {
+    let names = || config.into_iter().flat_map(|config| config.libraries.keys().map(String::as_str));
+    let near = nearest(library, names()).map(|near| format!("; did you mean `{near}`?"));
+    let all: Vec<&str> = names().collect();
+    let known = if all.is_empty() { String::new() } else { format!("; the configuration has {}", all.join(", ")) };
+    format!(
+        "nothing is known of a library `{library}`: no gateway shows it, and no configuration names it{}",
+        near.unwrap_or(known)
+    )
+}
+
+/// What a value names with `@`.
+fn read(file: &str) -> std::io::Result<Vec<u8>> {
+    if file == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(file)
+}
+
+/// A name as part of a path (RFC 3986 §2.1).
+fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use bridge32_interface::{Options, Source};
+    use bridge32_protocol::interface::Interface;
+    use bridge32_protocol::target::Target;
+
+    /// What a header declares.
+    pub(super) fn interface(header: &str) -> Interface {
+        let source = Source { name: "a.h", text: header.as_bytes() };
+        let read = bridge32_interface::read(&[source], &Options::new(Target::Win32));
+        assert!(!read.interface.functions.is_empty(), "{:?}", read.diagnostics);
+        read.interface
+    }
+
+    #[test]
+    fn names_are_escaped_for_paths() {
+        assert_eq!(super::escape("a b/ü~"), "a%20b%2F%C3%BC~");
+    }
+}

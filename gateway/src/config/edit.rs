@@ -1,0 +1,307 @@
+//! Adding a library to a configuration file: everything else in the file, comments and formatting included, stays as it is.
+
+use std::io::Write as _;
+use std::path::{Component, Path, PathBuf};
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
+
+use super::{Config, ConfigError, is_name};
+
+/// A library that is to be added.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The name of its table.
+    pub name: String,
+    /// Its file, as given on a command line.
+    pub file: PathBuf,
+    /// Its headers, likewise.
+    pub headers: Vec<PathBuf>,
+    /// How `char` strings are encoded, if that is said.
+    pub encoding: Option<String>,
+    /// Macros that its headers need.
+    pub definitions: Vec<(String, String)>,
+}
+
+/// A configuration that is to be written.
+#[derive(Clone, Debug)]
+pub struct Edited {
+    /// The whole file.
+    pub text: String,
+    /// The part of it that is new.
+    pub table: String,
+}
+
+/// Why a library cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or `library` in it is no table.
+    #[error("{}: {message}", file.display())]
+    Shape {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// With the library it would be no configuration any more.
+    #[error("with the new table {file} would not be usable, so nothing was changed: {message}", file = file.display())]
+    Unusable {
+        /// The file.
+        file: PathBuf,
+        /// What would be wrong.
+        message: String,
+    },
+}
+
+/// Whether a library can have that name.
+///
+/// # Errors
+/// Why not: it is none, or it is taken.
+pub fn check_name(config: &Config, name: &str) -> Result<(), String> {
+    if !is_name(name) {
+        return Err(format!(
+            "`{name}` cannot be a library's name: letters, digits, `_`, `-` and `.`, at most 64 of them"
+        ));
+    }
+    match config.libraries.get(name) {
+        Some(library) => Err(format!("there is a library `{name}` already ({})", library.file.display())),
+        None if config.libraries.values().any(|library| library.group.as_deref() == Some(name)) => {
+            Err(format!("`{name}` is the name of a group already"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The text of `file` with the library.
+///
+/// # Errors
+/// The file cannot be read, or has no place for it.
+pub fn with_library(file: &Path, added: &Added) -> Result<Edited, EditError> {
+    let text = std::fs::read_to_string(file).map_err(|source| EditError::File { file: file.to_owned(), source })?;
+    let shape = |message: String| EditError::Shape { file: file.to_owned(), message };
+    let mut document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| shape(error.message().to_owned()))?;
+    let directory = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
+    let table = table(added, &directory);
+    let mut alone = DocumentMut::new();
+    put(&mut alone, &added.name, table.clone()).map_err(&shape)?;
+    put(&mut document, &added.name, table).map_err(&shape)?;
+    Ok(Edited { text: document.to_string(), table: alone.to_string() })
+}
+
+fn put(document: &mut DocumentMut, name: &str, mut table: Table) -> Result<(), String> {
+    let beside = document.as_table().iter().next().is_some();
+    let libraries = document.entry("library").or_insert_with(|| {
+        let mut parent = Table::new();
+        parent.set_implicit(true);
+        Item::Table(parent)
+    });
+    match libraries {
+        Item::Table(libraries) => {
+            if beside {
+                table.decor_mut().set_prefix("\n");
+            }
+            // At the end of the file, not in the middle of a table that somebody has split.
+            table.set_position(Some(isize::MAX));
+            libraries.insert(name, Item::Table(table));
+            Ok(())
+        }
+        Item::Value(Value::InlineTable(libraries)) => {
+            libraries.insert(name, Value::InlineTable(table.into_inline_table()));
+            Ok(())
+        }
+        _ => Err("`library` is no table".to_owned()),
+    }
+}
+
+fn table(added: &Added, directory: &Path) -> Table {
+    let path = |path: &PathBuf| for_file(path, directory);
+    let mut table = Table::new();
+    table.insert("file", value(path(&added.file)));
+    match added.headers.as_slice() {
+        [] => {}
+        [one] => drop(table.insert("header", value(path(one)))),
+        several => drop(table.insert("header", value(several.iter().map(path).collect::<Array>()))),
+    }
+    if let Some(encoding) = &added.encoding {
+        table.insert("encoding", value(encoding));
+    }
+    if !added.definitions.is_empty() {
+        let definitions = added.definitions.iter().map(|(name, text)| (name.clone(), Value::from(text)));
+        table.insert("definitions", value(definitions.collect::<InlineTable>()));
+    }
+    table
+}
+
+/// A path as the configuration has it: relative to its folder if it is in there or was given as a relative one.
+fn for_file(path: &Path, directory: &Path) -> String {
+    let whole = absolute(path);
+    let below = whole.strip_prefix(directory).ok().map(Path::to_owned);
+    let related = || if path.is_relative() { relative(&whole, directory) } else { None };
+    below.or_else(related).unwrap_or(whole).to_string_lossy().into_owned()
+}
+
+/// The way from a folder to a file.
+fn relative(file: &Path, directory: &Path) -> Option<PathBuf> {
+    let common = file.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
+    // They share the root at least, or nothing leads from one to the other.
+    if common == 0 {
+        return None;
+    }
+    let up = directory.components().skip(common).map(|_| Component::ParentDir);
+    Some(up.chain(file.components().skip(common)).collect())
+}
+
+/// The path from the root, without `.` and `..`.
+fn absolute(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // A `..` behind a symbolic link leads elsewhere than the text says: such a path is left alone.
+    if !whole.components().any(|part| part == Component::ParentDir) {
+        return whole;
+    }
+    match (whole.parent().map(Path::canonicalize), whole.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => whole,
+    }
+}
+
+/// Replaces the file at once, or not at all: what is written must load, and have the library.
+///
+/// # Errors
+/// It cannot be written, or would not load.
+pub fn replace(file: &Path, edited: &Edited, name: &str) -> Result<(), EditError> {
+    let failed = |source| EditError::File { file: file.to_owned(), source };
+    // Where the file is a link, what it leads to is replaced.
+    let real = file.canonicalize().map_err(failed)?;
+    let folder = real.parent().unwrap_or(Path::new("."));
+    let mut new = tempfile::Builder::new().prefix(".bridge32-").suffix(".toml").tempfile_in(folder).map_err(failed)?;
+    new.write_all(edited.text.as_bytes()).and_then(|()| new.as_file().sync_all()).map_err(failed)?;
+    let unusable = |message: String| {
+        let message = message.replace(&new.path().display().to_string(), &real.display().to_string());
+        EditError::Unusable { file: real.clone(), message }
+    };
+    let loaded = super::load(new.path(), std::env::vars()).map_err(|error: ConfigError| unusable(error.to_string()))?;
+    if !loaded.config.libraries.contains_key(name) {
+        return Err(unusable(format!("it would have no library `{name}`")));
+    }
+    let permissions = std::fs::metadata(&real).map_err(failed)?.permissions();
+    new.as_file().set_permissions(permissions).map_err(failed)?;
+    new.persist(&real).map(drop).map_err(|error| failed(error.error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &str = "# mine\nlisten = \"127.0.0.1:0\"   # here\n\n[auth]\nmode = \"off\"\n\n[library.old]\nfile   = \"old.so\"  # aligned\n\n# the end\n";
+
+    fn folder(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("bridge32.toml");
+        std::fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    fn added(name: &str, directory: &Path) -> Added {
+        Added {
+            name: name.to_owned(),
+            file: directory.join("lib/new.so"),
+            headers: vec![directory.join("new.h")],
+            encoding: None,
+            definitions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_file_stays_as_it_is() {
+        let (_folder, file) = folder(BEFORE);
+        let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
+        let table = "[library.new]\nfile = \"lib/new.so\"\nheader = \"new.h\"\n";
+        assert_eq!(edited.table, table);
+        let without = edited.text.replace(&format!("\n{table}"), "");
+        assert_eq!(without.trim(), BEFORE.trim(), "{}", edited.text);
+        replace(&file, &edited, "new").unwrap();
+        let config = super::super::load(&file, []).unwrap().config;
+        assert_eq!(config.libraries.keys().collect::<Vec<_>>(), ["new", "old"]);
+        assert_eq!(config.libraries["new"].headers, [file.with_file_name("new.h")]);
+    }
+
+    #[test]
+    fn tables_may_be_written_in_any_way() {
+        for text in [
+            "auth.mode = 'off'\n",
+            "auth.mode='off'\nlibrary = { a = { file = 'a.so' } }\n",
+            "auth.mode='off'\n[library]\na.file = 'a.so'\n",
+        ] {
+            let (_folder, file) = folder(text);
+            let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
+            replace(&file, &edited, "new").unwrap_or_else(|error| panic!("{text}: {error}\n{}", edited.text));
+        }
+        let (_folder, file) = folder("library = 5\n");
+        assert!(
+            with_library(&file, &added("new", Path::new("/")))
+                .unwrap_err()
+                .to_string()
+                .contains("`library` is no table")
+        );
+    }
+
+    #[test]
+    fn everything_that_is_said_of_a_library_is_written() {
+        let (_folder, file) = folder(BEFORE);
+        let mut all = added("new", file.parent().unwrap());
+        all.headers.push(PathBuf::from("/usr/include/other.h"));
+        all.encoding = Some("gbk".to_owned());
+        all.definitions = vec![("UNICODE".to_owned(), "1".to_owned())];
+        let edited = with_library(&file, &all).unwrap();
+        for line in [
+            "header = [\"new.h\", \"/usr/include/other.h\"]",
+            "encoding = \"gbk\"",
+            "definitions = { UNICODE = \"1\" }",
+        ] {
+            assert!(edited.table.contains(line), "no {line} in {}", edited.table);
+        }
+        replace(&file, &edited, "new").unwrap();
+    }
+
+    #[test]
+    fn what_would_not_load_changes_nothing() {
+        let (_folder, file) = folder(BEFORE);
+        let edited = Edited { text: format!("{BEFORE}\n[library.new]\nfil = 1\n"), table: String::new() };
+        let error = replace(&file, &edited, "new").unwrap_err().to_string();
+        assert!(
+            error.contains("nothing was changed")
+                && error.contains("bridge32.toml:13")
+                && !error.contains(".bridge32-"),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), BEFORE);
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_path_outside_is_written_as_it_was_given() {
+        let folder = Path::new("/srv/bridge");
+        assert_eq!(for_file(Path::new("/srv/bridge/a.so"), folder), "a.so");
+        assert_eq!(for_file(Path::new("/usr/lib32/libz.so.1"), folder), "/usr/lib32/libz.so.1");
+        assert_eq!(relative(Path::new("/srv/vendor/a.so"), folder), Some(PathBuf::from("../vendor/a.so")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_mode_of_the_file_is_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_folder, file) = folder(BEFORE);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+        let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
+        replace(&file, &edited, "new").unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}
