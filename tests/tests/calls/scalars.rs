@@ -1,6 +1,6 @@
 //! Numbers, truth values and names by value.
 
-use bridge32_tests::{Bridge, TARGETS, Target, Value, json};
+use bridge32_tests::{Bridge, TARGETS, Target, Value, fixture, json};
 
 use crate::on_all_targets;
 
@@ -21,6 +21,20 @@ fn edges(bits: u32, signed: bool) -> Vec<i128> {
 
 fn number(value: i128) -> Value {
     i64::try_from(value).map_or_else(|_| json!(u64::try_from(value).unwrap()), |value| json!(value))
+}
+
+#[test]
+fn a_library_can_answer_64_bits_as_text_for_clients_that_round_them() {
+    let bridge = Bridge::start(|config| {
+        let file = fixture::library("scalars", Target::Linux32);
+        config.library("text", file).header(fixture::header("scalars")).set("int64", "string");
+    });
+    let answered = |function: &str, value: Value| bridge.call("text", function, json!({"value": value})).result();
+    assert_eq!(answered("EchoUint64", json!(u64::MAX)), "18446744073709551615");
+    assert_eq!(answered("EchoLongLong", json!("-9007199254740993")), "-9007199254740993");
+    assert_eq!(answered("EchoInt", json!(5)), 5);
+    let ad_hoc = bridge.call_ad_hoc("text", "long long EchoLongLong(long long value)", &json!({"value": 1}));
+    assert_eq!(ad_hoc.result(), "1");
 }
 
 #[test]
