@@ -48,7 +48,8 @@ fn parse(spec: &str, unicode: bool) -> Qualified {
     Qualified::new(match spec {
         "void" => CType::Void,
         "wchar" => characters(Width::Wchar, false, Characters::Wide),
-        "tchar" if unicode => return parse("utf16", unicode),
+        "tbyte" if !unicode => return parse("u8", unicode),
+        "tchar" | "tbyte" if unicode => return parse("utf16", unicode),
         "utf16" => characters(Width::W16, false, Characters::Utf16),
         "char" | "tchar" => characters(Width::W8, true, Characters::Narrow),
         "i8" => integer(Width::W8, true),
@@ -84,7 +85,7 @@ fn c(name: &str) -> Option<&'static str> {
         "float" | "float_t" => "float",
         "double" | "double_t" => "double",
         "unsigned" | "uint32_t" | "uint_least32_t" | "char32_t" | "uint" | "uid_t" | "gid_t" | "mode_t"
-        | "socklen_t" | "in_addr_t" | "u_int" | "u_int32_t" => "u32",
+        | "in_addr_t" | "u_int" | "u_int32_t" => "u32",
         "_Bool" | "bool" => "bool8",
         "int8_t" | "int_least8_t" | "int_fast8_t" => "i8",
         "uint8_t" | "uint_least8_t" | "uint_fast8_t" | "u_char" | "u_int8_t" | "unchar" => "u8",
@@ -108,8 +109,8 @@ fn platform(name: &str, windows: bool) -> Option<&'static str> {
     Some(match (name, windows) {
         ("int_fast16_t" | "int_fast32_t", false) => "iptr",
         ("uint_fast16_t" | "uint_fast32_t", false) => "uptr",
-        ("int_fast16_t" | "int_fast32_t" | "__time32_t", true) => "i32",
-        ("uint_fast16_t" | "uint_fast32_t", true) | ("wint_t", false) => "u32",
+        ("int_fast16_t" | "int_fast32_t" | "__time32_t" | "socklen_t", true) => "i32",
+        ("uint_fast16_t" | "uint_fast32_t", true) | ("wint_t" | "socklen_t", false) => "u32",
         ("wint_t" | "wctype_t", true) => "u16",
         ("wctype_t", false) => "ulong",
         ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
@@ -121,13 +122,15 @@ fn platform(name: &str, windows: bool) -> Option<&'static str> {
 
 fn windows_scalar(name: &str) -> Option<&'static str> {
     Some(match name {
-        "BYTE" | "UCHAR" | "UINT8" | "UINT_8" | "uint8" => "u8",
+        "BYTE" | "UCHAR" | "UINT8" | "UINT_8" | "uint8" | "SQLCHAR" => "u8",
         "INT8" => "i8",
         "CHAR" | "CCHAR" => "char",
-        "WCHAR" | "OLECHAR" => "utf16",
-        "TCHAR" | "_TCHAR" | "TBYTE" => "tchar",
-        "WORD" | "USHORT" | "ATOM" | "LANGID" | "UINT16" | "VARTYPE" | "INTERNET_PORT" => "u16",
-        "SHORT" | "INT16" | "VARIANT_BOOL" | "CSHORT" => "i16",
+        "WCHAR" | "OLECHAR" | "SQLWCHAR" => "utf16",
+        "TCHAR" | "_TCHAR" => "tchar",
+        "TBYTE" => "tbyte",
+        "WORD" | "USHORT" | "ATOM" | "LANGID" | "UINT16" | "VARTYPE" | "INTERNET_PORT" | "CLIPFORMAT"
+        | "SQLUSMALLINT" => "u16",
+        "SHORT" | "INT16" | "VARIANT_BOOL" | "CSHORT" | "SQLRETURN" | "SQLSMALLINT" | "RETCODE" => "i16",
         "DWORD"
         | "UINT"
         | "ULONG"
@@ -148,6 +151,8 @@ fn windows_scalar(name: &str) -> Option<&'static str> {
         | "MMVERSION"
         | "MMRESULT"
         | "FLONG"
+        | "NET_API_STATUS"
+        | "PROPID"
         | "GEOTYPE"
         | "LGRPID" => "u32",
         "INT" | "LONG" | "HRESULT" | "INT32" | "LONG32" | "NTSTATUS" | "HFILE" | "GEOID" | "LSTATUS" | "DISPID"
@@ -158,23 +163,33 @@ fn windows_scalar(name: &str) -> Option<&'static str> {
         "DOUBLE" | "DATE" => "double",
         "DWORD64" | "ULONGLONG" | "DWORDLONG" | "ULONG64" | "UINT64" | "QWORD" | "UNSIGNED__int64" => "u64",
         "LONGLONG" | "LONG64" | "INT64" | "USN" => "i64",
-        "UINT_PTR" | "DWORD_PTR" | "ULONG_PTR" | "SIZE_T" | "WPARAM" | "KAFFINITY" | "SOCKET" => "uptr",
-        "INT_PTR" | "LONG_PTR" | "SSIZE_T" | "LPARAM" | "LRESULT" => "iptr",
+        "UINT_PTR" | "DWORD_PTR" | "ULONG_PTR" | "SIZE_T" | "WPARAM" | "KAFFINITY" | "SOCKET" | "SQLULEN" => "uptr",
+        "INT_PTR" | "LONG_PTR" | "SSIZE_T" | "LPARAM" | "LRESULT" | "SQLLEN" => "iptr",
         _ => return None,
     })
 }
 
 fn windows_pointer(name: &str) -> Option<&'static str> {
     Some(match name {
-        "PVOID" | "LPVOID" | "PVOID64" | "RPC_IF_HANDLE" => "*void",
+        "PVOID" | "LPVOID" | "PVOID64" | "RPC_IF_HANDLE" | "RPC_BINDING_HANDLE" | "SQLPOINTER" => "*void",
         "LPCVOID" | "PCVOID" => "*const void",
         "LPSTR" | "PSTR" | "PCHAR" | "LPCH" | "PCH" | "NPSTR" => "*char",
         "LPCSTR" | "PCSTR" | "LPCCH" | "PCCH" | "PCZZSTR" => "*const char",
-        "LPWSTR" | "PWSTR" | "PWCHAR" | "LPWCH" | "PWCH" | "NWPSTR" | "LPOLESTR" => "*utf16",
+        "LPWSTR" | "PWSTR" | "PWCHAR" | "LPWCH" | "PWCH" | "NWPSTR" | "LPOLESTR" | "LMSTR" => "*utf16",
         "LPCWSTR" | "PCWSTR" | "LPCWCH" | "PCWCH" | "LPCOLESTR" | "PCZZWSTR" => "*const utf16",
         "LPTSTR" | "PTSTR" | "LPTCH" | "PTCH" | "PTCHAR" => "*tchar",
         "LPCTSTR" | "PCTSTR" | "LPCTCH" | "PCTCH" => "*const tchar",
-        "LPDWORD" | "PDWORD" | "PULONG" | "LPUINT" | "PUINT" | "PUINT32" | "PULONG32" | "PDWORD32" | "PLCID"
+        "LPDWORD"
+        | "PDWORD"
+        | "PULONG"
+        | "LPUINT"
+        | "PUINT"
+        | "PUINT32"
+        | "PULONG32"
+        | "PDWORD32"
+        | "PLCID"
+        | "PSECURITY_INFORMATION"
+        | "PACCESS_MASK"
         | "LPCOLORREF" => "*u32",
         "LPINT" | "PINT" | "LPLONG" | "PLONG" | "PINT32" | "PLONG32" => "*i32",
         "LPWORD" | "PWORD" | "PUSHORT" | "PUINT16" => "*u16",
@@ -252,4 +267,11 @@ const HANDLES: &[&str] = &[
     "HSZ",
     "HDEVNOTIFY",
     "HDEVINFO",
+    "DPI_AWARENESS_CONTEXT",
+    "HMETAFILEPICT",
+    "SQLHENV",
+    "SQLHDBC",
+    "SQLHSTMT",
+    "SQLHDESC",
+    "SQLHANDLE",
 ];

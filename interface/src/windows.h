@@ -135,6 +135,26 @@ typedef struct tagPROCESSENTRY32 {
     DWORD cntThreads; DWORD th32ParentProcessID; LONG pcPriClassBase; DWORD dwFlags; CHAR szExeFile[260];
 } PROCESSENTRY32, *PPROCESSENTRY32, *LPPROCESSENTRY32;
 
+typedef enum _GET_FILEEX_INFO_LEVELS { GetFileExInfoStandard, GetFileExMaxInfoLevel } GET_FILEEX_INFO_LEVELS;
+typedef enum _FINDEX_INFO_LEVELS {
+    FindExInfoStandard, FindExInfoBasic, FindExInfoMaxInfoLevel
+} FINDEX_INFO_LEVELS;
+typedef enum _FINDEX_SEARCH_OPS {
+    FindExSearchNameMatch, FindExSearchLimitToDirectories, FindExSearchLimitToDevices, FindExSearchMaxSearchOp
+} FINDEX_SEARCH_OPS;
+typedef union _FILE_SEGMENT_ELEMENT { PVOID64 Buffer; ULONGLONG Alignment; } FILE_SEGMENT_ELEMENT, *PFILE_SEGMENT_ELEMENT;
+typedef struct _GENERIC_MAPPING {
+    ACCESS_MASK GenericRead; ACCESS_MASK GenericWrite; ACCESS_MASK GenericExecute; ACCESS_MASK GenericAll;
+} GENERIC_MAPPING, *PGENERIC_MAPPING;
+typedef struct _SERVICE_STATUS_PROCESS {
+    DWORD dwServiceType; DWORD dwCurrentState; DWORD dwControlsAccepted; DWORD dwWin32ExitCode;
+    DWORD dwServiceSpecificExitCode; DWORD dwCheckPoint; DWORD dwWaitHint; DWORD dwProcessId; DWORD dwServiceFlags;
+} SERVICE_STATUS_PROCESS, *LPSERVICE_STATUS_PROCESS;
+typedef struct tagTHREADENTRY32 {
+    DWORD dwSize; DWORD cntUsage; DWORD th32ThreadID; DWORD th32OwnerProcessID; LONG tpBasePri; LONG tpDeltaPri;
+    DWORD dwFlags;
+} THREADENTRY32, *PTHREADENTRY32, *LPTHREADENTRY32;
+
 /* Consoles. */
 typedef struct _COORD { SHORT X; SHORT Y; } COORD, *PCOORD;
 typedef struct _SMALL_RECT { SHORT Left; SHORT Top; SHORT Right; SHORT Bottom; } SMALL_RECT, *PSMALL_RECT;
@@ -180,6 +200,19 @@ typedef struct _COMSTAT {
     DWORD fEof : 1; DWORD fTxim : 1; DWORD fReserved : 25; DWORD cbInQue; DWORD cbOutQue;
 } COMSTAT, *LPCOMSTAT;
 
+typedef struct _COMMPROP {
+    WORD wPacketLength; WORD wPacketVersion; DWORD dwServiceMask; DWORD dwReserved1; DWORD dwMaxTxQueue;
+    DWORD dwMaxRxQueue; DWORD dwMaxBaud; DWORD dwProvSubType; DWORD dwProvCapabilities; DWORD dwSettableParams;
+    DWORD dwSettableBaud; WORD wSettableData; WORD wSettableStopParity; DWORD dwCurrentTxQueue; DWORD dwCurrentRxQueue;
+    DWORD dwProvSpec1; DWORD dwProvSpec2; WCHAR wcProvChar[1];
+} COMMPROP, *LPCOMMPROP;
+
+/* Sound. */
+__pragma(pack(push, 1)) typedef struct tWAVEFORMATEX {
+    WORD wFormatTag; WORD nChannels; DWORD nSamplesPerSec; DWORD nAvgBytesPerSec; WORD nBlockAlign; WORD wBitsPerSample;
+    WORD cbSize;
+} __pragma(pack(pop)) WAVEFORMATEX, *PWAVEFORMATEX, *NPWAVEFORMATEX, *LPWAVEFORMATEX;
+
 /* Windows and drawing. */
 typedef struct tagMSG {
     HWND hwnd; UINT message; WPARAM wParam; LPARAM lParam; DWORD time; POINT pt;
@@ -192,6 +225,26 @@ typedef struct tagWINDOWPLACEMENT {
 } WINDOWPLACEMENT, *PWINDOWPLACEMENT, *LPWINDOWPLACEMENT;
 typedef struct tagMONITORINFO { DWORD cbSize; RECT rcMonitor; RECT rcWork; DWORD dwFlags; } MONITORINFO, *LPMONITORINFO;
 typedef struct tagLASTINPUTINFO { UINT cbSize; DWORD dwTime; } LASTINPUTINFO, *PLASTINPUTINFO;
+typedef enum DPI_AWARENESS {
+    DPI_AWARENESS_INVALID = -1, DPI_AWARENESS_UNAWARE = 0, DPI_AWARENESS_SYSTEM_AWARE = 1,
+    DPI_AWARENESS_PER_MONITOR_AWARE = 2
+} DPI_AWARENESS;
+typedef enum DPI_HOSTING_BEHAVIOR {
+    DPI_HOSTING_BEHAVIOR_INVALID = -1, DPI_HOSTING_BEHAVIOR_DEFAULT = 0, DPI_HOSTING_BEHAVIOR_MIXED = 1
+} DPI_HOSTING_BEHAVIOR;
+typedef struct tagNMHDR { HWND hwndFrom; UINT_PTR idFrom; UINT code; } NMHDR, *LPNMHDR;
+typedef struct tagMINMAXINFO {
+    POINT ptReserved; POINT ptMaxSize; POINT ptMaxPosition; POINT ptMinTrackSize; POINT ptMaxTrackSize;
+} MINMAXINFO, *PMINMAXINFO, *LPMINMAXINFO;
+typedef struct tagDRAWITEMSTRUCT {
+    UINT CtlType; UINT CtlID; UINT itemID; UINT itemAction; UINT itemState; HWND hwndItem; HDC hDC; RECT rcItem;
+    ULONG_PTR itemData;
+} DRAWITEMSTRUCT, *PDRAWITEMSTRUCT, *LPDRAWITEMSTRUCT;
+typedef struct tagLOGBRUSH { UINT lbStyle; COLORREF lbColor; ULONG_PTR lbHatch; } LOGBRUSH, *PLOGBRUSH, *NPLOGBRUSH, *LPLOGBRUSH;
+typedef struct tagLOGPEN { UINT lopnStyle; POINT lopnWidth; COLORREF lopnColor; } LOGPEN, *PLOGPEN, *NPLOGPEN, *LPLOGPEN;
+typedef struct _BLENDFUNCTION {
+    BYTE BlendOp; BYTE BlendFlags; BYTE SourceConstantAlpha; BYTE AlphaFormat;
+} BLENDFUNCTION, *PBLENDFUNCTION;
 typedef struct tagRGBQUAD { BYTE rgbBlue; BYTE rgbGreen; BYTE rgbRed; BYTE rgbReserved; } RGBQUAD, *LPRGBQUAD;
 typedef struct tagPALETTEENTRY { BYTE peRed; BYTE peGreen; BYTE peBlue; BYTE peFlags; } PALETTEENTRY, *PPALETTEENTRY, *LPPALETTEENTRY;
 typedef struct tagBITMAP {
@@ -295,4 +348,10 @@ typedef struct tagVARIANT VARIANT, *LPVARIANT, VARIANTARG, *LPVARIANTARG;
 typedef struct tagSAFEARRAY SAFEARRAY, *LPSAFEARRAY;
 typedef struct _ACL ACL, *PACL;
 typedef struct IUnknown IUnknown, *LPUNKNOWN;
+typedef struct IStream IStream, *LPSTREAM;
+typedef struct IStorage IStorage, *LPSTORAGE;
+typedef struct IMoniker IMoniker, *LPMONIKER;
+typedef struct IBindCtx IBindCtx, *LPBC;
+typedef struct IMalloc IMalloc, *LPMALLOC;
+typedef struct _PRIVILEGE_SET PRIVILEGE_SET, *PPRIVILEGE_SET;
 typedef struct IDispatch IDispatch, *LPDISPATCH;

@@ -132,7 +132,7 @@ fn is_diagnosed(header: &Header, file: &str, prototype: &Prototype) -> bool {
     errors.any(|told| told.file == file && here(told.line))
 }
 
-fn pointee_bytes(ty: &Type, layouts: &Layouts) -> Option<usize> {
+pub(crate) fn pointee_bytes(ty: &Type, layouts: &Layouts) -> Option<usize> {
     let Type::Pointer(pointer) = ty else { return None };
     match pointer.extent {
         Extent::One | Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Elements { .. } => {
@@ -165,7 +165,7 @@ fn differences(prototype: &Prototype, function: &Function, compiled: &Compiled, 
 }
 
 /// In what a type differs from the compiler's.
-fn difference(ty: &Type, measured: Measured, layouts: &Layouts) -> Option<String> {
+pub(crate) fn difference(ty: &Type, measured: Measured, layouts: &Layouts) -> Option<String> {
     let Measured { size, class, sign, pointee } = measured;
     let bytes = match ty {
         Type::Void => return (class != 0).then(|| format!("void, and the compiler has class {class}")),

@@ -109,6 +109,33 @@ impl Compiler<'_> {
         read_tables(&object, functions)
     }
 
+    /// Which of these lines of C the compiler accepts, each by itself.
+    pub(crate) fn accepts(&self, lines: &[String]) -> Vec<bool> {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("uses.c");
+        std::fs::write(&source, format!("{}\n#line 1 \"lines\"\n{}\n", self.includes, lines.join("\n"))).unwrap();
+        let mut command = Command::new(self.command[0]);
+        let output = command.args(&self.command[1..]).args(["-std=gnu11", "-w", "-fsyntax-only"]).arg(&source).output();
+        let errors = String::from_utf8(output.unwrap().stderr).unwrap();
+        let number = |line: &str| line.strip_prefix("lines:")?.split(':').next()?.parse::<usize>().ok();
+        let refused: BTreeSet<usize> = errors.lines().filter_map(number).collect();
+        (1..=lines.len()).map(|line| !refused.contains(&line)).collect()
+    }
+
+    /// The values of constant expressions.
+    pub(crate) fn numbers(&self, expressions: &[String]) -> Vec<u64> {
+        let text = format!("const unsigned long long numbers[] = {{\n{},\n0}};\n", expressions.join(",\n"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("uses.o");
+        self.run(folder.path(), &text, &["-c".as_ref(), "-o".as_ref(), file.as_os_str()]);
+        let bytes = std::fs::read(file).unwrap();
+        let object = object::File::parse(bytes.as_slice()).unwrap();
+        let (section, start) = place(&object, "numbers");
+        let data = object.section_by_index(section).unwrap().data().unwrap();
+        let word = |entry: &[u8]| u64::from_le_bytes(entry.try_into().unwrap());
+        data[start..].chunks_exact(8).map(word).collect()
+    }
+
     /// The text of a file alone, as far as its conditions let it through; what it includes is left out.
     pub(crate) fn conditions(&self, text: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
@@ -136,7 +163,7 @@ impl Compiler<'_> {
 }
 
 /// Four numbers of the table: see [`Measured`].
-fn measure(ty: &str, points: bool) -> String {
+pub(crate) fn measure(ty: &str, points: bool) -> String {
     let value = format!("*(__typeof__({ty}) *)0");
     let sign = format!(
         "_Generic({value}, char: 1, signed char: 1, short: 1, int: 1, long: 1, long long: 1, unsigned char: 2, \
@@ -204,7 +231,7 @@ fn prototype(line: &str) -> Option<Prototype> {
         _ => return None,
     };
     let internal = internal || kind.ends_with('F');
-    let open = declaration.find(|c: char| c == '(')?;
+    let open = declaration.find('(')?;
     // `void (*signal (int, void (*)(int)))(int)` gives a function back: the name stands before the inner list.
     if declaration[open..].starts_with("(*") {
         return returning_function(declaration, file, number, internal);

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test; the table is for people who run it")]
 
+mod builtin;
 mod compare;
 mod compiler;
 
@@ -55,7 +56,7 @@ impl Case<'_> {
 
     /// Reads each file alone, and all of them together, and compares both with what the compiler sees.
     fn check(&self) {
-        let includes: String = self.includes.split(' ').map(|name| format!("#include <{name}.h>\n")).collect();
+        let includes = includes(self.includes);
         let compiler = Compiler { command: self.command, includes: &includes };
         let prototypes = compiler.prototypes();
         let files = files(&compiler);
@@ -90,6 +91,11 @@ impl Case<'_> {
     }
 }
 
+/// The lines that include headers.
+fn includes(names: &str) -> String {
+    names.split(' ').fold(String::new(), |lines, name| format!("{lines}#include <{name}.h>\n"))
+}
+
 /// What the compiler reads, as a user would give it to the reader.
 fn files(compiler: &Compiler) -> Vec<File> {
     let mut files: Vec<File> = Vec::new();
@@ -97,7 +103,8 @@ fn files(compiler: &Compiler) -> Vec<File> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         // Two folders have one of this name: the first is meant.
         let packing = name.starts_with("pshpack") || name == "poppack.h";
-        if name.ends_with(".h") && !packing && files.iter().all(|known| known.name != name) {
+        let header = path.extension().is_some_and(|extension| extension == "h");
+        if header && !packing && files.iter().all(|known| known.name != name) {
             files.push(File { name, text: std::fs::read(&path).unwrap(), path });
         }
     }
