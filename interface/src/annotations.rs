@@ -9,6 +9,7 @@ use crate::lexer::{Kind, Token};
 use crate::packing::Packing;
 use crate::report::Reporter;
 use crate::sal::{self, Sal};
+use crate::source::Position;
 
 /// Something that was said beside the C of a declaration.
 #[derive(Clone, Debug)]
@@ -16,7 +17,8 @@ pub(crate) enum Mark<'a> {
     /// Of a parameter.
     Sal(Sal<'a>),
     /// Of a function.
-    Convention(Convention),
+    /// With the place of its keyword, or of the macro that stands for it.
+    Convention(Convention, Position),
     /// Of a function, too: one that no thunk knows, by its keyword.
     UnknownConvention(String),
     /// Of a structure, before the bracket that opens it: `#pragma pack`.
@@ -110,12 +112,12 @@ const LAYOUT: &[&str] = &[
 const MAX_WORDS: usize = 8;
 
 /// The calling convention that a keyword or the name of an attribute stands for.
-fn convention<'a>(word: &str) -> Option<Mark<'a>> {
+fn convention<'a>(word: &str, at: Position) -> Option<Mark<'a>> {
     let mark = match word.trim_matches('_') {
-        "cdecl" => Mark::Convention(Convention::Cdecl),
-        "stdcall" => Mark::Convention(Convention::Stdcall),
-        "fastcall" => Mark::Convention(Convention::Fastcall),
-        "thiscall" => Mark::Convention(Convention::Thiscall),
+        "cdecl" => Mark::Convention(Convention::Cdecl, at),
+        "stdcall" => Mark::Convention(Convention::Stdcall, at),
+        "fastcall" => Mark::Convention(Convention::Fastcall, at),
+        "thiscall" => Mark::Convention(Convention::Thiscall, at),
         "vectorcall" | "pascal" | "clrcall" | "regcall" | "regparm" | "sseregparm" | "ms_abi" | "sysv_abi"
         | "fortran" => Mark::UnknownConvention(word.to_owned()),
         _ => return None,
@@ -228,7 +230,7 @@ impl<'a> Stream<'a> {
             let arguments = self.group().map(|group| split(&self.tokens[group])).unwrap_or_default();
             self.mark(Mark::Sal(sal::read(&token, arguments)));
         } else if word.starts_with('_')
-            && let Some(mark) = convention(word)
+            && let Some(mark) = convention(word, token.at)
         {
             self.at += 1;
             self.mark(mark);
@@ -270,7 +272,7 @@ impl<'a> Stream<'a> {
             open = open.saturating_sub(u32::from(token.is(")")));
             // What stands in brackets are arguments.
             let Some(word) = token.identifier().filter(|_| open == 0) else { continue };
-            marks.extend(convention(word));
+            marks.extend(convention(word, token.at));
             let behind = &tokens[index + 1..];
             let arguments = || {
                 let end = if behind.first().is_some_and(|next| next.is("(")) { closing(behind) } else { 0 };

@@ -79,7 +79,7 @@ fn c(name: &str) -> Option<&'static str> {
         "void" => "void",
         "char" => "char",
         "short" | "int16_t" | "int_least16_t" => "i16",
-        "int" | "signed" | "int32_t" | "int_least32_t" | "pid_t" | "wint_t" | "errno_t" | "sig_atomic_t" => "i32",
+        "int" | "signed" | "int32_t" | "int_least32_t" | "pid_t" | "errno_t" | "sig_atomic_t" => "i32",
         "long" => "long",
         "float" | "float_t" => "float",
         "double" | "double_t" => "double",
@@ -109,7 +109,9 @@ fn platform(name: &str, windows: bool) -> Option<&'static str> {
         ("int_fast16_t" | "int_fast32_t", false) => "iptr",
         ("uint_fast16_t" | "uint_fast32_t", false) => "uptr",
         ("int_fast16_t" | "int_fast32_t" | "__time32_t", true) => "i32",
-        ("uint_fast16_t" | "uint_fast32_t", true) => "u32",
+        ("uint_fast16_t" | "uint_fast32_t", true) | ("wint_t", false) => "u32",
+        ("wint_t" | "wctype_t", true) => "u16",
+        ("wctype_t", false) => "ulong",
         ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
         // Since Visual C++ 2005, unless _USE_32BIT_TIME_T is defined.
         ("time_t" | "__time64_t", true) => "i64",
@@ -164,7 +166,7 @@ fn windows_scalar(name: &str) -> Option<&'static str> {
 
 fn windows_pointer(name: &str) -> Option<&'static str> {
     Some(match name {
-        "PVOID" | "LPVOID" | "PVOID64" => "*void",
+        "PVOID" | "LPVOID" | "PVOID64" | "RPC_IF_HANDLE" => "*void",
         "LPCVOID" | "PCVOID" => "*const void",
         "LPSTR" | "PSTR" | "PCHAR" | "LPCH" | "PCH" | "NPSTR" => "*char",
         "LPCSTR" | "PCSTR" | "LPCCH" | "PCCH" | "PCZZSTR" => "*const char",

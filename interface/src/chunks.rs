@@ -16,6 +16,8 @@ pub(crate) struct Chunk<'a> {
     pub(crate) marks: Vec<(usize, Mark<'a>)>,
     /// Where the declaration before this one ended.
     pub(crate) after: Position,
+    /// The macros in it that nobody defines, and that were left out.
+    pub(crate) ignored: Vec<String>,
 }
 
 impl<'a> Chunk<'a> {
@@ -121,7 +123,7 @@ fn collect<'a>(
             .map(|(at, mark)| (at - range.start, mark))
             .collect();
         let end = tokens.last().map_or(after, |token| token.at);
-        chunks.push(Chunk { tokens, marks, after });
+        chunks.push(Chunk { tokens, marks, after, ignored: Vec::new() });
         after = end;
     }
     chunks

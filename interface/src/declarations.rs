@@ -13,6 +13,7 @@ use crate::chunks::Chunk;
 use crate::comments::Comments;
 use crate::constants;
 use crate::declarators::Declaration;
+use crate::findings::Findings;
 use crate::functions::{self, Prototype};
 use crate::lexer::Token;
 use crate::macros::Macros;
@@ -21,7 +22,7 @@ use crate::noise;
 use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
 use crate::prototypes::{FunctionType, documented};
-use crate::report::{Assumption, Reporter};
+use crate::report::Reporter;
 use crate::source::{Files, Position};
 use crate::structures::UNNAMED;
 use crate::tree::{Parsed, Syntax};
@@ -81,6 +82,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         if is_static(&chunk.tokens) {
             return;
         }
+        noise::drop_idle_typedef(&mut chunk);
         let dropped = noise::drop_unknown_macros(&mut chunk, &|name| self.types.is_type(name));
         noise::name_bit_fields(&mut chunk, UNNAMED, &|name| self.types.is_type(name));
         let Some(parsed) = self.syntax.parse(&chunk.tokens) else {
@@ -98,6 +100,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 token.text
             );
             self.reporter.warning_once(token.at, message);
+            chunk.ignored.push(token.text.into_owned());
         }
         let chunk = Rc::new(chunk);
         for declared in self.declared_in(&parsed, &chunk) {
@@ -150,7 +153,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Makes the interface of all that was read, and lists what was assumed.
-    pub(crate) fn finish(mut self, macros: &mut Macros<'a>) -> (Interface, Vec<Assumption>) {
+    pub(crate) fn finish(mut self, macros: &mut Macros<'a>) -> (Interface, Findings) {
         for (name, value) in constants::collect(macros, &self.types, self.reporter) {
             self.types.constants.entry(name).or_insert(value);
         }
@@ -178,10 +181,10 @@ impl<'r, 'a> Reader<'r, 'a> {
                 }
             }
         }
-        let Functions { all: functions, assumptions, .. } = functions;
+        let Functions { all: functions, findings, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
         let Types { enumerations, constants, .. } = self.types;
-        (Interface { functions, variables, structures, enumerations, constants }, assumptions)
+        (Interface { functions, variables, structures, enumerations, constants }, findings)
     }
 }
 
@@ -189,18 +192,18 @@ impl<'r, 'a> Reader<'r, 'a> {
 #[derive(Default)]
 struct Functions {
     all: Vec<Function>,
-    assumptions: Vec<Assumption>,
+    findings: Findings,
     declared: HashMap<String, (usize, Rc<FunctionType>)>,
 }
 
 impl Functions {
     /// Adds one, or what a further declaration of one adds to it.
-    fn add(&mut self, prototype: Prototype, built: (Function, Vec<Assumption>), reporter: &mut Reporter) {
-        let (function, assumptions) = built;
+    fn add(&mut self, prototype: Prototype, built: (Function, Findings), reporter: &mut Reporter) {
+        let (function, findings) = built;
         let Some((index, earlier)) = self.declared.get(&prototype.name) else {
             self.declared.insert(prototype.name, (self.all.len(), prototype.function));
             self.all.push(function);
-            self.assumptions.extend(assumptions);
+            self.findings.extend(findings);
             return;
         };
         let first = &mut self.all[*index];

@@ -206,7 +206,9 @@ impl<'d, 'a> Declaration<'d, 'a> {
             (whole || (own.start..=own.end).contains(&at)) && !ranges.iter().any(inside)
         };
         let marks = || self.chunk.marks.iter().filter(|(at, _)| outside(*at)).map(|(_, mark)| mark);
-        let convention = marks().find_map(|mark| if let Mark::Convention(known) = mark { Some(*known) } else { None });
+        let said =
+            marks().find_map(|mark| if let Mark::Convention(known, at) = mark { Some((*known, *at)) } else { None });
+        let (convention, convention_at) = said.unzip();
         let unknown_convention =
             marks().find_map(|mark| if let Mark::UnknownConvention(word) = mark { Some(word.clone()) } else { None });
         let sal = marks().filter_map(|mark| if let Mark::Sal(sal) = mark { Some(sal.to_owned()) } else { None });
@@ -218,6 +220,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
             parameters,
             variadic,
             convention,
+            convention_at,
             unknown_convention,
             result_sal: if whole { sal.collect() } else { Vec::new() },
             comment: None,

@@ -2,6 +2,7 @@
 
 use bridge32_protocol::interface::{Expression, Length, Unit};
 
+use crate::findings::annotation;
 use crate::lengths::{self, Resolved};
 use crate::lexer::Token;
 use crate::parameters::{Passing, Role};
@@ -30,6 +31,7 @@ impl Passing<'_> {
         }
         match &declared.ty.ty {
             CType::Array { size: ArraySize::Known(size), constant, of } if !(*constant && is_text(of)) => {
+                self.notes.state(Topic::Length, format!("an array of {size}: `[{size}]`"), None);
                 let capacity = Length { count: Expression::Constant(i64::from(*size)), unit: Unit::Elements };
                 Ok(Some(Extents { capacity, written: None }))
             }
@@ -44,6 +46,8 @@ impl Passing<'_> {
 
     /// `@length n`, or `@length n, return`: how many there are, and how many are valid after the call.
     fn tagged(&mut self, tokens: &[Token]) -> Result<Extents, Reason> {
+        let text: String = tokens.iter().map(|token| &*token.text).collect();
+        self.notes.state(Topic::Length, format!("`@length {}`", text.replace(',', ", ")), None);
         let mut parts = tokens.splitn(2, |token| token.is(","));
         let capacity = parts.next().unwrap_or_default();
         let before = self.role != Role::Result;
@@ -66,13 +70,14 @@ impl Passing<'_> {
             return Err(Reason::Length(reason));
         }
         let capacity = Length { count: self.expression(&length.capacity, sal.at, before)?, unit: length.unit };
+        self.notes.state(Topic::Length, annotation(sal), Some(sal.at));
         let written = match &length.written {
             None => None,
             Some(tokens) => match lengths::resolve(tokens, self.scope, false) {
                 Ok(Resolved { count, .. }) => Some(Length { count, unit: length.unit }),
                 Err(reason) => {
                     let text = format!("all of it is valid after the call, because {reason}");
-                    self.assumptions.push((Topic::Length, text));
+                    self.notes.assume(Topic::Length, text);
                     None
                 }
             },
@@ -89,7 +94,7 @@ impl Passing<'_> {
                 for name in read_through {
                     let text =
                         format!("the number behind “{name}” is meant (`*{name}`), because “{name}” is a pointer");
-                    self.assumptions.push((Topic::Length, text));
+                    self.notes.assume(Topic::Length, text);
                 }
                 Ok(count)
             }

@@ -9,11 +9,12 @@ use crate::chunks::Chunk;
 use crate::declarations::spelling;
 use crate::documentation::{Documentation, ParameterDocumentation};
 use crate::doxygen;
+use crate::findings::{Findings, Notes};
 use crate::lengths::{PARAMETERS, Scope};
 use crate::lexer::lex;
 use crate::parameters::{Declared, Role, Surroundings, pass, pass_one};
 use crate::prototypes::FunctionType;
-use crate::report::{Assumption, Reporter, Topic};
+use crate::report::{Reporter, Topic};
 use crate::source::{Files, Position};
 use crate::tags::{self, Owner};
 use crate::types::CType;
@@ -30,14 +31,16 @@ pub(crate) struct Prototype {
     pub(crate) function: Rc<FunctionType>,
 }
 
-/// What was found out of a function besides its type. Of a parameter if there is a name, else of the result or the whole.
+/// What was found out of a function besides its type.
 #[derive(Default)]
-struct Findings {
+struct Found {
+    /// Why it cannot be called. Of a parameter if there is a name, else of the result or the whole.
     reasons: Vec<(Option<String>, Reason)>,
-    assumed: Vec<(Option<String>, Topic, String)>,
+    /// What is stated and assumed.
+    findings: Findings,
 }
 
-impl Findings {
+impl Found {
     /// Why the function cannot be called, in words.
     fn reasons(&self) -> Option<String> {
         let text = |(name, reason): &(Option<String>, Reason)| {
@@ -56,22 +59,30 @@ pub(crate) fn build(
     files: &Files,
     options: &Options,
     reporter: &mut Reporter,
-) -> (Function, Vec<Assumption>) {
+) -> (Function, Findings) {
     let function = &*prototype.function;
     let start = chunk.tokens.first().map_or(prototype.at, |token| token.at);
     let mut documentation = documentation(prototype, chunk, start, around, reporter);
     let owner = Owner { name: &prototype.name, at: prototype.at };
     let (mut declared, doubled) = tags::declare(function, &mut documentation, around, owner, reporter);
-    let mut findings = Findings::default();
-    findings.reasons.extend(doubled.into_iter().map(|name| (Some(name), Reason::SameName)));
+    let mut found = Found::default();
+    found.reasons.extend(doubled.into_iter().map(|name| (Some(name), Reason::SameName)));
     let mut result = declare_result(prototype, &mut documentation);
     tags::apply(&documentation, &mut declared, Some(&mut result), around, owner, reporter);
 
     let around = &Surroundings { encoding: documentation.encoding.as_ref(), ..*around };
-    let (parameters, result) = decide(&declared, &result, around, &mut findings, reporter);
-    calling_convention(function, options, &mut findings);
-    report_unknown_types(prototype, &findings.reasons, reporter);
-    let unsupported = findings.reasons();
+    let place = |name: Option<&str>| {
+        let parameter = declared.iter().find(|declared| Some(&*declared.name) == name);
+        parameter.map_or(prototype.at, |parameter| parameter.at)
+    };
+    let note = |found: &mut Found, name: Option<&str>, notes| {
+        found.findings.add(&prototype.name, name, place(name), notes, files);
+    };
+    let (parameters, result) = decide(&declared, &result, around, &mut found, &note, reporter);
+    let notes = calling_convention(function, chunk, files, options, &mut found.reasons);
+    note(&mut found, None, notes);
+    report_unknown_types(prototype, &found.reasons, reporter);
+    let unsupported = found.reasons();
     let built = Function {
         name: prototype.name.clone(),
         description: documentation.description,
@@ -87,10 +98,10 @@ pub(crate) fn build(
         deadline_ms: documentation.deadline_ms,
         unsupported,
         declaration: declaration(chunk, files),
+        file: files.name(start).unwrap_or_default().to_owned(),
         line: files.line(start),
     };
-    let assumption = |(parameter, what, text)| Assumption { function: prototype.name.clone(), parameter, what, text };
-    (built, findings.assumed.into_iter().map(assumption).collect())
+    (built, found.findings)
 }
 
 /// How the parameters and the result are passed.
@@ -98,7 +109,8 @@ fn decide(
     declared: &[Declared],
     result: &Declared,
     around: &Surroundings,
-    findings: &mut Findings,
+    found: &mut Found,
+    note: &dyn Fn(&mut Found, Option<&str>, Notes),
     reporter: &mut Reporter,
 ) -> (Vec<Parameter>, Type) {
     let operands: Vec<_> = declared.iter().map(|declared| declared.operand(Role::Parameter)).collect();
@@ -107,13 +119,13 @@ fn decide(
     let mut parameters = Vec::with_capacity(declared.len());
     for passed in pass(declared, Role::Parameter, scope, around, reporter) {
         let name = &passed.what.name;
-        findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (Some(name.clone()), what, text)));
-        findings.reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
+        note(found, Some(name), passed.notes);
+        found.reasons.extend(passed.reason.map(|reason| (Some(name.clone()), reason)));
         parameters.push(passed.what);
     }
     let passed = pass_one(result, Role::Result, scope, around, reporter);
-    findings.assumed.extend(passed.assumptions.into_iter().map(|(what, text)| (None, what, text)));
-    findings.reasons.extend(passed.reason.map(|reason| (None, reason)));
+    note(found, None, passed.notes);
+    found.reasons.extend(passed.reason.map(|reason| (None, reason)));
     (parameters, passed.what)
 }
 
@@ -133,17 +145,39 @@ fn declare_result(prototype: &Prototype, documentation: &mut Documentation) -> D
     tags::one("return".to_owned(), result, spelling, &function.result_sal, prototype.at, documented)
 }
 
-/// Whether the declared convention can be called, and what is assumed where there is none.
-fn calling_convention(function: &FunctionType, options: &Options, findings: &mut Findings) {
+/// Which convention is declared or assumed, and whether it can be called.
+fn calling_convention(
+    function: &FunctionType,
+    chunk: &Chunk,
+    files: &Files,
+    options: &Options,
+    reasons: &mut Vec<(Option<String>, Reason)>,
+) -> Notes {
     let narrow = options.target.pointer_bytes() == 4;
     // On 64 bits there is one convention, apart from those that say which of two platforms' it is.
     let matters = |keyword: &&String| narrow || keyword.trim_matches('_').ends_with("abi");
     let keyword = function.unknown_convention.as_ref().filter(matters);
-    findings.reasons.extend(keyword.map(|keyword| (None, Reason::Convention(keyword.clone()))));
-    if function.convention.is_none() && options.target.is_windows() && narrow {
-        let text = "cdecl unless the exported name is decorated, because the declaration names none".to_owned();
-        findings.assumed.push((None, Topic::Convention, text));
+    reasons.extend(keyword.map(|keyword| (None, Reason::Convention(keyword.clone()))));
+    let mut notes = Notes::default();
+    match function.convention {
+        _ if !narrow => {}
+        Some(convention) => {
+            let keyword = convention.keyword();
+            let word = function.convention_at.and_then(|at| files.word(at)).unwrap_or(keyword);
+            let text = format!("{}: `{word}`", keyword.trim_start_matches('_'));
+            notes.state(Topic::Convention, text, function.convention_at);
+        }
+        None if options.target.is_windows() => {
+            let but = match &*chunk.ignored {
+                [] => String::new(),
+                macros => format!(" (unless a macro says one that is not defined here: {})", macros.join(", ")),
+            };
+            let text = format!("cdecl unless the exported name is decorated, because the declaration names none{but}");
+            notes.assume(Topic::Convention, text);
+        }
+        None => notes.assume(Topic::Convention, "cdecl, the platform's, because the declaration names none"),
     }
+    notes
 }
 
 fn report_unknown_types(prototype: &Prototype, reasons: &[(Option<String>, Reason)], reporter: &mut Reporter) {

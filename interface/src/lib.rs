@@ -27,6 +27,7 @@ mod doxygen;
 mod enumerations;
 mod expression;
 mod extents;
+mod findings;
 mod functions;
 mod lengths;
 mod lexer;
@@ -55,10 +56,11 @@ mod windows;
 use bridge32_protocol::interface::{Encoding, Interface};
 use bridge32_protocol::target::Target;
 
-pub use report::{Assumption, Diagnostic, Severity, Topic};
+pub use report::{Diagnostic, Finding, Severity, Topic};
 
 use comments::Comments;
 use declarations::Reader;
+use findings::Findings;
 use report::Reporter;
 use source::Files;
 use types::Types;
@@ -98,7 +100,9 @@ pub struct Header {
     /// What was not understood, in the order of the sources.
     pub diagnostics: Vec<Diagnostic>,
     /// What the header does not say and was therefore assumed, in the order of the functions.
-    pub assumptions: Vec<Assumption>,
+    pub assumptions: Vec<Finding>,
+    /// What it does say of the same things, in the order of the functions.
+    pub statements: Vec<Finding>,
 }
 
 /// Reads the headers of one library, as if each included the ones before it.
@@ -109,7 +113,10 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
     let preprocessed = preprocess::preprocess(&files, &prelude, options, &mut reporter);
     let mut macros = preprocessed.macros;
     let unicode = ["UNICODE", "_UNICODE"].iter().any(|name| macros.get(name).is_some());
-    let types = Types::new(options.target, unicode);
+    let mut types = Types::new(options.target, unicode);
+    if options.target == Target::Win32 && macros.get("_USE_32BIT_TIME_T").is_some() {
+        types.shorten_time();
+    }
     let system = windows::declarations(&preprocessed.tokens, unicode);
     let annotated = annotations::annotate(preprocessed.tokens, &mut reporter);
     let chunks = chunks::split(annotated, &mut reporter);
@@ -118,8 +125,9 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
     for chunk in system.into_iter().chain(chunks) {
         reader.read(chunk);
     }
-    let (interface, assumptions) = reader.finish(&mut macros);
-    Header { interface, diagnostics: reporter.finish(&files), assumptions }
+    let (interface, findings) = reader.finish(&mut macros);
+    let Findings { assumptions, statements } = findings;
+    Header { interface, diagnostics: reporter.finish(&files), assumptions, statements }
 }
 
 /// Reads one prototype, such as `int __stdcall f(int a)`, with or without the semicolon. The types that it needs may be

@@ -69,6 +69,15 @@ pub(crate) fn drop_unknown_macros<'a>(chunk: &mut Chunk<'a>, is_type: &dyn Fn(&s
     dropped
 }
 
+/// `typedef enum color { RED };` names no type: compilers take it for `enum color { RED };`.
+pub(crate) fn drop_idle_typedef(chunk: &mut Chunk) {
+    let idle =
+        matches!(&*chunk.tokens, [first, .., body, end] if first.is_word("typedef") && body.is("}") && end.is(";"));
+    if idle {
+        chunk.remove(&[0]);
+    }
+}
+
 /// Drops these tokens, and gives the words among them back.
 fn doom<'a>(chunk: &mut Chunk<'a>, mut doomed: Vec<usize>) -> Vec<Token<'a>> {
     doomed.sort_unstable();

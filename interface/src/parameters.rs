@@ -10,6 +10,7 @@ use crate::comments::Comments;
 use crate::counts;
 use crate::documentation::ParameterDocumentation;
 use crate::extents::Extents;
+use crate::findings::{Notes, annotation};
 use crate::lengths::{Operand, Scope};
 use crate::lexer::Token;
 use crate::members::Structures;
@@ -67,7 +68,7 @@ pub(crate) struct Passed<T> {
     pub(crate) what: T,
     /// Why it cannot be.
     pub(crate) reason: Option<Reason>,
-    pub(crate) assumptions: Vec<(Topic, String)>,
+    pub(crate) notes: Notes,
 }
 
 impl Declared {
@@ -121,7 +122,8 @@ pub(crate) fn pass(
     let one = |declared: &Declared| {
         let mut passing = Passing::new(declared, role, scope, around, reporter);
         let (ty, reason) = passing.ty();
-        let assumptions = passing.assumptions;
+        let mut notes = passing.notes;
+        declared.note_ownership(&mut notes);
         let what = Parameter {
             name: declared.name.clone(),
             direction: if is_value(&ty) { Direction::In } else { declared.direction(role) },
@@ -130,7 +132,7 @@ pub(crate) fn pass(
             releases: declared.release(),
             description: declared.documentation.text.clone(),
         };
-        Passed { what, reason, assumptions }
+        Passed { what, reason, notes }
     };
     parameters.iter().map(one).collect()
 }
@@ -145,7 +147,9 @@ pub(crate) fn pass_one(
 ) -> Passed<Type> {
     let mut passing = Passing::new(declared, role, scope, around, reporter);
     let (what, reason) = passing.ty();
-    Passed { what, reason, assumptions: passing.assumptions }
+    let mut notes = passing.notes;
+    declared.note_ownership(&mut notes);
+    Passed { what, reason, notes }
 }
 
 /// Whether nothing behind it goes either way: data by value, handles, callbacks.
@@ -178,7 +182,7 @@ pub(crate) struct Passing<'p> {
     pub(crate) role: Role,
     pub(crate) scope: Scope<'p>,
     pub(crate) around: &'p Surroundings<'p>,
-    pub(crate) assumptions: Vec<(Topic, String)>,
+    pub(crate) notes: Notes,
     pub(crate) reporter: &'p mut Reporter,
 }
 
@@ -193,7 +197,7 @@ impl<'p> Passing<'p> {
         around: &'p Surroundings<'p>,
         reporter: &'p mut Reporter,
     ) -> Self {
-        Self { declared, role, scope, around, assumptions: Vec::new(), reporter }
+        Self { declared, role, scope, around, notes: Notes::default(), reporter }
     }
 
     fn ty(&mut self) -> Decided {
@@ -218,6 +222,7 @@ impl<'p> Passing<'p> {
             return self.callback(function);
         }
         if self.declared.handle {
+            self.notes.state(Topic::Length, "a handle, whatever lies behind it: `@handle`", None);
             return (handle(constant, "void".to_owned(), false), None);
         }
         if self.declared.release().is_some() {
@@ -246,7 +251,7 @@ impl<'p> Passing<'p> {
             Some(_) if extents.is_none() && self.may_be_a_buffer(constant) => {
                 let text = "a handle, because it points to characters that are not const, and nothing says that they are \
                             a string";
-                self.assumptions.push((Topic::Length, text.to_owned()));
+                self.notes.assume(Topic::Length, text);
                 (self.handle_to_characters(to, constant), None)
             }
             Some(characters) => {
@@ -255,10 +260,8 @@ impl<'p> Passing<'p> {
             }
             None => self.values(to, constant, extents),
         };
-        let assumed = self.role == Role::Parameter && self.declared.stated_direction().is_none() && !constant;
-        if reason.is_none() && assumed && !is_value(&ty) {
-            let text = "in-out, because it is a non-const pointer without annotation".to_owned();
-            self.assumptions.push((Topic::Direction, text));
+        if reason.is_none() && self.role == Role::Parameter && !is_value(&ty) {
+            self.declared.note_direction(constant, &mut self.notes);
         }
         (ty, reason)
     }
@@ -294,6 +297,14 @@ impl<'p> Passing<'p> {
         self.declared.spelling.split_whitespace().any(builtin::is_string)
     }
 
+    /// What says that a NUL character ends the string.
+    fn note_terminated(&mut self) {
+        if let Some(sal) = self.declared.sal.iter().find(|sal| sal.terminated && !sal.inner) {
+            let text = format!("a NUL-terminated string: {}", annotation(sal));
+            self.notes.state(Topic::Length, text, Some(sal.at));
+        }
+    }
+
     fn is_terminated(&self) -> bool {
         self.declared.sal.iter().any(|sal| sal.terminated && !sal.inner)
     }
@@ -308,11 +319,15 @@ impl<'p> Passing<'p> {
                 (Extent::TextBuffer { encoding, capacity, written }, None)
             }
             _ if self.role == Role::Result => {
-                let text = "a NUL-terminated string, because it points to characters".to_owned();
-                self.assumptions.push((Topic::Length, text));
+                if terminated {
+                    self.note_terminated();
+                } else {
+                    let text = "a NUL-terminated string, because it points to characters";
+                    self.notes.assume(Topic::Length, text);
+                }
                 if self.declared.frees.is_none() {
-                    let text = "the library keeps the string, because nothing says that the caller frees it".to_owned();
-                    self.assumptions.push((Topic::Ownership, text));
+                    let text = "the library keeps the string, because nothing says that the caller frees it";
+                    self.notes.assume(Topic::Ownership, text);
                 }
                 (Extent::Text(encoding), None)
             }
@@ -323,8 +338,9 @@ impl<'p> Passing<'p> {
                         false if self.is_string_type() => "the name of its type says so",
                         false => "it is an input without a length",
                     };
-                    self.assumptions.push((Topic::Length, format!("a NUL-terminated string, because {why}")));
+                    self.notes.assume(Topic::Length, format!("a NUL-terminated string, because {why}"));
                 }
+                self.note_terminated();
                 (Extent::Text(encoding), None)
             }
             _ => {
@@ -348,11 +364,14 @@ impl<'p> Passing<'p> {
             Role::Member => structure || stated || (constant && !is_byte(to) && matches!(to, CType::Scalar { .. })),
         };
         if one {
+            if self.role == Role::Result {
+                self.notes.assume(Topic::Length, "one structure, because it is const, and nothing says how many");
+            }
             return (self.pointer_to(to, constant, Extent::One), None);
         }
         if self.role == Role::CallbackParameter {
-            let text = "a handle, because nothing says how much it points to".to_owned();
-            self.assumptions.push((Topic::Length, text));
+            let text = "a handle, because nothing says how much it points to";
+            self.notes.assume(Topic::Length, text);
         }
         (self.handle_to(to, constant), None)
     }
@@ -372,11 +391,14 @@ impl<'p> Passing<'p> {
             {
                 let text =
                     format!("an array, and “{count}” is how many there are, because of the name of that parameter");
-                self.assumptions.push((Topic::Length, text));
+                self.notes.assume(Topic::Length, text);
                 return (self.pointer_to(to, constant, extent), None);
             } else {
-                self.assumptions.push((Topic::Length, "one value, because nothing says how many".to_owned()));
+                self.notes.assume(Topic::Length, "one value, because nothing says how many");
             }
+        } else if let Some(sal) = self.declared.sal.iter().find(|sal| !is_legacy_word(&sal.name)) {
+            let text = format!("one value: {} gives no length", annotation(sal));
+            self.notes.state(Topic::Length, text, Some(sal.at));
         }
         (self.pointer_to(to, constant, Extent::One), reason)
     }

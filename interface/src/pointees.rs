@@ -88,7 +88,7 @@ impl Passing<'_> {
         let spelling = &self.declared.spelling;
         match (signature(function, self.around, self.reporter), self.role) {
             (Ok(passed), _) => {
-                self.assumptions.extend(passed.assumptions);
+                self.notes.extend(passed.notes);
                 (Type::Callback(Box::new(passed.what)), None)
             }
             (Err(_), Role::Member) => (handle(false, "function".to_owned(), false), None),
@@ -170,26 +170,35 @@ impl Passing<'_> {
         let around = self.around;
         let function = around.encoding.filter(|_| characters == Characters::Narrow);
         if let Some(encoding) = self.declared.documentation.encoding.as_ref().or(function) {
+            self.notes.state(Topic::Encoding, format!("{}: `@encoding`", encoding_name(encoding)), None);
             return encoding.clone();
         }
-        match characters {
+        let encoding = match characters {
             Characters::Wide => Encoding::Wide,
             Characters::Utf16 => Encoding::Utf16,
             Characters::Narrow => {
-                let name = match around.default_encoding {
-                    Encoding::Utf8 => "UTF-8",
-                    Encoding::Wide => "wchar_t",
-                    Encoding::Utf16 => "UTF-16",
-                    Encoding::CodePage(name) => name,
-                    Encoding::Ansi => "the ANSI code page",
-                };
+                let name = encoding_name(around.default_encoding);
                 let text = format!("{name}, the library's default, because there is no @encoding");
-                if self.role != Role::Member && self.assumptions.iter().all(|(_, said)| *said != text) {
-                    self.assumptions.push((Topic::Encoding, text));
+                if self.role != Role::Member {
+                    self.notes.assume(Topic::Encoding, text);
                 }
-                around.default_encoding.clone()
+                return around.default_encoding.clone();
             }
-        }
+        };
+        let text = format!("{}: its characters are wide ones", encoding_name(&encoding));
+        self.notes.state(Topic::Encoding, text, None);
+        encoding
+    }
+}
+
+/// An encoding as people call it.
+fn encoding_name(encoding: &Encoding) -> &str {
+    match encoding {
+        Encoding::Utf8 => "UTF-8",
+        Encoding::Wide => "wchar_t",
+        Encoding::Utf16 => "UTF-16",
+        Encoding::CodePage(name) => name,
+        Encoding::Ansi => "the ANSI code page",
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn prelude(options: &Options) -> [(Position, String); 3] {
         Target::Win32 => "#define _M_IX86 600\n#define _X86_ 1\n",
         Target::Win64 => "#define _WIN64 1\n#define _M_X64 100\n#define _M_AMD64 100\n#define _AMD64_ 1\n",
     });
+    target.push_str(&widths(options.target));
     let mut user = String::new();
     for (name, value) in &options.definitions {
         // One definition, one line: a line break would begin another directive.
@@ -36,6 +37,26 @@ pub(crate) fn prelude(options: &Options) -> [(Position, String); 3] {
         user.push('\n');
     }
     [(COMPILER, target), (WINDOWS, WINDOWS_MACROS.to_owned()), (COMPILER, user)]
+}
+
+/// The types of the platform, by which the headers of compilers define `size_t` and its like (GCC: "Common Predefined
+/// Macros").
+fn widths(target: Target) -> String {
+    let (pointer, size) = match target {
+        Target::Linux32 | Target::Win32 => ("int", "unsigned int"),
+        Target::Linux64 => ("long", "unsigned long"),
+        Target::Win64 => ("long long", "unsigned long long"),
+    };
+    let (wchar, wint) =
+        if target.is_windows() { ("unsigned short", "unsigned short") } else { ("int", "unsigned int") };
+    format!(
+        "#define __SIZE_TYPE__ {size}\n#define __UINTPTR_TYPE__ {size}\n#define __PTRDIFF_TYPE__ {pointer}\n\
+         #define __INTPTR_TYPE__ {pointer}\n#define __WCHAR_TYPE__ {wchar}\n#define __WINT_TYPE__ {wint}\n\
+         #define __SIZEOF_POINTER__ {}\n#define __SIZEOF_LONG__ {}\n#define __SIZEOF_WCHAR_T__ {}\n",
+        target.pointer_bytes(),
+        target.long_bytes(),
+        target.wchar_bytes(),
+    )
 }
 
 /// System headers that are often included with quotes.
@@ -62,11 +83,37 @@ pub(crate) fn is_known_header(name: &str) -> bool {
     .contains(&name)
 }
 
+/// What the headers of Windows say that are nothing but a `#pragma pack`, and are included around structures.
+pub(crate) fn packing_header(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "pshpack1.h" => "pack(push,1)",
+        "pshpack2.h" => "pack(push,2)",
+        "pshpack4.h" => "pack(push,4)",
+        "pshpack8.h" => "pack(push,8)",
+        "pshpack16.h" => "pack(push,16)",
+        "poppack.h" => "pack(pop)",
+        _ => return None,
+    })
+}
+
 const COMMON: &str = "\
 #define __STDC__ 1
 #define __STDC_VERSION__ 201112L
 #define __STDC_HOSTED__ 1
 #define __CHAR_BIT__ 8
+#define __INT8_TYPE__ signed char
+#define __INT16_TYPE__ short
+#define __INT32_TYPE__ int
+#define __INT64_TYPE__ long long
+#define __UINT8_TYPE__ unsigned char
+#define __UINT16_TYPE__ unsigned short
+#define __UINT32_TYPE__ unsigned int
+#define __UINT64_TYPE__ unsigned long long
+#define __INTMAX_TYPE__ long long
+#define __UINTMAX_TYPE__ unsigned long long
+#define __SIZEOF_SHORT__ 2
+#define __SIZEOF_INT__ 4
+#define __SIZEOF_LONG_LONG__ 8
 #define NULL 0
 #define __LINE__ 1
 #define __FILE__ \"\"
@@ -147,6 +194,19 @@ const WINDOWS_MACROS: &str = "\
 #define STDAPIVCALLTYPE __cdecl
 #define CDECL __cdecl
 #define WMIAPI __stdcall
+#define RPC_ENTRY __stdcall
+#define __RPC_API __stdcall
+#define __RPC_USER __stdcall
+#define __RPC_STUB __stdcall
+#define __RPC_CALLEE __stdcall
+#define __RPC_FAR
+#define WSAAPI __stdcall
+#define SQL_API __stdcall
+#define SEC_ENTRY __stdcall
+#define SNMP_FUNC_TYPE __stdcall
+#define NET_API_FUNCTION __stdcall
+#define IMAGEAPI __declspec(dllimport) __stdcall
+#define EXPENTRY __stdcall
 #define EXTERN_C extern
 #define STDAPI HRESULT __stdcall
 #define STDAPI_(type) type __stdcall
@@ -190,6 +250,7 @@ const WINDOWS_MACROS: &str = "\
 #define WINAPI_PARTITION_DESKTOP 1
 #define WINAPI_PARTITION_APP 1
 #define _WIN32_WINNT 0x0A00
+#define _WIN32_IE 0x0A00
 #define WINVER 0x0A00
 #define NTDDI_VERSION 0x0A000000
 #define __MINGW_NAME_AW(name) name##A

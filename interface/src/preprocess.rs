@@ -19,6 +19,11 @@ use crate::source::{Files, Position};
 /// Deeper inclusion of given headers by each other is refused.
 const MAX_INCLUDES: usize = 50;
 
+/// How many bytes of files may be read again because they are included again, in all.
+const MAX_AGAIN: usize = 16 << 20;
+/// An empty file counts, too.
+const LEAST_AGAIN: usize = 10_000;
+
 /// What is left of the files after their directives.
 pub(crate) struct Preprocessed<'a> {
     /// With all macros replaced.
@@ -44,7 +49,8 @@ pub(crate) fn preprocess<'a>(
         pending: Vec::new(),
         output: Vec::new(),
         comments: Vec::new(),
-        read: vec![false; files.files.len()],
+        read: vec![Read::Never; files.files.len()],
+        again: 0,
         depth: 0,
         predefined: None,
     };
@@ -55,10 +61,22 @@ pub(crate) fn preprocess<'a>(
     state.predefined = None;
     state.output.clear();
     for index in 0..files.files.len() {
-        state.file(index, reporter);
+        if matches!(state.read[index], Read::Never) {
+            state.file(index, reporter);
+        }
     }
     state.comments.sort_by_key(|comment| comment.at);
     Preprocessed { tokens: state.output, comments: state.comments, macros: state.macros }
+}
+
+/// Whether a file was read, and what keeps it from being read again.
+#[derive(Clone)]
+enum Read {
+    Never,
+    /// `#pragma once`
+    Once,
+    /// Its first line is `#ifndef` of this macro, or nothing keeps it.
+    Guarded(Option<String>),
 }
 
 /// One `#if` that is open.
@@ -82,7 +100,8 @@ struct State<'a> {
     pending: Vec<Token<'a>>,
     output: Vec<Token<'a>>,
     comments: Vec<Comment<'a>>,
-    read: Vec<bool>,
+    read: Vec<Read>,
+    again: usize,
     depth: usize,
     /// What is read is no header: where its macros are said to be defined.
     predefined: Option<Position>,
@@ -90,16 +109,27 @@ struct State<'a> {
 
 impl<'a> State<'a> {
     fn file(&mut self, index: usize, reporter: &mut Reporter) {
-        if std::mem::replace(&mut self.read[index], true) {
-            return;
-        }
         let file = &self.files.files[index];
         if file.refused {
             reporter.error(Position::new(index, 0), "the file is larger than 16 MiB and was not read");
             return;
         }
         let lexed = lex(&file.text, index, reporter);
+        self.read[index] = Read::of(&lexed.tokens);
         self.run(lexed, reporter);
+    }
+
+    /// Whether a file that is included is to be read: it was not yet, or has more to say the second time.
+    fn is_wanted(&mut self, index: usize) -> bool {
+        let wanted = match &self.read[index] {
+            Read::Never => return true,
+            Read::Once => false,
+            Read::Guarded(guard) => guard.as_ref().is_none_or(|guard| self.macros.get(guard).is_none()),
+        };
+        if wanted {
+            self.again += self.files.files[index].text.len() + LEAST_AGAIN;
+        }
+        wanted && self.again <= MAX_AGAIN
     }
 
     fn run(&mut self, lexed: Lexed<'a>, reporter: &mut Reporter) {
@@ -296,7 +326,14 @@ impl<'a> State<'a> {
         let path = path.trim_matches(['"', '<', '>']);
         let base = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
         let wanted = base(path);
-        if let Some(index) = self.files.files.iter().position(|file| base(&file.name) == wanted) {
+        if let Some(pragma) = predefined::packing_header(&wanted) {
+            self.flush(reporter);
+            let text = Cow::Borrowed(pragma);
+            self.output.push(Token { kind: Kind::Pragma, text, at, starts_line: true, spaced: true, frozen: true });
+        } else if let Some(index) = self.files.files.iter().position(|file| base(&file.name) == wanted) {
+            if !self.is_wanted(index) {
+                return;
+            }
             if self.depth < MAX_INCLUDES {
                 self.flush(reporter);
                 self.depth += 1;
@@ -309,6 +346,26 @@ impl<'a> State<'a> {
             let message =
                 format!("“{path}” is not among the headers that were given; what it declares is unknown here");
             reporter.warning_once(at, message);
+        }
+    }
+}
+
+impl Read {
+    /// What the beginning of a file says.
+    fn of(tokens: &[Token]) -> Self {
+        match tokens {
+            [hash, pragma, once, ..] if hash.is("#") && pragma.is_word("pragma") && once.is_word("once") => Self::Once,
+            [hash, ifndef, name, ..] if hash.is("#") && ifndef.is_word("ifndef") => {
+                Self::Guarded(name.identifier().map(str::to_owned))
+            }
+            // `#if !defined(VENDOR_H)`
+            [hash, condition, not, defined, rest @ ..]
+                if hash.is("#") && condition.is_word("if") && not.is("!") && defined.is_word("defined") =>
+            {
+                let name = rest.iter().find(|token| !token.is("("));
+                Self::Guarded(name.and_then(Token::identifier).map(str::to_owned))
+            }
+            _ => Self::Guarded(None),
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct FunctionType {
     pub(crate) parameters: Vec<FunctionParameter>,
     pub(crate) variadic: bool,
     pub(crate) convention: Option<Convention>,
+    /// Where its keyword, or the macro that stands for it, is.
+    pub(crate) convention_at: Option<Position>,
     /// The keyword of a convention that nobody here knows.
     pub(crate) unknown_convention: Option<String>,
     /// What annotations say of the result.

@@ -1,4 +1,4 @@
-//! What reading a header tells people: diagnostics with a place in the file, and assumptions.
+//! What reading a header tells people: diagnostics with a place in the file, and what was stated or assumed of functions.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -57,9 +57,9 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Something that the header does not say.
+/// Something of a function that the header states, or that was assumed because it does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assumption {
+pub struct Finding {
     /// The function.
     pub function: String,
     /// Its parameter; `None` for the function or its result.
@@ -67,11 +67,15 @@ pub struct Assumption {
     pub parameter: Option<String>,
     /// What it is about.
     pub what: Topic,
-    /// What was assumed, and why.
+    /// What is stated and by what, or what was assumed and why.
     pub text: String,
+    /// The name of the file, as given in [`crate::Source::name`].
+    pub file: String,
+    /// The line of it that says so, or that leaves it open; 1 is the first.
+    pub line: u32,
 }
 
-/// What an [`Assumption`] is about.
+/// What a [`Finding`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {

@@ -118,7 +118,7 @@ const FAMILIES: &[&str] = &[
 pub(crate) fn is_annotation(name: &str) -> bool {
     let inner = name.strip_prefix('_').and_then(|name| name.strip_suffix('_'));
     let modern = inner.is_some_and(|inner| FAMILIES.contains(&inner.split('_').next().unwrap_or_default()));
-    let rest = name.trim_start_matches("__");
+    let rest = name.trim_start_matches("__").trim_start_matches("RPC__");
     let legacy = name.starts_with("__")
         && !name.ends_with("__")
         && ["in", "out", "inout", "deref", "reserved", "nullterminated", "checkReturn", "success", "drv", "callback"]
@@ -135,6 +135,8 @@ pub(crate) fn is_legacy_word(name: &str) -> bool {
 pub(crate) fn read<'a>(token: &Token<'a>, arguments: Vec<Vec<Token<'a>>>) -> Sal<'a> {
     let name = token.text.clone().into_owned();
     let lower = name.trim_matches('_').to_ascii_lowercase();
+    // Those of rpcsal.h: `__RPC__in_ecount(n)`.
+    let lower = lower.trim_start_matches("rpc__").to_owned();
     let words: Vec<&str> = lower.split('_').collect();
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
     let mut sal = Sal {

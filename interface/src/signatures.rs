@@ -4,6 +4,7 @@ use bridge32_protocol::interface::{Extent, Signature, Type};
 
 use crate::documentation::ParameterDocumentation;
 use crate::doxygen;
+use crate::findings::Notes;
 use crate::lengths::{PARAMETERS, Scope};
 use crate::parameters::{Passed, Role, Surroundings, pass, pass_one};
 use crate::prototypes::FunctionType;
@@ -40,15 +41,12 @@ pub(crate) fn signature(
     let numeric_result = matches!(function.result.ty, CType::Scalar { .. });
     let scope = Scope { operands: &operands, types: around.types, what: PARAMETERS, numeric_result };
     let mut parameters = Vec::with_capacity(declared.len());
-    let mut assumptions = Vec::new();
+    let mut notes = Notes::default();
     for passed in pass(&declared, Role::CallbackParameter, scope, around, reporter) {
         if let Some(reason) = passed.reason {
             return Err(reason.text(About::Parameter(&passed.what.name)));
         }
-        let name = &passed.what.name;
-        let inside =
-            passed.assumptions.into_iter().map(|(what, text)| (what, format!("its parameter “{name}”: {text}")));
-        assumptions.extend(inside);
+        notes.of_callback(&passed.what.name, passed.notes);
         parameters.push(passed.what);
     }
     let documented = ParameterDocumentation::default();
@@ -61,7 +59,7 @@ pub(crate) fn signature(
         return Err("it returns something else than a number or a handle".to_owned());
     }
     let what = Signature { convention: function.convention, parameters, result: result.what };
-    Ok(Passed { what, reason: None, assumptions })
+    Ok(Passed { what, reason: None, notes })
 }
 
 /// Whether a client can say beforehand what a callback returns.

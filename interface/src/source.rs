@@ -153,6 +153,18 @@ impl Files {
         self.files.get(usize::from(at.file)).map_or(1, |file| number(file.line(at.offset as usize).1 + 1))
     }
 
+    /// The name of the file of a place; `None` for what no file contains.
+    pub(crate) fn name(&self, at: Position) -> Option<&str> {
+        self.files.get(usize::from(at.file)).map(|file| &*file.name)
+    }
+
+    /// The name or keyword at a place.
+    pub(crate) fn word(&self, at: Position) -> Option<&str> {
+        let text = self.files.get(usize::from(at.file))?.text.get(at.offset as usize..)?;
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
+        Some(&text[..end]).filter(|word| !word.is_empty())
+    }
+
     fn locate(&self, at: Position) -> (u32, u32, &str) {
         self.files.get(usize::from(at.file)).map_or((1, 1, ""), |file| file.locate(at.offset as usize))
     }

@@ -163,6 +163,13 @@ impl Types {
         }
     }
 
+    /// `time_t` has 32 bits, as `_USE_32BIT_TIME_T` says.
+    pub(crate) fn shorten_time(&mut self) {
+        if let Some(short) = self.lookup("__time32_t") {
+            self.define("time_t".to_owned(), short);
+        }
+    }
+
     /// The type that a name stands for.
     pub(crate) fn lookup(&self, name: &str) -> Option<Qualified> {
         let declared = self.typedefs.get(name).cloned();

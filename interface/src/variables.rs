@@ -57,6 +57,7 @@ pub(crate) fn build(
         description,
         unsupported: passed.reason.map(|reason| reason.text(About::Variable)),
         declaration: declaration(chunk, files),
+        file: files.name(start).unwrap_or_default().to_owned(),
         line: files.line(start),
     }
 }

@@ -56,7 +56,10 @@ pub struct Variable {
     pub unsupported: Option<String>,
     /// The declaration as the header has it, white space folded.
     pub declaration: String,
-    /// The line of the header where the declaration begins (1 is the first).
+    /// The header that it is in, by its name; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
+    /// The line of that header where the declaration begins (1 is the first).
     pub line: u32,
 }
 
@@ -161,7 +164,10 @@ pub struct Function {
     pub unsupported: Option<String>,
     /// The declaration as the header has it, white space folded.
     pub declaration: String,
-    /// The line of the header where the declaration begins (1 is the first).
+    /// The header that it is in, by its name; empty if there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
+    /// The line of that header where the declaration begins (1 is the first).
     pub line: u32,
 }
 

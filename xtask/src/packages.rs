@@ -8,7 +8,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 /// The C compilers for the 32-bit targets and Windows (they link the agents and compile the tests' C libraries), `make` for
-/// libffi, and real 32-bit libraries that nobody here wrote.
+/// libffi, and real 32-bit libraries, and headers, that nobody here wrote.
 pub(crate) const ALWAYS: &[&str] = &[
     "gcc-multilib",
     "make",
@@ -17,6 +17,8 @@ pub(crate) const ALWAYS: &[&str] = &[
     "lib32z1",
     "lib32stdc++6",
     "libz-mingw-w64",
+    "zlib1g-dev",
+    "libsqlite3-dev",
 ];
 
 /// Makes sure that `names` are installed; asks nothing of the machine if they are.

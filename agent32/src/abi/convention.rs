@@ -266,6 +266,7 @@ mod tests {
             deadline_ms: None,
             unsupported: None,
             declaration: String::new(),
+            file: String::new(),
             line: 1,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bridge32_interface::{Assumption, Diagnostic};
+use bridge32_interface::{Diagnostic, Finding};
 use bridge32_protocol::interface::{Convention, Enumeration, ExportName, Function, Structure};
 use bridge32_protocol::wire::{Binding, Loaded};
 use serde::Serialize;
@@ -25,7 +25,8 @@ struct Interface<'a> {
     structures: &'a BTreeMap<String, Structure>,
     enumerations: &'a BTreeMap<String, Enumeration>,
     constants: &'a BTreeMap<String, i64>,
-    assumptions: &'a [Assumption],
+    assumptions: &'a [Finding],
+    statements: &'a [Finding],
     diagnostics: &'a [Diagnostic],
 }
 
@@ -66,6 +67,7 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
         enumerations: &header.interface.enumerations,
         constants: &header.interface.constants,
         assumptions: &header.assumptions,
+        statements: &header.statements,
         diagnostics: &header.diagnostics,
     };
     Ok(Json(interface).into_response())

@@ -32,6 +32,7 @@ pub(super) struct Declared<'a> {
     ty: &'a Type,
     constant: bool,
     declaration: &'a str,
+    file: &'a str,
     line: u32,
     description: &'a str,
     /// `null` until the library is loaded.
@@ -125,8 +126,8 @@ pub(super) fn declared<'a>(library: &'a Library, loaded: Option<&'a Loaded>) -> 
             (None, Some(None)) => (Some(true), None),
             (None, Some(Some(fault))) => (Some(false), Some(fault.detail.as_str())),
         };
-        let Variable { name, ty, constant, description, declaration, line, .. } = variable;
-        Declared { name, ty, constant: *constant, declaration, line: *line, description, callable, reason }
+        let Variable { name, ty, constant, description, declaration, file, line, .. } = variable;
+        Declared { name, ty, constant: *constant, declaration, file, line: *line, description, callable, reason }
     };
     library.header.interface.variables.iter().enumerate().map(describe).collect()
 }
@@ -162,6 +163,7 @@ mod tests {
             description: String::new(),
             unsupported: unsupported.map(str::to_owned),
             declaration: format!("extern int {name}"),
+            file: "calc.h".into(),
             line: 1,
         };
         let variables = [("counter", false, None), ("version", true, None), ("odd", false, Some("a list of names"))];
