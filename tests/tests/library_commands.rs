@@ -23,9 +23,9 @@ fn interface_check_reviews_headers_and_libraries() {
         let (code, output, notes) = run(&arguments);
         assert_eq!(code, Some(0), "{output}{notes}");
         for part in [
-            "Not callable (2):\n  NotThere  (line 2)",
+            "Not callable (2):\n  plain.h:2\n      int NotThere(int *a)",
             "the file does not export it",
-            "  Fill  (line 3)",
+            "  plain.h:3\n      int Fill(char *buffer)",
             "direction: in-out, because it is a non-const pointer without annotation (1)\n      NotThere(a)",
             &format!("{name} (linux32): 3 functions, 1 callable, 2 not, "),
         ] {

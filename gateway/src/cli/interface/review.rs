@@ -49,6 +49,7 @@ pub(in crate::cli) struct Summary {
     pub(in crate::cli) functions: usize,
     pub(in crate::cli) callable: usize,
     pub(in crate::cli) assumptions: usize,
+    pub(in crate::cli) statements: usize,
     pub(in crate::cli) errors: usize,
     pub(in crate::cli) warnings: usize,
     pub(in crate::cli) milliseconds: u64,
@@ -59,6 +60,8 @@ pub(in crate::cli) struct Summary {
 pub(super) struct Reviewed<'a> {
     pub(super) name: &'a str,
     pub(super) declaration: &'a str,
+    /// The header that it is in, and the line.
+    pub(super) file: &'a str,
     pub(super) line: u32,
     pub(super) callable: bool,
     /// Why it cannot be called.
@@ -67,6 +70,7 @@ pub(super) struct Reviewed<'a> {
     pub(super) parameters: Vec<Passed<'a>>,
     pub(super) result: String,
     pub(super) assumptions: Vec<&'a Finding>,
+    pub(super) statements: Vec<&'a Finding>,
 }
 
 /// How one parameter is passed.
@@ -92,6 +96,7 @@ impl<'a> Review<'a> {
             functions: functions.len(),
             callable: functions.iter().filter(|function| function.callable).count(),
             assumptions: header.assumptions.len(),
+            statements: header.statements.len(),
             errors: severe(Severity::Error),
             warnings: severe(Severity::Warning),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
@@ -123,12 +128,14 @@ impl<'a> Reviewed<'a> {
         Self {
             name: &function.name,
             declaration: &function.declaration,
+            file: &function.file,
             line: function.line,
             callable: reason.is_none(),
             reason,
             parameters: parameters.collect(),
             result: words.of(&function.result, &names),
-            assumptions: header.assumptions.iter().filter(|assumed| assumed.function == function.name).collect(),
+            assumptions: header.assumptions.iter().filter(|found| found.function == function.name).collect(),
+            statements: header.statements.iter().filter(|found| found.function == function.name).collect(),
         }
     }
 }

@@ -42,17 +42,35 @@ pub(in crate::cli) fn problems(review: &Review) -> String {
         );
         return text;
     }
-    let uncallable: Vec<&Reviewed> = review.functions.iter().filter(|function| !function.callable).collect();
-    if !uncallable.is_empty() {
-        let _ = writeln!(text, "Not callable ({}):", uncallable.len());
-        for function in uncallable {
-            let _ = writeln!(text, "  {}  (line {})", function.name, function.line);
-            let _ = writeln!(text, "{}", wrapped(function.declaration, 6));
-            let _ = writeln!(text, "{}", wrapped(function.reason.as_deref().unwrap_or_default(), 4));
+    text + &uncallable(review)
+}
+
+/// The functions that cannot be called: each reason once.
+fn uncallable(review: &Review) -> String {
+    let mut groups: Vec<(&str, Vec<&Reviewed>)> = Vec::new();
+    for function in review.functions.iter().filter(|function| !function.callable) {
+        let reason = function.reason.as_deref().unwrap_or_default();
+        match groups.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, functions)) => functions.push(function),
+            None => groups.push((reason, vec![function])),
         }
-        text.push('\n');
     }
-    text
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("Not callable ({}):\n", review.summary.functions - review.summary.callable);
+    for (reason, functions) in groups {
+        if let [function] = functions.as_slice() {
+            let _ = writeln!(text, "  {}:{}", function.file, function.line);
+            let _ = writeln!(text, "{}", wrapped(function.declaration, 6));
+        } else {
+            let places =
+                functions.iter().map(|function| format!("{} ({}:{})", function.name, function.file, function.line));
+            let _ = writeln!(text, "{}", wrapped(&places.collect::<Vec<_>>().join(", "), 2));
+        }
+        let _ = writeln!(text, "{}", wrapped(reason, 4));
+    }
+    text + "\n"
 }
 
 /// Exports that the headers do not declare.
@@ -126,11 +144,14 @@ fn one(function: &Reviewed) -> String {
     text
 }
 
-/// What was assumed of one parameter, or of the function and its result.
+/// What was stated, and what was assumed, of one parameter, or of the function and its result.
 fn said(function: &Reviewed, parameter: Option<&str>) -> String {
-    let about = function.assumptions.iter().filter(|assumed| assumed.parameter.as_deref() == parameter);
-    let line = |assumed: &&Finding| wrapped(&format!("assumed {}: {}", topic(assumed.what), assumed.text), 8) + "\n";
-    about.map(line).collect()
+    let lines = |findings: &[&Finding], how: &str| {
+        let about = findings.iter().filter(|found| found.parameter.as_deref() == parameter);
+        let line = |found: &&Finding| wrapped(&format!("{how} {}: {}", topic(found.what), found.text), 8) + "\n";
+        about.map(line).collect::<String>()
+    };
+    lines(&function.statements, "stated") + &lines(&function.assumptions, "assumed")
 }
 
 const fn topic(what: Topic) -> &'static str {
@@ -201,13 +222,18 @@ mod tests {
         let header = "int __stdcall Add(int a);\nint __stdcall Fill(char *buffer);\nint __stdcall broken(int\n;";
         let text = shown(header, None, false);
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
-        assert!(
-            at("a.h:4:1: error:") < at("Not callable (1):\n  Fill  (line 2)\n      int __stdcall Fill(char *buffer)")
-        );
+        assert!(at("a.h:4:1: error:") < at("Not callable (1):\n  a.h:2\n      int __stdcall Fill(char *buffer)"));
         assert!(
             text.ends_with("a.h (win32): 2 functions, 1 callable, 1 not, 1 assumption, 1 error, read in 41 ms"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn one_reason_is_said_once() {
+        let text = shown("struct S; int __stdcall f(struct S s);\nint __stdcall g(struct S s);", None, false);
+        assert_eq!(text.matches("are not declared here").count(), 1, "{text}");
+        assert!(text.contains("Not callable (2):\n  f (a.h:1), g (a.h:2)\n    the parameter “s” is"), "{text}");
     }
 
     #[test]
@@ -221,7 +247,7 @@ mod tests {
     fn all_shows_each_parameter_with_what_was_assumed_of_it() {
         let text = shown("int __stdcall f(int *a, const char *s);", None, true);
         assert!(text.contains("    a: in-out, integer from -2147483648 to 2147483647\n        assumed "), "{text}");
-        assert!(text.contains("    s: in, text\n        assumed encoding: UTF-8"), "{text}");
+        assert!(text.contains("    s: in, text\n        stated direction: in: `const`\n        assumed encoding: UTF-8"), "{text}");
         assert!(text.contains("    returns integer"), "{text}");
     }
 
