@@ -11,6 +11,7 @@ pub mod config;
 pub mod dispatch;
 pub mod error;
 pub mod libraries;
+pub mod limit;
 #[cfg(test)]
 mod played;
 pub mod router;

@@ -4,6 +4,8 @@ use bridge32_image::{Export, ExportKind, Image, lookup};
 use bridge32_protocol::interface::{ExportName, Function};
 use serde::{Deserialize, Serialize};
 
+use crate::limit;
+
 /// A library's export table.
 #[derive(Debug)]
 pub struct Exports {
@@ -31,6 +33,7 @@ pub struct Wanted {
     /// Only those that the interface declares, or does not.
     pub declared: Option<bool>,
     /// How many at most.
+    #[serde(default, deserialize_with = "limit::up_to::<MAX_LIMIT, _>")]
     pub limit: Option<usize>,
     /// Where to go on: `next_cursor` of the page before.
     pub cursor: Option<usize>,
@@ -80,7 +83,7 @@ impl Exports {
 
     /// A page of those that are wanted.
     pub fn page(&self, wanted: &Wanted) -> Page<'_> {
-        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
         let start = wanted.cursor.unwrap_or_default();
         let filter = wanted.filter.as_deref().unwrap_or_default().to_lowercase();
         let fits = |listed: &&Listed| {
