@@ -16,6 +16,7 @@ use crate::dispatch::{Arguments, CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
 use crate::libraries::exports::Exports;
 use crate::libraries::{Libraries, Library, LibraryState};
+use crate::openapi::cache::Cache;
 
 /// One running gateway.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Bridge {
     pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
+    /// The document that describes all of it.
+    pub openapi: Cache<Library>,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }
@@ -50,7 +53,8 @@ impl Bridge {
             }
         }
         let stopping = watch::Sender::new(false);
-        Self { config, address, libraries, agents, reports, dispatch, auth, stopping }
+        let openapi = Cache::default();
+        Self { config, address, libraries, agents, reports, dispatch, auth, openapi, stopping }
     }
 
     /// The library of that name.

@@ -41,6 +41,7 @@ mod preprocess;
 mod prototypes;
 pub mod report;
 mod sal;
+pub mod schema;
 mod signatures;
 mod source;
 mod structures;

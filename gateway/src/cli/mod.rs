@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod client;
 mod exports;
+mod openapi;
 mod serve;
 mod values;
 
@@ -36,6 +37,7 @@ enum Command {
     Call(call::Call),
     Exports(exports::Exports),
     Check(check::Check),
+    Openapi(openapi::Openapi),
 }
 
 /// Why a command did not do what it should: the text says what to do next.
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Call(command) => command.run(),
         Command::Exports(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Openapi(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
