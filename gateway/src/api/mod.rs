@@ -5,6 +5,7 @@ pub mod batches;
 pub mod callbacks;
 pub mod calls;
 pub mod crashes;
+pub mod docs;
 pub mod events;
 pub mod exports;
 pub mod functions;

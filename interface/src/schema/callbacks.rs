@@ -16,7 +16,7 @@ pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
         ref ty => Some(walk.value(ty, Way::Given(Given::Whole))),
     };
     let returns = |text: &str| {
-        let schema = answer.as_ref().map_or_else(|| json!({"nullable": true}), |shape| shape.schema.clone());
+        let schema = answer.as_ref().map_or_else(|| json!({}), |shape| shape.schema.clone());
         described(schema, &[text])
     };
     let when = json!({
@@ -78,7 +78,7 @@ pub(super) fn report(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
             walk.value(ty, Way::Told).schema
         }
         // Zero is told as the number for every type.
-        _ => json!({"nullable": true}),
+        _ => json!({}),
     };
     let invocation = json!({
         "type": "object",

@@ -2,15 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::scalars::{floats, integers};
+use super::scalars::floats;
 use super::shape::Shape;
 use super::walk::{Given, Walk, Way};
 
 /// What the references of unfinished schemas begin with. No C identifier has a colon.
 const UNFINISHED: &str = "unfinished:";
-
-/// The numbers that stand for special pointers, such as `INVALID_HANDLE_VALUE`, are at most so far from 0.
-const SPECIAL_POINTERS: i128 = 0xffff;
 
 /// What a schema with a name is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +25,6 @@ pub(super) enum Component {
 /// A schema that does not depend on the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shared {
-    Handle,
     Float,
     Double,
     NotFinite,
@@ -37,12 +33,11 @@ pub(super) enum Shared {
 }
 
 impl Shared {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Handle, Self::Float, Self::Double, Self::NotFinite, Self::VariadicArgument, Self::Untold];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Float, Self::Double, Self::NotFinite, Self::VariadicArgument, Self::Untold];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Handle => "HandleValue",
             Self::Float => "FloatValue",
             Self::Double => "DoubleValue",
             Self::NotFinite => "NotFinite",
@@ -125,14 +120,6 @@ impl Walk<'_> {
 
     fn shared(&mut self, shared: Shared) -> Value {
         match shared {
-            Shared::Handle => json!({
-                "description": "A handle: the token that an earlier call answered. The numbers stand for pointers that are \
-                    no addresses, such as -1 for `INVALID_HANDLE_VALUE`.",
-                "anyOf": [
-                    {"type": "string", "format": "handle"},
-                    integers(-SPECIAL_POINTERS, SPECIAL_POINTERS),
-                ],
-            }),
             Shared::Float | Shared::Double => {
                 let text = "A number, or the name of one that JSON has no number for";
                 json!({"description": text, "anyOf": [floats(shared), self.component(Component::Shared(Shared::NotFinite))]})
@@ -143,7 +130,7 @@ impl Walk<'_> {
                 "required": ["type"],
                 "properties": {
                     "type": {"type": "string", "description": "`int`, `double`, `const char*`, `char[100]`, …"},
-                    "value": {"nullable": true, "description": "Of that type; a buffer needs none"},
+                    "value": {"description": "Of that type; a buffer needs none"},
                     "encoding": {"type": "string", "description": "Of text, if it is not UTF-8"},
                 },
                 "additionalProperties": false,

@@ -12,6 +12,8 @@
 //! - `float` and `double` are given as numbers, without the three names for what is not finite (answers have them);
 //! - `{"$handle": …}`, blocks of memory in the place of a buffer or a structure, and `null` for an optional output are
 //!   not described. Answers repeat such a handle in the place of the output; their schemas leave that out;
+//! - handles are text: the numbers that stand for pointers which are no addresses (-1, `INVALID_HANDLE_VALUE`) are not
+//!   described, though answers can have them, because then no client could pass on what it gets as it is;
 //! - of the values in a callback's `table` only those are described that its arguments can have.
 //!
 //! **Looser**, where a schema would be unusable or JSON Schema cannot say it:

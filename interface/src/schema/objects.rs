@@ -132,7 +132,7 @@ impl Walk<'_> {
         }
         if variadic {
             let text = "What the pointers and buffers behind `...` hold, in their order; null for other arguments.";
-            let schema = json!({"type": "array", "description": text, "items": {"nullable": true}});
+            let schema = json!({"type": "array", "description": text, "items": {}});
             object.property("...", schema, false);
         }
         self.numbers = around;

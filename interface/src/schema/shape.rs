@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Component;
+
 /// The schema of a value, and one such value.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
@@ -24,16 +26,36 @@ impl Shape {
 
     /// The same, or null.
     pub(super) fn nullable(self) -> Self {
-        let schema = with(self.schema, |schema| {
-            schema.insert("nullable".to_owned(), true.into());
-        });
-        Self { schema, example: Some(self.example.unwrap_or(Value::Null)), note: self.note }
+        Self { schema: nullable(self.schema), example: Some(self.example.unwrap_or(Value::Null)), note: self.note }
     }
 
     /// The same, or what another schema says.
     pub(super) fn or(mut self, other: &Value) -> Self {
         self.schema = json!({"anyOf": [self.schema, other]});
         self
+    }
+}
+
+/// `nullable` counts only beside a `type` (OpenAPI 3.0.3), so that goes with it.
+fn nullable(schema: Value) -> Value {
+    let Value::Object(mut map) = schema else { return schema };
+    if map.contains_key("type") {
+        map.insert("nullable".to_owned(), true.into());
+        return map.into();
+    }
+    if let Some(Value::Array(branches)) = map.get_mut("anyOf") {
+        // One of them that may be null is enough.
+        match branches.iter_mut().find(|branch| branch.get("type").is_some()) {
+            Some(branch) => *branch = nullable(branch.take()),
+            None => branches.push(json!({"type": "integer", "nullable": true})),
+        }
+        return map.into();
+    }
+    let Some(reference) = map.get("$ref").and_then(Value::as_str) else { return map.into() };
+    match Component::of_reference(reference) {
+        Some(Component::Structure(..)) => json!({"type": "object", "nullable": true, "allOf": [map]}),
+        // These are alternatives of types, of which one is a number.
+        _ => json!({"anyOf": [map, {"type": "number", "nullable": true}]}),
     }
 }
 

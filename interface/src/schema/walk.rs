@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::members::{capacity, evaluate};
 use super::recursion;
 use super::shape::Shape;
-use super::{Component, Shared, callbacks};
+use super::{Component, callbacks};
 
 /// Longer arrays are not written out in examples.
 const LONGEST_EXAMPLE: u64 = 1024;
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
             Type::Pointer(pointer) => self.behind(pointer, way, false).nullable(),
             Type::Callback(signature) if way != Way::Told => callbacks::argument(self, signature).nullable(),
             Type::Callback(_) => self.handle("function").nullable(),
-            Type::Void | Type::Unsupported { .. } => Shape::new(json!({}), Value::Null).nullable(),
+            Type::Void | Type::Unsupported { .. } => Shape::new(json!({}), Value::Null),
         }
     }
 
@@ -124,16 +124,15 @@ impl<'a> Walk<'a> {
             }
         };
         if way == Way::Told && self.inside_endless {
-            let handle = self.component(Component::Shared(Shared::Handle));
-            return shape.or(&handle);
+            return shape.or(&json!({"type": "string", "format": "handle", "nullable": true}));
         }
         shape
     }
 
-    /// A token, or one of the numbers that stand for special pointers.
-    pub(super) fn handle(&mut self, kind: &str) -> Shape {
+    /// The token of a handle.
+    pub(super) fn handle(&self, kind: &str) -> Shape {
         let example = format!("{}.g1.1.2f9c04b7a1d8", self.library);
-        Shape::new(self.component(Component::Shared(Shared::Handle)), example.into())
+        Shape::new(json!({"type": "string", "format": "handle"}), example.into())
             .noted(format!("A handle of kind `{kind}`."))
     }
 
