@@ -11,7 +11,7 @@ from bridge32_client.api.z import z_crc32
 from bridge32_client.api.zw import zw_crc32
 from bridge32_client.models import (
     CallFunctionBody,
-    DemoDemoPoint,
+    DemoDemoPointInput,
     DemoDemoRoundingName,
     DemoDistanceArguments,
     DemoDivideArguments,
@@ -45,7 +45,7 @@ print(f"17 / 5 = {divided.outputs.quotient}, remainder {divided.outputs.remainde
 up = DemoRoundArguments(value=2.5, rounding=DemoDemoRoundingName.DEMO_UP)
 print(f"2.5 rounded up = {answer(demo_round.sync(client=client, body=up)).result}")
 
-places = DemoDistanceArguments(from_=DemoDemoPoint(x=0, y=0), to=DemoDemoPoint(x=3, y=4))
+places = DemoDistanceArguments(from_=DemoDemoPointInput(x=0, y=0), to=DemoDemoPointInput(x=3, y=4))
 print(f"from (0, 0) to (3, 4): {answer(demo_distance.sync(client=client, body=places)).result:g}")
 
 now = answer(kernel_32_get_local_time.sync(client=client)).outputs.lp_system_time

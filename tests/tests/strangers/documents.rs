@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use crate::tools::{checked, checkout, succeed, tool};
 
 /// The demo's document in a folder, which goes away with it.
-pub struct Document {
+pub(crate) struct Document {
     folder: TempDir,
 }
 
 impl Document {
     /// What `bridge32 openapi` prints for the demo.
-    pub fn of_the_demo() -> Self {
+    pub(crate) fn of_the_demo() -> Self {
         let config = Config::demo();
         let (code, output, notes) = bridge32(&["openapi", "--config", config.write().to_str().unwrap()]);
         assert_eq!(code, Some(0), "{notes}");
@@ -25,12 +25,12 @@ impl Document {
         Self { folder }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("openapi.json")
     }
 
     /// Where things can be made of it.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 }

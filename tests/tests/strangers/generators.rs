@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use bridge32_tests::json;
+
 use crate::documents::Document;
 use crate::tools::{checked, checkout, kit, succeed, tool};
 
@@ -27,7 +29,8 @@ fn openapi_generator(document: &Document, generator: &str, options: &[&str]) -> 
 }
 
 fn import_all(folder: &Path, package: &str) {
-    let modules = succeed(tool("python").args(["-W", "error::SyntaxWarning", "-c", IMPORT_ALL]).arg(folder).arg(package));
+    let modules =
+        succeed(tool("python").args(["-W", "error::SyntaxWarning", "-c", IMPORT_ALL]).arg(folder).arg(package));
     assert!(modules.split(' ').next().unwrap().parse::<u32>().unwrap() > 20, "{modules}");
 }
 
@@ -45,9 +48,17 @@ fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Compiles all TypeScript below a folder.
 fn tsc(folder: &Path) {
-    let options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable"];
-    succeed(tool("tsc").args(options).args(["--types", ""]).args(files(folder, "ts")));
+    let options = json!({
+        "compilerOptions": {
+            "strict": true, "noEmit": true, "target": "es2022", "module": "nodenext",
+            "lib": ["es2022", "dom", "dom.iterable"], "types": [],
+        },
+        "include": ["**/*.ts"],
+    });
+    std::fs::write(folder.join("tsconfig.json"), options.to_string()).unwrap();
+    succeed(tool("tsc").arg("--project").arg(folder));
 }
 
 #[test]
@@ -76,7 +87,8 @@ fn openapi_generators_java_client_compiles() {
     let folder = openapi_generator(&document, "java", &options);
     // The generator itself carries Jackson, which its clients use.
     let packages = kit("python").join("lib");
-    let jar = files(&packages, "jar").into_iter().find(|jar| jar.ends_with("openapi_generator_cli/openapi-generator.jar"));
+    let jar =
+        files(&packages, "jar").into_iter().find(|jar| jar.ends_with("openapi_generator_cli/openapi-generator.jar"));
     let class_path = format!("{}:/usr/share/java/jakarta-annotation-api.jar", jar.unwrap().display());
     let mut javac = tool("javac");
     javac.args(["-proc:none", "-nowarn", "-d"]).arg(folder.join("classes")).args(["-classpath", &class_path]);
@@ -88,8 +100,10 @@ fn openapi_generators_java_client_compiles() {
 fn openapi_generators_go_client_compiles() {
     let start = Instant::now();
     let document = Document::of_the_demo();
-    let folder = openapi_generator(&document, "go", &["--additional-properties", "withGoMod=false"]);
-    // Its tests import a module that only a proxy has; what the client itself imports is a Debian package.
+    // Without the prefix two libraries could not have enumerators of the same name.
+    let folder =
+        openapi_generator(&document, "go", &["--additional-properties", "withGoMod=false,enumClassPrefix=true"]);
+    // Its tests import a module that only a proxy has; what the client itself may import is a Debian package.
     std::fs::remove_dir_all(folder.join("test")).unwrap();
     let path = document.folder().join("gopath");
     let place = path.join("src/bridge32client");

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bridge32_tests::dist;
 
 /// A command of the tools' folders, or of this machine's PATH.
-pub fn tool(program: &str) -> Command {
+pub(crate) fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
     // Redocly would ask its registry for a newer version of itself, and count who uses it.
     command.env("PATH", path()).env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
@@ -17,7 +17,7 @@ pub fn tool(program: &str) -> Command {
 }
 
 /// The folder of one set of tools.
-pub fn kit(name: &str) -> PathBuf {
+pub(crate) fn kit(name: &str) -> PathBuf {
     let folder = dist::folder().join("strangers").join(name);
     assert!(folder.exists(), "{} is not there: run `cargo xtask setup` first", folder.display());
     folder.canonicalize().unwrap()
@@ -33,7 +33,7 @@ fn path() -> OsString {
 
 /// Runs it to its end, which must be a good one, and gives what it wrote to its standard output.
 #[track_caller]
-pub fn succeed(command: &mut Command) -> String {
+pub(crate) fn succeed(command: &mut Command) -> String {
     let (success, output, errors) = run(command);
     assert!(success, "{command:?} failed\n{output}\n{errors}");
     output
@@ -41,7 +41,7 @@ pub fn succeed(command: &mut Command) -> String {
 
 /// Runs it to its end: whether that was a good one, its standard output, its standard error.
 #[track_caller]
-pub fn run(command: &mut Command) -> (bool, String, String) {
+pub(crate) fn run(command: &mut Command) -> (bool, String, String) {
     let output = command.output().unwrap_or_else(|error| {
         panic!("{} cannot be started ({error}): run `cargo xtask setup` first", command.get_program().display())
     });
@@ -50,13 +50,13 @@ pub fn run(command: &mut Command) -> (bool, String, String) {
 }
 
 /// A file or folder of the checkout.
-pub fn checkout(path: &str) -> PathBuf {
+pub(crate) fn checkout(path: &str) -> PathBuf {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     file.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// Says what was checked and how long it took, for a person who reads the test's output.
 #[expect(clippy::print_stdout, reason = "that is its job")]
-pub fn checked(what: &str, since: Instant) {
+pub(crate) fn checked(what: &str, since: Instant) {
     println!("{what}: {:.1} s", since.elapsed().as_secs_f32());
 }
