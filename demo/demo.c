@@ -2,6 +2,8 @@
 #define _In_reads_bytes_(size)
 #include "demo.h"
 
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 int Add(int a, int b) {
@@ -27,6 +29,19 @@ int DEMO_CALL Divide(int dividend, int divisor, int *quotient, int *remainder) {
     *quotient = (int)((long long)dividend / divisor);
     *remainder = (int)((long long)dividend % divisor);
     return DEMO_OK;
+}
+
+int DEMO_CALL Round(double value, enum DemoRounding rounding) {
+    double whole = rounding == DEMO_DOWN ? floor(value) : rounding == DEMO_UP ? ceil(value) : round(value);
+    if (isnan(whole)) {
+        return 0;
+    }
+    /* C leaves open what becomes of a double that no int can hold. */
+    return whole <= INT_MIN ? INT_MIN : whole >= INT_MAX ? INT_MAX : (int)whole;
+}
+
+double Distance(const struct DemoPoint *from, const struct DemoPoint *to) {
+    return hypot(to->x - from->x, to->y - from->y);
 }
 
 unsigned int TextLength(const char *text) {

@@ -19,6 +19,24 @@ enum DemoStatus {
     DEMO_DIVISION_BY_ZERO = 1
 };
 
+/** Which whole number Round takes. */
+enum DemoRounding {
+    /** the one below */
+    DEMO_DOWN = 0,
+    /** the one above */
+    DEMO_UP = 1,
+    /** the nearest one, halves away from zero */
+    DEMO_NEAREST = 2
+};
+
+/** A place on a plane. */
+struct DemoPoint {
+    /** to the right */
+    double x;
+    /** upwards */
+    double y;
+};
+
 /**
  * Adds two numbers.
  * @param[in] a the first number
@@ -55,6 +73,24 @@ DEMO_API long long Multiply(int a, int b);
  * @return DEMO_OK, or DEMO_DIVISION_BY_ZERO with both outputs 0
  */
 DEMO_API int DEMO_CALL Divide(int dividend, int divisor, int *quotient, int *remainder);
+
+/**
+ * Makes a measurement a whole number.
+ * @param[in] value the measurement; beyond the range of an int the nearest end of it is meant
+ * @param[in] rounding which whole number
+ * @return the whole number; 0 if value is not a number
+ * @idempotent
+ */
+DEMO_API int DEMO_CALL Round(double value, enum DemoRounding rounding);
+
+/**
+ * Measures how far two places are from each other.
+ * @param[in] from one place
+ * @param[in] to the other place
+ * @return the distance
+ * @idempotent
+ */
+DEMO_API double Distance(const struct DemoPoint *from, const struct DemoPoint *to);
 
 /**
  * Counts the bytes of a text.

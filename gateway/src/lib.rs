@@ -12,6 +12,7 @@ pub mod dispatch;
 pub mod error;
 pub mod interfaces;
 pub mod libraries;
+pub mod limit;
 pub mod openapi;
 #[cfg(test)]
 mod played;

@@ -37,6 +37,25 @@ impl Config {
         Self { folder, document, keys: Vec::new(), environment: Vec::new(), wait_until_ready: true }
     }
 
+    /// The demo as `cargo xtask build` configures it, on a port of the system's choice and with a data folder of its own.
+    pub fn demo() -> Self {
+        let mut config = Self::new();
+        for (name, table) in dist::demo() {
+            let toml::Value::Table(table) = table else { panic!("`{name}` is a table") };
+            let text = |key: &str| table.get(key).and_then(Value::as_str);
+            // Relative to the demo's own configuration; a path of Windows stays as it is.
+            let place = |path: &str| if path.contains('\\') { path.into() } else { dist::folder().join(path) };
+            let file = place(text("file").expect("a library has a file"));
+            let header = place(text("header").expect("a library of the demo has a header"));
+            let mut library = config.library(&name, file);
+            library.header(header);
+            for (key, value) in table.iter().filter(|(key, _)| !["file", "header"].contains(&key.as_str())) {
+                library.set(key, value.clone());
+            }
+        }
+        config
+    }
+
     /// The folder of the configuration file.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -25,11 +25,20 @@ pub fn program() -> PathBuf {
 
 /// The `[runtime.*]` tables that work on this machine.
 pub fn runtimes() -> toml::Table {
+    tables("runtime")
+}
+
+/// The `[library.*]` tables of the demo. Their paths are relative to [`folder`].
+pub fn demo() -> toml::Table {
+    tables("library")
+}
+
+fn tables(kind: &str) -> toml::Table {
     let file = folder().join("bridge32.toml");
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mut document: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    match document.remove("runtime") {
-        Some(toml::Value::Table(runtimes)) => runtimes,
-        _ => panic!("{} has no [runtime.*] tables", file.display()),
+    match document.remove(kind) {
+        Some(toml::Value::Table(tables)) => tables,
+        _ => panic!("{} has no [{kind}.*] tables", file.display()),
     }
 }

@@ -88,7 +88,7 @@ fn filters_and_kinds_combine() {
         assert!(names(target.name(), "kind=function&filter=table").is_empty(), "{target}");
         assert!(names(target.name(), "declared=true").contains(&"Plain".to_owned()), "{target}");
         let path = format!("/v1/libraries/{target}/exports");
-        for query in ["kind=things", "limit=x", "cursor=x", "unknown=1"] {
+        for query in ["kind=things", "limit=x", "limit=0", "limit=5001", "cursor=x", "unknown=1"] {
             bridge.client().get(&format!("{path}?{query}")).refused(400, "malformed_request");
         }
     }

@@ -99,7 +99,7 @@ fn compile_library(source: &Path, dist: &Path) -> Result<()> {
         let partial = dist.join(format!("{library}.new"));
         let mut command = Command::new(compiler);
         command.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-s", "-shared"]).args(options);
-        progress::run(command.arg("-o").arg(&partial).arg(source.join("demo.c")))?;
+        progress::run(command.arg("-o").arg(&partial).arg(source.join("demo.c")).arg("-lm"))?;
         // An agent that has the old library loaded keeps it.
         fs::rename(&partial, dist.join(library))?;
     }

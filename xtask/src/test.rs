@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::setup::{self, Ready};
 use crate::toolchain::{Target, Toolchain};
 use crate::workspace::Workspace;
-use crate::{build, libraries, progress};
+use crate::{build, libraries, progress, strangers};
 
 /// The package of the end-to-end tests, which need `dist/`.
 const END_TO_END: &str = "bridge32-tests";
@@ -39,9 +39,7 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         progress::run(&mut cargo("clippy", &["--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     steps.run("unit tests", || progress::run(&mut unit_tests(&cargo)))?;
-    steps.run("documentation tests", || {
-        progress::run(&mut cargo("test", &["--workspace", "--exclude", END_TO_END, "--doc"]))
-    })?;
+    steps.run("documentation tests", || progress::run(&mut cargo("test", &["--workspace", "--doc"])))?;
     steps.run("the gateway compiles for Windows", || {
         let mut check = ready.windows64.cargo("check");
         progress::run(check.args(["--package", build::GATEWAY.0]).current_dir(&workspace.root))
@@ -53,10 +51,13 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         agent_tests(workspace, &ready.windows32, |cargo| ready.wine.run_tests_of(triple, cargo))
     })?;
     steps.run("libraries for the tests", || libraries::ensure(workspace))?;
-    steps.run("end to end", || {
-        let mut test = cargo("test", &["--package", END_TO_END]);
+    let with_dist = |arguments: &[&str]| {
+        let mut test = cargo("test", &[&["--package", END_TO_END], arguments].concat());
         progress::run(test.env("BRIDGE32_DIST", &workspace.dist))
-    })
+    };
+    steps.run("end to end", || with_dist(&["--lib", "--test", "end_to_end"]))?;
+    steps.run("strangers' tools", || strangers::ensure(workspace))?;
+    steps.run("strangers: documents, requests, clients", || with_dist(&["--test", "strangers"]))
 }
 
 /// Layouts, conventions and machine code must be right where they are used, which is not this machine's own width. Release,

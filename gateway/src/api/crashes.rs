@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Path, Query, agents, reply};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
+use crate::limit;
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 200;
@@ -19,6 +20,7 @@ const MAX_LIMIT: usize = 200;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
+    #[serde(default, deserialize_with = "limit::up_to::<MAX_LIMIT, _>")]
     limit: Option<usize>,
 }
 
@@ -37,7 +39,7 @@ pub async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     agents::find(&bridge, &id)?;
-    let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     let reports = Arc::clone(&bridge.reports);
     let read = tokio::task::spawn_blocking(move || reports.of_agent(&id, limit)).await;
     let crashes = read.map_err(Problem::internal)?.map_err(Problem::internal)?;

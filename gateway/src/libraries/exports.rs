@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage::{Coverage, Meant, meant_by};
 use crate::interfaces::Declared;
+use crate::limit;
 
 /// A library's export table.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub struct Wanted {
     /// Only those that the interface declares, or does not.
     pub declared: Option<bool>,
     /// How many at most.
+    #[serde(default, deserialize_with = "limit::up_to::<MAX_LIMIT, _>")]
     pub limit: Option<usize>,
     /// Where to go on: `next_cursor` of the page before.
     pub cursor: Option<usize>,
@@ -70,7 +72,7 @@ impl Exports {
 
     /// A page of those that are wanted, with an interface laid beside them.
     pub fn page(&self, wanted: &Wanted, interface: &Declared) -> Page<'_> {
-        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
         let start = wanted.cursor.unwrap_or_default();
         let filter = wanted.filter.as_deref().unwrap_or_default().to_lowercase();
         let fits = |listed: &Listed| {

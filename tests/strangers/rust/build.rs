@@ -1,0 +1,43 @@
+//! The document becomes Rust.
+
+use std::path::Path;
+use std::{env, fs};
+
+use serde_json::Value;
+
+fn main() {
+    let name = env::var("BRIDGE32_DOCUMENT").expect("BRIDGE32_DOCUMENT names the document");
+    println!("cargo::rerun-if-env-changed=BRIDGE32_DOCUMENT");
+    println!("cargo::rerun-if-changed={name}");
+    let text = fs::read_to_string(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    // YAML contains JSON.
+    let mut document: Value = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    leave_out_what_progenitor_cannot_express(&mut document);
+    let document = serde_json::from_value(document).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let tokens = progenitor::Generator::default().generate_tokens(&document).expect("progenitor accepts the document");
+    let file = syn::parse2(tokens).expect("what progenitor generates is Rust");
+    let place = Path::new(&env::var("OUT_DIR").expect("Cargo sets it")).join("client.rs");
+    fs::write(place, prettyplease::unparse(&file)).expect("it can be written");
+}
+
+/// progenitor 0.15 takes one media type for a body and one type for all errors of an operation. Where JSON is offered
+/// beside bytes, it gets JSON; that `/readyz` says with 503 what it waits for is left out.
+fn leave_out_what_progenitor_cannot_express(document: &mut Value) {
+    if let Some(responses) = document.pointer_mut("/paths/~1readyz/get/responses").and_then(Value::as_object_mut) {
+        responses.remove("503");
+    }
+    let paths = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
+        let body = operation.pointer_mut("/requestBody/content").into_iter();
+        json_alone(body.filter_map(Value::as_object_mut));
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter();
+        let contents = responses.flat_map(|responses| responses.values_mut()).filter_map(|it| it.get_mut("content"));
+        json_alone(contents.filter_map(Value::as_object_mut));
+    }
+}
+
+fn json_alone<'a>(contents: impl Iterator<Item = &'a mut serde_json::Map<String, Value>>) {
+    for content in contents.filter(|content| content.contains_key("application/json")) {
+        content.retain(|media_type, _| media_type == "application/json");
+    }
+}
