@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded};
+use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded, Rebind};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -55,8 +55,20 @@ pub struct Apartment {
     pub callbacks: Arc<Callbacks>,
 }
 
+/// Calls that came together.
+#[derive(Debug)]
+pub struct Calls {
+    /// In their order.
+    pub calls: Vec<Call>,
+    /// They belong together.
+    pub batch: Option<Batch>,
+    /// The interface whose numbers they use.
+    pub revision: Option<u32>,
+}
+
 enum Job {
-    Calls(Vec<Call>, Option<Batch>, mpsc::Sender<Bytes>),
+    Calls(Calls, mpsc::Sender<Bytes>),
+    Rebind(Rebind, oneshot::Sender<Loaded>),
     Unload(oneshot::Sender<()>),
 }
 
@@ -97,12 +109,23 @@ impl Apartment {
     }
 
     /// Queues calls; a line of JSON comes through the channel as each ends.
-    pub fn call(&self, calls: Vec<Call>, batch: Option<Batch>) -> mpsc::Receiver<Bytes> {
+    pub fn call(&self, calls: Calls) -> mpsc::Receiver<Bytes> {
         let (lines, outcomes) = mpsc::channel(LINES_AHEAD);
-        self.counters.pending.fetch_add(calls.len() as u64, Ordering::Relaxed);
+        self.counters.pending.fetch_add(calls.calls.len() as u64, Ordering::Relaxed);
         // A thread that has ended drops `lines`, and the stream ends early: the gateway takes that for what it is.
-        let _ = self.jobs.send(Job::Calls(calls, batch, lines));
+        let _ = self.jobs.send(Job::Calls(calls, lines));
         outcomes
+    }
+
+    /// Gives the library another interface when the calls before it have ended, and tells what was found of it.
+    ///
+    /// # Errors
+    /// The library is gone.
+    pub async fn rebind(&self, rebind: Rebind) -> Result<Loaded, Fault> {
+        let (done, loaded) = oneshot::channel();
+        // A thread that has ended drops both ends.
+        let _ = self.jobs.send(Job::Rebind(rebind, done));
+        loaded.await.map_err(|_| load_failed("the library's thread has ended".to_owned()))
     }
 
     /// Unloads the library when the calls before it have ended.
@@ -122,18 +145,22 @@ const fn load_failed(detail: String) -> Fault {
 fn serve(mut caller: Caller, counters: &Counters, jobs: &Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
         match job {
-            Job::Calls(calls, batch, lines) => {
+            Job::Calls(Calls { calls, batch, revision }, lines) => {
                 let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
                 // Answers are kept only as long as somebody may refer to them: they may be large.
                 let referring = batch.and_then(|_| calls.iter().rposition(|call| refers(&call.args)));
                 let last_reference = referring.unwrap_or(0);
                 for (index, call) in calls.iter().enumerate() {
                     let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
-                    let line = outcome_line(&mut caller, index, call, earlier, counters);
+                    let line = outcome_line(&mut caller, (index, call, revision), earlier, counters);
                     counters.pending.fetch_sub(1, Ordering::Relaxed);
                     // The gateway may have gone away; the calls it sent still run, exactly once.
                     let _ = lines.blocking_send(line.into());
                 }
+            }
+            Job::Rebind(Rebind { revision, interface }, done) => {
+                // Nobody waits any more if the gateway is gone.
+                let _ = done.send(caller.rebind(revision, interface));
             }
             Job::Unload(done) => {
                 caller.unload();
@@ -147,14 +174,13 @@ fn serve(mut caller: Caller, counters: &Counters, jobs: &Receiver<Job>) {
 /// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
 fn outcome_line(
     caller: &mut Caller,
-    index: usize,
-    call: &Call,
+    (index, call, revision): (usize, &Call, Option<u32>),
     mut earlier: Option<(&mut (Batch, Outcomes), bool)>,
     counters: &Counters,
 ) -> Vec<u8> {
     let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
     let start = line.len();
-    let done = run(caller, call, earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
+    let done = run(caller, (call, revision), earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
     if let Some(((_, outcomes), keep)) = &mut earlier {
         outcomes.push(match &done {
             Err(_) => Outcome::Failed,
@@ -180,7 +206,7 @@ fn outcome_line(
 
 fn run(
     caller: &mut Caller,
-    call: &Call,
+    (call, revision): (&Call, Option<u32>),
     earlier: Option<&(Batch, Outcomes)>,
     counters: &Counters,
     line: &mut Vec<u8>,
@@ -194,7 +220,7 @@ fn run(
     };
     let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-    caller.run(what, Request { id: call.id, args: &args, called: &counters.called }, line)
+    caller.run(what, Request { id: call.id, args: &args, revision, called: &counters.called }, line)
 }
 
 fn stopped() -> Fault {

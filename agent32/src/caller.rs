@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
-use bridge32_protocol::wire::{Callee, Fault, FaultCode, SystemError};
+use bridge32_protocol::wire::{Callee, Fault, FaultCode, Loaded, SystemError};
 use uuid::Uuid;
 
 use crate::abi::frame::Frame;
@@ -45,6 +45,8 @@ pub struct Request<'a> {
     pub id: Uuid,
     /// The arguments: a JSON object.
     pub args: &'a str,
+    /// The interface whose numbers the callee uses.
+    pub revision: Option<u32>,
     /// Counts the calls that reach the library's code.
     pub called: &'a AtomicU64,
 }
@@ -78,6 +80,12 @@ impl Caller {
         Self { library, handles, callbacks, arena: Arena::default(), frame: Frame::default() }
     }
 
+    /// Gives the library another interface, and tells what was found of it.
+    pub fn rebind(&mut self, revision: u32, interface: Interface) -> Loaded {
+        self.library.rebind(revision, interface);
+        self.library.loaded()
+    }
+
     /// Unloads the library.
     pub fn unload(self) {
         drop(self.library);
@@ -96,6 +104,9 @@ impl Caller {
 
     fn dispatch(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let args = request.args;
+        if matches!(callee, Callee::Function(_) | Callee::ReadVariable(_) | Callee::WriteVariable(_)) {
+            self.expect_interface(request.revision)?;
+        }
         let result = match callee {
             Callee::Function(number) => return self.declared(number, request, json),
             Callee::Prototype(interface) => return self.ad_hoc(*interface, request, json),
@@ -112,6 +123,16 @@ impl Caller {
         };
         json.extend_from_slice(format!("\"result\":{result},\"outputs\":{{}}").as_bytes());
         Ok(Aside::default())
+    }
+
+    /// A number of another interface would call another function.
+    fn expect_interface(&self, theirs: Option<u32>) -> Result<(), Fault> {
+        let ours = self.library.revision;
+        if theirs == Some(ours) {
+            return Ok(());
+        }
+        let theirs = theirs.map_or_else(|| "none".to_owned(), |theirs| theirs.to_string());
+        Err(malformed(format!("the call is for interface {theirs} of the library, and {ours} is in force")))
     }
 
     fn declared(&mut self, number: u32, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {

@@ -25,6 +25,10 @@ use crate::platform::{self, Module};
 pub struct Library {
     module: Module,
     exports: Vec<Export>,
+    dependencies: Vec<Dependency>,
+    dialect: Dialect,
+    /// The number of the interface.
+    pub revision: u32,
     /// The interface that calls by number refer to, with its layouts.
     pub home: Arc<Home>,
     /// For each function of the interface, how it was found.
@@ -77,23 +81,34 @@ impl Library {
         diagnosis::refuse_impossible(&load.file, &image)?;
         let module = Module::load(&load.file).map_err(|error| diagnosis::explain(&load.file, &image, &error))?;
         let dialect = load.dialect.unwrap_or_else(|| dialect_of(&image));
-        let home = Arc::new(Home::new(load.interface, HOST, dialect));
         crash::library_loaded(&image.dependencies);
         let errors = ErrorNumbers::of(&image.dependencies);
         let mut library = Self {
             module,
             exports: image.exports,
-            home: Arc::clone(&home),
+            dependencies: image.dependencies,
+            dialect,
+            revision: load.revision,
+            home: Arc::new(Home::new(Interface::default(), HOST, dialect)),
             bound: Vec::new(),
             variables: Vec::new(),
             releasers: BTreeMap::new(),
             errors,
         };
-        library.bound = home.interface.functions.iter().map(|function| library.bind(function, &home)).collect();
-        library.variables = home.interface.variables.iter().map(|variable| library.find(variable)).collect();
-        library.releasers = library.find_releasers(&image.dependencies);
-        library.refuse_unknown_releasers();
+        library.rebind(load.revision, load.interface);
         Ok(library)
+    }
+
+    /// Calls mean this interface from now on. What the library has got or given under another one stays: its handles
+    /// and callbacks.
+    pub fn rebind(&mut self, revision: u32, interface: Interface) {
+        let home = Arc::new(Home::new(interface, HOST, self.dialect));
+        self.revision = revision;
+        self.home = Arc::clone(&home);
+        self.bound = home.interface.functions.iter().map(|function| self.bind(function, &home)).collect();
+        self.variables = home.interface.variables.iter().map(|variable| self.find(variable)).collect();
+        self.releasers = self.find_releasers();
+        self.refuse_unknown_releasers();
     }
 
     /// How each function and variable of the interface was found, for the gateway.
@@ -109,7 +124,7 @@ impl Library {
 
     /// A home for the interface of an ad hoc call.
     pub fn another_home(&self, interface: Interface) -> Home {
-        Home::new(interface, HOST, self.home.layouts.dialect())
+        Home::new(interface, HOST, self.dialect)
     }
 
     /// Finds the export that a declaration means, and plans how it is called.
@@ -159,14 +174,17 @@ impl Library {
         Err(fault(FaultCode::UnknownFunction, detail))
     }
 
-    fn find_releasers(&self, dependencies: &[Dependency]) -> BTreeMap<String, Releaser> {
+    fn find_releasers(&self) -> BTreeMap<String, Releaser> {
         let mut names = BTreeSet::new();
         let interface = &self.home.interface;
         let parameters = interface.functions.iter().flat_map(|function| &function.parameters);
         let results = interface.functions.iter().map(|function| &function.result);
         let fields = interface.structures.values().flat_map(|structure| &structure.fields).map(|field| &field.ty);
         parameters.map(|parameter| &parameter.ty).chain(results).chain(fields).for_each(|ty| collect(ty, &mut names));
-        names.into_iter().filter_map(|name| Some((name.clone(), self.find_releaser(&name, dependencies)?))).collect()
+        names
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), self.find_releaser(&name, &self.dependencies)?)))
+            .collect()
     }
 
     /// A function whose answer could not be freed is refused before it runs.

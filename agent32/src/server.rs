@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load};
+use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load, Rebind};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
-use crate::apartment::{Apartment, Call, Counters};
+use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
 use crate::diagnosis;
 use crate::handles::HandleError;
@@ -112,7 +112,10 @@ impl Server {
         let path = head.uri.path().trim_start_matches('/');
         Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
             (&Method::POST, ("calls", "")) => self.calls(&body),
-            (&Method::PUT, ("libraries", name)) if !name.is_empty() => self.load(name, &body).await,
+            (&Method::PUT, ("libraries", rest)) if !rest.is_empty() => match rest.strip_suffix("/interface") {
+                Some(name) => self.rebind(name, &body).await,
+                None => self.load(rest, &body).await,
+            },
             (&Method::GET, ("handles", name)) => self.handles(name),
             (&Method::GET, ("callbacks", rest)) => self.callbacks(rest, head.uri.query().unwrap_or_default()),
             (&Method::DELETE, ("callbacks", rest)) => self.end_callback(rest),
@@ -137,7 +140,8 @@ impl Server {
             callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
         };
-        let outcomes = apartment.call(list.calls.into_iter().map(own).collect(), list.batch);
+        let calls = list.calls.into_iter().map(own).collect();
+        let outcomes = apartment.call(Calls { calls, batch: list.batch, revision: list.revision });
         reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
     }
 
@@ -156,6 +160,15 @@ impl Server {
             }
             Err(error) => fault(&error),
         }
+    }
+
+    async fn rebind(&self, name: &str, body: &Bytes) -> Reply {
+        let rebind = parsed::<Rebind>(body).and_then(|rebind| Ok((self.apartment(name)?, rebind)));
+        let rebound = match rebind {
+            Ok((apartment, rebind)) => apartment.rebind(rebind).await,
+            Err(error) => Err(error),
+        };
+        rebound.map_or_else(|error| fault(&error), |loaded| json(StatusCode::OK, &loaded))
     }
 
     fn apartment(&self, library: &str) -> Result<Arc<Apartment>, Fault> {

@@ -2,20 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bridge32_image::Image;
-use bridge32_protocol::wire::{Batch, Callee};
+use bridge32_interface::Severity;
+use bridge32_protocol::wire::Batch;
+use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::agents::{AgentSpec, Link, Registry, Reports};
+use crate::agents::{AgentSpec, Bound, Link, Registry, Reports};
 use crate::auth::Auth;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::{Arguments, CallResult, Dispatcher, Failure, Order};
+use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
+use crate::interfaces::{Declared, Origin, Store};
 use crate::libraries::exports::Exports;
 use crate::libraries::{Libraries, Library, LibraryState};
+use crate::openapi::cache::Cache;
 
 /// One running gateway.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Bridge {
     pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
+    /// The document that describes all of it.
+    pub openapi: Cache<Declared>,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }
@@ -50,7 +56,8 @@ impl Bridge {
             }
         }
         let stopping = watch::Sender::new(false);
-        Self { config, address, libraries, agents, reports, dispatch, auth, stopping }
+        let openapi = Cache::default();
+        Self { config, address, libraries, agents, reports, dispatch, auth, openapi, stopping }
     }
 
     /// The library of that name.
@@ -67,17 +74,11 @@ impl Bridge {
 }
 
 impl Bridge {
-    /// Calls a library's function, and gives the call's id and how it ended.
-    pub async fn call(
-        &self,
-        library: &Library,
-        callee: Callee,
-        args: Arguments,
-        deadline: Duration,
-    ) -> (Uuid, CallResult) {
+    /// Makes a call, and gives its id and how it ended.
+    pub async fn call(&self, library: &Library, order: Order) -> (Uuid, CallResult) {
         match &library.problem {
             Some(fault) => (Uuid::now_v7(), Err(Failure::NotLoaded(fault.clone()))),
-            None => self.dispatch.call(&library.name, callee, args, deadline).await,
+            None => self.dispatch.call(&library.name, order).await,
         }
     }
 
@@ -97,9 +98,50 @@ impl Bridge {
         }
     }
 
+    /// Gives a library another header. Calls that came before end with the interface that they began with; when this
+    /// returns, the agent has the new one, unless it is not ready.
+    ///
+    /// # Errors
+    /// The header is not good or cannot be kept: nothing has changed.
+    pub async fn replace_interface(
+        &self,
+        library: &Arc<Library>,
+        text: Bytes,
+        accept_errors: bool,
+    ) -> Result<(), Problem> {
+        let _one_at_a_time = library.replacing.lock().await;
+        let (reader, store) = (Arc::clone(library), Store::new(&self.config.data_dir));
+        let read = move || {
+            let now = Timestamp::now();
+            let declared = reader.read(&text, now);
+            refuse(&declared, accept_errors)?;
+            let kept = match declared.origin {
+                Origin::Configured => store.forget(&reader.name),
+                Origin::Replaced { .. } => store.save(&reader.name, &text, now, &reader.configured),
+            };
+            kept.map_err(|error| Problem::internal(&error).because(format!("Nothing has changed: {error}.")))?;
+            Ok::<_, Problem>(Arc::new(declared))
+        };
+        let declared = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)??;
+        library.interface.replace(Arc::clone(&declared));
+        tracing::info!(library = library.name, revision = declared.revision, "interface replaced");
+        // An agent that is not ready begins with the new one.
+        if let Err(failure) = self.dispatch.replace(&library.name, declared, library.config.deadline).await {
+            tracing::warn!(library = library.name, ?failure, "the agent does not have the new interface yet");
+        }
+        Ok(())
+    }
+
     /// The running start of a library's agent, for what does not go through the queue.
     pub fn link(&self, library: &Library) -> Option<Arc<Link>> {
         self.agents.get(library.agent.as_deref()?)?.link()
+    }
+
+    /// How an interface was found in the library, if its agent has that one now.
+    pub fn bound(&self, library: &Library, declared: &Declared) -> Option<Arc<Bound>> {
+        let link = self.link(library)?;
+        let bound = link.libraries.get(&library.name)?.as_ref().ok()?.get();
+        (bound.revision == declared.revision).then_some(bound)
     }
 
     /// The state of a library with its agent.
@@ -126,7 +168,7 @@ impl Bridge {
             }
             LibraryFile::Runtime(path) => self.image_of_agent(library, path).await?,
         };
-        Ok(Exports::new(image, &library.header.interface.functions))
+        Ok(Exports::new(image))
     }
 
     async fn image_of_agent(&self, library: &Library, path: &str) -> Result<Image, Problem> {
@@ -137,4 +179,27 @@ impl Bridge {
         let link = self.link(library).ok_or_else(not_ready)?;
         Ok(link.client.image(path).await??)
     }
+}
+
+/// Refuses a header that is worse than the one it would replace.
+fn refuse(declared: &Declared, accept_errors: bool) -> Result<(), Problem> {
+    let header = &declared.header;
+    let errors = header.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let errors: Vec<_> = errors.cloned().collect();
+    let interface = declared.interface();
+    let detail = if interface.functions.is_empty() && interface.variables.is_empty() {
+        "It declares no function and no variable, so nothing could be called any more. Nothing has changed.".to_owned()
+    } else if let (Some(first), false) = (errors.first(), accept_errors) {
+        let count = match errors.len() {
+            1 => "One place".to_owned(),
+            count => format!("{count} places"),
+        };
+        format!(
+            "{count} of the header cannot be understood; `diagnostics` has them all. Nothing has changed. Correct the \
+             header, or send it with ?accept_errors=true to go without what these places declare. The first one:\n{first}"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Problem::new(Code::InvalidInterface, detail).with_diagnostics(errors))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bridge32_interface::Diagnostic;
 use bridge32_protocol::wire::{CrashRecord, Fault, FaultCode};
 use bridge32_signature::SignatureError;
 use serde::Serialize;
@@ -74,6 +75,7 @@ codes! {
     BufferOverrun = UNPROCESSABLE_ENTITY, "buffer_overrun", "The library wrote past the end of a buffer";
     UnsupportedDeclaration = UNPROCESSABLE_ENTITY, "unsupported_declaration", "This declaration cannot be called";
     InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
+    InvalidInterface = UNPROCESSABLE_ENTITY, "invalid_interface", "The header cannot replace the interface";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
@@ -97,6 +99,7 @@ pub struct Problem {
     execution: Option<Execution>,
     retry_after: Option<u32>,
     crash: Option<Arc<Crash>>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 #[derive(Serialize)]
@@ -115,13 +118,24 @@ struct Document<'a> {
     crash: Option<&'a CrashRecord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    diagnostics: &'a [Diagnostic],
 }
 
 impl Problem {
     /// A problem with the text that tells a person what to do.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { code, detail, pointer: None, call_id: None, execution: None, retry_after: None, crash: None }
+        Self {
+            code,
+            detail,
+            pointer: None,
+            call_id: None,
+            execution: None,
+            retry_after: None,
+            crash: None,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// A failure of ours: the log gets the reason, the client does not.
@@ -179,6 +193,20 @@ impl Problem {
         self
     }
 
+    /// The same with another text, for those whom a failure of ours tells what they can do.
+    #[must_use]
+    pub fn because(mut self, detail: String) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// What is wrong with the C text of the request.
+    #[must_use]
+    pub fn with_diagnostics(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+
     /// The document's JSON text.
     pub fn to_json(&self) -> Vec<u8> {
         let record = self.crash.as_ref().map(|crash| &crash.record);
@@ -192,6 +220,7 @@ impl Problem {
             execution: self.execution,
             crash: record.filter(|record| **record != CrashRecord::default()),
             report: self.crash.as_ref().and_then(|crash| crash.report.as_deref()),
+            diagnostics: &self.diagnostics,
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }

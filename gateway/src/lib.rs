@@ -10,7 +10,9 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod error;
+pub mod interfaces;
 pub mod libraries;
+pub mod openapi;
 #[cfg(test)]
 mod played;
 pub mod router;

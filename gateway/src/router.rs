@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, events, exports, functions, handles, health, index, interface,
+    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, index, interface,
     libraries, memory, openapi, variables,
 };
 use crate::auth::{Guard, Hosts, Need, check_host, guard};
@@ -35,10 +35,13 @@ pub fn routes() -> Vec<Route> {
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/openapi.json", Need::Read, openapi::show),
+        get("/docs", Need::Read, docs::show),
+        get("/docs/{file}", Need::Read, docs::file),
         get("/v1/libraries", Need::Read, libraries::list),
         get("/v1/libraries/{library}", Need::Read, libraries::show),
         get("/v1/libraries/{library}/exports", Need::Read, exports::list),
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
+        put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
@@ -105,7 +108,7 @@ async fn method_not_allowed(request: Request) -> Problem {
     Problem::new(Code::MethodNotAllowed, detail)
 }
 
-/// Whatever a browser shows of us runs nothing and is framed by nobody.
+/// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.
 async fn protect(mut response: Response) -> Response {
     const HEADERS: [(&str, &str); 3] = [
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -113,7 +116,8 @@ async fn protect(mut response: Response) -> Response {
         ("referrer-policy", "no-referrer"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        let header = response.headers_mut().entry(HeaderName::from_static(name));
+        header.or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use bridge32_gateway::api::openapi::document;
 use bridge32_gateway::error::Code;
+use bridge32_gateway::openapi::control_plane as document;
 use bridge32_gateway::router::routes;
 use serde_json::Value;
 

@@ -184,7 +184,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         let Functions { all: functions, findings, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
         let Types { enumerations, constants, .. } = self.types;
-        (Interface { functions, variables, structures, enumerations, constants }, findings)
+        (Interface { functions, variables, structures, enumerations, constants, ..Interface::default() }, findings)
     }
 }
 

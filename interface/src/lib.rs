@@ -42,6 +42,7 @@ mod preprocess;
 mod prototypes;
 pub mod report;
 mod sal;
+pub mod schema;
 mod signatures;
 mod source;
 mod structures;

@@ -28,6 +28,27 @@ pub struct Interface {
     /// `#define`d integer constants and enumerators: accepted by name wherever an integer is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constants: BTreeMap<String, i64>,
+    /// How 64-bit integers are answered.
+    #[serde(default, skip_serializing_if = "Int64::is_number")]
+    pub int64: Int64,
+}
+
+/// How 64-bit integers are answered in JSON; numbers and decimal strings are accepted either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Int64 {
+    /// As numbers, which JavaScript rounds beyond 2^53.
+    #[default]
+    Number,
+    /// As decimal strings.
+    String,
+}
+
+impl Int64 {
+    /// The default, which need not be said.
+    pub fn is_number(&self) -> bool {
+        *self == Self::Number
+    }
 }
 
 impl Interface {

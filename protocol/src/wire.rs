@@ -6,6 +6,7 @@
 //! | gateway, once | the agent's standard input | a line of [`Handover`]; its end means that the gateway is gone | — |
 //! | agent | `PUT /v1/agents/{id}` at the gateway | [`Registration`] | [`Lease`] |
 //! | gateway | `PUT /libraries/{name}` at the agent | [`Load`] | [`Loaded`] or [`Fault`] |
+//! | gateway | `PUT /libraries/{name}/interface` | [`Rebind`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `POST /calls` | [`CallList`] | a line of [`OutcomeLine`] for each call, as it ends |
 //! | gateway | `GET /handles/{library}` | — | [`HandleList`] |
 //! | gateway | `GET /callbacks/{library}` | — | [`CallbackList`] |
@@ -133,11 +134,23 @@ pub struct Lease {
 pub struct Load {
     /// The file, as the agent's system names it (`Z:\…` under Wine).
     pub file: String,
+    /// The number of the interface.
+    pub revision: u32,
     /// Its functions; calls name them by index.
     pub interface: Interface,
     /// Which compiler's ABI it follows where those of one platform differ; `None` lets the file decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
+}
+
+/// What `PUT /libraries/{name}/interface` carries: from now on calls mean this interface. It takes its turn among the
+/// calls: those that were sent before end with the old one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rebind {
+    /// The number of the interface.
+    pub revision: u32,
+    /// The library's functions; calls name them by index.
+    pub interface: Interface,
 }
 
 /// The two families of C compilers whose ABIs for i386 Windows differ in details: how fastcall passes 64-bit integers,
@@ -182,6 +195,10 @@ pub struct CallList<'a> {
     /// The library's name.
     #[serde(borrow)]
     pub library: Cow<'a, str>,
+    /// The interface whose functions and variables the calls name by their numbers; an agent that has another one
+    /// refuses the list. `None` where no call names any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
     /// The calls.
     #[serde(borrow)]
     pub calls: Vec<Call<'a>>,

@@ -79,6 +79,13 @@ impl Bridge {
         bridge
     }
 
+    /// Stops it and starts it again with the same configuration and the same data.
+    pub fn restart(&mut self) {
+        self.stop();
+        let config = std::mem::take(&mut self.config);
+        *self = Self::with(config);
+    }
+
     /// Waits until every library is loaded or has failed for good.
     pub fn wait_until_ready(&self) {
         within(READY, "/readyz answers 200", || (self.client.get("/readyz").status == 200).then_some(()));

@@ -10,6 +10,7 @@ mod crashes;
 mod demo;
 mod exports;
 mod gateway;
+mod interface;
 mod kernel32;
 mod libc;
 mod library_commands;

@@ -1,6 +1,6 @@
 //! One scalar between JSON and its bits: range-checked, never truncated.
 
-use bridge32_protocol::interface::{Integer, Scalar};
+use bridge32_protocol::interface::{Int64, Integer, Scalar};
 use serde_json::value::RawValue;
 
 use super::Context;
@@ -216,8 +216,15 @@ pub fn encode(bits: Bits, scalar: &Scalar, context: Context<'_>, json: &mut Vec<
     use std::io::Write as _;
     // Writing into a vector cannot fail.
     let _ = match scalar {
-        Scalar::Integer(Integer { signed: true, .. }) => write!(json, "{}", bits.0.cast_signed()),
-        Scalar::Integer(_) => write!(json, "{}", bits.0),
+        Scalar::Integer(integer) => {
+            let text = context.interface.int64 == Int64::String && integer.width.bytes(context.target) == 8;
+            let quote = if text { "\"" } else { "" };
+            if integer.signed {
+                write!(json, "{quote}{}{quote}", bits.0.cast_signed())
+            } else {
+                write!(json, "{quote}{}{quote}", bits.0)
+            }
+        }
         Scalar::Boolean(_) => write!(json, "{}", bits.0 != 0),
         Scalar::Float => encode_float(f32::from_bits(low(bits.0)), json),
         Scalar::Double => encode_float(f64::from_bits(bits.0), json),
@@ -320,6 +327,22 @@ mod tests {
                 assert!(decoded(&outside, &scalar).unwrap_err().contains("out of range"), "{outside} {scalar:?}");
             }
         }
+    }
+
+    #[test]
+    fn where_clients_round_large_numbers_64_bits_are_answered_as_text_and_nothing_else_is() {
+        let interface = Interface { int64: Int64::String, ..Interface::default() };
+        let answered = |bits: u64, scalar: &Scalar, target: Target| {
+            let mut json = Vec::new();
+            encode(Bits(bits), scalar, Context { interface: &interface, target }, &mut json);
+            String::from_utf8(json).unwrap()
+        };
+        let (int, wide, size) = (Width::W32, Width::W64, Width::Pointer);
+        assert_eq!(answered(u64::MAX, &integer(wide, false), Target::Win32), "\"18446744073709551615\"");
+        assert_eq!(answered(u64::MAX, &integer(wide, true), Target::Win32), "\"-1\"");
+        assert_eq!(answered(5, &integer(int, true), Target::Win32), "5");
+        assert_eq!(answered(5, &integer(size, false), Target::Win32), "5");
+        assert_eq!(answered(5, &integer(size, false), Target::Linux64), "\"5\"");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{CallbackList, Fault, HandleList, ImageRequest, Load, Loaded};
+use bridge32_protocol::wire::{CallbackList, Fault, HandleList, ImageRequest, Load, Loaded, Rebind};
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
@@ -82,6 +82,16 @@ impl Client {
     pub async fn load(&self, name: &str, load: &Load) -> Result<Result<Loaded, Fault>, ClientError> {
         let path = format!("/libraries/{name}");
         self.ask(Method::PUT, &path, encode(load)?).await
+    }
+
+    /// Gives a loaded library another interface, after the calls that were sent before. The inner error is the agent's
+    /// own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows.
+    pub async fn rebind(&self, name: &str, rebind: &Rebind) -> Result<Result<Loaded, Fault>, ClientError> {
+        let path = format!("/libraries/{name}/interface");
+        self.ask(Method::PUT, &path, encode(rebind)?).await
     }
 
     /// Reads a file's exports through the agent. The inner error is the agent's own.

@@ -3,6 +3,7 @@
 //! [`Registry`] holds them by id; [`supervisor`] keeps each one running; [`client`] speaks to one.
 
 mod autopsy;
+mod bindings;
 pub mod client;
 mod crash;
 mod output;
@@ -20,13 +21,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::Load;
+use bridge32_protocol::wire::{Dialect, Load};
 use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::RuntimeConfig;
+use crate::interfaces::Current;
 
+pub use bindings::{Bindings, Bound};
 pub use crash::Crash;
 pub use output::Line;
 pub use process::Exit;
@@ -46,7 +49,31 @@ pub struct AgentSpec {
     /// How it is started.
     pub runtime: RuntimeConfig,
     /// What it is to load, by the libraries' names and in this order.
-    pub loads: Vec<(String, Load)>,
+    pub loads: Vec<(String, LibrarySpec)>,
+}
+
+/// A library that an agent is to load.
+#[derive(Clone, Debug)]
+pub struct LibrarySpec {
+    /// The file, as the agent's system names it.
+    pub file: String,
+    /// Its interface, as it is when the agent starts.
+    pub interface: Arc<Current>,
+    /// Whose compiler's ABI it follows.
+    pub dialect: Option<Dialect>,
+}
+
+impl LibrarySpec {
+    /// What the agent is told, now.
+    fn load(&self) -> Load {
+        let declared = self.interface.get();
+        Load {
+            file: self.file.clone(),
+            revision: declared.revision,
+            interface: declared.interface().clone(),
+            dialect: self.dialect,
+        }
+    }
 }
 
 /// How calls get to an agent right now.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Fault, Health, Lease, Loaded, Registration};
+use bridge32_protocol::wire::{Fault, Health, Lease, Registration};
 use bridge32_signature::Key;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::process::Exit;
-use super::{AgentSpec, lock};
+use super::{AgentSpec, Bindings, lock};
 
 /// How often an agent registers.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ pub struct Link {
     /// How to speak to it.
     pub client: Client,
     /// What became of each library.
-    pub libraries: BTreeMap<String, Result<Loaded, Fault>>,
+    pub libraries: BTreeMap<String, Result<Bindings, Fault>>,
     /// How it ended, once it has.
     pub ended: watch::Receiver<Option<Exit>>,
 }

@@ -18,7 +18,7 @@ use super::autopsy::{PRINTED, Witness};
 use super::client::Client;
 use super::process::{Exit, Process};
 use super::state::{LEASE, Link, Registered, State};
-use super::{Agent, Order, Reach};
+use super::{Agent, Bindings, Order, Reach};
 
 /// From the start of the process to its registration, and again for each library that it loads. Wine takes its time
 /// when it makes its prefix.
@@ -318,12 +318,13 @@ impl Life<'_> {
         }
         let client = Client::new(address, Arc::clone(&self.key));
         let mut libraries = BTreeMap::new();
-        for (name, load) in &self.agent.spec.loads {
+        for (name, spec) in &self.agent.spec.loads {
+            let load = spec.load();
             let outcome = match self.troubles.get(name) {
                 Some((count, how)) if *count >= MAX_LOAD_CRASHES => Err(not_loaded_again(how)),
                 _ => {
                     self.loading = Some(name.clone());
-                    let loaded = tokio::time::timeout(STARTUP, client.load(name, load)).await;
+                    let loaded = tokio::time::timeout(STARTUP, client.load(name, &load)).await;
                     let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than 30 s"))?;
                     if loaded.is_err() {
                         // Whoever waits for the process learns more than that its connection broke.
@@ -336,7 +337,7 @@ impl Life<'_> {
             if let Err(fault) = &outcome {
                 tracing::error!(agent = self.agent.id(), library = name, detail = fault.detail, "library not loaded");
             }
-            libraries.insert(name.clone(), outcome);
+            libraries.insert(name.clone(), outcome.map(|loaded| Bindings::new(load.revision, loaded)));
         }
         Ok(Link { generation: self.number, client, libraries, ended })
     }

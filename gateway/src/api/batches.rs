@@ -16,6 +16,7 @@ use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::{Arguments, MAX_BATCH, Order};
 use crate::error::{Code, Problem};
+use crate::interfaces::Declared;
 use crate::libraries::Library;
 
 #[derive(Deserialize)]
@@ -85,26 +86,30 @@ fn read(
         may(need, function).map_err(|problem| problem.at(place.clone()))?;
         items.push((place, item));
     }
-    let orders = items.into_iter().map(|(place, item)| order(library, item).map_err(|problem| problem.within(&place)));
+    // One interface for all of them.
+    let declared = library.declared();
+    let orders = items
+        .into_iter()
+        .map(|(place, item)| order(library, &declared, item).map_err(|problem| problem.within(&place)));
     Ok((orders.collect::<Result<_, _>>()?, Batch { stop_on_error }))
 }
 
-fn order(library: &Library, item: Item) -> Result<Order, Problem> {
+fn order(library: &Library, declared: &Arc<Declared>, item: Item) -> Result<Order, Problem> {
     let args = match item.args {
         None => Arguments::empty(),
         Some(raw) => Arguments::from_raw(raw).map_err(|error| Problem::from(error).at("/args"))?,
     };
     match item {
         Item { function: Some(name), prototype: None, export: None, ordinal: None, .. } => {
-            let known = library.function(&name);
-            let (callee, _, deadline) = known.ok_or_else(|| functions::unknown(library, &name).at("/function"))?;
-            Ok(Order { callee, args, deadline })
+            let order = library.order(declared, &name);
+            let order = order.ok_or_else(|| functions::unknown(library, declared, &name).at("/function"))?;
+            Ok(Order { args, ..order })
         }
         Item { function: None, prototype: Some(prototype), export, ordinal, .. } => {
             let callee = AdHoc { prototype, export, ordinal }.callee(library);
             let pointed =
                 |problem: Problem| if problem.pointer().is_some() { problem } else { problem.at("/prototype") };
-            Ok(Order { callee: callee.map_err(pointed)?, args, deadline: library.config.deadline })
+            Ok(library.undeclared_order(callee.map_err(pointed)?, args))
         }
         _ => {
             let detail = "A call of a batch has either `function`, or `prototype` (and perhaps `export` or `ordinal`).";

@@ -82,7 +82,7 @@ pub async fn create(
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
     let callee = AdHoc { prototype, export, ordinal }.callee(library)?;
-    let (id, result) = bridge.call(library, callee, args, library.config.deadline).await;
+    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
     reply::outcome(id, result).map_err(|problem| problem.within("/args"))
 }
 
@@ -99,6 +99,6 @@ fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
         } else {
             list.join("\n")
         };
-        Problem::new(Code::InvalidPrototype, detail)
+        Problem::new(Code::InvalidPrototype, detail).with_diagnostics(diagnostics)
     })
 }

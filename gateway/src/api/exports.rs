@@ -22,5 +22,5 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     let exports = bridge.exports(library).await?;
-    Ok(Json(exports.page(&wanted)).into_response())
+    Ok(Json(exports.page(&wanted, &library.declared())).into_response())
 }

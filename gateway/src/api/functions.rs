@@ -10,8 +10,9 @@ use bytes::Bytes;
 use super::{Path, expect_json, reply};
 use crate::bridge::Bridge;
 use crate::config::nearest;
-use crate::dispatch::Arguments;
+use crate::dispatch::{Arguments, Order};
 use crate::error::{Code, Problem};
+use crate::interfaces::Declared;
 use crate::libraries::Library;
 
 /// Calls a function with the arguments of the body.
@@ -25,27 +26,27 @@ pub async fn call(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
-    let Some((callee, _, deadline)) = library.function(&function) else {
-        return Err(unknown(library, &function));
-    };
+    let declared = library.declared();
+    let order = library.order(&declared, &function).ok_or_else(|| unknown(library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
-    let (id, result) = bridge.call(library, callee, args, deadline).await;
+    let (id, result) = bridge.call(library, Order { args, ..order }).await;
     reply::outcome(id, result)
 }
 
 /// The problem of a name that no header declares.
-pub(super) fn unknown(library: &Library, function: &str) -> Problem {
+pub(super) fn unknown(library: &Library, declared: &Declared, function: &str) -> Problem {
     let name = &library.name;
-    let detail = if library.config.headers.is_empty() {
+    let header = &declared.header;
+    let detail = if declared.texts.is_empty() {
         format!(
-            "The library `{name}` has no header, so no function is declared. Add `header` to its table, or give a \
-             prototype with the call: POST /v1/libraries/{name}/calls."
+            "The library `{name}` has no header, so no function is declared. Add `header` to its table, send one with \
+             PUT /v1/libraries/{name}/interface, or give a prototype with the call: POST /v1/libraries/{name}/calls."
         )
     } else {
-        let near = nearest(function, library.header.interface.functions.iter().map(|declared| declared.name.as_str()));
+        let near = nearest(function, header.interface.functions.iter().map(|declared| declared.name.as_str()));
         let near = near.map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
-        let unread = match library.header.diagnostics.len() {
+        let unread = match header.diagnostics.len() {
             0 => String::new(),
             count => format!(" {count} places of the header were not understood: GET /v1/libraries/{name} has them."),
         };

@@ -12,7 +12,8 @@ use crate::bridge::Bridge;
 pub async fn show(State(bridge): State<Arc<Bridge>>) -> Html<String> {
     let mut page = String::from(
         "<!doctype html><html lang=en><meta charset=utf-8><title>bridge32</title><h1>bridge32</h1>\
-         <p>This gateway calls 32-bit libraries over REST. <a href=/openapi.json>openapi.json</a> describes its API.</p>\
+         <p>This gateway calls 32-bit libraries over REST. <a href=/docs>Its API</a> is described by \
+         <a href=/openapi.json>openapi.json</a>.</p>\
          <ul>",
     );
     for library in bridge.libraries.all() {

@@ -6,19 +6,36 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bridge32_interface::{Diagnostic, Finding};
 use bridge32_protocol::interface::{Convention, Enumeration, ExportName, Function, Structure};
-use bridge32_protocol::wire::{Binding, Loaded};
-use serde::Serialize;
+use bridge32_protocol::wire::Binding;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::{Path, variables};
+use super::{Path, Query, accepts, media_type, variables};
+use crate::agents::Bound;
 use crate::bridge::Bridge;
-use crate::error::Problem;
+use crate::error::{Code, Problem};
+use crate::interfaces::Origin;
+use crate::libraries::Library;
+use crate::libraries::coverage::{Undeclared, Unexported};
+
+/// The media type of a C header.
+const C_HEADER: &str = "text/x-c";
 
 #[derive(Serialize)]
 struct Interface<'a> {
     library: &'a str,
+    /// Which interface it is, since the gateway started.
+    revision: u32,
+    /// Whether it came with the configuration or by a request.
+    origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_at: Option<Timestamp>,
     headers: Vec<String>,
     functions: Vec<Declared<'a>>,
     variables: Vec<variables::Declared<'a>>,
@@ -28,6 +45,18 @@ struct Interface<'a> {
     assumptions: &'a [Finding],
     statements: &'a [Finding],
     diagnostics: &'a [Diagnostic],
+    /// What the file exports and no header declares; `null` while nobody can read the file.
+    undeclared_exports: Option<&'a [Undeclared]>,
+    /// What the headers declare and the file does not export; `null` likewise.
+    missing_exports: Option<&'a [Unexported]>,
+}
+
+/// How a header that is to replace the interface is judged.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement {
+    /// Go without what cannot be understood.
+    accept_errors: Option<bool>,
 }
 
 /// A function with how it was found in the library.
@@ -48,32 +77,75 @@ struct Declared<'a> {
     bound_convention: Option<Convention>,
 }
 
-/// The interface of one library.
+/// The interface of one library: what was understood, or with `Accept: text/x-c` the header itself.
 ///
 /// # Errors
 /// There is no such library.
-pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub async fn show(
+    State(bridge): State<Arc<Bridge>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    let state = bridge.state(library);
-    let loaded = variables::loaded(library, &state);
-    let header = &library.header;
-    let functions = header.interface.functions.iter().enumerate();
-    let interface = Interface {
+    if accepts(&headers, C_HEADER) {
+        return Ok(([(CONTENT_TYPE, C_HEADER)], library.declared().text()).into_response());
+    }
+    Ok(described(&bridge, library).await)
+}
+
+/// Replaces the interface of one library by what the header of the body declares.
+///
+/// # Errors
+/// There is no such library, or the header is not good: nothing has changed.
+pub async fn replace(
+    State(bridge): State<Arc<Bridge>>,
+    Path(name): Path<String>,
+    Query(judgement): Query<Judgement>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let library = bridge.library(&name)?;
+    if !media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(C_HEADER)) {
+        let found = media_type(&headers).unwrap_or("not given");
+        let detail = format!("The body must be a C header of the type {C_HEADER}; its Content-Type is {found}.");
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    bridge.replace_interface(library, body, judgement.accept_errors.unwrap_or(false)).await?;
+    Ok(described(&bridge, library).await)
+}
+
+async fn described(bridge: &Bridge, library: &Library) -> Response {
+    let declared = library.declared();
+    // Why a file cannot be read is told where its exports are asked for.
+    let coverage = bridge.exports(library).await.ok().map(|exports| exports.coverage(&declared));
+    let bound = bridge.bound(library, &declared);
+    let (header, interface) = (&declared.header, declared.interface());
+    let (origin, replaced_at) = match declared.origin {
+        Origin::Configured => ("configured", None),
+        Origin::Replaced { at } => ("replaced", Some(at)),
+    };
+    let functions = interface.functions.iter().enumerate();
+    Json(Interface {
         library: &library.name,
-        headers: library.config.headers.iter().map(|path| path.display().to_string()).collect(),
-        functions: functions.map(|(number, function)| declared(number, function, loaded)).collect(),
-        variables: variables::declared(library, loaded),
-        structures: &header.interface.structures,
-        enumerations: &header.interface.enumerations,
-        constants: &header.interface.constants,
+        revision: declared.revision,
+        origin,
+        replaced_at,
+        headers: declared.names(&library.config),
+        functions: functions.map(|(number, function)| function_of(number, function, bound.as_deref())).collect(),
+        variables: variables::declared(&declared, bound.as_deref()),
+        structures: &interface.structures,
+        enumerations: &interface.enumerations,
+        constants: &interface.constants,
         assumptions: &header.assumptions,
         statements: &header.statements,
         diagnostics: &header.diagnostics,
-    };
-    Ok(Json(interface).into_response())
+        undeclared_exports: coverage.as_ref().map(|coverage| &coverage.undeclared[..]),
+        missing_exports: coverage.as_ref().map(|coverage| &coverage.unexported[..]),
+    })
+    .into_response()
 }
 
-fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded>) -> Declared<'a> {
+fn function_of<'a>(number: usize, function: &'a Function, bound: Option<&'a Bound>) -> Declared<'a> {
     let stated = function.export.as_ref();
     // Under the name `export` stands what was found.
     let plain = match stated {
@@ -87,7 +159,7 @@ fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded
         declared.reason = Some(why);
         return declared;
     }
-    match loaded.and_then(|loaded| loaded.bindings.get(number)) {
+    match bound.and_then(|bound| bound.loaded.bindings.get(number)) {
         None => {}
         Some(Binding::Bound { export, convention }) => {
             declared.callable = Some(true);
@@ -104,16 +176,18 @@ fn declared<'a>(number: usize, function: &'a Function, loaded: Option<&'a Loaded
 
 #[cfg(test)]
 mod tests {
+    use bridge32_protocol::wire::Loaded;
+
     use super::*;
     use crate::libraries::tests::library;
 
     #[test]
     fn the_export_that_was_found_and_the_one_that_was_declared_are_told_apart() {
-        let mut function = library("int f(void);").header.interface.functions.remove(0);
+        let mut function = library("int f(void);").declared().interface().functions[0].clone();
         function.export = Some(ExportName::Ordinal(5));
         let binding = Binding::Bound { export: "#5".into(), convention: Convention::Cdecl };
         let loaded = Loaded { bindings: vec![binding], variables: Vec::new() };
-        let text = serde_json::to_string(&declared(0, &function, Some(&loaded))).unwrap();
+        let text = serde_json::to_string(&function_of(0, &function, Some(&Bound { revision: 1, loaded }))).unwrap();
         assert_eq!(text.matches("\"export\"").count(), 1, "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&read["export"], &read["declared_export"]["ordinal"]), (&"#5".into(), &5.into()));

@@ -10,6 +10,7 @@ use bridge32_protocol::wire::Binding;
 use serde::Serialize;
 
 use super::Path;
+use crate::agents::Bound;
 use crate::bridge::Bridge;
 use crate::dispatch::Counts;
 use crate::error::Problem;
@@ -60,7 +61,8 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 
 fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
     let state = bridge.state(library);
-    let mut problems: Vec<String> = library.header.diagnostics.iter().map(ToString::to_string).collect();
+    let declared = library.declared();
+    let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
     let mut callable = None;
     let mut reason = None;
     match &state {
@@ -69,8 +71,8 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
             reason = Some(fault.detail.clone());
             problems.insert(0, fault.detail.clone());
         }
-        LibraryState::Ready(link) => {
-            if let Some(Ok(loaded)) = link.libraries.get(&library.name) {
+        LibraryState::Ready(_) => {
+            if let Some(Bound { loaded, .. }) = bridge.bound(library, &declared).as_deref() {
                 let bound = loaded.bindings.iter().filter(|binding| matches!(binding, Binding::Bound { .. }));
                 callable = Some(bound.count());
                 problems.extend(loaded.bindings.iter().filter_map(|binding| match binding {
@@ -88,7 +90,7 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         runtime: library.target,
         agent: library.agent.as_deref(),
         deadline_ms: u64::try_from(library.config.deadline.as_millis()).unwrap_or(u64::MAX),
-        functions: Functions { declared: library.header.interface.functions.len(), callable },
+        functions: Functions { declared: declared.interface().functions.len(), callable },
         calls: bridge.dispatch.counts(&library.name),
         problems,
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Path, Query, expect_json, media_type, read_json, reply};
+use super::{Path, Query, accepts, expect_json, media_type, read_json, reply};
 use crate::bridge::Bridge;
 use crate::dispatch::{Answer, Arguments};
 use crate::error::{Code, Problem};
@@ -104,7 +104,7 @@ pub async fn show(
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
     let answer = ask_for(&bridge, &library, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
-    if !wants_binary(&headers) {
+    if !accepts(&headers, BINARY) {
         return Ok(reply::json(answer.result));
     }
     let bytes = decode(&answer.result);
@@ -183,13 +183,6 @@ fn written(binary: bool, part: &Part, headers: &HeaderMap, body: &Bytes) -> Resu
     }
 }
 
-/// Whether the client would rather have the bytes themselves.
-fn wants_binary(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut types = accepted.flat_map(|list| list.split(',')).map(|range| range.split(';').next().unwrap_or_default());
-    types.any(|range| range.trim().eq_ignore_ascii_case(BINARY))
-}
-
 /// The bytes of `{"data": base64}`.
 fn decode(result: &[u8]) -> Option<Vec<u8>> {
     #[derive(Deserialize)]
@@ -202,7 +195,7 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
 
 async fn ask(bridge: &Bridge, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
     let library = bridge.library(library)?;
-    let (id, result) = bridge.call(library, callee, args, library.config.deadline).await;
+    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
@@ -221,6 +214,8 @@ fn not_there(problem: Problem) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::ACCEPT;
+
     use super::*;
 
     fn headers(pairs: &[(axum::http::HeaderName, &'static str)]) -> HeaderMap {
@@ -265,8 +260,8 @@ mod tests {
 
     #[test]
     fn bytes_are_given_to_whoever_asks_for_them() {
-        assert!(wants_binary(&headers(&[(ACCEPT, "text/html, Application/Octet-Stream;q=0.9")])));
-        assert!(!wants_binary(&headers(&[(ACCEPT, "*/*")])) && !wants_binary(&HeaderMap::new()));
+        assert!(accepts(&headers(&[(ACCEPT, "text/html, Application/Octet-Stream;q=0.9")]), BINARY));
+        assert!(!accepts(&headers(&[(ACCEPT, "*/*")]), BINARY) && !accepts(&HeaderMap::new(), BINARY));
         assert_eq!(decode(br#"{"data":"AQID","size":3}"#), Some(vec![1, 2, 3]));
         assert_eq!(decode(b"null"), None);
     }

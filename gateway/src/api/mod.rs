@@ -5,6 +5,7 @@ pub mod batches;
 pub mod callbacks;
 pub mod calls;
 pub mod crashes;
+pub mod docs;
 pub mod events;
 pub mod exports;
 pub mod functions;
@@ -20,7 +21,7 @@ pub mod variables;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
@@ -58,4 +59,11 @@ fn expect_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
     given.map(|value| value.split(';').next().unwrap_or_default().trim())
+}
+
+/// Whether the client names that very type among those that it accepts.
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = accepted.flat_map(|list| list.split(',')).map(|range| range.split(';').next().unwrap_or_default());
+    types.any(|range| range.trim().eq_ignore_ascii_case(media_type))
 }

@@ -1,25 +1,52 @@
-//! `/openapi.json`: the contract of the control plane, from the file at the root of the project.
+//! `/openapi.json`: the contract of the control plane, with an operation for each function of each library.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use axum::Json;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
-/// The document as it is written: YAML.
-pub const SOURCE: &str = include_str!("../../../openapi.yaml");
+use super::reply;
+use crate::bridge::Bridge;
+use crate::error::Problem;
+use crate::interfaces::Declared;
+use crate::libraries::Library;
+use crate::openapi::cache::{self, Served};
+use crate::openapi::{Part, document};
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
-
-/// The document as JSON.
+/// The document, unless the client has it already.
 ///
-/// # Panics
-/// The file that was compiled in is not YAML: a test sees to that.
-pub fn document() -> Value {
-    serde_yaml_ng::from_str(SOURCE).expect("openapi.yaml is part of the program and read by its tests")
+/// # Errors
+/// It could not be made.
+pub async fn show(State(bridge): State<Arc<Bridge>>, headers: HeaderMap) -> Result<Response, Problem> {
+    // Large headers take some time.
+    let served = tokio::task::spawn_blocking(move || current(&bridge)).await.map_err(Problem::internal)?;
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let tags = [(ETAG, served.etag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
+    if known.into_iter().any(|header| cache::matches(header, &served.etag)) {
+        return Ok((StatusCode::NOT_MODIFIED, tags).into_response());
+    }
+    Ok((tags, reply::json(served.body.clone())).into_response())
 }
 
-/// The document.
-pub async fn show() -> Response {
-    Json(&*DOCUMENT).into_response()
+fn current(bridge: &Bridge) -> Arc<Served> {
+    let libraries: Vec<(&Library, Arc<Declared>)> =
+        bridge.libraries.all().map(|library| (&**library, library.declared())).collect();
+    bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
+        let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
+        document(&bridge.address.to_string(), &parts)
+    })
+}
+
+/// A library as the document describes it.
+pub fn part<'a>(library: &'a Library, declared: &'a Declared) -> Part<'a> {
+    let file = library.config.file.display();
+    Part {
+        name: &library.name,
+        file: file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+        headers: declared.texts.iter().map(|text| text.name.clone()).collect(),
+        header: &declared.header,
+        target: library.target.unwrap_or(bridge32_protocol::target::Target::Linux32),
+    }
 }

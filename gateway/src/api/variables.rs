@@ -7,17 +7,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bridge32_protocol::interface::{Type, Variable};
-use bridge32_protocol::wire::{Callee, Loaded};
+use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Path, expect_json, read_json, reply};
+use crate::agents::Bound;
 use crate::bridge::Bridge;
 use crate::config::nearest;
-use crate::dispatch::Arguments;
+use crate::dispatch::{Arguments, Order};
 use crate::error::{Code, Problem};
-use crate::libraries::{Library, LibraryState};
+use crate::interfaces;
+use crate::libraries::Library;
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -55,8 +57,9 @@ struct Written<'a> {
 /// There is no such library.
 pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    let state = bridge.state(library);
-    Ok(Json(List { variables: declared(library, loaded(library, &state)) }).into_response())
+    let interface = library.declared();
+    let bound = bridge.bound(library, &interface);
+    Ok(Json(List { variables: declared(&interface, bound.as_deref()) }).into_response())
 }
 
 /// The value of one.
@@ -68,9 +71,10 @@ pub async fn show(
     Path((library, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
-    let (number, _) = library.variable(&name).ok_or_else(|| unknown(library, &name))?;
-    let callee = Callee::ReadVariable(number);
-    let (id, result) = bridge.call(library, callee, Arguments::empty(), library.config.deadline).await;
+    let declared = library.declared();
+    let (number, _) = declared.variable(&name).ok_or_else(|| unknown(library, &declared, &name))?;
+    let order = library.undeclared_order(Callee::ReadVariable(number), Arguments::empty());
+    let (id, result) = bridge.call(library, Order { declared: Some(declared), ..order }).await;
     let answer = result.map_err(|failure| Problem::of_call(id, failure).without_pointer())?;
     Ok(reply::value(id, &answer))
 }
@@ -86,40 +90,29 @@ pub async fn write(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
-    let (callee, args) = assignment(library, &name, &headers, &body)?;
-    let (id, result) = bridge.call(library, callee, args, library.config.deadline).await;
+    let order = assignment(library, &name, &headers, &body)?;
+    let (id, result) = bridge.call(library, order).await;
     result.map_err(|failure| Problem::of_call(id, failure))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn assignment(
-    library: &Library,
-    name: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(Callee, Arguments), Problem> {
-    let (number, variable) = library.variable(name).ok_or_else(|| unknown(library, name))?;
+fn assignment(library: &Library, name: &str, headers: &HeaderMap, body: &Bytes) -> Result<Order, Problem> {
+    let declared = library.declared();
+    let (number, variable) = declared.variable(name).ok_or_else(|| unknown(library, &declared, name))?;
     if variable.constant {
         let detail = format!("`{}` is const: it can be read only ({}).", variable.name, variable.declaration);
         return Err(Problem::new(Code::UnsupportedDeclaration, detail));
     }
     expect_json(headers, body)?;
     let written: Written = read_json(body)?;
-    Ok((Callee::WriteVariable(number), Arguments::of(&written)))
-}
-
-/// What is known of a library that is loaded.
-pub(super) fn loaded<'a>(library: &Library, state: &'a LibraryState) -> Option<&'a Loaded> {
-    match state {
-        LibraryState::Ready(link) => link.libraries.get(&library.name).and_then(|outcome| outcome.as_ref().ok()),
-        _ => None,
-    }
+    let order = library.undeclared_order(Callee::WriteVariable(number), Arguments::of(&written));
+    Ok(Order { declared: Some(declared), ..order })
 }
 
 /// The variables of a library, and whether they can be reached.
-pub(super) fn declared<'a>(library: &'a Library, loaded: Option<&'a Loaded>) -> Vec<Declared<'a>> {
+pub(super) fn declared<'a>(interface: &'a interfaces::Declared, bound: Option<&'a Bound>) -> Vec<Declared<'a>> {
     let describe = |(number, variable): (usize, &'a Variable)| {
-        let missing = loaded.and_then(|loaded| loaded.variables.get(number)).map(Option::as_ref);
+        let missing = bound.and_then(|bound| bound.loaded.variables.get(number)).map(Option::as_ref);
         let (callable, reason) = match (&variable.unsupported, missing) {
             (Some(why), _) => (Some(false), Some(why.as_str())),
             (None, None) => (None, None),
@@ -129,12 +122,12 @@ pub(super) fn declared<'a>(library: &'a Library, loaded: Option<&'a Loaded>) -> 
         let Variable { name, ty, constant, description, declaration, file, line, .. } = variable;
         Declared { name, ty, constant: *constant, declaration, file, line: *line, description, callable, reason }
     };
-    library.header.interface.variables.iter().enumerate().map(describe).collect()
+    interface.interface().variables.iter().enumerate().map(describe).collect()
 }
 
-fn unknown(library: &Library, wrong: &str) -> Problem {
+fn unknown(library: &Library, declared: &interfaces::Declared, wrong: &str) -> Problem {
     let name = &library.name;
-    let known = library.header.interface.variables.iter().map(|variable| variable.name.as_str());
+    let known = declared.interface().variables.iter().map(|variable| variable.name.as_str());
     let near = nearest(wrong, known).map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
     let detail = format!(
         "The headers of `{name}` declare no variable `{wrong}`.{near} GET /v1/libraries/{name}/variables lists what is \
@@ -147,14 +140,16 @@ fn unknown(library: &Library, wrong: &str) -> Problem {
 mod tests {
     use axum::http::HeaderValue;
     use axum::http::header::CONTENT_TYPE;
+    use bridge32_interface::Header;
     use bridge32_protocol::interface::{Integer, Scalar, Width};
-    use bridge32_protocol::wire::{Fault, FaultCode};
+    use bridge32_protocol::wire::{Fault, FaultCode, Loaded};
 
     use super::*;
+    use crate::interfaces::Origin;
     use crate::libraries::tests::library;
 
     fn calc() -> Library {
-        let mut calc = library("");
+        let calc = library("");
         let int = Type::Scalar(Scalar::Integer(Integer { width: Width::W32, signed: true }));
         let variable = |name: &str, constant: bool, unsupported: Option<&str>| Variable {
             name: name.into(),
@@ -167,22 +162,25 @@ mod tests {
             line: 1,
         };
         let variables = [("counter", false, None), ("version", true, None), ("odd", false, Some("a list of names"))];
-        calc.header.interface.variables =
+        let mut header = Header::default();
+        header.interface.variables =
             variables.map(|(name, constant, unsupported)| variable(name, constant, unsupported)).into();
+        calc.interface.replace(Arc::new(interfaces::Declared::new(2, header, Vec::new(), Origin::Configured)));
         calc
     }
 
-    fn assigned(name: &str, body: &'static str) -> Result<(Callee, Arguments), Problem> {
+    fn assigned(name: &str, body: &'static str) -> Result<Order, Problem> {
         let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))].into_iter().collect();
         assignment(&calc(), name, &headers, &Bytes::from_static(body.as_bytes()))
     }
 
     #[test]
     fn a_value_goes_to_the_agent_as_it_was_written() {
-        let (callee, args) = assigned("counter", r#"{"value": 1.50 }"#).unwrap();
-        assert!(matches!(callee, Callee::WriteVariable(0)));
-        assert_eq!(args.as_bytes(), br#"{"value":1.50}"#);
-        assert_eq!(assigned("counter", r#"{"value":null}"#).unwrap().1.as_bytes(), br#"{"value":null}"#);
+        let order = assigned("counter", r#"{"value": 1.50 }"#).unwrap();
+        assert!(matches!(order.callee, Callee::WriteVariable(0)));
+        assert_eq!(order.declared.map(|declared| declared.revision), Some(2));
+        assert_eq!(order.args.as_bytes(), br#"{"value":1.50}"#);
+        assert_eq!(assigned("counter", r#"{"value":null}"#).unwrap().args.as_bytes(), br#"{"value":null}"#);
     }
 
     #[test]
@@ -205,13 +203,14 @@ mod tests {
         let missing =
             Fault { code: FaultCode::UnknownFunction, detail: "not exported".into(), pointer: None, ran: false };
         let loaded = Loaded { bindings: Vec::new(), variables: vec![None, Some(missing), None] };
-        let list = serde_json::to_value(declared(&library, Some(&loaded))).unwrap();
+        let interface = library.declared();
+        let list = serde_json::to_value(declared(&interface, Some(&Bound { revision: 2, loaded }))).unwrap();
         let reached = |index: usize| (list[index]["callable"].as_bool(), list[index]["reason"].as_str());
         assert_eq!(reached(0), (Some(true), None));
         assert_eq!(reached(1), (Some(false), Some("not exported")));
         assert_eq!(reached(2), (Some(false), Some("a list of names")));
         assert_eq!((&list[1]["constant"], &list[0]["constant"]), (&true.into(), &false.into()));
-        let unknown = serde_json::to_value(declared(&library, None)).unwrap();
+        let unknown = serde_json::to_value(declared(&interface, None)).unwrap();
         assert_eq!(unknown[0]["callable"], serde_json::Value::Null);
     }
 }

@@ -116,13 +116,14 @@ fn is_program(program: &str) -> bool {
 fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     let mut problems: Vec<String> = library.problem.iter().map(|fault| fault.detail.clone()).collect();
     let mut warnings = Vec::new();
-    for diagnostic in &library.header.diagnostics {
+    let declared = library.declared();
+    for diagnostic in &declared.header.diagnostics {
         match diagnostic.severity {
             bridge32_interface::Severity::Error => problems.push(diagnostic.to_string()),
             bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
         }
     }
-    let functions = &library.header.interface.functions;
+    let functions = &declared.interface().functions;
     warnings.extend(functions.iter().filter_map(|function| {
         function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
     }));
@@ -142,7 +143,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
         functions: functions.len(),
         problems,
         warnings,
-        assumptions: library.header.assumptions.len(),
+        assumptions: declared.header.assumptions.len(),
     }
 }
 
@@ -151,13 +152,12 @@ fn absent(library: &Library) -> Vec<String> {
     let LibraryFile::Host(path) = &library.config.file else { return Vec::new() };
     // A file that cannot be read is a problem already.
     let Ok(image) = Image::open(path) else { return Vec::new() };
-    let interface = &library.header.interface;
+    let declared = library.declared();
+    let interface = declared.interface();
     let coverage = Coverage::new(&image, interface);
     if coverage.is_of_another_library() {
-        let declared = coverage.declared;
-        return vec![format!(
-            "the file exports none of the {declared} functions of its header: is it another library's?"
-        )];
+        let count = coverage.declared;
+        return vec![format!("the file exports none of the {count} functions of its header: is it another library's?")];
     }
     // Of those that cannot be called anyway another reason is told.
     let supported = |name: &str| interface.function(name).is_some_and(|(_, function)| function.unsupported.is_none());

@@ -9,6 +9,7 @@ mod headers;
 mod import;
 mod interface;
 mod json;
+mod openapi;
 mod serve;
 mod words;
 
@@ -43,6 +44,7 @@ enum Command {
     Interface(interface::Interface),
     Import(import::Import),
     Check(check::Check),
+    Openapi(openapi::Openapi),
     Completions(completions::Completions),
 }
 
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Interface(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Openapi(command) => command.run(),
         Command::Completions(command) => command.run(),
     };
     match result {

@@ -38,6 +38,7 @@ pub(super) struct LibraryDocument {
     pub(super) group: Option<String>,
     pub(super) encoding: Option<String>,
     pub(super) lossy: Option<bool>,
+    pub(super) int64: Option<String>,
     pub(super) dialect: Option<String>,
     pub(super) definitions: BTreeMap<String, Definition>,
 }
@@ -235,6 +236,7 @@ impl LibraryDocument {
         replace(&mut self.group, over.group);
         replace(&mut self.encoding, over.encoding);
         replace(&mut self.lossy, over.lossy);
+        replace(&mut self.int64, over.int64);
         replace(&mut self.dialect, over.dialect);
         self.definitions.extend(over.definitions);
     }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge32_protocol::interface::Encoding;
+use bridge32_protocol::interface::{Encoding, Int64};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
@@ -66,6 +66,8 @@ pub struct LibraryConfig {
     pub encoding: Encoding,
     /// Text that cannot be encoded or decoded is passed with replacement characters, in every function.
     pub lossy: bool,
+    /// How 64-bit integers are answered.
+    pub int64: Int64,
     /// Which compiler's ABI it follows; `None` lets the file decide.
     pub dialect: Option<Dialect>,
     /// Macros that the header needs, as with `-D name=value`.
@@ -299,6 +301,7 @@ impl Context<'_> {
             Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
         };
         let dialect = table.dialect.as_deref().map(values::dialect).transpose();
+        let int64 = table.int64.as_deref().map(values::int64).transpose();
         if let Some(group) = table.group.as_deref().filter(|group| !is_name(group)) {
             return Err(self.wrong(key("group"), format!("`{group}` is no name: letters, digits, `_`, `-` and `.`")));
         }
@@ -310,6 +313,7 @@ impl Context<'_> {
             group: table.group,
             encoding,
             lossy: table.lossy.unwrap_or_default(),
+            int64: int64.map_err(|message| self.wrong(key("int64"), message))?.unwrap_or_default(),
             dialect: dialect.map_err(|message| self.wrong(key("dialect"), message))?,
             definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
         })

@@ -51,6 +51,7 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[library.a]\nfile='a'\ndeadline='5'", "library.a.deadline: `5` is not a duration"),
         ("[library.a]\nfile='a'\nencoding='klingon'", "library.a.encoding: `klingon` is no encoding"),
         ("[library.a]\nfile='a'\ndialect='msvc'", "library.a.dialect: `msvc` is not known"),
+        ("[library.a]\nfile='a'\nint64='text'", "library.a.int64: `text` is not known"),
         ("[library.a]\nheader='a'", "library.a.file: is missing"),
         ("[library.'a b']\nfile='a'", "stands in addresses"),
         ("[runtime.linux23]\ncommand=['x']", "there is no runtime `linux23`; did you mean `linux32`?"),
@@ -115,11 +116,12 @@ fn durations_and_sizes_carry_units() {
 #[test]
 fn a_library_can_say_its_compilers_abi_and_how_strict_its_text_is() {
     let config = load_text(
-        "[auth]\nmode='off'\n[library.a]\nfile='a'\n[library.b]\nfile='b'\ndialect='microsoft'\nlossy=true\nencoding='ansi'",
+        "[auth]\nmode='off'\n[library.a]\nfile='a'\n[library.b]\nfile='b'\ndialect='microsoft'\nlossy=true\nencoding='ansi'\nint64='string'",
     );
     let libraries = config.unwrap().libraries;
     let (a, b) = (&libraries["a"], &libraries["b"]);
     assert_eq!((a.dialect, a.lossy, &a.encoding), (None, false, &Encoding::Utf8));
+    assert_eq!((a.int64, b.int64), (Int64::Number, Int64::String));
     assert_eq!((b.dialect, b.lossy, &b.encoding), (Some(Dialect::Microsoft), true, &Encoding::Ansi));
     assert!(message("[library.a]\nfile='a'\nlossy='yes'").contains("boolean"));
 }

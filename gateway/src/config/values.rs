@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bridge32_protocol::interface::Encoding;
+use bridge32_protocol::interface::{Encoding, Int64};
 use bridge32_protocol::wire::Dialect;
 
 use super::LibraryFile;
@@ -59,6 +59,20 @@ pub(super) fn dialect(name: &str) -> Result<Dialect, String> {
         "gnu" => Ok(Dialect::Gnu),
         "microsoft" => Ok(Dialect::Microsoft),
         _ => Err(format!("`{name}` is not known: it is \"gnu\" (GCC, MinGW, Clang) or \"microsoft\" (Visual C++)")),
+    }
+}
+
+/// How 64-bit integers are answered.
+///
+/// # Errors
+/// That there is no such form.
+pub(super) fn int64(form: &str) -> Result<Int64, String> {
+    match form {
+        "number" => Ok(Int64::Number),
+        "string" => Ok(Int64::String),
+        _ => {
+            Err(format!("`{form}` is not known: it is \"number\", or \"string\" for clients that round large numbers"))
+        }
     }
 }
 

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_protocol::wire::FaultCode;
+use bridge32_protocol::wire::{Fault, FaultCode, Rebind};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::exchange::{self, Exchange};
 use super::outcome::Failure;
-use super::queue::Queue;
+use super::queue::{Next, Queue, Work};
 use crate::agents::client::Connection;
 use crate::agents::{Agent, Link, Reach};
+use crate::interfaces::Declared;
+
+/// How long an agent may take to look up the functions of another interface.
+const CHANGE_OVER: Duration = Duration::from_secs(30);
 
 /// How long the end of a process may lag behind the end of its connections.
 const LAG: Duration = Duration::from_secs(2);
@@ -24,6 +28,14 @@ pub(super) async fn run(library: String, agent: Arc<Agent>, queue: Arc<Queue>) {
         let link = apartment.work().await;
         apartment.serve(&link).await;
     }
+}
+
+/// Why the agent does not have the interface that calls mean.
+enum Unchanged {
+    /// It says so.
+    Refused(Fault),
+    /// It cannot be asked.
+    Lost(String),
 }
 
 struct Apartment {
@@ -61,8 +73,8 @@ impl Apartment {
     }
 
     fn refuse_all(&self, failure: &Failure) {
-        for call in self.queue.take_all() {
-            self.queue.end(call, Err(failure.clone()));
+        for unit in self.queue.take_all() {
+            self.queue.refuse(unit, failure);
         }
     }
 
@@ -75,15 +87,64 @@ impl Apartment {
             _ = self.reach.changed() => {}
             () = self.queue.arrival() => {}
             () = tokio::time::sleep_until(expiry) => {
-                for call in self.queue.take_expired(Instant::now(), down) {
-                    self.queue.end(call, Err(no_agent(reason, true)));
+                for unit in self.queue.take_expired(Instant::now(), down) {
+                    self.queue.refuse(unit, &no_agent(reason, true));
                 }
             }
         }
     }
 
-    /// Sends what waits as one request and sees it through.
+    /// Does what is next, and sees it through.
     async fn serve(&mut self, link: &Link) {
+        match self.queue.take() {
+            Some(Next::Interface(replacement)) => match self.change_over(link, &replacement.declared).await {
+                Ok(()) => replacement.end(Ok(())),
+                Err(Unchanged::Refused(fault)) => replacement.end(Err(Failure::Fault(fault))),
+                Err(Unchanged::Lost(why)) => {
+                    self.queue.put_back(Next::Interface(replacement));
+                    self.lost(link, &why).await;
+                }
+            },
+            Some(Next::Work(work)) => {
+                let declared = work.declared.clone();
+                let ready = match &declared {
+                    Some(declared) => self.change_over(link, declared).await,
+                    None => Ok(()),
+                };
+                match ready {
+                    Ok(()) => self.send(link, work).await,
+                    Err(Unchanged::Refused(fault)) => {
+                        let failure = Failure::Fault(fault);
+                        work.calls.into_iter().for_each(|call| self.queue.end(call, Err(failure.clone())));
+                    }
+                    Err(Unchanged::Lost(why)) => {
+                        self.queue.put_back(Next::Work(work));
+                        self.lost(link, &why).await;
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Makes sure that the agent has that interface of the library. Nothing of the library's runs now: what was sent
+    /// before has ended.
+    async fn change_over(&self, link: &Link, declared: &Declared) -> Result<(), Unchanged> {
+        let Some(Ok(bindings)) = link.libraries.get(&self.library) else { return Ok(()) };
+        if bindings.get().revision == declared.revision {
+            return Ok(());
+        }
+        let rebind = Rebind { revision: declared.revision, interface: declared.interface().clone() };
+        let answer = tokio::time::timeout(CHANGE_OVER, link.client.rebind(&self.library, &rebind)).await;
+        let answer = answer.map_err(|_| Unchanged::Lost("it did not take another interface in time".to_owned()))?;
+        let loaded = answer.map_err(|error| Unchanged::Lost(error.to_string()))?.map_err(Unchanged::Refused)?;
+        bindings.set(declared.revision, loaded);
+        tracing::info!(library = self.library, revision = declared.revision, "the agent has another interface");
+        Ok(())
+    }
+
+    /// Sends calls as one request.
+    async fn send(&mut self, link: &Link, work: Work) {
         let kept = self.connection.take().filter(|(generation, _)| *generation == link.generation);
         let kept = kept.map(|(_, connection)| connection).filter(|connection| !connection.is_closed());
         let fresh = kept.is_none();
@@ -91,14 +152,16 @@ impl Apartment {
             Some(connection) => connection,
             None => match link.client.connect().await {
                 Ok(connection) => connection,
-                Err(error) => return self.lost(link, &error.to_string()).await,
+                Err(error) => {
+                    self.queue.put_back(Next::Work(work));
+                    return self.lost(link, &error.to_string()).await;
+                }
             },
         };
-        let work = self.queue.take_work();
         match exchange::run(&self.library, &self.queue, &mut connection, work, link, &self.agent).await {
             Exchange::Complete => self.connection = Some((link.generation, connection)),
             Exchange::NotSent(work, why) => {
-                self.queue.put_back(work);
+                self.queue.put_back(Next::Work(work));
                 // An idle connection may end at any time; a new one that carries nothing is another matter.
                 if fresh {
                     self.lost(link, &why).await;

@@ -8,7 +8,7 @@ use super::queue::Work;
 
 /// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
 pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
-    let Work { calls, batch } = work;
+    let Work { calls, batch, declared } = work;
     let size = calls.iter().map(|call| call.args.as_bytes().len() + 96).sum::<usize>() + library.len() + 32;
     let mut body = Vec::with_capacity(size);
     body.extend_from_slice(b"{\"library\":");
@@ -21,6 +21,10 @@ pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
         write_call(&mut body, call.id, &call.callee, call.args.as_bytes());
     }
     body.push(b']');
+    if let Some(declared) = declared {
+        body.extend_from_slice(b",\"revision\":");
+        write_json(&mut body, &declared.revision);
+    }
     if let Some(batch) = batch {
         body.extend_from_slice(b",\"batch\":");
         write_json(&mut body, batch);
@@ -53,7 +57,7 @@ mod tests {
     #[test]
     fn the_list_is_what_the_protocol_says_and_arguments_are_untouched() {
         let calls = vec![queued(r#"{"a": 1.00}"#).0, queued(r#"{ "s":"é\n" }"#).0];
-        let work = Work { calls, batch: None };
+        let work = Work { calls, batch: None, declared: None };
         let body = assemble("l\"ib", &work);
         let list: CallList = serde_json::from_slice(&body).unwrap();
         assert_eq!(list.library, "l\"ib");
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn a_batch_says_that_it_is_one() {
         let batch = Batch { stop_on_error: false };
-        let body = assemble("a", &Work { calls: vec![queued("{}").0], batch: Some(batch) });
+        let body = assemble("a", &Work { calls: vec![queued("{}").0], batch: Some(batch), declared: None });
         assert_eq!(serde_json::from_slice::<CallList>(&body).unwrap().batch, Some(batch));
     }
 }

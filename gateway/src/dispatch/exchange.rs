@@ -40,8 +40,8 @@ pub(super) async fn run(
     agent: &Agent,
 ) -> Exchange {
     let body = assemble(library, &work);
-    let batch = work.batch;
-    let mut list = List::new(library, queue, work.calls);
+    let Work { calls, batch, declared } = work;
+    let mut list = List::new(library, queue, calls);
     match tokio::time::timeout_at(list.deadline(), while_alive(link, connection.calls(body))).await {
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
@@ -51,7 +51,9 @@ pub(super) async fn run(
             list.end_all(|| failure.clone());
             Exchange::Complete
         }
-        Ok(Err(ClientError::NotSent(why))) => Exchange::NotSent(Work { calls: list.into_calls(), batch }, why),
+        Ok(Err(ClientError::NotSent(why))) => {
+            Exchange::NotSent(Work { calls: list.into_calls(), batch, declared }, why)
+        }
         Ok(Err(error)) => list.broken(&error.to_string(), agent, link).await,
     }
 }

@@ -19,12 +19,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::agents::{Agent, Exit};
+use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use queue::Counts;
 
-use queue::{MAX_LIST, Queue, Queued};
+use queue::{MAX_LIST, Queue, Queued, Replacement};
 
 /// A batch has no more calls than these: they are one request to the agent.
 pub const MAX_BATCH: usize = MAX_LIST;
@@ -44,8 +45,8 @@ impl Dispatcher {
     }
 
     /// Calls, and gives the call's id and how it ended. A caller that stops waiting does not stop the call.
-    pub async fn call(&self, library: &str, callee: Callee, args: Arguments, deadline: Duration) -> (Uuid, CallResult) {
-        let (queued, pending) = queued(Order { callee, args, deadline });
+    pub async fn call(&self, library: &str, order: Order) -> (Uuid, CallResult) {
+        let (queued, pending) = queued(order);
         match self.queue(library).and_then(|queue| queue.push(queued)) {
             Ok(()) => pending.end().await,
             Err(failure) => (pending.id, Err(failure)),
@@ -71,6 +72,16 @@ impl Dispatcher {
         Ok(results)
     }
 
+    /// Gives the library's agent another interface, after the calls that wait already, and returns when it has it.
+    ///
+    /// # Errors
+    /// There was no agent within `patience`: the next one begins with the interface that is current then.
+    pub async fn replace(&self, library: &str, declared: Arc<Declared>, patience: Duration) -> Result<(), Failure> {
+        let (done, outcome) = oneshot::channel();
+        self.queue(library)?.push_interface(Replacement { declared, patience, since: Instant::now(), done });
+        outcome.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
     fn queue(&self, library: &str) -> Result<&Queue, Failure> {
         self.apartments.get(library).map(|queue| &**queue).ok_or_else(|| {
             let reason = format!("no agent is configured for the library `{library}`");
@@ -93,6 +104,8 @@ pub struct Order {
     pub args: Arguments,
     /// How long it may run, and how long it waits for an agent.
     pub deadline: Duration,
+    /// The interface whose numbers `callee` uses: the call runs with that one, whatever replaces it meanwhile.
+    pub declared: Option<Arc<Declared>>,
 }
 
 /// A call whose outcome is waited for.
@@ -103,17 +116,20 @@ struct Pending {
 
 impl Pending {
     async fn end(self) -> (Uuid, CallResult) {
-        // It may have been sent already.
-        let lost = || Failure::Ended { exit: Exit::made("the gateway is stopping"), moment: Moment::Running };
-        (self.id, self.outcome.await.unwrap_or_else(|_| Err(lost())))
+        (self.id, self.outcome.await.unwrap_or_else(|_| Err(stopping())))
     }
 }
 
+/// The queue is gone; what it held may have been sent already.
+fn stopping() -> Failure {
+    Failure::Ended { exit: Exit::made("the gateway is stopping"), moment: Moment::Running }
+}
+
 fn queued(order: Order) -> (Queued, Pending) {
-    let Order { callee, args, deadline } = order;
+    let Order { callee, args, deadline, declared } = order;
     let id = Uuid::now_v7();
     let (reply, outcome) = oneshot::channel();
-    (Queued { id, callee, args, deadline, since: Instant::now(), reply }, Pending { id, outcome })
+    (Queued { id, callee, args, deadline, declared, since: Instant::now(), reply }, Pending { id, outcome })
 }
 
 #[cfg(test)]

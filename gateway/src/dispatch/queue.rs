@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge32_protocol::wire::{Batch, Callee};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::arguments::Arguments;
 use super::outcome::{CallResult, Failure};
+use crate::interfaces::Declared;
 
 /// More calls than these do not wait: their clients are told to come back.
 const MAX_WAITING: usize = 1024;
@@ -28,6 +29,8 @@ pub(super) struct Queued {
     pub(super) callee: Callee,
     pub(super) args: Arguments,
     pub(super) deadline: Duration,
+    /// The interface whose numbers the callee uses.
+    pub(super) declared: Option<Arc<Declared>>,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<CallResult>,
 }
@@ -55,13 +58,42 @@ pub(super) struct Work {
     pub(super) calls: Vec<Queued>,
     /// They are one batch: never split, never together with others.
     pub(super) batch: Option<Batch>,
+    /// The interface that those of them mean which name functions or variables by number.
+    pub(super) declared: Option<Arc<Declared>>,
+}
+
+/// An interface that the agent shall have, in its turn among the calls.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) declared: Arc<Declared>,
+    /// How long it waits for an agent.
+    pub(super) patience: Duration,
+    pub(super) since: Instant,
+    pub(super) done: oneshot::Sender<Result<(), Failure>>,
+}
+
+impl Replacement {
+    /// Whoever does not wait any more has lost only the answer.
+    pub(super) fn end(self, result: Result<(), Failure>) {
+        let _ = self.done.send(result);
+    }
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send these calls.
+    Work(Work),
+    /// Give the agent this interface.
+    Interface(Replacement),
 }
 
 /// What waits at one place of the queue.
 #[derive(Debug)]
-enum Unit {
+pub(super) enum Unit {
     Single(Queued),
     Batch(Vec<Queued>, Batch),
+    Interface(Replacement),
 }
 
 impl Unit {
@@ -69,19 +101,16 @@ impl Unit {
         match self {
             Self::Single(call) => std::slice::from_ref(call),
             Self::Batch(calls, _) => calls,
-        }
-    }
-
-    fn into_calls(self) -> Vec<Queued> {
-        match self {
-            Self::Single(call) => vec![call],
-            Self::Batch(calls, _) => calls,
+            Self::Interface(_) => &[],
         }
     }
 
     /// A batch begins with its first call, so that one's deadline is how long it waits for an agent.
     fn expiry(&self, down: Instant) -> Option<Instant> {
-        self.calls().first().map(|call| call.expiry(down))
+        match self {
+            Self::Interface(replacement) => Some(replacement.since.max(down) + replacement.patience),
+            Self::Single(_) | Self::Batch(..) => self.calls().first().map(|call| call.expiry(down)),
+        }
     }
 }
 
@@ -165,12 +194,21 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts work back that was taken and never sent, in its order and before all other.
-    pub(super) fn put_back(&self, work: Work) {
+    /// Adds an interface that the agent shall have after the calls that are there already.
+    pub(super) fn push_interface(&self, replacement: Replacement) {
+        self.lock().push_back(Unit::Interface(replacement));
+        self.arrived.notify_one();
+    }
+
+    /// Puts back what was taken and never sent, in its order and before all other.
+    pub(super) fn put_back(&self, next: Next) {
         let mut waiting = self.lock();
-        match work.batch {
-            Some(batch) => waiting.push_front(Unit::Batch(work.calls, batch)),
-            None => work.calls.into_iter().rev().for_each(|call| waiting.push_front(Unit::Single(call))),
+        match next {
+            Next::Interface(replacement) => waiting.push_front(Unit::Interface(replacement)),
+            Next::Work(Work { calls, batch: Some(batch), .. }) => waiting.push_front(Unit::Batch(calls, batch)),
+            Next::Work(Work { calls, batch: None, .. }) => {
+                calls.into_iter().rev().for_each(|call| waiting.push_front(Unit::Single(call)));
+            }
         }
     }
 
@@ -183,46 +221,48 @@ impl Queue {
         self.lock().units.is_empty()
     }
 
-    /// Takes what one request carries: a batch alone, or the single calls before the next batch, up to the limits and
-    /// at least one.
-    pub(super) fn take_work(&self) -> Work {
+    /// Takes what is next: a batch alone, an interface alone, or the single calls before either that mean one interface,
+    /// up to the limits and at least one.
+    pub(super) fn take(&self) -> Option<Next> {
         let mut waiting = self.lock();
-        let mut work = Work { calls: Vec::new(), batch: None };
+        let mut calls = Vec::new();
+        let mut declared = None;
         let mut bytes = 0;
-        while work.calls.len() < MAX_LIST {
-            match waiting.units.front() {
-                Some(Unit::Single(next)) => bytes += next.args.as_bytes().len(),
-                Some(Unit::Batch(..)) if work.calls.is_empty() => {}
-                Some(Unit::Batch(..)) | None => break,
-            }
-            if bytes > MAX_LIST_BYTES && !work.calls.is_empty() {
+        while let Some(unit) = waiting.units.front() {
+            let Unit::Single(next) = unit else {
+                if calls.is_empty() {
+                    return waiting.pop_front().map(alone);
+                }
+                break;
+            };
+            bytes += next.args.as_bytes().len();
+            let full = calls.len() == MAX_LIST || bytes > MAX_LIST_BYTES;
+            if !calls.is_empty() && (full || !agree(declared.as_ref(), next.declared.as_ref())) {
                 break;
             }
-            match waiting.pop_front() {
-                Some(Unit::Single(call)) => work.calls.push(call),
-                Some(Unit::Batch(calls, batch)) => return Work { calls, batch: Some(batch) },
-                None => break,
+            if let Some(Unit::Single(call)) = waiting.pop_front() {
+                declared = declared.or_else(|| call.declared.clone());
+                calls.push(call);
             }
         }
-        work
+        (!calls.is_empty()).then_some(Next::Work(Work { calls, batch: None, declared }))
     }
 
     /// Takes all.
-    pub(super) fn take_all(&self) -> Vec<Queued> {
-        let Waiting { units, .. } = std::mem::take(&mut *self.lock());
-        units.into_iter().flat_map(Unit::into_calls).collect()
+    pub(super) fn take_all(&self) -> Vec<Unit> {
+        std::mem::take(&mut *self.lock()).units.into()
     }
 
     /// Takes those that have waited for an agent as long as their deadline allows. Waiting began when they came, or
     /// when the agent went away at `down`, whichever is later.
-    pub(super) fn take_expired(&self, now: Instant, down: Instant) -> Vec<Queued> {
+    pub(super) fn take_expired(&self, now: Instant, down: Instant) -> Vec<Unit> {
         let mut expired = Vec::new();
         let mut waiting = self.lock();
         for unit in std::mem::take(&mut *waiting).units {
             if unit.expiry(down).is_some_and(|expiry| expiry > now) {
                 waiting.push_back(unit);
             } else {
-                expired.extend(unit.into_calls());
+                expired.push(unit);
             }
         }
         expired
@@ -242,6 +282,15 @@ impl Queue {
         call.end(result);
     }
 
+    /// Ends what waited, as it cannot be sent.
+    pub(super) fn refuse(&self, unit: Unit, failure: &Failure) {
+        match unit {
+            Unit::Single(call) => self.end(call, Err(failure.clone())),
+            Unit::Batch(calls, _) => calls.into_iter().for_each(|call| self.end(call, Err(failure.clone()))),
+            Unit::Interface(replacement) => replacement.end(Err(failure.clone())),
+        }
+    }
+
     pub(super) fn counts(&self) -> Counts {
         Counts {
             returned: self.returned.load(Ordering::Relaxed),
@@ -251,17 +300,56 @@ impl Queue {
     }
 }
 
+/// A batch or an interface, which is never together with others.
+fn alone(unit: Unit) -> Next {
+    match unit {
+        Unit::Single(call) => Next::Work(Work { declared: call.declared.clone(), calls: vec![call], batch: None }),
+        Unit::Batch(calls, batch) => {
+            let declared = calls.iter().find_map(|call| call.declared.clone());
+            Next::Work(Work { calls, batch: Some(batch), declared })
+        }
+        Unit::Interface(replacement) => Next::Interface(replacement),
+    }
+}
+
+/// Whether calls that mean these interfaces can go in one request.
+fn agree(one: Option<&Arc<Declared>>, other: Option<&Arc<Declared>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.revision == other.revision,
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
+    use bridge32_interface::Header;
     use bytes::Bytes;
 
     use super::*;
+    use crate::interfaces::Origin;
 
     pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<CallResult>) {
         let (reply, outcome) = oneshot::channel();
         let args = Arguments::parse(&Bytes::copy_from_slice(args.as_bytes())).unwrap();
         let (id, deadline) = (Uuid::now_v7(), Duration::from_secs(5));
-        (Queued { id, callee: Callee::Function(7), args, deadline, since: Instant::now(), reply }, outcome)
+        let (declared, since) = (Some(interface(1)), Instant::now());
+        (Queued { id, callee: Callee::Function(7), args, deadline, declared, since, reply }, outcome)
+    }
+
+    pub(in crate::dispatch) fn interface(revision: u32) -> Arc<Declared> {
+        Arc::new(Declared::new(revision, Header::default(), Vec::new(), Origin::Configured))
+    }
+
+    fn take_work(queue: &Queue) -> Work {
+        match queue.take() {
+            Some(Next::Work(work)) => work,
+            None => Work { calls: Vec::new(), batch: None, declared: None },
+            Some(Next::Interface(_)) => panic!("an interface is next"),
+        }
+    }
+
+    fn count(units: &[Unit]) -> usize {
+        units.iter().map(|unit| unit.calls().len()).sum()
     }
 
     #[test]
@@ -270,13 +358,13 @@ pub(super) mod tests {
         for _ in 0..300 {
             queue.push(queued("{}").0).unwrap();
         }
-        let taken = || queue.take_work().calls.len();
+        let taken = || take_work(&queue).calls.len();
         assert_eq!((taken(), taken(), taken()), (256, 44, 0));
         let large = format!("{{\"s\":\"{}\"}}", "x".repeat(MAX_LIST_BYTES));
         for args in ["{}", &large, "{}"] {
             queue.push(queued(args).0).unwrap();
         }
-        let taken = || queue.take_work().calls.len();
+        let taken = || take_work(&queue).calls.len();
         assert_eq!((taken(), taken(), taken()), (1, 1, 1));
     }
 
@@ -287,10 +375,10 @@ pub(super) mod tests {
             queue.push(queued("{}").0).unwrap();
         }
         assert!(matches!(queue.push(queued("{}").0), Err(Failure::QueueFull { waiting: MAX_WAITING })));
-        let work = queue.take_work();
+        let work = take_work(&queue);
         let before = ids(&work);
-        queue.put_back(work);
-        assert_eq!(ids(&queue.take_work()), before);
+        queue.put_back(Next::Work(work));
+        assert_eq!(ids(&take_work(&queue)), before);
     }
 
     fn ids(work: &Work) -> Vec<Uuid> {
@@ -313,7 +401,7 @@ pub(super) mod tests {
         queue.push(queued("{}").0).unwrap();
         assert_eq!(queue.counts().waiting, 9);
         let taken = || {
-            let work = queue.take_work();
+            let work = take_work(&queue);
             (work.calls.len(), work.batch.map(|batch| batch.stop_on_error))
         };
         assert_eq!([taken(), taken(), taken(), taken()], [(2, None), (3, Some(true)), (3, Some(false)), (1, None)]);
@@ -325,10 +413,10 @@ pub(super) mod tests {
         let queue = Queue::default();
         queue.push_batch(three(), BATCH).unwrap();
         queue.push(queued("{}").0).unwrap();
-        let work = queue.take_work();
+        let work = take_work(&queue);
         let before = ids(&work);
-        queue.put_back(work);
-        let again = queue.take_work();
+        queue.put_back(Next::Work(work));
+        let again = take_work(&queue);
         assert_eq!((ids(&again), again.batch), (before, Some(BATCH)));
     }
 
@@ -351,7 +439,7 @@ pub(super) mod tests {
         queue.push_batch(calls, BATCH).unwrap();
         queue.push_batch(three(), BATCH).unwrap();
         let down = Instant::now();
-        assert_eq!(queue.take_expired(down, down).len(), 3);
+        assert_eq!(count(&queue.take_expired(down, down)), 3);
         assert_eq!(queue.counts().waiting, 3);
     }
 
@@ -376,7 +464,39 @@ pub(super) mod tests {
         queue.push(late).unwrap();
         let down = Instant::now();
         assert_eq!(queue.next_expiry(down), Some(down));
-        assert_eq!(queue.take_expired(down, down).len(), 1);
+        assert_eq!(count(&queue.take_expired(down, down)), 1);
         assert!(!queue.is_empty());
+    }
+
+    #[test]
+    fn calls_that_mean_different_interfaces_do_not_go_together_and_others_go_with_any() {
+        let queue = Queue::default();
+        for revision in [Some(1), None, Some(1), Some(2), None, Some(1)] {
+            let (mut call, _outcome) = queued("{}");
+            call.declared = revision.map(interface);
+            queue.push(call).unwrap();
+        }
+        let taken = || {
+            let work = take_work(&queue);
+            (work.calls.len(), work.declared.map(|declared| declared.revision))
+        };
+        assert_eq!([taken(), taken(), taken()], [(3, Some(1)), (2, Some(2)), (1, Some(1))]);
+    }
+
+    #[test]
+    fn an_interface_waits_for_its_turn_and_comes_first_when_it_is_put_back() {
+        let queue = Queue::default();
+        let (done, mut outcome) = oneshot::channel();
+        let patience = Duration::from_secs(5);
+        queue.push(queued("{}").0).unwrap();
+        queue.push_interface(Replacement { declared: interface(2), patience, since: Instant::now(), done });
+        queue.push(queued("{}").0).unwrap();
+        assert_eq!(queue.counts().waiting, 2);
+        assert_eq!(take_work(&queue).calls.len(), 1);
+        let Some(next @ Next::Interface(_)) = queue.take() else { panic!("the interface is next") };
+        queue.put_back(next);
+        assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 2));
+        assert_eq!(take_work(&queue).calls.len(), 1);
+        assert!(outcome.try_recv().is_err());
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::exchange::{self, Exchange};
 use super::queue::Work;
+use super::queue::tests::interface;
 use super::*;
 use crate::agents::Crash;
 use crate::played;
@@ -16,7 +17,8 @@ use crate::played;
 const BATCH: Batch = Batch { stop_on_error: true };
 
 fn orders(count: usize, deadline: Duration) -> Vec<Order> {
-    let order = |_| Order { callee: Callee::Function(0), args: Arguments::empty(), deadline };
+    let order =
+        |_| Order { callee: Callee::Function(0), args: Arguments::empty(), deadline, declared: Some(interface(3)) };
     (0..count).map(order).collect()
 }
 
@@ -49,7 +51,7 @@ async fn run(
     let (calls, pending): (Vec<_>, Vec<_>) = orders(count, deadline).into_iter().map(queued).unzip();
     let ids: Vec<Uuid> = calls.iter().map(|call| call.id).collect();
     let mut connection = link.client.connect().await.unwrap();
-    let work = Work { calls, batch: Some(BATCH) };
+    let work = Work { calls, batch: Some(BATCH), declared: Some(interface(3)) };
     let end = async {
         let request = requests.recv().await.unwrap();
         if let Some(exit) = exit {
@@ -72,6 +74,7 @@ async fn run(
 async fn a_batch_is_sent_once_as_one_list() {
     let (request, _) = run(3, 0, Duration::from_millis(50), None).await;
     assert_eq!(request["batch"], json!({"stop_on_error": true}));
+    assert_eq!(request["revision"], 3);
     assert_eq!(request["calls"].as_array().unwrap().len(), 3);
     let text = request.to_string();
     assert!(serde_json::from_str::<CallList>(&text).is_ok(), "{text}");

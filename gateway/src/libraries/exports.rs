@@ -1,23 +1,27 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bridge32_image::{Export, ExportKind, Image};
-use bridge32_protocol::interface::Function;
 use serde::{Deserialize, Serialize};
 
-use super::coverage::{Meant, meant_by};
+use super::coverage::{Coverage, Meant, meant_by};
+use crate::interfaces::Declared;
 
 /// A library's export table.
 #[derive(Debug)]
 pub struct Exports {
-    listed: Vec<Listed>,
+    image: Image,
+    /// For each export whether the interface declares it, and for which interface that was found out.
+    declared: Mutex<Option<(u32, Arc<[bool]>)>>,
 }
 
 /// One export, and whether the interface declares it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Listed {
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Listed<'a> {
     /// The export.
     #[serde(flatten)]
-    pub export: Export,
+    pub export: &'a Export,
     /// Whether a declared function means it.
     pub declared: bool,
 }
@@ -42,7 +46,7 @@ pub struct Wanted {
 #[derive(Debug, Serialize)]
 pub struct Page<'a> {
     /// The exports.
-    pub exports: Vec<&'a Listed>,
+    pub exports: Vec<Listed<'a>>,
     /// How many fit, on all pages together.
     pub total: usize,
     /// Where the next page begins; absent on the last.
@@ -54,33 +58,54 @@ const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 5000;
 
 impl Exports {
-    /// The export table of a file, with the interface laid beside it.
-    pub fn new(image: Image, functions: &[Function]) -> Self {
-        let mut declared = vec![false; image.exports.len()];
-        for function in functions {
-            if let Meant::One(index) = meant_by(&image.exports, function) {
-                declared[index] = true;
-            }
-        }
-        let listed = image.exports.into_iter().zip(declared);
-        Self { listed: listed.map(|(export, declared)| Listed { export, declared }).collect() }
+    /// The export table of a file.
+    pub fn new(image: Image) -> Self {
+        Self { image, declared: Mutex::default() }
     }
 
-    /// A page of those that are wanted.
-    pub fn page(&self, wanted: &Wanted) -> Page<'_> {
+    /// What the file and an interface say of each other.
+    pub fn coverage(&self, interface: &Declared) -> Coverage {
+        Coverage::new(&self.image, interface.interface())
+    }
+
+    /// A page of those that are wanted, with an interface laid beside them.
+    pub fn page(&self, wanted: &Wanted, interface: &Declared) -> Page<'_> {
         let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
         let start = wanted.cursor.unwrap_or_default();
         let filter = wanted.filter.as_deref().unwrap_or_default().to_lowercase();
-        let fits = |listed: &&Listed| {
+        let fits = |listed: &Listed| {
             wanted.kind.is_none_or(|kind| listed.export.kind == kind)
                 && wanted.declared.is_none_or(|declared| listed.declared == declared)
-                && (filter.is_empty() || names(&listed.export).any(|name| name.to_lowercase().contains(&filter)))
+                && (filter.is_empty() || names(listed.export).any(|name| name.to_lowercase().contains(&filter)))
         };
-        let fitting: Vec<&Listed> = self.listed.iter().filter(fits).collect();
+        let declared = self.declared_by(interface);
+        let listed = self.image.exports.iter().zip(declared.iter());
+        let fitting: Vec<Listed> = listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect();
         let total = fitting.len();
-        let exports: Vec<&Listed> = fitting.into_iter().skip(start).take(limit).collect();
+        let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
         let end = start.saturating_add(exports.len());
         Page { exports, total, next_cursor: (end < total).then(|| end.to_string()) }
+    }
+
+    /// For each export, whether the interface declares it.
+    fn declared_by(&self, interface: &Declared) -> Arc<[bool]> {
+        // What is found out twice is the same.
+        let known = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((revision, declared)) = known
+            && revision == interface.revision
+        {
+            return declared;
+        }
+        let mut declared = vec![false; self.image.exports.len()];
+        for function in &interface.interface().functions {
+            if let Meant::One(index) = meant_by(&self.image.exports, function) {
+                declared[index] = true;
+            }
+        }
+        let declared: Arc<[bool]> = declared.into();
+        let kept = Some((interface.revision, Arc::clone(&declared)));
+        *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        declared
     }
 }
 
@@ -91,8 +116,10 @@ fn names(export: &Export) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use bridge32_image::{Architecture, Format, Kind};
+    use bridge32_protocol::target::Target;
 
     use super::*;
+    use crate::interfaces::Origin;
 
     fn exports() -> Exports {
         let export = |name: &str, kind| Export {
@@ -123,16 +150,18 @@ mod tests {
             runpath: Vec::new(),
             warnings: Vec::new(),
         };
-        let interface = bridge32_interface::read(
-            &[bridge32_interface::Source { name: "a.h", text: b"int Add(int a, int b);" }],
-            &bridge32_interface::Options::new(bridge32_protocol::target::Target::Linux32),
-        );
-        Exports::new(image, &interface.interface.functions)
+        Exports::new(image)
+    }
+
+    fn interface(revision: u32, header: &str) -> Declared {
+        let sources = [bridge32_interface::Source { name: "a.h", text: header.as_bytes() }];
+        let options = bridge32_interface::Options::new(Target::Linux32);
+        Declared::new(revision, bridge32_interface::read(&sources, &options), Vec::new(), Origin::Configured)
     }
 
     fn names(wanted: &Wanted) -> (Vec<String>, Option<String>) {
         let exports = exports();
-        let page = exports.page(wanted);
+        let page = exports.page(wanted, &interface(1, "int Add(int a, int b);"));
         (page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect(), page.next_cursor)
     }
 
@@ -150,5 +179,16 @@ mod tests {
         assert_eq!(names(&Wanted { filter: Some("ADD".into()), ..Wanted::default() }).0.len(), 2);
         assert_eq!(names(&Wanted { kind: Some(ExportKind::Data), ..Wanted::default() }).0, ["table"]);
         assert_eq!(names(&Wanted { declared: Some(true), ..Wanted::default() }).0, ["Add"]);
+    }
+
+    #[test]
+    fn what_is_declared_follows_the_interface() {
+        let (exports, wanted) = (exports(), Wanted { declared: Some(true), ..Wanted::default() });
+        let declared = |interface: &Declared| {
+            let page = exports.page(&wanted, interface);
+            page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(declared(&interface(1, "int Add(int a, int b);")), ["Add"]);
+        assert_eq!(declared(&interface(2, "int AddEx(int a, int b, int c);")), ["AddEx"]);
     }
 }

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_interface::{Diagnostic, Header, Options, Source};
-use bridge32_protocol::interface::{Function, Interface, Variable};
+use bridge32_interface::Diagnostic;
+use bridge32_protocol::interface::Interface;
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Callee, Fault, FaultCode, Load};
+use bridge32_protocol::wire::{Callee, Fault, FaultCode};
+use jiff::Timestamp;
 
-use crate::agents::{Agent, AgentSpec, Link, Reach};
+use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach};
 use crate::config::{Config, LibraryConfig, LibraryFile};
+use crate::dispatch::{Arguments, Order};
+use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
 use exports::Exports;
 
@@ -29,8 +32,12 @@ pub struct Library {
     pub target: Option<Target>,
     /// The agent that runs it; `None` where [`Library::problem`] says why there is none.
     pub agent: Option<String>,
-    /// What was read from its headers.
-    pub header: Header,
+    /// What its headers declare, as it is now.
+    pub interface: Arc<Current>,
+    /// The header files of the configuration.
+    pub configured: Vec<HeaderText>,
+    /// Whoever replaces the interface holds it: one after the other.
+    pub replacing: tokio::sync::Mutex<()>,
     /// Why it is not even given to an agent.
     pub problem: Option<Fault>,
     /// The file as its agent names it.
@@ -83,12 +90,22 @@ impl Library {
         }
     }
 
-    /// A declared function: how a call names it, its declaration, and its deadline.
-    pub fn function(&self, name: &str) -> Option<(Callee, &Function, Duration)> {
-        let (number, function) = self.header.interface.function(name)?;
-        let number = u32::try_from(number).ok()?;
+    /// What its headers declare now.
+    pub fn declared(&self) -> Arc<Declared> {
+        self.interface.get()
+    }
+
+    /// A call of a declared function, without arguments; `None` if there is none of that name.
+    pub fn order(&self, declared: &Arc<Declared>, function: &str) -> Option<Order> {
+        let (number, function) = declared.function(function)?;
         let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
-        Some((Callee::Function(number), function, deadline))
+        let (callee, args) = (Callee::Function(number), Arguments::empty());
+        Some(Order { callee, args, deadline, declared: Some(Arc::clone(declared)) })
+    }
+
+    /// A call of something that no interface declares.
+    pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
+        Order { callee, args, deadline: self.config.deadline, declared: None }
     }
 
     /// The interface of one prototype, read as the headers of this library are.
@@ -96,33 +113,19 @@ impl Library {
     /// # Errors
     /// What is wrong with it, one line each.
     pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
-        let mut interface = bridge32_interface::prototype(text, &options(&self.config, self.target))?;
-        make_lossy(&self.config, &mut interface.functions);
+        let mut interface = bridge32_interface::prototype(text, &interfaces::options(&self.config, self.target))?;
+        interfaces::apply(&self.config, &mut interface);
         Ok(interface)
     }
 
-    /// A declared variable and its number.
-    pub fn variable(&self, name: &str) -> Option<(u32, &Variable)> {
-        let variables = &self.header.interface.variables;
-        let number = variables.iter().position(|variable| variable.name == name)?;
-        Some((u32::try_from(number).ok()?, &variables[number]))
-    }
-}
-
-/// `lossy = true` is said once for all functions.
-fn make_lossy(config: &LibraryConfig, functions: &mut [Function]) {
-    if config.lossy {
-        for function in functions {
-            function.lossy = true;
-        }
-    }
-}
-
-fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
-    Options {
-        definitions: config.definitions.clone(),
-        default_encoding: config.encoding.clone(),
-        ..Options::new(target.unwrap_or(Target::Linux32))
+    /// Reads a header as this library's, under the next number. One that says what the header files say is them.
+    pub fn read(&self, header: &[u8], at: Timestamp) -> Declared {
+        let (texts, origin) = if interfaces::joined(&self.configured) == header {
+            (self.configured.clone(), Origin::Configured)
+        } else {
+            (interfaces::replacement(header), Origin::Replaced { at })
+        };
+        Declared::read(self.declared().revision + 1, texts, origin, &self.config, self.target)
     }
 }
 
@@ -136,11 +139,12 @@ impl Libraries {
     /// Reads files and headers, and says which agents are needed. A library that cannot be run is kept, with its
     /// problem: the others work.
     pub fn prepare(config: &Config) -> (Self, Vec<AgentSpec>) {
+        let store = Store::new(&config.data_dir);
         let mut specs: BTreeMap<String, AgentSpec> = BTreeMap::new();
         let mut libraries = BTreeMap::new();
         for (name, table) in &config.libraries {
-            let mut library = read(name, table);
-            for diagnostic in &library.header.diagnostics {
+            let mut library = read(name, table, &store);
+            for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
             }
             if let Err(fault) = assign(&mut library, config, &mut specs) {
@@ -165,7 +169,7 @@ impl Libraries {
 }
 
 /// Reads what can be known without running anything.
-fn read(name: &str, table: &LibraryConfig) -> Library {
+fn read(name: &str, table: &LibraryConfig, store: &Store) -> Library {
     let (target, mut problem) = match (&table.file, table.runtime) {
         (LibraryFile::Host(path), configured) => match file::target(path, configured) {
             Ok(target) => (Some(target), None),
@@ -180,22 +184,26 @@ fn read(name: &str, table: &LibraryConfig) -> Library {
             (None, Some(load_failed(detail)))
         }
     };
-    let mut texts = Vec::new();
+    let mut configured = Vec::new();
     for path in &table.headers {
-        match std::fs::read(path) {
-            Ok(text) => texts.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text)),
-            Err(error) => problem = problem.or(Some(load_failed(format!("Cannot read {}: {error}.", path.display())))),
+        match interfaces::read_file(path) {
+            Ok(text) => configured.push(text),
+            Err(detail) => problem = problem.or(Some(load_failed(detail))),
         }
     }
-    let sources: Vec<Source> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    let mut header = bridge32_interface::read(&sources, &options(table, target));
-    make_lossy(table, &mut header.interface.functions);
+    let (texts, origin) = match store.load(name, &configured) {
+        Some((header, at)) => (interfaces::replacement(&header), Origin::Replaced { at }),
+        None => (configured.clone(), Origin::Configured),
+    };
+    let declared = Declared::read(1, texts, origin, table, target);
     Library {
         name: name.to_owned(),
         config: table.clone(),
         target,
         agent: None,
-        header,
+        interface: Arc::new(Current::new(declared)),
+        configured,
+        replacing: tokio::sync::Mutex::default(),
         problem,
         agent_file: table.file.display(),
         exports: tokio::sync::OnceCell::new(),
@@ -229,9 +237,9 @@ fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, A
         let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
         return Err(load_failed(detail));
     }
-    let load = Load {
+    let load = LibrarySpec {
         file: library.agent_file.clone(),
-        interface: library.header.interface.clone(),
+        interface: Arc::clone(&library.interface),
         dialect: library.config.dialect,
     };
     spec.loads.push((library.name.clone(), load));
@@ -257,15 +265,19 @@ pub(crate) mod tests {
             group: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,
+            int64: bridge32_protocol::interface::Int64::default(),
             dialect: None,
             definitions: Vec::new(),
         };
-        let sources = [Source { name: "calc.h", text: header.as_bytes() }];
+        let texts = vec![HeaderText { name: "calc.h".to_owned(), text: header.as_bytes().to_vec() }];
+        let declared = Declared::read(1, texts.clone(), Origin::Configured, &config, config.runtime);
         Library {
             name: "calc".to_owned(),
             target: config.runtime,
             agent: None,
-            header: bridge32_interface::read(&sources, &options(&config, config.runtime)),
+            interface: Arc::new(Current::new(declared)),
+            configured: texts,
+            replacing: tokio::sync::Mutex::default(),
             problem: None,
             agent_file: config.file.display(),
             exports: tokio::sync::OnceCell::new(),

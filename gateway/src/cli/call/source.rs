@@ -37,7 +37,7 @@ pub(in crate::cli) fn of_configuration(config: &Config, library: &str) -> Option
     alone.libraries.retain(|name, _| name == library);
     let (libraries, _) = Libraries::prepare(&alone);
     let library = libraries.get(library)?;
-    Some(Known { interface: library.header.interface.clone(), target: library.target.unwrap_or(Target::Win32) })
+    Some(Known { interface: library.declared().interface().clone(), target: library.target.unwrap_or(Target::Win32) })
 }
 
 /// The document of `GET …/interface`. What cannot be read of it is as if it were not there.
@@ -50,7 +50,7 @@ fn read(mut document: Value) -> Interface {
         structures: serde_json::from_value(take("structures")).unwrap_or_default(),
         enumerations: serde_json::from_value(take("enumerations")).unwrap_or_default(),
         constants: serde_json::from_value(take("constants")).unwrap_or_default(),
-        variables: Vec::new(),
+        ..Interface::default()
     }
 }
 

@@ -14,6 +14,7 @@ use super::review::{Review, Subject};
 use super::text;
 use crate::cli::{Failed, config_file, headers, note, print};
 use crate::config::{self, Config, LibraryFile, nearest};
+use crate::interfaces::Declared;
 use crate::libraries::coverage::Coverage;
 use crate::libraries::{Libraries, Library};
 
@@ -115,7 +116,12 @@ impl Check {
         known(&config, names)?;
         let wanted = config.libraries.keys().filter(|name| names.is_empty() || names.contains(name));
         let libraries: Vec<_> = wanted.filter_map(|name| alone(&config, name)).collect();
-        let reviews: Vec<Review> = libraries.iter().map(|(library, took)| of_library(library, *took)).collect();
+        let declared: Vec<_> = libraries.iter().map(|(library, _)| library.declared()).collect();
+        let reviews: Vec<Review> = libraries
+            .iter()
+            .zip(&declared)
+            .map(|((library, took), declared)| of_library(library, declared, *took))
+            .collect();
         self.show(&reviews)?;
         let problems: Vec<_> = libraries.iter().filter_map(|(library, _)| library.problem.as_ref()).collect();
         for fault in &problems {
@@ -151,17 +157,17 @@ fn alone(config: &Config, name: &str) -> Option<(Arc<Library>, Duration)> {
     libraries.get(name).map(|library| (Arc::clone(library), took))
 }
 
-fn of_library(library: &Library, took: Duration) -> Review<'_> {
+fn of_library<'a>(library: &Library, declared: &'a Declared, took: Duration) -> Review<'a> {
     let image = match &library.config.file {
         LibraryFile::Host(path) => Image::open(path).ok(),
         LibraryFile::Runtime(_) => None,
     };
-    let coverage = image.map(|image| Coverage::new(&image, &library.header.interface));
+    let coverage = image.map(|image| Coverage::new(&image, declared.interface()));
     Review::new(Subject {
         name: library.name.clone(),
-        headers: library.config.headers.iter().map(|file| file.display().to_string()).collect(),
+        headers: declared.names(&library.config),
         target: library.target.unwrap_or(Target::Win32),
-        header: &library.header,
+        header: &declared.header,
         took,
         coverage: coverage.map(|coverage| (library.config.file.display(), coverage)),
     })

@@ -247,7 +247,10 @@ mod tests {
     fn all_shows_each_parameter_with_what_was_assumed_of_it() {
         let text = shown("int __stdcall f(int *a, const char *s);", None, true);
         assert!(text.contains("    a: in-out, integer from -2147483648 to 2147483647\n        assumed "), "{text}");
-        assert!(text.contains("    s: in, text\n        stated direction: in: `const`\n        assumed encoding: UTF-8"), "{text}");
+        assert!(
+            text.contains("    s: in, text\n        stated direction: in: `const`\n        assumed encoding: UTF-8"),
+            "{text}"
+        );
         assert!(text.contains("    returns integer"), "{text}");
     }
 

@@ -1,0 +1,213 @@
+//! What libraries declare: the interface of each as it is now, and how it is replaced while calls go on.
+//!
+//! A call is resolved against one [`Declared`] and runs with that one, however often the interface is replaced
+//! meanwhile: it carries it through the queue, and the agent is told to change over between two calls.
+
+mod stored;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bridge32_interface::{Header, Options, Source};
+use bridge32_protocol::interface::{Function, Interface, Variable};
+use bridge32_protocol::target::Target;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::LibraryConfig;
+
+pub use stored::{Store, StoreError};
+
+/// The name of a header that came by `PUT …/interface`.
+const REPLACEMENT: &str = "interface.h";
+
+/// The text of one header file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderText {
+    /// The file's name without its folder.
+    pub name: String,
+    /// Its bytes.
+    pub text: Vec<u8>,
+}
+
+/// Where an interface comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// From the header files of the configuration.
+    Configured,
+    /// From a request.
+    Replaced {
+        /// When it came.
+        at: Timestamp,
+    },
+}
+
+/// The interface of a library as of one moment.
+#[derive(Debug)]
+pub struct Declared {
+    /// Which interface of this library it is, since the gateway started: 1, 2, …
+    pub revision: u32,
+    /// What was read from the headers.
+    pub header: Header,
+    /// The headers.
+    pub texts: Vec<HeaderText>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The numbers of the functions by name: each call looks one up.
+    numbers: HashMap<String, u32>,
+}
+
+impl Declared {
+    /// What was read from those headers.
+    pub fn new(revision: u32, header: Header, texts: Vec<HeaderText>, origin: Origin) -> Self {
+        let functions = header.interface.functions.iter().zip(0..);
+        let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
+        Self { revision, header, texts, origin, numbers }
+    }
+
+    /// Reads headers as the library's table says, for that target.
+    pub fn read(
+        revision: u32,
+        texts: Vec<HeaderText>,
+        origin: Origin,
+        config: &LibraryConfig,
+        target: Option<Target>,
+    ) -> Self {
+        let sources: Vec<Source> = texts.iter().map(|file| Source { name: &file.name, text: &file.text }).collect();
+        let mut header = bridge32_interface::read(&sources, &options(config, target));
+        apply(config, &mut header.interface);
+        Self::new(revision, header, texts, origin)
+    }
+
+    /// Functions and types.
+    pub fn interface(&self) -> &Interface {
+        &self.header.interface
+    }
+
+    /// A declared function and its number.
+    pub fn function(&self, name: &str) -> Option<(u32, &Function)> {
+        let number = *self.numbers.get(name)?;
+        Some((number, self.interface().functions.get(usize::try_from(number).ok()?)?))
+    }
+
+    /// A declared variable and its number.
+    pub fn variable(&self, name: &str) -> Option<(u32, &Variable)> {
+        let mut variables = self.interface().variables.iter().zip(0..);
+        variables.find(|(variable, _)| variable.name == name).map(|(variable, number)| (number, variable))
+    }
+
+    /// The names of the headers for people: the paths of the configuration, if these are it.
+    pub fn names(&self, config: &LibraryConfig) -> Vec<String> {
+        match self.origin {
+            Origin::Configured => config.headers.iter().map(|path| path.display().to_string()).collect(),
+            Origin::Replaced { .. } => self.texts.iter().map(|file| file.name.clone()).collect(),
+        }
+    }
+
+    /// The headers as one text, in their order. `PUT …/interface` takes it.
+    pub fn text(&self) -> Vec<u8> {
+        joined(&self.texts)
+    }
+}
+
+/// Headers as one text, in their order.
+pub fn joined(texts: &[HeaderText]) -> Vec<u8> {
+    let mut joined = Vec::new();
+    for file in texts {
+        joined.extend_from_slice(&file.text);
+        if texts.len() > 1 && !file.text.ends_with(b"\n") {
+            joined.push(b'\n');
+        }
+    }
+    joined
+}
+
+/// The header of a request, as a file among others.
+pub fn replacement(text: &[u8]) -> Vec<HeaderText> {
+    vec![HeaderText { name: REPLACEMENT.to_owned(), text: text.to_owned() }]
+}
+
+/// How the headers of a library, and prototypes for it, are read.
+pub fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
+    Options {
+        definitions: config.definitions.clone(),
+        default_encoding: config.encoding.clone(),
+        ..Options::new(target.unwrap_or(Target::Linux32))
+    }
+}
+
+/// What the library's table says once for all functions.
+pub fn apply(config: &LibraryConfig, interface: &mut Interface) {
+    interface.int64 = config.int64;
+    for function in &mut interface.functions {
+        function.lossy |= config.lossy;
+    }
+}
+
+/// The SHA-256 of a library's headers, base64, whatever their names.
+fn digest(texts: &[HeaderText]) -> String {
+    let mut hash = Sha256::new();
+    for file in texts {
+        // The length keeps two files from being taken for one.
+        hash.update((file.text.len() as u64).to_le_bytes());
+        hash.update(&file.text);
+    }
+    STANDARD.encode(hash.finalize())
+}
+
+/// The text of a header file.
+///
+/// # Errors
+/// It cannot be read; in words.
+pub fn read_file(path: &Path) -> Result<HeaderText, String> {
+    let text = std::fs::read(path).map_err(|error| format!("Cannot read {}: {error}.", path.display()))?;
+    Ok(HeaderText { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text })
+}
+
+/// The interface of a library now.
+#[derive(Debug)]
+pub struct Current(RwLock<Arc<Declared>>);
+
+impl Current {
+    /// Begins with that one.
+    pub fn new(declared: Declared) -> Self {
+        Self(RwLock::new(Arc::new(declared)))
+    }
+
+    /// The interface as it is now; it stays as it is for whoever holds it.
+    pub fn get(&self) -> Arc<Declared> {
+        // An `Arc` is whole whatever panicked.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it is this one.
+    pub fn replace(&self, declared: Arc<Declared>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = declared;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> HeaderText {
+        HeaderText { name: name.to_owned(), text: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn headers_are_the_same_if_their_texts_are_and_where_one_ends_counts() {
+        assert_eq!(digest(&[file("a.h", "int f(void);")]), digest(&[file("b.h", "int f(void);")]));
+        assert_ne!(digest(&[file("a.h", "ab"), file("b.h", "c")]), digest(&[file("a.h", "a"), file("b.h", "bc")]));
+    }
+
+    #[test]
+    fn several_headers_are_one_text_in_which_no_line_runs_into_the_next() {
+        let texts = [file("a.h", "int f(void); // end"), file("b.h", "int g(void);\n")];
+        assert_eq!(joined(&texts), b"int f(void); // end\nint g(void);\n");
+    }
+}
