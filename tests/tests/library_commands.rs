@@ -33,7 +33,8 @@ fn interface_check_reviews_headers_and_libraries() {
         }
     }
     let (code, output, _) = run(&[&of_library[..], &["--json"]].concat());
-    let review: Value = serde_json::from_str(&output).unwrap();
+    let reviews: Value = serde_json::from_str(&output).unwrap();
+    let review = &reviews["libraries"][0];
     assert_eq!(
         (code, &review["summary"]["functions"], &review["functions"][0]["callable"]),
         (Some(0), &json!(3), &json!(true))
@@ -41,6 +42,8 @@ fn interface_check_reviews_headers_and_libraries() {
     std::fs::write(&header, "int crc32(int a);\nint adler32(int a);\n").unwrap();
     let (code, output, _) = run(&of_header);
     assert!(code == Some(1) && output.contains("none of the 2 functions of plain.h"), "{output}");
+    let (code, output, _) = run(&["check", "--config", file.to_str().unwrap()]);
+    assert!(code == Some(1) && output.contains("problem: the file exports none of the 2 functions"), "{output}");
     std::fs::write(&header, "int Five(void);\nint broken(int\n").unwrap();
     let (code, output, _) = run(&of_library);
     assert!(code == Some(1) && output.contains("plain.h:2:"), "{output}");
@@ -57,6 +60,7 @@ fn a_starting_header_of_a_real_library_is_read_as_it_is_meant() {
         decorated("decorated_at"),
         Fixture::new("exports").flag("-DAPI=").definitions("exports.def").build(Target::Win32),
         "/usr/lib32/libz.so.1".into(),
+        "/usr/lib32/libstdc++.so.6".into(),
         "/usr/i686-w64-mingw32/lib/zlib1.dll".into(),
     ];
     for (number, file) in files.iter().enumerate() {

@@ -132,7 +132,14 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     {
         problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
     }
-    warnings.extend(absent(library));
+    match absent(library) {
+        Absent::All(count) => {
+            problems.push(format!(
+                "the file exports none of the {count} functions of its header: is it another library's?"
+            ));
+        }
+        Absent::Some(missing) => warnings.extend(missing),
+    }
     if library.config.headers.is_empty() {
         warnings.push("it has no header: only calls with a prototype are possible".to_owned());
     }
@@ -147,27 +154,32 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     }
 }
 
-/// What the header declares and the file does not export: a header of another version, most likely.
-fn absent(library: &Library) -> Vec<String> {
-    let LibraryFile::Host(path) = &library.config.file else { return Vec::new() };
+/// What the header declares and the file does not export.
+enum Absent {
+    /// All of so many functions: the header of another library, most likely.
+    All(usize),
+    /// Those, in words: a header of another version.
+    Some(Vec<String>),
+}
+
+fn absent(library: &Library) -> Absent {
+    let LibraryFile::Host(path) = &library.config.file else { return Absent::Some(Vec::new()) };
     // A file that cannot be read is a problem already.
-    let Ok(image) = Image::open(path) else { return Vec::new() };
+    let Ok(image) = Image::open(path) else { return Absent::Some(Vec::new()) };
     let declared = library.declared();
     let interface = declared.interface();
     let coverage = Coverage::new(&image, interface);
     if coverage.is_of_another_library() {
-        let count = coverage.declared;
-        return vec![format!("the file exports none of the {count} functions of its header: is it another library's?")];
+        return Absent::All(coverage.declared);
     }
     // Of those that cannot be called anyway another reason is told.
     let supported = |name: &str| interface.function(name).is_some_and(|(_, function)| function.unsupported.is_none());
     let missing = coverage.unexported.into_iter().filter(|missing| supported(&missing.name));
-    missing
-        .map(|Unexported { name, similar, .. }| {
-            let near = similar.map(|other| format!(" (it has `{other}`)")).unwrap_or_default();
-            format!("{name} cannot be called: the file does not export it{near}")
-        })
-        .collect()
+    let words = missing.map(|Unexported { name, similar, .. }| {
+        let near = similar.map(|other| format!(" (it has `{other}`)")).unwrap_or_default();
+        format!("{name} cannot be called: the file does not export it{near}")
+    });
+    Absent::Some(words.collect())
 }
 
 fn show(report: &Report) {

@@ -21,7 +21,7 @@ impl Words<'_> {
     /// A type as JSON has it. `names` are those that lengths refer to.
     pub(super) fn of(&self, ty: &Type, names: &[&str]) -> String {
         match ty {
-            Type::Void => "null".to_owned(),
+            Type::Void => "nothing (null)".to_owned(),
             Type::Scalar(scalar) => self.scalar(scalar),
             Type::Pointer(pointer) => self.pointer(pointer, names),
             Type::Structure(name) => format!("object {name} {}", self.members(name)),

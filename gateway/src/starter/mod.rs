@@ -5,7 +5,7 @@ mod cpp;
 mod text;
 mod types;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bridge32_image::lookup::{self, Lookup};
 use bridge32_image::{Convention as Decorated, Decoration, Export, ExportKind, Image};
@@ -75,7 +75,7 @@ impl Known {
 pub fn make(file: &str, image: &Image, target: Target) -> Starter {
     let kept: Vec<&Export> =
         image.exports.iter().filter(|export| !export.hidden && !has_second_spelling(image, export)).collect();
-    let mut maker = Maker { image, target, names: HashSet::new(), types: Types::default() };
+    let mut maker = Maker { image, target, names: HashSet::new(), numbers: HashMap::new(), types: Types::default() };
     maker.reserve_plain_names(&kept);
     let mut entries: Vec<Entry> = kept.into_iter().map(|export| maker.entry(export)).collect();
     let structures = maker.types.structures;
@@ -94,6 +94,8 @@ struct Maker<'a> {
     image: &'a Image,
     target: Target,
     names: HashSet<String>,
+    /// The number that the next function of a name gets.
+    numbers: HashMap<String, usize>,
     types: Types,
 }
 
@@ -229,10 +231,10 @@ impl Maker<'_> {
     fn unused(&mut self, name: &str) -> String {
         let name = if is_name(name) { name.to_owned() } else { format!("{name}_") };
         let mut free = name.clone();
-        let mut number = 2;
+        let number = self.numbers.entry(name.clone()).or_insert(2);
         while !self.names.insert(free.clone()) {
             free = format!("{name}_{number}");
-            number += 1;
+            *number += 1;
         }
         free
     }

@@ -45,9 +45,7 @@ fn remedy(code: &str) -> Option<&'static str> {
         "stale_handle" => "a token is good until it is closed or the library's process starts again: open it again",
         "load_failed" => "`bridge32 check` looks at the file, its dependencies and its header",
         "unsupported_declaration" => "`bridge32 interface check LIBRARY` shows what the header lacks",
-        "convention_mismatch" => {
-            "correct the declaration in the header; the configuration and its headers are read when `serve` starts"
-        }
+        "convention_mismatch" => "`bridge32 exports FILE` shows what the names in the file say of conventions",
         "buffer_overrun" => "correct the length in the header, or give a larger buffer",
         "forbidden" => "--key ID signs with another key of the key file",
         "queue_full" => "try again in a moment",

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::example;
 use crate::cli::json::Json;
 
 /// One word of the command line.
@@ -62,8 +63,8 @@ pub(super) type Read<'r> = &'r dyn Fn(&str) -> std::io::Result<Vec<u8>>;
 /// That it cannot be read, and for which argument.
 pub(super) fn bytes(name: &str, file: &str, read: Read) -> Result<Vec<u8>, String> {
     read(file).map_err(|error| {
-        let hint = if file.is_empty() { " (@ reads a file; text that begins with @ is written '@…')" } else { "" };
-        format!("{name}: cannot read {file}: {error}{hint}")
+        let quoted = example::quoted(&format!("{name}='@{file}'"));
+        format!("{name}: cannot read {file}: {error}; if it is text that begins with @, write {quoted}")
     })
 }
 
@@ -130,7 +131,7 @@ mod tests {
         assert!(values(&["x"]).unwrap_err().contains("`x` is not name=value"));
         assert!(values(&["=1"]).is_err() && values(&[":=1"]).is_err());
         assert!(values(&["a=1", "a:=2"]).unwrap_err().contains("twice"));
-        assert!(values(&["a=@gone"]).unwrap_err().contains("cannot read gone"));
+        assert!(values(&["a=@gone"]).unwrap_err().contains("cannot read gone: "));
         assert!(values(&["a:=x"]).unwrap_err().contains("a: `x` is not JSON"));
     }
 }

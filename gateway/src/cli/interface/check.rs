@@ -56,6 +56,13 @@ pub(super) struct Check {
     json: bool,
 }
 
+/// What is reviewed: as JSON, headers are one object, and libraries a list of them.
+#[derive(Clone, Copy)]
+enum Reviewed {
+    Headers,
+    Libraries,
+}
+
 impl Check {
     pub(super) fn run(self) -> Result<(), Failed> {
         let (files, names): (Vec<&String>, Vec<&String>) = self.what.iter().partition(|word| is_file(word));
@@ -92,7 +99,7 @@ impl Check {
             took: read.took,
             coverage,
         });
-        self.show(&[review])
+        self.show(Reviewed::Headers, &[review])
     }
 
     /// Libraries of the configuration.
@@ -122,7 +129,7 @@ impl Check {
             .zip(&declared)
             .map(|((library, took), declared)| of_library(library, declared, *took))
             .collect();
-        self.show(&reviews)?;
+        self.show(Reviewed::Libraries, &reviews)?;
         let problems: Vec<_> = libraries.iter().filter_map(|(library, _)| library.problem.as_ref()).collect();
         for fault in &problems {
             note(format_args!("bridge32: {}", fault.detail));
@@ -130,11 +137,11 @@ impl Check {
         if problems.is_empty() { Ok(()) } else { Err(Failed::problem("")) }
     }
 
-    fn show(&self, reviews: &[Review]) -> Result<(), Failed> {
+    fn show(&self, what: Reviewed, reviews: &[Review]) -> Result<(), Failed> {
         if self.json {
-            let text = match reviews {
-                [one] => serde_json::to_string_pretty(one),
-                all => serde_json::to_string_pretty(&serde_json::json!({ "libraries": all })),
+            let text = match (what, reviews) {
+                (Reviewed::Headers, [one]) => serde_json::to_string_pretty(one),
+                (_, all) => serde_json::to_string_pretty(&serde_json::json!({ "libraries": all })),
             };
             print(text.map_err(Failed::problem)?);
         } else {
