@@ -16,6 +16,7 @@ mod libc;
 mod library_commands;
 mod lifecycle;
 mod load;
+mod openapi;
 mod output;
 mod registration;
 mod signed;
