@@ -10,12 +10,14 @@
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
 //! `parameters` decides how each parameter is passed, `pointees` what lies behind it, `extents` and `lengths` how much, `signatures` and
-//! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed.
+//! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
+//! was stated and what was assumed on the way are `findings`.
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
 mod attributes;
 mod builtin;
+mod characters;
 mod chunks;
 mod comments;
 mod constants;
@@ -32,6 +34,7 @@ mod functions;
 mod lengths;
 mod lexer;
 mod macros;
+mod markup;
 mod members;
 mod noise;
 mod packing;

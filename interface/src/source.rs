@@ -46,7 +46,7 @@ pub(crate) struct File {
 impl File {
     fn new(source: &Source) -> Self {
         let refused = source.text.len() > MAX_BYTES;
-        let original = if refused { String::new() } else { decode(source.text) };
+        let original = if refused { String::new() } else { line_feeds(decode(source.text)) };
         let mut lines = vec![0];
         lines.extend(original.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1));
         let (text, removed) = join_lines(&original);
@@ -75,6 +75,13 @@ impl File {
 
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// The text with a line feed for each carriage return that has none behind it: old systems end lines so.
+fn line_feeds(text: String) -> String {
+    let bytes = text.as_bytes();
+    let alone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    if (0..bytes.len()).any(alone) { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
 
 /// The text of a file that has no declared encoding: a byte order mark decides, then valid UTF-8, then a guess.
