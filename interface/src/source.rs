@@ -97,13 +97,16 @@ fn decode(bytes: &[u8]) -> String {
     encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
-/// Whether the bytes above ASCII come in pairs that GB 2312 assigns. In Western text they mostly stand alone.
+/// Whether the bytes above ASCII come in pairs that GB 2312 assigns. In Western text they mostly stand alone, or within a
+/// word: `Größe`.
 fn looks_like_gbk(bytes: &[u8]) -> bool {
     let (mut pairs, mut others, mut at) = (0_usize, 0_usize, 0);
     while at < bytes.len() {
         let lead = bytes[at];
         let trail = bytes.get(at + 1).copied().unwrap_or(0);
-        if matches!(lead, 0xA1..=0xA9 | 0xB0..=0xF7) && trail >= 0xA1 {
+        let letter = |index: Option<usize>| index.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_lowercase);
+        let within = letter(at.checked_sub(1)) && letter(Some(at + 2));
+        if matches!(lead, 0xA1..=0xA9 | 0xB0..=0xF7) && trail >= 0xA1 && !within {
             pairs += 1;
             at += 2;
         } else {

@@ -359,7 +359,8 @@ fn files_come_in_every_encoding_and_with_every_line_ending() {
 
 #[test]
 fn very_long_lines_are_read() {
-    let many: String = (0..2000).map(|n| format!("int f{n}(int a, /* {} */ int b); ", "x".repeat(40))).collect();
+    let many =
+        (0..2000).map(|n| format!("int f{n}(int a, /* {} */ int b); ", "x".repeat(40))).collect::<Vec<_>>().concat();
     assert_eq!(bytes(many.as_bytes()).interface.functions.len(), 2000);
     let value = format!("enum e {{ A = {}1 }};", "1 + ".repeat(100));
     assert_eq!(interface(&value).constants["A"], 101);
@@ -380,11 +381,8 @@ fn ten_broken_things_take_nothing_else_with_them() {
         "enum e8 { A8 = B8 };",
         "int b9(int a,, int b);",
     ];
-    let mut text = String::new();
-    for (index, line) in broken.iter().enumerate() {
-        text.push_str(&format!("int good{index}(int a);\n{line}\n"));
-    }
-    text.push_str("int good_last(int a);\n");
+    let pair = |(index, line): (usize, &&str)| format!("int good{index}(int a);\n{line}\n");
+    let text = broken.iter().enumerate().map(pair).collect::<Vec<_>>().concat() + "int good_last(int a);\n";
     let header = bytes(text.as_bytes());
     let good: Vec<_> = names(&header).into_iter().filter(|name| name.starts_with("good")).collect();
     assert_eq!(good.len(), broken.len() + 1, "{good:?}");
