@@ -2,12 +2,13 @@
 
 pub mod exports;
 pub mod file;
+pub mod prototypes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_interface::{Diagnostic, Header, Options, Source};
+use bridge32_interface::{Diagnostic, Header, Options};
 use bridge32_protocol::interface::{Function, Interface, Variable};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Callee, Fault, FaultCode, Load};
@@ -16,6 +17,7 @@ use crate::agents::{Agent, AgentSpec, Link, Reach};
 use crate::config::{Config, LibraryConfig, LibraryFile};
 
 use exports::Exports;
+use prototypes::Prototypes;
 
 /// One configured library.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Library {
     pub agent: Option<String>,
     /// What was read from its headers.
     pub header: Header,
+    /// Prototypes that come with calls.
+    pub prototypes: Prototypes,
     /// Why it is not even given to an agent.
     pub problem: Option<Fault>,
     /// The file as its agent names it.
@@ -90,12 +94,12 @@ impl Library {
         Some((Callee::Function(number), function, deadline))
     }
 
-    /// The interface of one prototype, read as the headers of this library are.
+    /// The interface of one prototype, read as the headers of this library are, and behind them.
     ///
     /// # Errors
     /// What is wrong with it, one line each.
     pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
-        let mut interface = bridge32_interface::prototype(text, &options(&self.config, self.target))?;
+        let mut interface = self.prototypes.read(text, &options(&self.config, self.target))?;
         make_lossy(&self.config, &mut interface.functions);
         Ok(interface)
     }
@@ -186,8 +190,8 @@ fn read(name: &str, table: &LibraryConfig) -> Library {
             Err(error) => problem = problem.or(Some(load_failed(format!("Cannot read {}: {error}.", path.display())))),
         }
     }
-    let sources: Vec<Source> = texts.iter().map(|(name, text)| Source { name, text }).collect();
-    let mut header = bridge32_interface::read(&sources, &options(table, target));
+    let prototypes = Prototypes::new(texts);
+    let mut header = bridge32_interface::read(&prototypes.sources(), &options(table, target));
     make_lossy(table, &mut header.interface.functions);
     Library {
         name: name.to_owned(),
@@ -195,6 +199,7 @@ fn read(name: &str, table: &LibraryConfig) -> Library {
         target,
         agent: None,
         header,
+        prototypes,
         problem,
         agent_file: table.file.display(),
         exports: tokio::sync::OnceCell::new(),
@@ -259,17 +264,30 @@ pub(crate) mod tests {
             dialect: None,
             definitions: Vec::new(),
         };
-        let sources = [Source { name: "calc.h", text: header.as_bytes() }];
+        let prototypes = Prototypes::new(vec![("calc.h".to_owned(), header.into())]);
         Library {
             name: "calc".to_owned(),
             target: config.runtime,
             agent: None,
-            header: bridge32_interface::read(&sources, &options(&config, config.runtime)),
+            header: bridge32_interface::read(&prototypes.sources(), &options(&config, config.runtime)),
+            prototypes,
             problem: None,
             agent_file: config.file.display(),
             exports: tokio::sync::OnceCell::new(),
             config,
         }
+    }
+
+    #[test]
+    fn a_prototype_knows_the_types_of_the_header() {
+        let library = library("typedef struct { int x, y; } point; int area(point p); int sum(point *p);");
+        for _ in 0..2 {
+            let interface = library.prototype("int area(const point *p)").unwrap();
+            assert_eq!(interface.functions.len(), 1);
+            assert_eq!(interface.functions[0].unsupported, None);
+            assert!(interface.structures.contains_key("point"));
+        }
+        assert!(library.prototype("int a(int b); int c(int d)").is_err());
     }
 
     #[test]
