@@ -9,7 +9,7 @@
 //! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
-//! `parameters` decides how each parameter is passed, `pointees` what lies behind it, `extents` and `lengths` how much, `signatures` and
+//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
 //! was stated and what was assumed on the way are `findings`.
 //! Every token knows its place, also behind macros, so diagnostics do.
@@ -50,6 +50,7 @@ mod source;
 mod structures;
 mod tag_values;
 mod tags;
+mod text;
 mod tree;
 mod types;
 mod unsupported;
