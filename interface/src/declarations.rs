@@ -153,7 +153,8 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Makes the interface of all that was read, and lists what was assumed.
-    pub(crate) fn finish(mut self, macros: &mut Macros<'a>) -> (Interface, Findings) {
+    /// `of` is the only file whose functions and variables are wanted.
+    pub(crate) fn finish(mut self, of: Option<usize>, macros: &mut Macros<'a>) -> (Interface, Findings) {
         for (name, value) in constants::collect(macros, &self.types, self.reporter) {
             self.types.constants.entry(name).or_insert(value);
         }
@@ -167,7 +168,11 @@ impl<'r, 'a> Reader<'r, 'a> {
         };
         let mut functions = Functions::default();
         let mut variables: Vec<Variable> = Vec::new();
-        for (pending, chunk) in self.pending {
+        let wanted = |chunk: &Chunk| {
+            let file = chunk.tokens.first().map(|token| usize::from(token.at.file));
+            of.is_none() || of == file
+        };
+        for (pending, chunk) in self.pending.into_iter().filter(|(_, chunk)| wanted(chunk)) {
             match pending {
                 Pending::Function(prototype) => {
                     let built = functions::build(&prototype, &chunk, &around, self.files, self.options, self.reporter);

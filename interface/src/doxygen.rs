@@ -7,6 +7,7 @@
 use bridge32_protocol::interface::{Direction, ExportName};
 
 use crate::documentation::{Documentation, Subject, Tag, TagKind, misspelt};
+use crate::markup::{self, command, markup, word};
 use crate::tag_values::{duration_ms, encoding};
 
 /// More tags in one line are text.
@@ -32,7 +33,8 @@ pub(crate) fn read_of(comment: &str, name: &str) -> Documentation {
 }
 
 fn read_from(comment: &str, home: Section) -> Documentation {
-    let mut reader = Reader { documentation: Documentation::default(), section: home.clone(), home, depth: 0 };
+    let mut reader =
+        Reader { documentation: Documentation::default(), section: home.clone(), home, depth: 0, code: false };
     for line in plain_lines(comment) {
         reader.line(&line);
     }
@@ -70,11 +72,16 @@ struct Reader {
     home: Section,
     /// How many tags precede this place in its line.
     depth: usize,
+    /// The lines are code.
+    code: bool,
 }
 
 impl Reader {
     fn line(&mut self, line: &str) {
         let trimmed = line.trim();
+        if self.code && !markup::ends_code(trimmed) {
+            return self.line_break(&format!("    {}", line.trim_end()));
+        }
         if trimmed.is_empty() {
             // A paragraph's end ends what is said of a parameter or the result.
             if matches!(self.section, Section::Parameters(_) | Section::Result) {
@@ -84,6 +91,9 @@ impl Reader {
             return;
         }
         let Some((command, rest)) = command(trimmed) else {
+            if markup::is_item(trimmed) {
+                self.line_break("");
+            }
             self.inline(trimmed);
             return;
         };
@@ -99,6 +109,7 @@ impl Reader {
             }
             "retval" => {
                 self.section = Section::Result;
+                self.line_break("");
                 let (value, text) = word(rest);
                 self.inline(&format!("{value}: {text}"));
             }
@@ -121,7 +132,14 @@ impl Reader {
                     self.section = Section::Dropped;
                 }
             }
-            "code" | "endcode" | "verbatim" | "endverbatim" => {}
+            "code" | "verbatim" => {
+                self.code = true;
+                self.text("");
+            }
+            "endcode" | "endverbatim" => {
+                self.code = false;
+                self.text("");
+            }
             _ => self.tag(command, rest, line),
         }
     }
@@ -288,11 +306,24 @@ impl Reader {
         }
     }
 
+    /// Text in a line of its own.
+    fn line_break(&mut self, text: &str) {
+        self.add(&|to: &mut String| {
+            if !to.is_empty() && !to.ends_with('\n') {
+                to.push('\n');
+            }
+            to.push_str(text);
+            if !text.is_empty() {
+                to.push('\n');
+            }
+        });
+    }
+
     fn text(&mut self, text: &str) {
-        let add = |to: &mut String| {
+        self.add(&|to: &mut String| {
             if text.is_empty() {
-                if !to.is_empty() && !to.ends_with("\n\n") {
-                    to.push_str("\n\n");
+                while !to.is_empty() && !to.ends_with("\n\n") {
+                    to.push('\n');
                 }
             } else {
                 if !to.is_empty() && !to.ends_with('\n') {
@@ -300,7 +331,11 @@ impl Reader {
                 }
                 to.push_str(text);
             }
-        };
+        });
+    }
+
+    /// Adds to what is being described.
+    fn add(&mut self, add: &dyn Fn(&mut String)) {
         match &self.section {
             Section::Description => add(&mut self.documentation.description),
             Section::Result => add(&mut self.documentation.result),
@@ -314,13 +349,6 @@ impl Reader {
     }
 }
 
-/// The command at the start of a line, and what follows.
-fn command(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix(['@', '\\'])?;
-    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-    (end > 0).then(|| (&rest[..end], rest[end..].trim_start()))
-}
-
 /// Where the next of the tags that may stand within a line begins.
 fn next_tag(text: &str) -> Option<usize> {
     text.char_indices().map(|(at, _)| at).find(|&at| {
@@ -331,24 +359,6 @@ fn next_tag(text: &str) -> Option<usize> {
         };
         starts && command(&text[at..]).is_some_and(|(name, _)| known(name))
     })
-}
-
-/// The first word, and the rest.
-fn word(text: &str) -> (&str, &str) {
-    let text = text.trim();
-    text.split_once(char::is_whitespace).map_or((text, ""), |(word, rest)| (word, rest.trim_start()))
-}
-
-/// Leaves out the commands that only change the type face: `@p name`, `\c code`.
-fn markup(text: &str) -> String {
-    let mut output = Vec::new();
-    for word in text.split_whitespace() {
-        let inner = word.strip_prefix(['@', '\\']);
-        if !matches!(inner, Some("p" | "c" | "a" | "b" | "e" | "em" | "ref" | "n")) {
-            output.push(word);
-        }
-    }
-    output.join(" ")
 }
 
 #[cfg(test)]
@@ -365,7 +375,7 @@ mod tests {
              or\n *  an error.\n * @retval 5 no card\n * @idempotent\n * @deadline 1.5s\n * @encoding windows-1252\n */",
         );
         assert_eq!(read.description, "Reads a card.\n\nThe port is opened.");
-        assert_eq!(read.result, "Zero, or an error. 5: no card");
+        assert_eq!(read.result, "Zero, or an error.\n5: no card");
         assert_eq!(read.parameter("port").expect("it is there").text, "The port, from 1.");
         assert_eq!(read.parameter("size").expect("it is there").direction, Some(Direction::InOut));
         let text = read.parameter("text").expect("it is there");

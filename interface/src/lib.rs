@@ -9,13 +9,15 @@
 //! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
-//! `parameters` decides how each parameter is passed, `pointees` what lies behind it, `extents` and `lengths` how much, `signatures` and
-//! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed.
+//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
+//! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
+//! was stated and what was assumed on the way are `findings`.
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
 mod attributes;
 mod builtin;
+mod characters;
 mod chunks;
 mod comments;
 mod constants;
@@ -32,6 +34,7 @@ mod functions;
 mod lengths;
 mod lexer;
 mod macros;
+mod markup;
 mod members;
 mod noise;
 mod packing;
@@ -48,6 +51,7 @@ mod source;
 mod structures;
 mod tag_values;
 mod tags;
+mod text;
 mod tree;
 mod types;
 mod unsupported;
@@ -108,6 +112,11 @@ pub struct Header {
 
 /// Reads the headers of one library, as if each included the ones before it.
 pub fn read(sources: &[Source], options: &Options) -> Header {
+    read_functions(sources, None, options)
+}
+
+/// The same; `of` is the only file whose functions and variables are wanted.
+fn read_functions(sources: &[Source], of: Option<usize>, options: &Options) -> Header {
     let files = Files::new(sources);
     let prelude = predefined::prelude(options);
     let mut reporter = Reporter::default();
@@ -126,7 +135,7 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
     for chunk in system.into_iter().chain(chunks) {
         reader.read(chunk);
     }
-    let (interface, findings) = reader.finish(&mut macros);
+    let (interface, findings) = reader.finish(of, &mut macros);
     let Findings { assumptions, statements } = findings;
     Header { interface, diagnostics: reporter.finish(&files), assumptions, statements }
 }
@@ -137,9 +146,19 @@ pub fn read(sources: &[Source], options: &Options) -> Header {
 /// # Errors
 /// The diagnostics, where there is an error among them or the text does not declare exactly one function.
 pub fn prototype(text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
+    prototype_after(&[], text, options)
+}
+
+/// The same, where the types, constants and macros of these headers are known. What is wrong in the headers does not matter.
+///
+/// # Errors
+/// Those of [`prototype`].
+pub fn prototype_after(headers: &[Source], text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
     let closed = format!("{text}\n;");
-    let source = Source { name: "prototype", text: closed.as_bytes() };
-    let Header { interface, mut diagnostics, .. } = read(&[source], options);
+    let source = Source { name: PROTOTYPE, text: closed.as_bytes() };
+    let sources = [headers, &[source]].concat();
+    let Header { interface, mut diagnostics, .. } = read_functions(&sources, Some(headers.len()), options);
+    diagnostics.retain(|diagnostic| diagnostic.file == PROTOTYPE);
     let errors = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     if !errors && interface.functions.len() == 1 {
         return Ok(interface);
@@ -149,9 +168,13 @@ pub fn prototype(text: &str, options: &Options) -> Result<Interface, Vec<Diagnos
             0 => "this declares no function: write it as in C, such as `int __stdcall f(int a)`".to_owned(),
             count => format!("this declares {count} functions: give one at a time"),
         };
-        let file = source.name.to_owned();
+        let file = PROTOTYPE.to_owned();
         let source_line = text.lines().next().unwrap_or_default().to_owned();
         diagnostics.push(Diagnostic { severity: Severity::Error, file, line: 1, column: 1, source_line, message });
     }
-    Err(diagnostics)
+    // A bracket that a header leaves open would swallow a prototype that is good by itself.
+    if headers.is_empty() { Err(diagnostics) } else { prototype(text, options).map_err(|_| diagnostics) }
 }
+
+/// The name of the text in the diagnostics about it.
+const PROTOTYPE: &str = "prototype";

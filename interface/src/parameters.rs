@@ -1,11 +1,11 @@
 //! How parameters, results, members and variables are passed: the one place where C types become those of the interface,
-//! with what was assumed on the way. What lies behind pointers is decided in [`crate::pointees`].
+//! with what was assumed on the way. What lies behind pointers is decided in [`crate::pointees`], and
+//! what is text in [`crate::text`].
 
 use bridge32_protocol::interface::{
     Direction, Encoding, Extent, Parameter, Pointer, Release, Scalar, Type, Unit, Width,
 };
 
-use crate::builtin;
 use crate::comments::Comments;
 use crate::counts;
 use crate::documentation::ParameterDocumentation;
@@ -17,7 +17,7 @@ use crate::members::Structures;
 use crate::report::{Reporter, Topic};
 use crate::sal::{Sal, is_legacy_word};
 use crate::source::Position;
-use crate::types::{CType, Characters, Qualified, Types};
+use crate::types::{CType, Qualified, Types};
 use crate::unsupported::Reason;
 
 /// Something as declared, with all that was said of it.
@@ -84,7 +84,7 @@ impl Declared {
         }
     }
 
-    fn direction(&self, role: Role) -> Direction {
+    pub(crate) fn direction(&self, role: Role) -> Direction {
         match &self.ty.ty {
             CType::Pointer { constant, .. } | CType::Array { constant, .. } if role == Role::Parameter => {
                 self.stated_direction().unwrap_or(if *constant { Direction::In } else { Direction::InOut })
@@ -266,90 +266,6 @@ impl<'p> Passing<'p> {
         (ty, reason)
     }
 
-    /// Whether what is pointed to is text. Characters that are counted in bytes are data, unless they are said to be a
-    /// string; and bytes are one if that is said.
-    fn characters(&self, to: &CType, in_bytes: bool) -> Option<Characters> {
-        let terminated = self.is_terminated();
-        match to {
-            CType::Scalar { characters: Some(characters), .. } => {
-                (*characters != Characters::Narrow || !in_bytes || terminated).then_some(*characters)
-            }
-            CType::Scalar { .. } if is_byte(to) => {
-                (terminated || self.declared.documentation.encoding.is_some()).then_some(Characters::Narrow)
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the library may give a buffer here that no NUL character ends: reading a string could go beyond it.
-    fn may_be_a_buffer(&self, constant: bool) -> bool {
-        let declared = self.declared;
-        let says_text = constant
-            || self.is_terminated()
-            || declared.stated_direction().is_some()
-            || declared.documentation.encoding.is_some()
-            || self.is_string_type();
-        self.role == Role::CallbackParameter && !says_text
-    }
-
-    /// Whether the name of its type says that it is a string.
-    fn is_string_type(&self) -> bool {
-        self.declared.spelling.split_whitespace().any(builtin::is_string)
-    }
-
-    /// What says that a NUL character ends the string.
-    fn note_terminated(&mut self) {
-        if let Some(sal) = self.declared.sal.iter().find(|sal| sal.terminated && !sal.inner) {
-            let text = format!("a NUL-terminated string: {}", annotation(sal));
-            self.notes.state(Topic::Length, text, Some(sal.at));
-        }
-    }
-
-    fn is_terminated(&self) -> bool {
-        self.declared.sal.iter().any(|sal| sal.terminated && !sal.inner)
-    }
-
-    fn text(&mut self, characters: Characters, constant: bool, extents: Option<Extents>) -> (Extent, Option<Reason>) {
-        let encoding = self.encoding(characters);
-        let input = self.declared.direction(self.role) == Direction::In;
-        let terminated = self.is_terminated();
-        match extents {
-            // `const char name[16]` is a string; `char name[16]` is a buffer.
-            Some(Extents { capacity, written }) if !(input && terminated) => {
-                (Extent::TextBuffer { encoding, capacity, written }, None)
-            }
-            _ if self.role == Role::Result => {
-                if terminated {
-                    self.note_terminated();
-                } else {
-                    let text = "a NUL-terminated string, because it points to characters";
-                    self.notes.assume(Topic::Length, text);
-                }
-                if self.declared.frees.is_none() {
-                    let text = "the library keeps the string, because nothing says that the caller frees it";
-                    self.notes.assume(Topic::Ownership, text);
-                }
-                (Extent::Text(encoding), None)
-            }
-            _ if input => {
-                if !terminated && matches!(self.role, Role::Parameter | Role::CallbackParameter) {
-                    let why = match constant {
-                        true => "it points to const characters",
-                        false if self.is_string_type() => "the name of its type says so",
-                        false => "it is an input without a length",
-                    };
-                    self.notes.assume(Topic::Length, format!("a NUL-terminated string, because {why}"));
-                }
-                self.note_terminated();
-                (Extent::Text(encoding), None)
-            }
-            _ => {
-                let spelling = self.declared.spelling.clone();
-                (Extent::Text(encoding), Some(Reason::TextCapacity(spelling)))
-            }
-        }
-    }
-
     /// Elements where their number is known; else what a pointer without a length means in this role.
     fn values(&mut self, to: &CType, constant: bool, extents: Option<Extents>) -> Decided {
         if let Some(Extents { capacity, written }) = extents {
@@ -416,6 +332,6 @@ pub(crate) fn handle(constant: bool, kind: String, system: bool) -> Type {
 }
 
 /// Whether it is an integer of one byte.
-fn is_byte(ty: &CType) -> bool {
+pub(crate) fn is_byte(ty: &CType) -> bool {
     matches!(ty, CType::Scalar { scalar: Scalar::Integer(integer), .. } if integer.width == Width::W8)
 }

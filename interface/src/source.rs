@@ -46,7 +46,7 @@ pub(crate) struct File {
 impl File {
     fn new(source: &Source) -> Self {
         let refused = source.text.len() > MAX_BYTES;
-        let original = if refused { String::new() } else { decode(source.text) };
+        let original = if refused { String::new() } else { line_feeds(decode(source.text)) };
         let mut lines = vec![0];
         lines.extend(original.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1));
         let (text, removed) = join_lines(&original);
@@ -77,6 +77,13 @@ fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+/// The text with a line feed for each carriage return that has none behind it: old systems end lines so.
+fn line_feeds(text: String) -> String {
+    let bytes = text.as_bytes();
+    let alone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    if (0..bytes.len()).any(alone) { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+}
+
 /// The text of a file that has no declared encoding: a byte order mark decides, then valid UTF-8, then a guess.
 fn decode(bytes: &[u8]) -> String {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
@@ -90,13 +97,16 @@ fn decode(bytes: &[u8]) -> String {
     encoding.decode_without_bom_handling(bytes).0.into_owned()
 }
 
-/// Whether the bytes above ASCII come in pairs that GB 2312 assigns. In Western text they mostly stand alone.
+/// Whether the bytes above ASCII come in pairs that GB 2312 assigns. In Western text they mostly stand alone, or within a
+/// word: `Größe`.
 fn looks_like_gbk(bytes: &[u8]) -> bool {
     let (mut pairs, mut others, mut at) = (0_usize, 0_usize, 0);
     while at < bytes.len() {
         let lead = bytes[at];
         let trail = bytes.get(at + 1).copied().unwrap_or(0);
-        if matches!(lead, 0xA1..=0xA9 | 0xB0..=0xF7) && trail >= 0xA1 {
+        let letter = |index: Option<usize>| index.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_lowercase);
+        let within = letter(at.checked_sub(1)) && letter(Some(at + 2));
+        if matches!(lead, 0xA1..=0xA9 | 0xB0..=0xF7) && trail >= 0xA1 && !within {
             pairs += 1;
             at += 2;
         } else {

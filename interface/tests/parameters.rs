@@ -1,6 +1,6 @@
 //! What each way of declaring a parameter or a function means, and why some cannot be passed.
 
-use bridge32_interface::{Header, Options, Source, prototype, read};
+use bridge32_interface::{Header, Options, Source, prototype, prototype_after, read};
 use bridge32_protocol::interface::{
     Convention, Direction, Encoding, Expression, Extent, Function, Integer, Scalar, Type, Unit, Width,
 };
@@ -311,4 +311,27 @@ fn a_pointer_before_a_count_is_an_array_of_so_many() {
     let assumed =
         |function: &str| header.assumptions.iter().any(|one| one.function == function && one.text.contains("an array"));
     assert!(assumed("sum") && assumed("move") && !assumed("level"));
+}
+
+#[test]
+fn a_prototype_may_use_what_headers_declare() {
+    let header = Source {
+        name: "vendor.h",
+        text: b"#define CALL __stdcall\ntypedef struct { int x, y; } point; enum color { RED = 3 };\n\
+                int area(int a, int b); extern int counter; struct broken { int x int y; };",
+    };
+    let options = Options::new(Target::Win32);
+    let read = prototype_after(&[header], "int CALL area(const point *p, enum color c)", &options);
+    let interface = read.expect("it is good");
+    let names: Vec<_> = interface.functions.iter().map(|function| (&*function.name, &function.unsupported)).collect();
+    assert_eq!(names, [("area", &None)], "the header's own is another one");
+    assert_eq!(interface.functions[0].convention, Some(Convention::Stdcall));
+    assert!(interface.structures.contains_key("point") && interface.variables.is_empty());
+    assert_eq!(interface.constants["RED"], 3);
+
+    let wrong = prototype_after(&[header], "int f(point p", &options).expect_err("it is not closed");
+    assert!(wrong.iter().all(|told| told.file == "prototype"), "{wrong:?}");
+    // What a header leaves open does not spoil what is good by itself.
+    let open = Source { name: "open.h", text: b"struct s { int x;" };
+    assert_eq!(prototype_after(&[open], "int f(int a)", &options).expect("it is good").functions.len(), 1);
 }

@@ -3,6 +3,7 @@
 //! A call is resolved against one [`Declared`] and runs with that one, however often the interface is replaced
 //! meanwhile: it carries it through the queue, and the agent is told to change over between two calls.
 
+mod prototypes;
 mod stored;
 
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge32_interface::{Header, Options, Source};
+use bridge32_interface::{Diagnostic, Header, Options, Source};
 use bridge32_protocol::interface::{Function, Interface, Variable};
 use bridge32_protocol::target::Target;
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::LibraryConfig;
 
+use prototypes::Prototypes;
 pub use stored::{Store, StoreError};
 
 /// The name of a header that came by `PUT …/interface`.
@@ -60,6 +62,7 @@ pub struct Declared {
     pub origin: Origin,
     /// The numbers of the functions by name: each call looks one up.
     numbers: HashMap<String, u32>,
+    prototypes: Prototypes,
 }
 
 impl Declared {
@@ -67,7 +70,7 @@ impl Declared {
     pub fn new(revision: u32, header: Header, texts: Vec<HeaderText>, origin: Origin) -> Self {
         let functions = header.interface.functions.iter().zip(0..);
         let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
-        Self { revision, header, texts, origin, numbers }
+        Self { revision, header, texts, origin, numbers, prototypes: Prototypes::default() }
     }
 
     /// Reads headers as the library's table says, for that target.
@@ -78,8 +81,7 @@ impl Declared {
         config: &LibraryConfig,
         target: Option<Target>,
     ) -> Self {
-        let sources: Vec<Source> = texts.iter().map(|file| Source { name: &file.name, text: &file.text }).collect();
-        let mut header = bridge32_interface::read(&sources, &options(config, target));
+        let mut header = bridge32_interface::read(&sources(&texts), &options(config, target));
         apply(config, &mut header.interface);
         Self::new(revision, header, texts, origin)
     }
@@ -87,6 +89,14 @@ impl Declared {
     /// Functions and types.
     pub fn interface(&self) -> &Interface {
         &self.header.interface
+    }
+
+    /// The interface of a prototype that stands behind these headers.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn prototype(&self, text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
+        self.prototypes.read(&sources(&self.texts), text, options)
     }
 
     /// A declared function and its number.
@@ -113,6 +123,11 @@ impl Declared {
     pub fn text(&self) -> Vec<u8> {
         joined(&self.texts)
     }
+}
+
+/// Headers as the reader takes them.
+fn sources(texts: &[HeaderText]) -> Vec<Source<'_>> {
+    texts.iter().map(|file| Source { name: &file.name, text: &file.text }).collect()
 }
 
 /// Headers as one text, in their order.

@@ -108,12 +108,13 @@ impl Library {
         Order { callee, args, deadline: self.config.deadline, declared: None }
     }
 
-    /// The interface of one prototype, read as the headers of this library are.
+    /// The interface of one prototype, read as the headers of this library are, and behind them.
     ///
     /// # Errors
     /// What is wrong with it, one line each.
     pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
-        let mut interface = bridge32_interface::prototype(text, &interfaces::options(&self.config, self.target))?;
+        let options = interfaces::options(&self.config, self.target);
+        let mut interface = self.declared().prototype(text, &options)?;
         interfaces::apply(&self.config, &mut interface);
         Ok(interface)
     }
@@ -283,6 +284,18 @@ pub(crate) mod tests {
             exports: tokio::sync::OnceCell::new(),
             config,
         }
+    }
+
+    #[test]
+    fn a_prototype_knows_the_types_of_the_header() {
+        let library = library("typedef struct { int x, y; } point; int area(point p); int sum(point *p);");
+        for _ in 0..2 {
+            let interface = library.prototype("int area(const point *p)").unwrap();
+            assert_eq!(interface.functions.len(), 1);
+            assert_eq!(interface.functions[0].unsupported, None);
+            assert!(interface.structures.contains_key("point"));
+        }
+        assert!(library.prototype("int a(int b); int c(int d)").is_err());
     }
 
     #[test]
