@@ -28,6 +28,22 @@ pub struct Route {
     handler: MethodRouter<Arc<Bridge>>,
 }
 
+impl Route {
+    /// The scope that a key needs for it, as the contract names it; `None` where anybody may ask.
+    pub fn scope(&self) -> Option<&'static str> {
+        match self.need {
+            Need::Public => None,
+            Need::Agent => Some("agent"),
+            Need::Read => Some("read"),
+            Need::Manage => Some("manage"),
+            Need::Call if self.path.contains("{variable}") => Some("call:LIBRARY.VARIABLE"),
+            Need::Call | Need::SomeCall => Some("call:LIBRARY.FUNCTION"),
+            Need::Library | Need::Callback => Some("call:LIBRARY"),
+            Need::AdHoc => Some("adhoc and call:LIBRARY"),
+        }
+    }
+}
+
 /// The table.
 pub fn routes() -> Vec<Route> {
     vec![

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use bridge32_gateway::error::Code;
 use bridge32_gateway::openapi::control_plane as document;
 use bridge32_gateway::router::routes;
-use serde_json::Value;
+use bridge32_interface::schema::json_schema;
+use bridge32_signature::{Key, Request, verify};
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
@@ -35,6 +38,7 @@ fn every_operation_has_a_name_a_summary_and_its_errors() {
         let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
         assert!(names.insert(name.clone()) && !name.is_empty(), "{place}: operationId `{name}`");
         assert!(operation["summary"].as_str().is_some_and(|summary| summary.len() > 5), "{place}");
+        assert!(operation["description"].as_str().is_some_and(|text| text.len() > 20), "{place} is described");
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.contains_key("403"), "{place} can be refused for its Host");
         let public = operation["security"].as_array().is_some_and(Vec::is_empty);
@@ -97,7 +101,7 @@ fn every_reference_leads_somewhere() {
 fn no_text_is_cut_off_at_a_comma() {
     fn walk(value: &Value, place: &str) {
         match value {
-            Value::Object(map) => map.iter().for_each(|(key, inner)| {
+            Value::Object(map) => map.iter().filter(|(key, _)| *key != "example").for_each(|(key, inner)| {
                 assert!(!inner.is_null(), "{place}: `{key}` has no value");
                 walk(inner, &format!("{place}/{key}"));
             }),
@@ -106,4 +110,117 @@ fn no_text_is_cut_off_at_a_comma() {
         }
     }
     walk(&document(), "");
+}
+
+/// Every place where the document shows something of a type: where it is, what it says, and what it shows.
+fn shown(document: &Value) -> Vec<(String, Value, Value)> {
+    fn walk(value: &Value, place: &str, found: &mut Vec<(String, Value, Value)>) {
+        match value {
+            Value::Object(map) => {
+                if let (Some(schema), Some(example)) = (map.get("schema"), map.get("example")) {
+                    found.push((place.to_owned(), schema.clone(), example.clone()));
+                }
+                if let (Some(schema), Some(examples)) =
+                    (map.get("schema"), map.get("examples").and_then(Value::as_object))
+                {
+                    let one = |(name, it): (&String, &Value)| {
+                        (format!("{place}/{name}"), schema.clone(), it["value"].clone())
+                    };
+                    found.extend(examples.iter().map(one));
+                }
+                if let (Some(_), Some(example)) = (map.get("type"), map.get("example")) {
+                    found.push((place.to_owned(), value.clone(), example.clone()));
+                }
+                for (key, inner) in map.iter().filter(|(key, _)| *key != "example" && *key != "examples") {
+                    walk(inner, &format!("{place}/{key}"), found);
+                }
+            }
+            Value::Array(items) => {
+                for (index, inner) in items.iter().enumerate() {
+                    walk(inner, &format!("{place}/{index}"), found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(document, "", &mut found);
+    found
+}
+
+#[test]
+fn every_example_fits_its_schema() {
+    let document = document();
+    let components = json_schema(&document["components"]);
+    let shown = shown(&document);
+    assert!(shown.len() > 50, "{}", shown.len());
+    for (place, schema, example) in shown {
+        let schema = json!({"allOf": [json_schema(&schema)], "components": components});
+        let validator = jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{place}: {error}"));
+        if let Err(error) = validator.validate(&example) {
+            panic!("{place}: {error}: {example}");
+        }
+    }
+}
+
+#[test]
+fn every_answer_with_a_body_is_shown() {
+    for (method, path, operation) in operations(&document()) {
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses.iter().filter(|(status, _)| status.starts_with('2')) {
+            for (kind, media) in response["content"].as_object().into_iter().flatten() {
+                // What bytes look like says nothing.
+                let bytes = kind == "application/octet-stream";
+                assert!(bytes || media.get("example").is_some(), "{method} {path} {status} {kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_parameter_is_described() {
+    let document = document();
+    let resolve = |parameter: &Value| match parameter["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap().clone(),
+        None => parameter.clone(),
+    };
+    let items = document["paths"].as_object().unwrap().iter();
+    for (path, item) in items {
+        let of_operations = METHODS.iter().filter_map(|method| item.get(*method));
+        for owner in of_operations.chain([item]) {
+            for parameter in owner["parameters"].as_array().into_iter().flatten().map(resolve) {
+                assert!(parameter["description"].is_string(), "{path}: {parameter}");
+                assert!(parameter.get("example").is_some(), "{path}: {parameter}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_says_the_scope_that_its_route_needs() {
+    let document = document();
+    for route in routes() {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        let said = operation.get("x-scope").and_then(Value::as_str);
+        assert_eq!(said, route.scope(), "{} {}", route.method, route.path);
+    }
+}
+
+/// Whoever follows the description of the signature, with its secret, gets the signature that it shows.
+#[test]
+fn the_signature_that_is_shown_is_a_good_one() {
+    let document = document();
+    let text = document["components"]["securitySchemes"]["signature"]["description"].as_str().unwrap();
+    let header = |name: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(&format!("{name}: ")));
+        (HeaderName::try_from(name.to_lowercase()).unwrap(), line.unwrap_or_else(|| panic!("{name}")).parse().unwrap())
+    };
+    let headers = HeaderMap::from_iter(["Content-Digest", "Signature-Input", "Signature"].map(header));
+    let secret: Vec<u8> = (0..32).collect();
+    let key = Key::new("ci", &secret).unwrap();
+    let target = "/v1/libraries/calc/functions/Add";
+    let request = Request { method: "POST", scheme: "http", authority: "127.0.0.1:8032", target };
+    let verified =
+        verify(&request, &headers, b"{\"a\": 2, \"b\": 3}", |id| (id == "ci").then_some(&key), 1_769_900_000);
+    assert!(verified.is_ok(), "{verified:?}");
 }

@@ -38,9 +38,8 @@ pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
     }
     let table = "The first entry whose values are those of the arguments decides what is returned";
     add("table", json!({"type": "array", "description": table, "maxItems": 10_000, "items": row}));
-    let comparable: Vec<&str> =
-        signature.parameters.iter().filter(|it| has_order(&it.ty)).map(|it| it.name.as_str()).collect();
-    if comparable.len() > 1 && matches!(signature.result, Type::Scalar(Scalar::Integer(integer)) if integer.signed) {
+    let comparable = comparable(signature);
+    if comparable.len() > 1 && matches!(&signature.result, Type::Scalar(Scalar::Integer(integer)) if integer.signed) {
         let text = "The names of two arguments: it returns -1, 0 or 1 as they compare";
         let items = json!({"type": "string", "enum": comparable});
         add("compare", json!({"type": "array", "description": text, "minItems": 2, "maxItems": 2, "items": items}));
@@ -126,15 +125,30 @@ fn parameters(walk: &mut Walk<'_>, signature: &Signature, fallible: bool) -> Map
     properties
 }
 
-/// Whether arguments of this type can be compared: numbers, and text.
-fn has_order(ty: &Type) -> bool {
+/// The arguments that can be compared with another one: numbers with numbers, text with text.
+fn comparable(signature: &Signature) -> Vec<&str> {
+    let of = |wanted: Order| {
+        let found = signature.parameters.iter().filter(move |it| order(&it.ty) == Some(wanted));
+        let names: Vec<&str> = found.map(|it| it.name.as_str()).collect();
+        if names.len() > 1 { names } else { Vec::new() }
+    };
+    [of(Order::Numbers), of(Order::Text)].concat()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Numbers,
+    Text,
+}
+
+fn order(ty: &Type) -> Option<Order> {
     match ty {
-        Type::Scalar(_) => true,
+        Type::Scalar(_) => Some(Order::Numbers),
         Type::Pointer(pointer) => match pointer.extent {
-            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => true,
-            Extent::One => has_order(&pointer.to),
-            _ => false,
+            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => Some(Order::Text),
+            Extent::One => order(&pointer.to).filter(|order| *order == Order::Numbers),
+            _ => None,
         },
-        _ => false,
+        _ => None,
     }
 }

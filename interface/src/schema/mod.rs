@@ -14,6 +14,7 @@
 //!   not described. Answers repeat such a handle in the place of the output; their schemas leave that out;
 //! - handles are text: the numbers that stand for pointers which are no addresses (-1, `INVALID_HANDLE_VALUE`) are not
 //!   described, though answers can have them, because then no client could pass on what it gets as it is;
+//! - null for a member of a callback's description, which is as if it were left out;
 //! - of the values in a callback's `table` only those are described that its arguments can have.
 //!
 //! **Looser**, where a schema would be unusable or JSON Schema cannot say it:
@@ -21,11 +22,13 @@
 //!   takes; padding of base64; tokens, and which numbers stand for a pointer of which kind;
 //! - a length that may be left out has to be given after all where no array tells it;
 //! - in a union with an anonymous structure, which members go together; in an anonymous union, that it is one;
+//! - that `compare` of a callback takes two numbers or two texts, where it has both;
 //! - arguments behind `...`, whose types the client gives; the result of `void`, which is null; what a callback that is
 //!   not told what to return has returned, which is 0 for every type.
 
 mod callbacks;
 mod component;
+mod dialect;
 mod members;
 mod objects;
 mod recursion;
@@ -39,6 +42,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bridge32_protocol::interface::{Function, Interface, Type, Variable};
 use bridge32_protocol::target::Target;
 use serde_json::Value;
+
+pub use dialect::json_schema;
 
 use component::{Component, Shared};
 use shape::{Shape, described};
