@@ -9,5 +9,7 @@ window.addEventListener('load', () => {
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     filter: true,
+    // The scope that an operation needs.
+    showExtensions: true,
   });
 });

@@ -127,11 +127,7 @@ fn comments_are_told_and_nothing_in_them_is_markup() {
     assert_eq!(operation["summary"], "Reads \\<b>one\\</b> card");
     let description = operation["description"].as_str().unwrap();
     assert!(description.contains("\\<stdio.h>") && description.contains("1 < 2"), "{description}");
-    assert!(
-        description.contains("读一张卡。") && !description.replace("\\<", "").contains('<')
-            || description.contains("1 < 2")
-    );
-    assert!(!description.contains(" <script"), "{description}");
+    assert!(description.contains("读一张卡。") && description.contains("\\<script>"), "{description}");
     assert!(description.ends_with("```c\nint Read(int port);\n```"), "{description}");
 }
 

@@ -16,7 +16,7 @@ fn of(header: &str, target: Target) -> Schemas {
 /// The arguments, the result and the outputs of the first function.
 fn first(header: &str) -> (Value, Value, Value) {
     let schemas = of(header, Target::Linux32);
-    let function = schemas.functions.into_values().next().unwrap();
+    let function = schemas.functions.into_values().next().expect("it declares one");
     (function.arguments.schema, function.result.schema, function.outputs.schema)
 }
 

@@ -14,6 +14,7 @@ mod kernel32;
 mod libc;
 mod lifecycle;
 mod load;
+mod openapi;
 mod output;
 mod registration;
 mod signed;

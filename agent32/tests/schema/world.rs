@@ -61,7 +61,7 @@ impl World {
         let handles = Arc::new(Handles::new("test", 1));
         // Nothing is called, and nobody looks behind this address.
         let origin = Origin { kind: "void", function: "Make", freed_by: None };
-        let token = handles.issue(0x1_0000_1000, origin).unwrap();
+        let token = handles.issue(0x1_0000_1000, origin).expect("there is room");
         let callbacks = Callbacks::new(Arc::clone(&handles));
         let home = Arc::new(Home::new(DESCRIBED.header.interface.clone(), HOST, Dialect::Gnu));
         Self { home, handles, callbacks, token }
@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn index(&self, name: &str) -> usize {
-        self.home.interface.functions.iter().position(|function| function.name == name).unwrap()
+        self.home.interface.functions.iter().position(|function| function.name == name).expect("the header has it")
     }
 
     /// A token that is good for every kind of handle.
@@ -86,13 +86,18 @@ impl World {
         &self.token
     }
 
-    pub(crate) fn schema(&self, index: usize) -> &'static Value {
+    pub(crate) fn schema(index: usize) -> &'static Value {
         &DESCRIBED.schemas.functions[&index].arguments.schema
     }
 
-    pub(crate) fn component(&self, reference: &str) -> &'static Value {
+    pub(crate) fn component(reference: &str) -> &'static Value {
         let name = reference.trim_start_matches("#/components/schemas/");
-        DESCRIBED.schemas.components.get(name).or_else(|| DESCRIBED.schemas.shared.get(name)).unwrap()
+        DESCRIBED
+            .schemas
+            .components
+            .get(name)
+            .or_else(|| DESCRIBED.schemas.shared.get(name))
+            .expect("it leads somewhere")
     }
 
     /// The example of a function's arguments, with tokens that there are.
@@ -101,12 +106,12 @@ impl World {
         serde_json::from_str(&example.replace("test.g1.1.2f9c04b7a1d8", &self.token)).ok()
     }
 
-    pub(crate) fn fits(&self, index: usize, arguments: &Value) -> bool {
+    pub(crate) fn fits(index: usize, arguments: &Value) -> bool {
         DESCRIBED.validators[index].0.is_valid(arguments)
     }
 
     /// What is wrong with an answer.
-    pub(crate) fn unfit(&self, index: usize, answer: &Value) -> Option<String> {
+    pub(crate) fn unfit(index: usize, answer: &Value) -> Option<String> {
         DESCRIBED.validators[index].1.validate(answer).err().map(|error| error.to_string())
     }
 
@@ -168,6 +173,6 @@ impl World {
     }
 
     fn size(&self, ty: &Type) -> usize {
-        self.home.layouts.of(ty).unwrap().size
+        self.home.layouts.of(ty).expect("a type that can be passed").size
     }
 }

@@ -7,6 +7,8 @@ use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use bridge32_protocol::target::Target;
+
 use super::reply;
 use crate::bridge::Bridge;
 use crate::error::Problem;
@@ -46,6 +48,6 @@ pub fn part(library: &Library) -> Part<'_> {
         file: file.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
         headers: library.config.headers.iter().map(name).collect(),
         header: &library.header,
-        target: library.target.unwrap_or(bridge32_protocol::target::Target::Linux32),
+        target: library.target.unwrap_or(Target::Linux32),
     }
 }

@@ -69,3 +69,34 @@ pub(super) fn of_variable(variable: &Variable, verb: &str) -> String {
     let subject = summary(&variable.description).map_or(String::new(), |text| format!(": {text}"));
     format!("{verb} {}{subject}", variable.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sentence_is_the_summary_and_the_rest_the_description() {
+        let comment = "Reads a card.\nThe reader blinks. See <b.h>.";
+        assert_eq!(summary(comment).as_deref(), Some("Reads a card"));
+        assert_eq!(
+            description(comment, Some("Reads a card"), "int Read(void)", &[]),
+            "The reader blinks. See \\<b.h>.\n\n```c\nint Read(void);\n```"
+        );
+    }
+
+    #[test]
+    fn a_sentence_that_cannot_be_cut_out_stays_in_the_description() {
+        let comment = "Uses version 1.2 of\nthe protocol";
+        let first = summary(comment);
+        assert_eq!(first.as_deref(), Some("Uses version 1.2 of the protocol"));
+        assert_eq!(rest(comment, first.as_deref()), comment);
+        assert_eq!(summary(" \n "), None);
+        assert_eq!(summary(&"long ".repeat(100)).map(|text| text.chars().count()), Some(LONGEST_SUMMARY));
+    }
+
+    #[test]
+    fn a_summary_of_chinese_ends_at_its_full_stop() {
+        assert_eq!(summary("读一张卡。返回号码。").as_deref(), Some("读一张卡"));
+        assert_eq!(rest("读一张卡。返回号码。", Some("读一张卡")), "读一张卡。返回号码。");
+    }
+}
