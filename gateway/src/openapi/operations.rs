@@ -8,7 +8,7 @@ use super::Part;
 use super::text;
 
 /// The responses that calls have besides the answer: status, and the component of the control plane.
-const FAILURES: [(&str, &str); 12] = [
+const FAILURES: [(&str, &str); 13] = [
     ("400", "MalformedRequest"),
     ("401", "Unauthorized"),
     ("403", "Forbidden"),
@@ -18,6 +18,7 @@ const FAILURES: [(&str, &str); 12] = [
     ("415", "UnsupportedMediaType"),
     ("422", "ArgumentMismatch"),
     ("429", "QueueFull"),
+    ("500", "InternalError"),
     ("502", "AgentEnded"),
     ("503", "Unavailable"),
     ("504", "DeadlineExceeded"),
@@ -201,6 +202,5 @@ fn responses((status, answered): (&str, Value), has_body: bool, unknown: &str) -
             responses.insert(status.to_owned(), json!({"$ref": format!("#/components/responses/{name}")}));
         }
     }
-    responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     responses.into()
 }
