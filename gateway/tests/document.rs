@@ -1,4 +1,5 @@
 //! The document of a gateway: the contract, and one operation for each function, whatever the headers declare.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};

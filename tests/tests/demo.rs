@@ -41,6 +41,13 @@ fn the_demo_library_works_on_both_targets() {
         assert_eq!(call("Multiply", json!({"a": -2_000_000_000, "b": 3}))["result"], -6_000_000_000_i64, "{library}");
         let divided = call("Divide", json!({"dividend": 17, "divisor": 5}));
         assert_eq!(divided["outputs"], json!({"quotient": 3, "remainder": 2}), "{library}");
+        let rounded = |rounding| call("Round", json!({"value": -2.5, "rounding": rounding}))["result"].clone();
+        assert_eq!(["DEMO_DOWN", "DEMO_UP", "DEMO_NEAREST"].map(rounded), [-3, -2, -3], "{library}");
+        assert_eq!(call("Round", json!({"value": 1e300, "rounding": "DEMO_UP"}))["result"], i32::MAX, "{library}");
+        let sideways = bridge.call(library, "Round", json!({"value": 1, "rounding": "SIDEWAYS"})).mismatch("/rounding");
+        assert!(sideways.contains("DEMO_DOWN, DEMO_UP, DEMO_NEAREST"), "{library}: {sideways}");
+        let places = json!({"from": {"x": 0, "y": 0}, "to": {"x": 3, "y": -4}});
+        assert_eq!(call("Distance", places)["result"], 5.0, "{library}");
         assert_eq!([1, 2].map(|_| call("Count", json!({}))["result"].clone()), [1, 2], "{library} keeps its state");
         let crash = bridge.call(library, "Crash", json!({})).refused(502, "agent_crashed");
         assert!(crash["call_id"].is_string(), "{library}");
