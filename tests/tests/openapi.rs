@@ -34,11 +34,31 @@ fn bridge() -> Bridge {
     })
 }
 
+/// The components that a schema leads to. All of them would have to be compiled for each operation.
+fn collect(document: &Value, schema: &Value, needed: &mut serde_json::Map<String, Value>) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::String(reference)) = map.get("$ref") {
+                let name = reference.trim_start_matches("#/components/schemas/");
+                let component = &document["components"]["schemas"][name];
+                if !needed.contains_key(name) {
+                    needed.insert(name.to_owned(), json_schema(component));
+                    collect(document, component, needed);
+                }
+            }
+            map.values().for_each(|inner| collect(document, inner, needed));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| collect(document, inner, needed)),
+        _ => {}
+    }
+}
+
 /// The operations that call functions, with their schemas compiled.
 fn operations(document: &Value) -> Vec<Operation> {
-    let components = json_schema(&document["components"]);
     let compile = |schema: &Value| {
-        let schema = json!({"allOf": [json_schema(schema)], "components": components});
+        let mut needed = serde_json::Map::new();
+        collect(document, schema, &mut needed);
+        let schema = json!({"allOf": [json_schema(schema)], "components": {"schemas": needed}});
         jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{error}: {schema}"))
     };
     let paths = document["paths"].as_object().expect("the document has paths");
