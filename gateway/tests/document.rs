@@ -124,7 +124,7 @@ fn comments_are_told_and_nothing_in_them_is_markup() {
         "/** Reads <b>one</b> card. 读一张卡。\n *  See <stdio.h> & `x`, 1 < 2. <script>alert(1)</script> */ int Read(int port);",
     );
     let operation = &document["paths"]["/v1/libraries/test/functions/Read"]["post"];
-    assert_eq!(operation["summary"], "Reads \\<b>one\\</b> card");
+    assert_eq!(operation["summary"], "Reads one card", "Doxygen's own HTML is no text");
     let description = operation["description"].as_str().unwrap();
     assert!(description.contains("\\<stdio.h>") && description.contains("1 < 2"), "{description}");
     assert!(description.contains("读一张卡。") && description.contains("\\<script>"), "{description}");
