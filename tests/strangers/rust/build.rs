@@ -20,8 +20,9 @@ fn main() {
     fs::write(place, prettyplease::unparse(&file)).expect("it can be written");
 }
 
-/// progenitor 0.15 takes one media type for a body and one type for all errors of an operation. Where JSON is offered
-/// beside bytes, it gets JSON; that `/readyz` says with 503 what it waits for is left out.
+/// progenitor 0.15 takes one media type for a body, few of those that there are, and one type for all errors of an
+/// operation. Where JSON is offered beside others, it gets JSON; a header becomes plain text; that `/readyz` says with 503
+/// what it waits for is left out.
 fn leave_out_what_progenitor_cannot_express(document: &mut Value) {
     if let Some(responses) = document.pointer_mut("/paths/~1readyz/get/responses").and_then(Value::as_object_mut) {
         responses.remove("503");
@@ -29,15 +30,19 @@ fn leave_out_what_progenitor_cannot_express(document: &mut Value) {
     let paths = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for operation in paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
         let body = operation.pointer_mut("/requestBody/content").into_iter();
-        json_alone(body.filter_map(Value::as_object_mut));
+        one_media_type(body.filter_map(Value::as_object_mut));
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter();
         let contents = responses.flat_map(|responses| responses.values_mut()).filter_map(|it| it.get_mut("content"));
-        json_alone(contents.filter_map(Value::as_object_mut));
+        one_media_type(contents.filter_map(Value::as_object_mut));
     }
 }
 
-fn json_alone<'a>(contents: impl Iterator<Item = &'a mut serde_json::Map<String, Value>>) {
-    for content in contents.filter(|content| content.contains_key("application/json")) {
-        content.retain(|media_type, _| media_type == "application/json");
+fn one_media_type<'a>(contents: impl Iterator<Item = &'a mut serde_json::Map<String, Value>>) {
+    for content in contents {
+        if content.contains_key("application/json") {
+            content.retain(|media_type, _| media_type == "application/json");
+        } else if let Some(header) = content.remove("text/x-c") {
+            content.insert("text/plain".to_owned(), header);
+        }
     }
 }
