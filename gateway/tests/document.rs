@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use bridge32_gateway::openapi::{Part, document};
+use bridge32_gateway::openapi::{Part, Server, document};
 use bridge32_interface::schema::json_schema;
 use bridge32_interface::{Header, Options, Source, read};
 use bridge32_protocol::target::Target;
@@ -18,8 +18,12 @@ fn part<'a>(name: &'a str, header: &'a Header) -> Part<'a> {
     Part { name, file: format!("lib{name}.so"), headers: vec!["test.h".to_owned()], header, target: Target::Linux32 }
 }
 
+fn server() -> Server {
+    Server { address: "127.0.0.1:8032".to_owned(), signed: true }
+}
+
 fn of(text: &str) -> Value {
-    document("127.0.0.1:8032", &[part("test", &header(text))])
+    document(&server(), &[part("test", &header(text))])
 }
 
 /// Every operation of a document.
@@ -75,7 +79,7 @@ fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
 #[test]
 fn the_operations_of_the_demo() {
     let header = header(include_str!("../../demo/demo.h"));
-    let document = document("127.0.0.1:8032", &[part("demo", &header)]);
+    let document = document(&server(), &[part("demo", &header)]);
     check(&document);
     let ours = |name: &&String| name.starts_with("demo_") || name.starts_with("/v1/libraries/demo/");
     let only = |all: &Value| {
@@ -140,7 +144,7 @@ fn hostile_names_become_names_that_every_language_takes() {
     );
     let header = header(&text);
     let libraries = ["2.0", "a", "a_b", "calls", "list"].map(|name| part(name, &header));
-    let document = document("127.0.0.1:8032", &libraries);
+    let document = document(&server(), &libraries);
     check(&document);
     assert!(
         document["components"]["schemas"]["a_import"]["properties"]["from"].is_object(),
@@ -153,7 +157,7 @@ fn hostile_names_become_names_that_every_language_takes() {
 #[test]
 fn names_of_two_libraries_are_never_the_same() {
     let (one, other) = (header("int b_c(int a);"), header("int c(int a);"));
-    let document = document("127.0.0.1:8032", &[part("a", &one), part("a_b", &other)]);
+    let document = document(&server(), &[part("a", &one), part("a_b", &other)]);
     check(&document);
     let id = |path: &str| document["paths"][path]["post"]["operationId"].clone();
     assert_eq!(id("/v1/libraries/a/functions/b_c"), "a_b_c");
@@ -228,6 +232,12 @@ proptest! {
     fn whatever_the_header_declares_the_document_is_sound(functions in prop::collection::vec(function(), 0..12)) {
         check(&of(&format!("{TYPES}\n{}", functions.join("\n"))));
     }
+}
+
+#[test]
+fn who_must_sign_is_told_so_and_who_need_not_is_not() {
+    let security = |signed| document(&Server { signed, ..server() }, &[])["security"].clone();
+    assert_eq!((security(true), security(false)), (json!([{"signature": []}]), json!([{}])));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `/openapi.json`: the contract of the control plane, with an operation for each function of each library.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -11,11 +12,12 @@ use bridge32_protocol::target::Target;
 
 use super::reply;
 use crate::bridge::Bridge;
+use crate::config::{AuthConfig, Config};
 use crate::error::Problem;
 use crate::interfaces::Declared;
 use crate::libraries::Library;
 use crate::openapi::cache::{self, Served};
-use crate::openapi::{Part, document};
+use crate::openapi::{Part, Server, document};
 
 /// The document, unless the client has it already.
 ///
@@ -37,8 +39,13 @@ fn current(bridge: &Bridge) -> Arc<Served> {
         bridge.libraries.all().map(|library| (&**library, library.declared())).collect();
     bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
         let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
-        document(&bridge.address.to_string(), &parts)
+        document(&server(&bridge.config, bridge.address), &parts)
     })
+}
+
+/// A gateway as the document describes it.
+pub fn server(config: &Config, address: SocketAddr) -> Server {
+    Server { address: address.to_string(), signed: matches!(config.auth, AuthConfig::Hmac { .. }) }
 }
 
 /// A library as the document describes it.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Failed, config_file, note, print};
-use crate::api::openapi::part;
+use crate::api::openapi::{part, server};
 use crate::config;
 use crate::libraries::{Libraries, Library};
 use crate::openapi::{Part, document};
@@ -46,7 +46,7 @@ impl Openapi {
                 note(format_args!("{name}: {diagnostic}"));
             }
         }
-        let document = document(&loaded.config.listen.to_string(), &parts);
+        let document = document(&server(&loaded.config, loaded.config.listen), &parts);
         print(serde_json::to_string_pretty(&document).map_err(Failed::problem)?);
         Ok(())
     }

@@ -40,10 +40,21 @@ pub fn control_plane() -> Value {
     serde_yaml_ng::from_str(SOURCE).expect("openapi.yaml is part of the program and read by its tests")
 }
 
-/// The whole document. `address` is where the gateway listens.
-pub fn document(address: &str, libraries: &[Part<'_>]) -> Value {
+/// The gateway whose document it is.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: String,
+    /// Whether it answers signed requests only.
+    pub signed: bool,
+}
+
+/// The whole document.
+pub fn document(server: &Server, libraries: &[Part<'_>]) -> Value {
     let mut document = control_plane();
-    document["servers"] = json!([{"url": format!("http://{address}"), "description": "This gateway"}]);
+    document["servers"] = json!([{"url": format!("http://{}", server.address), "description": "This gateway"}]);
+    // The written contract is that of all gateways; of one it is known.
+    document["security"] = if server.signed { json!([{"signature": []}]) } else { json!([{}]) };
     let mut taken = Taken::of(&document);
     let (mut tags, mut paths, mut components) = (Vec::new(), Map::new(), Map::new());
     for part in libraries {
