@@ -2,6 +2,7 @@
 
 use bridge32_interface::schema::{Schemas, schemas};
 use bridge32_interface::{Options, Source, read};
+use bridge32_protocol::interface::Int64;
 use bridge32_protocol::target::Target;
 use serde_json::{Value, json};
 
@@ -48,6 +49,20 @@ fn integers_have_the_range_of_the_target_and_a_format_with_room_for_it() {
     assert_eq!(longs, [narrow.clone(), narrow.clone(), most.clone(), narrow]);
     assert_eq!(wide("void f(wchar_t a);", Target::Win32), 65_535);
     assert_eq!(wide("void f(size_t a);", Target::Win64), u64::MAX);
+}
+
+#[test]
+fn integers_of_64_bits_are_text_where_the_library_answers_them_so() {
+    let text = "unsigned long long f(long long a, int b);";
+    let mut header = read(&[Source { name: "test.h", text: text.as_bytes() }], &Options::new(Target::Linux32));
+    header.interface.int64 = Int64::String;
+    let schemas = schemas(&header.interface, Target::Linux32, "test", &mut |name| name.to_owned());
+    let function = &schemas.functions[&0];
+    let properties = &function.arguments.schema["properties"];
+    assert_eq!((&properties["a"]["type"], &properties["b"]["type"]), (&json!("string"), &json!("integer")));
+    assert_eq!(properties["a"]["pattern"], "^-?[0-9]{1,19}$");
+    assert_eq!(function.result.schema["pattern"], "^[0-9]{1,20}$");
+    assert_eq!(function.arguments.example, Some(json!({"a": "1", "b": 1})));
 }
 
 #[test]

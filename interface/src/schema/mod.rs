@@ -8,7 +8,7 @@
 //! The schemas say what the agent's marshaller does, for the target's widths, with these differences.
 //!
 //! **Stricter** than the agent, so that clients get types that they can use:
-//! - integers are numbers: names of constants, decimal strings for 64 bits, and `0`/`1` for truth values are not described;
+//! - integers are numbers (those of 64 bits text, if the library answers them so): names of constants, the other form, and `0`/`1` for truth values are not described;
 //! - `float` and `double` are given as numbers, without the three names for what is not finite (answers have them);
 //! - `{"$handle": …}`, blocks of memory in the place of a buffer or a structure, and `null` for an optional output are
 //!   not described. Answers repeat such a handle in the place of the output; their schemas leave that out;
@@ -18,7 +18,7 @@
 //! - of the values in a callback's `table` only those are described that its arguments can have.
 //!
 //! **Looser**, where a schema would be unusable or JSON Schema cannot say it:
-//! - lengths that other values give; the 64 MiB of a buffer; whether text can be encoded, has no NUL, and how many bytes it
+//! - the last digit of what 64 bits hold as text; lengths that other values give; the 64 MiB of a buffer; whether text can be encoded, has no NUL, and how many bytes it
 //!   takes; padding of base64; tokens, and which numbers stand for a pointer of which kind;
 //! - a length that may be left out has to be given after all where no array tells it;
 //! - in a union with an anonymous structure, which members go together; in an anonymous union, that it is one;

@@ -1,6 +1,6 @@
 //! Numbers, truth values and enumerators.
 
-use bridge32_protocol::interface::{Integer, Scalar};
+use bridge32_protocol::interface::{Int64, Integer, Scalar};
 use serde_json::{Value, json};
 
 use super::shape::{Shape, number};
@@ -12,13 +12,22 @@ impl Walk<'_> {
         match scalar {
             Scalar::Integer(integer) => {
                 let (least, most) = integer.range(self.target);
-                Shape::new(integers(least, most), number(1.clamp(least, most)))
+                self.integer(*integer, least, most)
             }
             Scalar::Boolean(_) => Shape::new(json!({"type": "boolean"}), true.into()),
             Scalar::Float => Shape::new(self.float(Shared::Float, way), json!(1.5)),
             Scalar::Double => Shape::new(self.float(Shared::Double, way), json!(1.5)),
             Scalar::Enumeration(name) => self.enumeration(name),
         }
+    }
+
+    /// A whole number; as text where the library's clients round the large ones.
+    fn integer(&self, integer: Integer, least: i128, most: i128) -> Shape {
+        if self.interface.int64 == Int64::String && integer.width.bytes(self.target) == 8 {
+            let pattern = if integer.signed { "^-?[0-9]{1,19}$" } else { "^[0-9]{1,20}$" };
+            return Shape::new(json!({"type": "string", "format": "int64-text", "pattern": pattern}), json!("1"));
+        }
+        Shape::new(integers(least, most), number(1.clamp(least, most)))
     }
 
     /// An answer may be no number at all; an argument seldom wants to be, and is a plain number for that.
@@ -61,6 +70,7 @@ impl Walk<'_> {
                 let schema = json!({"anyOf": [{"type": "string", "enum": names}, integers(least, most)]});
                 Shape::new(schema, first)
             }
+            Scalar::Integer(integer) => self.integer(*integer, least, most),
             _ => Shape::new(integers(least, most), number(1.clamp(least, most))),
         }
     }
