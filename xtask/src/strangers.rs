@@ -55,7 +55,7 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     };
     tools.ensure(workspace, &shelf, "", |place| npm_install(npm, place, &tools.pin(workspace)))?;
 
-    let tools = Kit { name: "rust", about: "progenitor", usual: 120, pin: "Cargo.lock", works_if: "target" };
+    let tools = Kit { name: "rust", about: "progenitor", usual: 90, pin: "Cargo.lock", works_if: "target" };
     tools.ensure(workspace, &shelf, &machine::rustc(), |place| Ok(vec![compile_progenitor(workspace, place)]))?;
     Ok(())
 }
