@@ -99,7 +99,7 @@ impl Bridge {
     }
 
     /// Gives a library another header. Calls that came before end with the interface that they began with; when this
-    /// returns, the agent has the new one, unless it is not ready.
+    /// returns, the agent has the new one, unless it is not ready or its queue is long.
     ///
     /// # Errors
     /// The header is not good or cannot be kept: nothing has changed.

@@ -110,8 +110,14 @@ pub async fn replace(
         let detail = format!("The body must be a C header of the type {C_HEADER}; its Content-Type is {found}.");
         return Err(Problem::new(Code::UnsupportedMediaType, detail));
     }
-    bridge.replace_interface(library, body, judgement.accept_errors.unwrap_or(false)).await?;
-    Ok(described(&bridge, library).await)
+    let accept_errors = judgement.accept_errors.unwrap_or(false);
+    let (replacing, library) = (Arc::clone(&bridge), Arc::clone(library));
+    // What has begun is done whole, also if the client goes away.
+    let replaced = tokio::spawn(async move {
+        replacing.replace_interface(&library, body, accept_errors).await?;
+        Ok::<_, Problem>(described(&replacing, &library).await)
+    });
+    replaced.await.map_err(Problem::internal)?
 }
 
 async fn described(bridge: &Bridge, library: &Library) -> Response {

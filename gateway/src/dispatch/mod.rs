@@ -72,14 +72,18 @@ impl Dispatcher {
         Ok(results)
     }
 
-    /// Gives the library's agent another interface, after the calls that wait already, and returns when it has it.
+    /// Gives the library's agent another interface, after the calls that wait already. Returns when it has it, or when
+    /// `patience` is over: then its turn comes later, or the next agent begins with the interface that is current then.
     ///
     /// # Errors
-    /// There was no agent within `patience`: the next one begins with the interface that is current then.
+    /// There is no agent that could take it, or it does not.
     pub async fn replace(&self, library: &str, declared: Arc<Declared>, patience: Duration) -> Result<(), Failure> {
         let (done, outcome) = oneshot::channel();
         self.queue(library)?.push_interface(Replacement { declared, patience, since: Instant::now(), done });
-        outcome.await.unwrap_or_else(|_| Err(stopping()))
+        match tokio::time::timeout(patience, outcome).await {
+            Ok(outcome) => outcome.unwrap_or_else(|_| Err(stopping())),
+            Err(_) => Ok(()),
+        }
     }
 
     fn queue(&self, library: &str) -> Result<&Queue, Failure> {
