@@ -101,6 +101,14 @@ fn what_may_be_left_out_is_not_required() {
 }
 
 #[test]
+fn the_example_of_a_length_is_that_of_the_buffers_in_the_example() {
+    let text = "int f(_Out_writes_bytes_(*n) unsigned char *to, _Inout_ unsigned long *n, _In_reads_(count) const int *from, \
+                int count);";
+    let schemas = of(text, Target::Linux32);
+    assert_eq!(schemas.functions[&0].arguments.example, Some(json!({"n": 64, "from": [1, 1]})));
+}
+
+#[test]
 fn a_length_that_only_an_output_has_must_be_given() {
     let (arguments, _, outputs) =
         first("int f(_Out_writes_bytes_to_(*size, *size) void *data, _Inout_ unsigned *size);");

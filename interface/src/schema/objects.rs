@@ -4,7 +4,7 @@ use bridge32_protocol::interface::{Direction, Extent, Parameter, Structure, Stru
 use serde_json::{Map, Value, json};
 
 use super::members::{Member, Members};
-use super::shape::{Shape, described};
+use super::shape::{Shape, described, number};
 use super::walk::{Given, Walk, Way};
 use super::{Component, Shared, callbacks};
 
@@ -88,6 +88,7 @@ impl Walk<'_> {
                 continue;
             }
             let shape = self.argument(member);
+            let shape = self.measured(index, shape);
             let required = members.is_required(index, true);
             object.given(&members, index, shape, (required, required || members.is_shown(index)));
         }
@@ -99,6 +100,20 @@ impl Walk<'_> {
         }
         self.numbers = around;
         object.finish("")
+    }
+
+    /// An example of a length is that of the arrays in the example.
+    fn measured(&self, index: usize, shape: Shape) -> Shape {
+        let length = self.numbers.get(index).copied().flatten();
+        let length = length.filter(|length| shape.schema["maximum"].as_i64().is_none_or(|most| *length <= most.into()));
+        let example = match (length, shape.example) {
+            (Some(length), Some(Value::Number(_))) => Some(number(length)),
+            (Some(length), Some(Value::String(text))) if text.parse::<i128>().is_ok() => {
+                Some(length.to_string().into())
+            }
+            (_, example) => example,
+        };
+        Shape { example, ..shape }
     }
 
     fn argument(&mut self, member: &Member<'_>) -> Shape {
@@ -201,6 +216,7 @@ impl Walk<'_> {
                 (Type::Scalar(scalar), Some(bits)) => self.bit_field(scalar, bits),
                 (ty, _) => self.value(ty, way),
             };
+            let shape = self.measured(index, shape);
             if way == Way::Told {
                 object.told(member, shape);
             } else {
