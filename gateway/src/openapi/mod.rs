@@ -63,7 +63,8 @@ pub fn document(server: &Server, libraries: &[Part<'_>]) -> Value {
         add(part, &tag, &mut taken, &mut paths, &mut components);
     }
     if let Some(known) = document["tags"].as_array_mut() {
-        known.extend(tags);
+        // What people come for stands first.
+        known.splice(0..0, tags);
     }
     for (place, more) in [("/paths", paths), ("/components/schemas", components)] {
         if let Some(known) = document.pointer_mut(place).and_then(Value::as_object_mut) {
