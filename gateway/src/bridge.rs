@@ -137,11 +137,10 @@ impl Bridge {
         self.agents.get(library.agent.as_deref()?)?.link()
     }
 
-    /// How an interface was found in the library, if its agent has that one now.
+    /// How an interface was found in the library, if its agent has been given that one.
     pub fn bound(&self, library: &Library, declared: &Declared) -> Option<Arc<Bound>> {
         let link = self.link(library)?;
-        let bound = link.libraries.get(&library.name)?.as_ref().ok()?.get();
-        (bound.revision == declared.revision).then_some(bound)
+        link.libraries.get(&library.name)?.as_ref().ok()?.of(declared.revision)
     }
 
     /// The state of a library with its agent.
@@ -181,8 +180,11 @@ impl Bridge {
     }
 }
 
-/// Refuses a header that is worse than the one it would replace.
+/// Refuses a header that is not good. What the header files say was accepted when the gateway started.
 fn refuse(declared: &Declared, accept_errors: bool) -> Result<(), Problem> {
+    if declared.origin == Origin::Configured {
+        return Ok(());
+    }
     let header = &declared.header;
     let errors = header.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     let errors: Vec<_> = errors.cloned().collect();

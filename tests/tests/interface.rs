@@ -50,6 +50,15 @@ fn a_new_header_declares_other_functions_at_once() {
     assert_eq!(exports["total"], 5, "{exports}");
 }
 
+/// Raises a flag when it goes.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn no_call_takes_the_number_of_one_header_for_a_function_of_the_other() {
     let bridge = libc();
@@ -75,10 +84,11 @@ fn no_call_takes_the_number_of_one_header_for_a_function_of_the_other() {
                 }
             });
         }
+        // Also if one of these fails: the callers must end.
+        let _stop = Raise(&stop);
         for round in 0..40 {
             put(&bridge, if round % 2 == 0 { OTHER } else { ONE }).ok();
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(called.load(Ordering::Relaxed) > 40, "calls went on meanwhile");
     let interface = bridge.client().get("/v1/libraries/c/interface").ok();

@@ -97,10 +97,10 @@ impl Client {
     /// Reads a file's exports through the agent. The inner error is the agent's own.
     ///
     /// # Errors
-    /// No answer that the protocol knows.
+    /// No answer that the protocol knows, or none in time.
     pub async fn image<T: DeserializeOwned>(&self, file: &str) -> Result<Result<T, Fault>, ClientError> {
         let request = ImageRequest { file: file.to_owned() };
-        self.ask(Method::POST, "/image", encode(&request)?).await
+        in_time(self.ask(Method::POST, "/image", encode(&request)?)).await
     }
 
     /// The live handles of a library, also while one of its functions runs. The inner error is the agent's own.

@@ -33,8 +33,8 @@ pub(super) async fn run(library: String, agent: Arc<Agent>, queue: Arc<Queue>) {
 /// Why the agent does not have the interface that calls mean.
 enum Unchanged {
     /// It says so.
-    Refused(Fault),
-    /// It cannot be asked.
+    Refused(Failure),
+    /// It cannot be asked. In words.
     Lost(String),
 }
 
@@ -99,10 +99,10 @@ impl Apartment {
         match self.queue.take() {
             Some(Next::Interface(replacement)) => match self.change_over(link, &replacement.declared).await {
                 Ok(()) => replacement.end(Ok(())),
-                Err(Unchanged::Refused(fault)) => replacement.end(Err(Failure::Fault(fault))),
-                Err(Unchanged::Lost(why)) => {
+                Err(Unchanged::Refused(failure)) => replacement.end(Err(failure)),
+                Err(Unchanged::Lost(reason)) => {
                     self.queue.put_back(Next::Interface(replacement));
-                    self.lost(link, &why).await;
+                    self.lost(link, reason).await;
                 }
             },
             Some(Next::Work(work)) => {
@@ -113,13 +113,12 @@ impl Apartment {
                 };
                 match ready {
                     Ok(()) => self.send(link, work).await,
-                    Err(Unchanged::Refused(fault)) => {
-                        let failure = Failure::Fault(fault);
+                    Err(Unchanged::Refused(failure)) => {
                         work.calls.into_iter().for_each(|call| self.queue.end(call, Err(failure.clone())));
                     }
-                    Err(Unchanged::Lost(why)) => {
+                    Err(Unchanged::Lost(reason)) => {
                         self.queue.put_back(Next::Work(work));
-                        self.lost(link, &why).await;
+                        self.lost(link, reason).await;
                     }
                 }
             }
@@ -131,13 +130,14 @@ impl Apartment {
     /// before has ended.
     async fn change_over(&self, link: &Link, declared: &Declared) -> Result<(), Unchanged> {
         let Some(Ok(bindings)) = link.libraries.get(&self.library) else { return Ok(()) };
-        if bindings.get().revision == declared.revision {
+        if bindings.is(declared.revision) {
             return Ok(());
         }
         let rebind = Rebind { revision: declared.revision, interface: declared.interface().clone() };
-        let answer = tokio::time::timeout(CHANGE_OVER, link.client.rebind(&self.library, &rebind)).await;
-        let answer = answer.map_err(|_| Unchanged::Lost("it did not take another interface in time".to_owned()))?;
-        let loaded = answer.map_err(|error| Unchanged::Lost(error.to_string()))?.map_err(Unchanged::Refused)?;
+        let answer = exchange::while_alive(link, link.client.rebind(&self.library, &rebind));
+        let lost = |why: &dyn std::fmt::Display| Unchanged::Lost(format!("it does not take another interface: {why}"));
+        let answer = tokio::time::timeout(CHANGE_OVER, answer).await.map_err(|late| lost(&late))?;
+        let loaded = answer.map_err(|error| lost(&error))?.map_err(|fault| Unchanged::Refused(refusal(fault)))?;
         bindings.set(declared.revision, loaded);
         tracing::info!(library = self.library, revision = declared.revision, "the agent has another interface");
         Ok(())
@@ -154,7 +154,7 @@ impl Apartment {
                 Ok(connection) => connection,
                 Err(error) => {
                     self.queue.put_back(Next::Work(work));
-                    return self.lost(link, &error.to_string()).await;
+                    return self.lost(link, unreachable(&error)).await;
                 }
             },
         };
@@ -164,7 +164,7 @@ impl Apartment {
                 self.queue.put_back(Next::Work(work));
                 // An idle connection may end at any time; a new one that carries nothing is another matter.
                 if fresh {
-                    self.lost(link, &why).await;
+                    self.lost(link, unreachable(&why)).await;
                 }
             }
             Exchange::Over => {}
@@ -172,10 +172,10 @@ impl Apartment {
     }
 
     /// The agent could not be reached although it counts as ready: it has ended, or it will be.
-    async fn lost(&mut self, link: &Link, why: &str) {
-        tracing::debug!(library = self.library, generation = link.generation, why, "agent not reached");
+    async fn lost(&mut self, link: &Link, reason: String) {
+        tracing::debug!(library = self.library, generation = link.generation, reason, "agent not reached");
         if exchange::end_of(link, LAG).await.is_none() {
-            self.agent.kill(link.generation, format!("it does not take connections: {why}"));
+            self.agent.kill(link.generation, reason);
             let _ = exchange::end_of(link, LAG).await;
         }
     }
@@ -185,7 +185,14 @@ fn no_agent(reason: &str, retry: bool) -> Failure {
     Failure::NoAgent { reason: reason.to_owned(), retry }
 }
 
-/// Whether a fault is about the whole list, because the agent does not have the library.
-pub(super) fn is_about_loading(code: FaultCode) -> bool {
-    matches!(code, FaultCode::LoadFailed | FaultCode::NotLoaded)
+fn unreachable(why: &dyn std::fmt::Display) -> String {
+    format!("it does not take connections: {why}")
+}
+
+/// What a fault of the agent's means that is about all that it was sent.
+pub(super) fn refusal(fault: Fault) -> Failure {
+    match fault.code {
+        FaultCode::LoadFailed | FaultCode::NotLoaded => Failure::NotLoaded(fault),
+        _ => Failure::Fault(fault),
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::apartment::is_about_loading;
+use super::apartment::refusal;
 use super::assembly::assemble;
 use super::outcome::{Failure, Moment, read_line};
 use super::queue::{Queue, Queued, Work};
@@ -46,8 +46,7 @@ pub(super) async fn run(
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
         Ok(Ok(Err(fault))) => {
-            let about_loading = is_about_loading(fault.code);
-            let failure = if about_loading { Failure::NotLoaded(fault) } else { Failure::Fault(fault) };
+            let failure = refusal(fault);
             list.end_all(|| failure.clone());
             Exchange::Complete
         }
@@ -60,7 +59,10 @@ pub(super) async fn run(
 
 /// Waits for what an agent sends. Its process may end while something that it started keeps the connection open (under
 /// Wine this happens): then only what is under way already is waited for.
-async fn while_alive<T>(link: &Link, answer: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+pub(super) async fn while_alive<T>(
+    link: &Link,
+    answer: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
     let mut answer = pin!(answer);
     let mut ended = link.ended.clone();
     tokio::select! {

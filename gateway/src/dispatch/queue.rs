@@ -194,9 +194,18 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds an interface that the agent shall have after the calls that are there already.
+    /// Adds an interface that the agent shall have after the calls that are there already. One that still waits is
+    /// past: the calls that mean it bring it themselves.
     pub(super) fn push_interface(&self, replacement: Replacement) {
-        self.lock().push_back(Unit::Interface(replacement));
+        let mut waiting = self.lock();
+        for unit in std::mem::take(&mut *waiting).units {
+            match unit {
+                Unit::Interface(past) => past.end(Ok(())),
+                unit => waiting.push_back(unit),
+            }
+        }
+        waiting.push_back(Unit::Interface(replacement));
+        drop(waiting);
         self.arrived.notify_one();
     }
 
@@ -498,5 +507,23 @@ pub(super) mod tests {
         assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 2));
         assert_eq!(take_work(&queue).calls.len(), 1);
         assert!(outcome.try_recv().is_err());
+    }
+
+    #[test]
+    fn of_several_interfaces_that_wait_only_the_last_one_is_left() {
+        let queue = Queue::default();
+        let push = |revision| {
+            let (done, outcome) = oneshot::channel();
+            let (declared, patience, since) = (interface(revision), Duration::from_secs(5), Instant::now());
+            queue.push_interface(Replacement { declared, patience, since, done });
+            outcome
+        };
+        let mut first = push(2);
+        queue.push(queued("{}").0).unwrap();
+        let _second = push(3);
+        assert!(matches!(first.try_recv(), Ok(Ok(()))));
+        assert_eq!((take_work(&queue).calls.len(), queue.counts().waiting), (1, 0));
+        assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 3));
+        assert!(queue.take().is_none());
     }
 }
