@@ -3,6 +3,7 @@
 use bridge32_protocol::interface::{Extent, Scalar, Signature, Type};
 use serde_json::{Map, Value, json};
 
+use super::example::Example;
 use super::members::Members;
 use super::shape::{Shape, described};
 use super::walk::{Given, Walk, Way};
@@ -63,7 +64,10 @@ pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
     let text = "What the callback answers when the library calls it";
     let schema =
         json!({"type": "object", "description": text, "properties": properties, "additionalProperties": false});
-    let example = answer.map_or_else(|| Some(json!({})), |shape| Some(json!({"returns": shape.example?})));
+    let example = match answer {
+        None => Example::object(Vec::new()),
+        Some(shape) => shape.example.and_then(|example| Example::object(vec![("returns".to_owned(), example)])),
+    };
     Shape { schema, example, note: None }
 }
 

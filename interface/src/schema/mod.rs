@@ -3,7 +3,7 @@
 //! `walk` decides for each C type once; `scalars`, `objects` (with `members`, the rules for lengths) and `callbacks` are its
 //! parts. Structures, unions and enumerations are components with names (`component`); `variants` finds out which of the
 //! ways in which a structure is given and told look alike; `recursion` which of them lead to themselves. Each schema
-//! comes with an example that fits it.
+//! comes with an example that fits it (`example`), unless that would be long.
 //!
 //! The schemas say what the agent's marshaller does, for the target's widths, with these differences.
 //!
@@ -29,6 +29,7 @@
 mod callbacks;
 mod component;
 mod dialect;
+mod example;
 mod members;
 mod objects;
 mod recursion;
@@ -88,13 +89,13 @@ pub struct VariableSchemas {
 pub struct Described {
     /// The schema.
     pub schema: Value,
-    /// The value, where one can be made up.
+    /// The value, where one can be made up that is not too long.
     pub example: Option<Value>,
 }
 
 impl From<Shape> for Described {
     fn from(Shape { schema, example, .. }: Shape) -> Self {
-        Self { schema, example }
+        Self { schema, example: example.map(|example| example.written()) }
     }
 }
 
@@ -124,10 +125,10 @@ fn function(walk: &mut Walk<'_>, function: &Function) -> FunctionSchemas {
     let arguments = walk.arguments(&function.parameters, function.variadic).into();
     let outputs = walk.outputs(&function.parameters, function.variadic).into();
     let void = function.result == Type::Void;
-    let Shape { schema, example, note } = walk.value(&function.result, Way::Told);
+    let shape = walk.value(&function.result, Way::Told);
     let nothing = if void { "Nothing: it is always null." } else { "" };
-    let texts = [function.result_description.as_str(), &note.unwrap_or_default(), nothing];
-    let result = Described { schema: described(schema, &texts), example };
+    let texts = [function.result_description.as_str(), shape.note.as_deref().unwrap_or_default(), nothing];
+    let result = Shape { schema: described(shape.schema, &texts), ..shape }.into();
     FunctionSchemas { arguments, result, outputs }
 }
 

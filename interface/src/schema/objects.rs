@@ -3,6 +3,7 @@
 use bridge32_protocol::interface::{Direction, Extent, Parameter, Structure, StructureKind, Type};
 use serde_json::{Map, Value, json};
 
+use super::example::Example;
 use super::members::{Member, Members};
 use super::shape::{Shape, described, number};
 use super::walk::{Given, Walk, Way};
@@ -13,12 +14,13 @@ use super::{Component, Shared, callbacks};
 struct Object {
     properties: Map<String, Value>,
     required: Vec<String>,
-    example: Option<Map<String, Value>>,
+    /// The members of the example, as long as there is one.
+    example: Option<Vec<(String, Example)>>,
 }
 
 impl Object {
     fn new() -> Self {
-        Self { example: Some(Map::new()), ..Self::default() }
+        Self { example: Some(Vec::new()), ..Self::default() }
     }
 
     fn property(&mut self, name: &str, schema: Value, required: bool) {
@@ -28,9 +30,9 @@ impl Object {
         self.properties.insert(name.to_owned(), schema);
     }
 
-    fn show(&mut self, name: &str, example: Option<Value>) {
+    fn show(&mut self, name: &str, example: Option<Example>) {
         self.example = self.example.take().and_then(|mut object| {
-            object.insert(name.to_owned(), example?);
+            object.push((name.to_owned(), example?));
             Some(object)
         });
     }
@@ -48,7 +50,7 @@ impl Object {
         }
         notes.retain(|note| !note.is_empty());
         self.property(member.name, described(shape.schema, &[member.description, &notes.join(" ")]), required);
-        if shown {
+        if shown && (required || shape.example.is_some()) {
             self.show(member.name, shape.example);
         }
     }
@@ -73,7 +75,7 @@ impl Object {
             schema.insert("properties".to_owned(), self.properties.into());
         }
         schema.insert("additionalProperties".to_owned(), false.into());
-        Shape { schema: schema.into(), example: self.example.map(Value::Object), note: None }
+        Shape { schema: schema.into(), example: self.example.and_then(Example::object), note: None }
     }
 }
 
@@ -106,12 +108,12 @@ impl Walk<'_> {
     fn measured(&self, index: usize, shape: Shape) -> Shape {
         let length = self.numbers.get(index).copied().flatten();
         let length = length.filter(|length| shape.schema["maximum"].as_i64().is_none_or(|most| *length <= most.into()));
-        let example = match (length, shape.example) {
-            (Some(length), Some(Value::Number(_))) => Some(number(length)),
+        let example = match (length, shape.example.as_ref().and_then(Example::plain)) {
+            (Some(length), Some(Value::Number(_))) => Some(number(length).into()),
             (Some(length), Some(Value::String(text))) if text.parse::<i128>().is_ok() => {
-                Some(length.to_string().into())
+                Some(Value::from(length.to_string()).into())
             }
-            (_, example) => example,
+            _ => return shape,
         };
         Shape { example, ..shape }
     }
@@ -125,7 +127,12 @@ impl Walk<'_> {
         };
         // A null BSTR is the empty string.
         let bstr = matches!(member.ty, Type::Pointer(pointer) if pointer.extent == Extent::Bstr);
-        if member.optional || bstr { shape.nullable() } else { shape }
+        if !member.optional && !bstr {
+            return shape;
+        }
+        // What is too long for an example is left out of it: where the function reads an array of a length, null is none.
+        let example = shape.example.clone();
+        Shape { example, ..shape.nullable() }
     }
 
     /// What comes back through the parameters of a function.
