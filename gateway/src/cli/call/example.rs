@@ -11,6 +11,9 @@ pub(in crate::cli) const TOKEN: &str = "TOKEN";
 /// How long a buffer is made: long enough for what most functions put there.
 const ROOM: &str = "256";
 
+/// So many characters an array has at most, of arrays as well: a longer one has to be made by a program.
+const LONGEST: usize = 400;
+
 /// How deep structures are written out.
 const MAX_DEPTH: usize = 4;
 
@@ -83,8 +86,9 @@ fn sample(ty: &Type, interface: &Interface, depth: usize) -> String {
         Type::Callback(_) => "{\"returns\":0}".to_owned(),
         Type::Array(array) if array.text.is_some() => "\"text\"".to_owned(),
         Type::Array(array) => {
-            let count = usize::try_from(array.count).unwrap_or_default().min(16);
-            format!("[{}]", vec![sample(&array.of, interface, depth + 1); count].join(","))
+            let element = sample(&array.of, interface, depth + 1);
+            let count = usize::try_from(array.count).unwrap_or_default().min(LONGEST / (element.len() + 1));
+            format!("[{}]", vec![element; count].join(","))
         }
         Type::Structure(name) => structure(name, interface, depth),
         Type::Pointer(pointer) => pointee(pointer, interface, depth),
@@ -159,6 +163,14 @@ mod tests {
         let words = arguments(&interface.functions[0], &interface);
         let read = |_: &str| Ok(Vec::new());
         object(&given(&words).unwrap(), &interface.functions[0], &interface, &read).unwrap();
+    }
+
+    #[test]
+    fn arrays_of_arrays_are_not_written_out() {
+        let interface =
+            interface("struct S { short m[9][9][9][9][9][9][9][9]; int few[3]; }; int f(const struct S *s);");
+        let line = command("lib", &interface.functions[0], &interface);
+        assert!(line.len() < 1000 && line.ends_with("\"few\":[1,1,1]}'"), "{line}");
     }
 
     #[test]
