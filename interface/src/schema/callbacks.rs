@@ -4,10 +4,11 @@ use bridge32_protocol::interface::{Extent, Scalar, Signature, Type};
 use serde_json::{Map, Value, json};
 
 use super::example::Example;
-use super::members::Members;
+use super::members::numbers;
 use super::shape::{Shape, described};
 use super::walk::{Given, Walk, Way};
 use super::{Component, Shared};
+use crate::needs::Members;
 
 /// What a request has for a function pointer.
 pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
@@ -111,7 +112,7 @@ pub(super) fn report(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
 /// The arguments of an invocation, as the agent tells them. `fallible`: one that cannot be told is told as that.
 fn parameters(walk: &mut Walk<'_>, signature: &Signature, fallible: bool) -> Map<String, Value> {
     let members = Members::of_parameters(&signature.parameters);
-    let around = std::mem::replace(&mut walk.numbers, members.numbers());
+    let around = std::mem::replace(&mut walk.numbers, numbers(&members));
     let mut properties = Map::new();
     for (_, member) in members.iter() {
         let shape = walk.value(member.ty, Way::Told);

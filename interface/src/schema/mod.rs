@@ -1,11 +1,11 @@
 //! An interface as JSON Schemas, in the dialect of OpenAPI 3.0.3: what the agent takes and what it answers.
 //!
-//! `walk` decides for each C type once; `scalars`, `objects` (with `members`, the rules for lengths) and `callbacks` are its
+//! `walk` decides for each C type once; `scalars`, `objects` (with `members`, the lengths in examples) and `callbacks` are its
 //! parts. Structures, unions and enumerations are components with names (`component`); `variants` finds out which of the
 //! ways in which a structure is given and told look alike; `recursion` which of them lead to themselves. Each schema
 //! comes with an example that fits it (`example`), unless that would be long.
 //!
-//! The schemas say what the agent's marshaller does, for the target's widths, with these differences.
+//! What a request has to have is said by [`crate::needs`]. The schemas say what the agent's marshaller does, for the target's widths, with these differences.
 //!
 //! **Stricter** than the agent, so that clients get types that they can use:
 //! - integers are numbers (those of 64 bits text, if the library answers them so): names of constants, the other form, and `0`/`1` for truth values are not described;

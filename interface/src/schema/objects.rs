@@ -4,10 +4,11 @@ use bridge32_protocol::interface::{Direction, Extent, Parameter, Structure, Stru
 use serde_json::{Map, Value, json};
 
 use super::example::Example;
-use super::members::{Member, Members};
+use super::members::{is_shown, numbers};
 use super::shape::{Shape, described, number};
 use super::walk::{Given, Walk, Way};
 use super::{Component, Shared, callbacks};
+use crate::needs::{Member, Members, Need};
 
 /// Puts an object together, member by member.
 #[derive(Default)]
@@ -83,7 +84,7 @@ impl Walk<'_> {
     /// The arguments of a function.
     pub(super) fn arguments(&mut self, parameters: &[Parameter], variadic: bool) -> Shape {
         let members = Members::of_parameters(parameters);
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let mut object = Object::new();
         for (index, member) in members.iter() {
             if member.direction == Direction::Out {
@@ -91,8 +92,8 @@ impl Walk<'_> {
             }
             let shape = self.argument(member);
             let shape = self.measured(index, shape);
-            let required = members.is_required(index, true);
-            object.given(&members, index, shape, (required, required || members.is_shown(index)));
+            let required = members.need(index) == Need::Required;
+            object.given(&members, index, shape, (required, required || is_shown(&members, index)));
         }
         if variadic {
             let items = self.component(Component::Shared(Shared::VariadicArgument));
@@ -138,7 +139,7 @@ impl Walk<'_> {
     /// What comes back through the parameters of a function.
     pub(super) fn outputs(&mut self, parameters: &[Parameter], variadic: bool) -> Shape {
         let members = Members::of_parameters(parameters);
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let mut object = Object::new();
         for (_, member) in members.iter() {
             let shape = match member.ty {
@@ -200,7 +201,7 @@ impl Walk<'_> {
     /// The members of a structure; those of an anonymous one stand among them. `visible`: they are part of an example.
     fn fields(&mut self, structure: &Structure, way: Way, visible: bool, object: &mut Object) {
         let members = Members::of_fields(&structure.fields, way.direction());
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let union = structure.kind == StructureKind::Union;
         let complete = way == Way::Given(Given::Whole) && !union;
         // Of a union one member is enough for an example, and more are not accepted.
@@ -227,8 +228,9 @@ impl Walk<'_> {
             if way == Way::Told {
                 object.told(member, shape);
             } else {
-                let shown = visible && (union || members.is_required(index, true) || members.is_shown(index));
-                object.given(&members, index, shape, (members.is_required(index, complete), shown));
+                let needed = members.need(index) == Need::Required;
+                let shown = visible && (union || needed || is_shown(&members, index));
+                object.given(&members, index, shape, (needed && complete, shown));
             }
         }
         self.numbers = around;

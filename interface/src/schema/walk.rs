@@ -9,10 +9,11 @@ use bridge32_protocol::target::Target;
 use serde_json::{Value, json};
 
 use super::example::Example;
-use super::members::{capacity, evaluate};
+use super::members::evaluate;
 use super::recursion;
 use super::shape::Shape;
 use super::{Component, callbacks};
+use crate::needs::capacity;
 
 /// Longer text and bytes are not written out in examples.
 const LONGEST_EXAMPLE: u64 = 1024;

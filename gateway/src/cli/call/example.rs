@@ -1,8 +1,8 @@
 //! An example of a command line for a function: one that the shell and the function take as it is.
 
+use bridge32_interface::needs::{self, Need};
 use bridge32_protocol::interface::{Extent, Function, Interface, Pointer, Scalar, Type};
 
-use super::needed::{self, Need};
 use crate::cli::words::is_bytes;
 
 /// What a handle is written as: the only value that cannot be made up.
@@ -27,12 +27,12 @@ pub(in crate::cli) fn command(library: &str, function: &Function, interface: &In
 /// The words behind the function's name.
 pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for (index, (need, parameter)) in needed::of(function).into_iter().zip(&function.parameters).enumerate() {
+    for (index, (need, parameter)) in needs::of(function).into_iter().zip(&function.parameters).enumerate() {
         if need != Need::Required {
             continue;
         }
         let value = match leaf(&parameter.ty, interface) {
-            Some(number) if number == "1" && needed::is_length(function, index) => ROOM.to_owned(),
+            Some(number) if number == "1" && needs::is_length(function, index) => ROOM.to_owned(),
             Some(value) => value,
             None => sample(&parameter.ty, interface, 0),
         };
@@ -40,7 +40,7 @@ pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<Strin
     }
     // A length that nothing else tells.
     let given = |name: &str| words.iter().any(|word| word.split('=').next() == Some(name));
-    let lacking = needed::missing(function, given);
+    let lacking = needs::missing(function, given);
     let more: Vec<String> = lacking.iter().map(|parameter| format!("{}={ROOM}", parameter.name)).collect();
     words.extend(more);
     words
