@@ -11,7 +11,8 @@
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
 //! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
-//! was stated and what was assumed on the way are `findings`.
+//! was stated and what was assumed on the way are `findings`. Of an interface, `needs` says what a request has to have, and
+//! `schema` all that it may have.
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
@@ -36,6 +37,7 @@ mod lexer;
 mod macros;
 mod markup;
 mod members;
+pub mod needs;
 mod noise;
 mod packing;
 mod parameters;

@@ -207,3 +207,56 @@ fn comments_become_descriptions() {
         (&json!("the one"), &json!("the sum"))
     );
 }
+
+/// How long all that is said of a header is, as JSON, and its arguments' examples.
+fn written(header: &str) -> (usize, Vec<Option<Value>>) {
+    let Schemas { functions, components, shared, .. } = of(header, Target::Linux32);
+    let described = functions.values().flat_map(|it| [&it.arguments, &it.outputs, &it.result]);
+    let described: Vec<String> =
+        described.map(|it| format!("{}{}", it.schema, it.example.clone().unwrap_or_default())).collect();
+    let length = described.concat().len() + json!(components).to_string().len() + json!(shared).to_string().len();
+    (length, functions.into_values().map(|it| it.arguments.example).collect())
+}
+
+#[test]
+fn arrays_of_arrays_have_exact_schemas_and_no_long_example() {
+    for count in [100, 700, 60_000] {
+        let header = format!(
+            "typedef struct {{ short m[{count}][{count}][{count}]; }} Cube; int f(const Cube *c); int g(_Inout_ Cube *c);"
+        );
+        let (length, examples) = written(&header);
+        assert!(length < 10_000, "{length}");
+        assert_eq!(examples[0], None, "it would have too many values");
+        let cube = of(&header, Target::Linux32).components["test_Cube"]["properties"]["m"].clone();
+        for inner in [&cube, &cube["items"], &cube["items"]["items"]] {
+            assert_eq!((&inner["minItems"], &inner["maxItems"]), (&json!(count), &json!(count)));
+        }
+    }
+}
+
+#[test]
+fn structures_of_structures_with_arrays_have_no_long_example() {
+    let header = "typedef struct { int v[1000]; } A; typedef struct { A a[1000]; } B; typedef struct { B b[1000]; } C;
+        extern C kept; int f(const B *b, C c); B g(void); int h(_Inout_ B *b, _In_reads_(3) const A *a, _Out_ C *c);";
+    let (length, examples) = written(header);
+    assert!(length < 20_000, "{length}");
+    assert_eq!(examples, [None, Some(json!({})), None]);
+    let components = of(header, Target::Linux32).components;
+    assert_eq!(components["test_A"]["properties"]["v"]["minItems"], 1000);
+    assert_eq!(components["test_B"]["properties"]["a"]["maxItems"], 1000);
+}
+
+#[test]
+fn pointers_that_lead_to_many_pointers_are_followed_in_examples_as_long_as_they_are_short() {
+    let chain = "typedef struct { _Field_size_(1000) short *a; } A; typedef struct { _Field_size_(1000) A *a; } B;
+        typedef struct { _Field_size_(1000) B *b, *c; } C; typedef struct { const C *c, *d; } D;
+        const D *f(const D *d); int g(_In_reads_opt_(1000) const C *c, int n); int h(_In_reads_(2) const B *b);";
+    let (length, examples) = written(chain);
+    assert!(length < 20_000, "{length}");
+    assert_eq!(examples[1], Some(json!({"n": 1})), "what need not be there is not in it");
+    assert_eq!(examples[2], Some(json!({"b": [{"a": null}, {"a": null}]})));
+    let doubled = |n| format!("typedef struct {{ const S{m} *a, *b; S{m} *c; }} S{n};", m = n - 1);
+    let doubled = (1..40).map(doubled).collect::<Vec<_>>().concat();
+    let (length, _) = written(&format!("typedef struct {{ int x; }} S0; {doubled} const S39 *f(const S39 *s);"));
+    assert!(length < 200_000, "{length}");
+}

@@ -149,27 +149,36 @@ impl Writer<'_, '_> {
     /// A pointer that was left out.
     fn absent(&mut self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {
         let Level::Parameter { parameter, index } = level else { return Ok(Target::Null) };
+        if let (Some(number), Some(scalar)) = (scope.known(index), pointed_scalar(pointer)) {
+            return self.length(number, scalar, pointer, at);
+        }
         if parameter.direction == Direction::In {
             return if parameter.optional { Ok(Target::Null) } else { Err(missing(at)) };
         }
         match &pointer.extent {
-            Extent::One => {
-                let known = scope.known(index);
-                if known.is_none() && parameter.direction == Direction::InOut && scope.members.is_length(index) {
-                    return Err(missing(at));
-                }
-                let block = self.one(pointer, at)?;
-                if let (Some(number), Type::Scalar(scalar)) = (known, &pointer.to) {
-                    self.store(Bits::of(number), scalar, Spot::start(block));
-                }
-                Ok(Target::Block(block))
+            Extent::One if parameter.direction == Direction::InOut && scope.members.is_length(index) => {
+                Err(missing(at))
             }
+            Extent::One => self.one(pointer, at).map(Target::Block),
             Extent::TextBuffer { .. } | Extent::Elements { .. } => {
                 let capacity = self.capacity_bytes(pointer, at, scope)?;
                 self.arena.allocate(capacity).map(Target::Block).map_err(|error| out_of_memory(at, error))
             }
             Extent::Text(_) | Extent::Bstr | Extent::Handle { .. } => Err(missing(at)),
         }
+    }
+
+    /// The length of an array that was given, behind a pointer that was left out.
+    pub(super) fn length(
+        &mut self,
+        number: i128,
+        scalar: &Scalar,
+        pointer: &Pointer,
+        at: &At<'_>,
+    ) -> Result<Target, Fault> {
+        let block = self.one(pointer, at)?;
+        self.store(Bits::of(number), scalar, Spot::start(block));
+        Ok(Target::Block(block))
     }
 
     fn null(&self, pointer: &Pointer, at: &At<'_>, scope: &Scope<'_>, level: Level<'_>) -> Result<Target, Fault> {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::decode::{Spot, Writer, is_anonymous};
 use super::object::{self, Names, shortened};
 use super::place::At;
+use super::pointers::pointed_scalar;
 use super::scalar::{self, Bits};
 use super::scope::{Members, Scope};
 use super::{mismatch, unsupported};
@@ -73,7 +74,13 @@ impl Writer<'_, '_> {
                         self.store(bits, scalar, spot);
                     }
                 }
-                (Type::Pointer(_) | Type::Callback(_), None) => {}
+                (Type::Pointer(pointer), None) => {
+                    if let (Some(number), Some(scalar)) = (scope.known(index), pointed_scalar(pointer)) {
+                        let target = self.length(number, scalar, pointer, &at.member(&field.name))?;
+                        self.store_target(&target, spot);
+                    }
+                }
+                (Type::Callback(_), None) => {}
                 (_, None) if !complete || field.name.is_empty() => {}
                 (_, None) => {
                     let at = at.member(&field.name);

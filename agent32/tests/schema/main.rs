@@ -1,6 +1,7 @@
 //! What the schemas of an interface say is what the marshaller does: what fits a schema is taken, what does not fit is
 //! refused, and what is answered fits.
 
+mod left_out;
 mod values;
 mod world;
 

@@ -13,7 +13,7 @@ use agent32::marshal::text::Codec;
 use agent32::marshal::{Environment, Home, encode};
 use bridge32_interface::schema::{Schemas, json_schema, schemas};
 use bridge32_interface::{Header, Options, Source, read};
-use bridge32_protocol::interface::{Direction, Parameter, Type};
+use bridge32_protocol::interface::{Direction, Interface, Parameter, Type};
 use bridge32_protocol::wire::Dialect;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -58,12 +58,17 @@ impl World {
     pub(crate) const COUNT: usize = 13;
 
     pub(crate) fn new() -> Self {
+        Self::of(DESCRIBED.header.interface.clone())
+    }
+
+    /// One with another interface.
+    pub(crate) fn of(interface: Interface) -> Self {
         let handles = Arc::new(Handles::new("test", 1));
         // Nothing is called, and nobody looks behind this address.
         let origin = Origin { kind: "void", function: "Make", freed_by: None };
         let token = handles.issue(0x1_0000_1000, origin).expect("there is room");
         let callbacks = Callbacks::new(Arc::clone(&handles));
-        let home = Arc::new(Home::new(DESCRIBED.header.interface.clone(), HOST, Dialect::Gnu));
+        let home = Arc::new(Home::new(interface, HOST, Dialect::Gnu));
         Self { home, handles, callbacks, token }
     }
 

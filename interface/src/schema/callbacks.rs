@@ -3,10 +3,12 @@
 use bridge32_protocol::interface::{Extent, Scalar, Signature, Type};
 use serde_json::{Map, Value, json};
 
-use super::members::Members;
+use super::example::Example;
+use super::members::numbers;
 use super::shape::{Shape, described};
 use super::walk::{Given, Walk, Way};
 use super::{Component, Shared};
+use crate::needs::Members;
 
 /// What a request has for a function pointer.
 pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
@@ -63,7 +65,10 @@ pub(super) fn argument(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
     let text = "What the callback answers when the library calls it";
     let schema =
         json!({"type": "object", "description": text, "properties": properties, "additionalProperties": false});
-    let example = answer.map_or_else(|| Some(json!({})), |shape| Some(json!({"returns": shape.example?})));
+    let example = match answer {
+        None => Example::object(Vec::new()),
+        Some(shape) => shape.example.and_then(|example| Example::object(vec![("returns".to_owned(), example)])),
+    };
     Shape { schema, example, note: None }
 }
 
@@ -107,7 +112,7 @@ pub(super) fn report(walk: &mut Walk<'_>, signature: &Signature) -> Shape {
 /// The arguments of an invocation, as the agent tells them. `fallible`: one that cannot be told is told as that.
 fn parameters(walk: &mut Walk<'_>, signature: &Signature, fallible: bool) -> Map<String, Value> {
     let members = Members::of_parameters(&signature.parameters);
-    let around = std::mem::replace(&mut walk.numbers, members.numbers());
+    let around = std::mem::replace(&mut walk.numbers, numbers(&members));
     let mut properties = Map::new();
     for (_, member) in members.iter() {
         let shape = walk.value(member.ty, Way::Told);

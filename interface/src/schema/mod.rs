@@ -1,11 +1,11 @@
 //! An interface as JSON Schemas, in the dialect of OpenAPI 3.0.3: what the agent takes and what it answers.
 //!
-//! `walk` decides for each C type once; `scalars`, `objects` (with `members`, the rules for lengths) and `callbacks` are its
+//! `walk` decides for each C type once; `scalars`, `objects` (with `members`, the lengths in examples) and `callbacks` are its
 //! parts. Structures, unions and enumerations are components with names (`component`); `variants` finds out which of the
 //! ways in which a structure is given and told look alike; `recursion` which of them lead to themselves. Each schema
-//! comes with an example that fits it.
+//! comes with an example that fits it (`example`), unless that would be long.
 //!
-//! The schemas say what the agent's marshaller does, for the target's widths, with these differences.
+//! What a request has to have is said by [`crate::needs`]. The schemas say what the agent's marshaller does, for the target's widths, with these differences.
 //!
 //! **Stricter** than the agent, so that clients get types that they can use:
 //! - integers are numbers (those of 64 bits text, if the library answers them so): names of constants, the other form, and `0`/`1` for truth values are not described;
@@ -29,6 +29,7 @@
 mod callbacks;
 mod component;
 mod dialect;
+mod example;
 mod members;
 mod objects;
 mod recursion;
@@ -88,13 +89,13 @@ pub struct VariableSchemas {
 pub struct Described {
     /// The schema.
     pub schema: Value,
-    /// The value, where one can be made up.
+    /// The value, where one can be made up that is not too long.
     pub example: Option<Value>,
 }
 
 impl From<Shape> for Described {
     fn from(Shape { schema, example, .. }: Shape) -> Self {
-        Self { schema, example }
+        Self { schema, example: example.map(|example| example.written()) }
     }
 }
 
@@ -124,10 +125,10 @@ fn function(walk: &mut Walk<'_>, function: &Function) -> FunctionSchemas {
     let arguments = walk.arguments(&function.parameters, function.variadic).into();
     let outputs = walk.outputs(&function.parameters, function.variadic).into();
     let void = function.result == Type::Void;
-    let Shape { schema, example, note } = walk.value(&function.result, Way::Told);
+    let shape = walk.value(&function.result, Way::Told);
     let nothing = if void { "Nothing: it is always null." } else { "" };
-    let texts = [function.result_description.as_str(), &note.unwrap_or_default(), nothing];
-    let result = Described { schema: described(schema, &texts), example };
+    let texts = [function.result_description.as_str(), shape.note.as_deref().unwrap_or_default(), nothing];
+    let result = Shape { schema: described(shape.schema, &texts), ..shape }.into();
     FunctionSchemas { arguments, result, outputs }
 }
 

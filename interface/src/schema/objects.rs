@@ -3,22 +3,25 @@
 use bridge32_protocol::interface::{Direction, Extent, Parameter, Structure, StructureKind, Type};
 use serde_json::{Map, Value, json};
 
-use super::members::{Member, Members};
+use super::example::Example;
+use super::members::{is_shown, numbers};
 use super::shape::{Shape, described, number};
 use super::walk::{Given, Walk, Way};
 use super::{Component, Shared, callbacks};
+use crate::needs::{Member, Members, Need};
 
 /// Puts an object together, member by member.
 #[derive(Default)]
 struct Object {
     properties: Map<String, Value>,
     required: Vec<String>,
-    example: Option<Map<String, Value>>,
+    /// The members of the example, as long as there is one.
+    example: Option<Vec<(String, Example)>>,
 }
 
 impl Object {
     fn new() -> Self {
-        Self { example: Some(Map::new()), ..Self::default() }
+        Self { example: Some(Vec::new()), ..Self::default() }
     }
 
     fn property(&mut self, name: &str, schema: Value, required: bool) {
@@ -28,9 +31,9 @@ impl Object {
         self.properties.insert(name.to_owned(), schema);
     }
 
-    fn show(&mut self, name: &str, example: Option<Value>) {
+    fn show(&mut self, name: &str, example: Option<Example>) {
         self.example = self.example.take().and_then(|mut object| {
-            object.insert(name.to_owned(), example?);
+            object.push((name.to_owned(), example?));
             Some(object)
         });
     }
@@ -48,7 +51,7 @@ impl Object {
         }
         notes.retain(|note| !note.is_empty());
         self.property(member.name, described(shape.schema, &[member.description, &notes.join(" ")]), required);
-        if shown {
+        if shown && (required || shape.example.is_some()) {
             self.show(member.name, shape.example);
         }
     }
@@ -73,7 +76,7 @@ impl Object {
             schema.insert("properties".to_owned(), self.properties.into());
         }
         schema.insert("additionalProperties".to_owned(), false.into());
-        Shape { schema: schema.into(), example: self.example.map(Value::Object), note: None }
+        Shape { schema: schema.into(), example: self.example.and_then(Example::object), note: None }
     }
 }
 
@@ -81,7 +84,7 @@ impl Walk<'_> {
     /// The arguments of a function.
     pub(super) fn arguments(&mut self, parameters: &[Parameter], variadic: bool) -> Shape {
         let members = Members::of_parameters(parameters);
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let mut object = Object::new();
         for (index, member) in members.iter() {
             if member.direction == Direction::Out {
@@ -89,8 +92,8 @@ impl Walk<'_> {
             }
             let shape = self.argument(member);
             let shape = self.measured(index, shape);
-            let required = members.is_required(index, true);
-            object.given(&members, index, shape, (required, required || members.is_shown(index)));
+            let required = members.need(index) == Need::Required;
+            object.given(&members, index, shape, (required, required || is_shown(&members, index)));
         }
         if variadic {
             let items = self.component(Component::Shared(Shared::VariadicArgument));
@@ -106,12 +109,12 @@ impl Walk<'_> {
     fn measured(&self, index: usize, shape: Shape) -> Shape {
         let length = self.numbers.get(index).copied().flatten();
         let length = length.filter(|length| shape.schema["maximum"].as_i64().is_none_or(|most| *length <= most.into()));
-        let example = match (length, shape.example) {
-            (Some(length), Some(Value::Number(_))) => Some(number(length)),
+        let example = match (length, shape.example.as_ref().and_then(Example::plain)) {
+            (Some(length), Some(Value::Number(_))) => Some(number(length).into()),
             (Some(length), Some(Value::String(text))) if text.parse::<i128>().is_ok() => {
-                Some(length.to_string().into())
+                Some(Value::from(length.to_string()).into())
             }
-            (_, example) => example,
+            _ => return shape,
         };
         Shape { example, ..shape }
     }
@@ -125,13 +128,18 @@ impl Walk<'_> {
         };
         // A null BSTR is the empty string.
         let bstr = matches!(member.ty, Type::Pointer(pointer) if pointer.extent == Extent::Bstr);
-        if member.optional || bstr { shape.nullable() } else { shape }
+        if !member.optional && !bstr {
+            return shape;
+        }
+        // What is too long for an example is left out of it: where the function reads an array of a length, null is none.
+        let example = shape.example.clone();
+        Shape { example, ..shape.nullable() }
     }
 
     /// What comes back through the parameters of a function.
     pub(super) fn outputs(&mut self, parameters: &[Parameter], variadic: bool) -> Shape {
         let members = Members::of_parameters(parameters);
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let mut object = Object::new();
         for (_, member) in members.iter() {
             let shape = match member.ty {
@@ -193,7 +201,7 @@ impl Walk<'_> {
     /// The members of a structure; those of an anonymous one stand among them. `visible`: they are part of an example.
     fn fields(&mut self, structure: &Structure, way: Way, visible: bool, object: &mut Object) {
         let members = Members::of_fields(&structure.fields, way.direction());
-        let around = std::mem::replace(&mut self.numbers, members.numbers());
+        let around = std::mem::replace(&mut self.numbers, numbers(&members));
         let union = structure.kind == StructureKind::Union;
         let complete = way == Way::Given(Given::Whole) && !union;
         // Of a union one member is enough for an example, and more are not accepted.
@@ -220,8 +228,9 @@ impl Walk<'_> {
             if way == Way::Told {
                 object.told(member, shape);
             } else {
-                let shown = visible && (union || members.is_required(index, true) || members.is_shown(index));
-                object.given(&members, index, shape, (members.is_required(index, complete), shown));
+                let needed = members.need(index) == Need::Required;
+                let shown = visible && (union || needed || is_shown(&members, index));
+                object.given(&members, index, shape, (needed && complete, shown));
             }
         }
         self.numbers = around;

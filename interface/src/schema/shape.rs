@@ -3,20 +3,21 @@
 use serde_json::{Map, Value, json};
 
 use super::Component;
+use super::example::Example;
 
 /// The schema of a value, and one such value.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) schema: Value,
-    /// `None` where the value would contain itself.
-    pub(super) example: Option<Value>,
+    /// `None` where the value would contain itself, or would be too long.
+    pub(super) example: Option<Example>,
     /// What the schema cannot say.
     pub(super) note: Option<String>,
 }
 
 impl Shape {
-    pub(super) const fn new(schema: Value, example: Value) -> Self {
-        Self { schema, example: Some(example), note: None }
+    pub(super) fn new(schema: Value, example: Value) -> Self {
+        Self { schema, example: Some(example.into()), note: None }
     }
 
     pub(super) fn noted(mut self, note: impl Into<String>) -> Self {
@@ -26,7 +27,11 @@ impl Shape {
 
     /// The same, or null.
     pub(super) fn nullable(self) -> Self {
-        Self { schema: nullable(self.schema), example: Some(self.example.unwrap_or(Value::Null)), note: self.note }
+        Self {
+            schema: nullable(self.schema),
+            example: Some(self.example.unwrap_or_else(|| Value::Null.into())),
+            note: self.note,
+        }
     }
 
     /// The same, or what another schema says.

@@ -8,12 +8,14 @@ use bridge32_protocol::interface::{Array, Direction, Extent, Interface, Length, 
 use bridge32_protocol::target::Target;
 use serde_json::{Value, json};
 
-use super::members::{capacity, evaluate};
+use super::example::Example;
+use super::members::evaluate;
 use super::recursion;
 use super::shape::Shape;
 use super::{Component, callbacks};
+use crate::needs::capacity;
 
-/// Longer arrays are not written out in examples.
+/// Longer text and bytes are not written out in examples.
 const LONGEST_EXAMPLE: u64 = 1024;
 
 /// Which way a value goes.
@@ -153,7 +155,7 @@ impl<'a> Walk<'a> {
         let text = |length| "text".chars().cycle().take(length).collect::<String>().into();
         let example =
             length.filter(|length| *length <= LONGEST_EXAMPLE).and_then(|length| usize::try_from(length).ok());
-        Shape { schema, example: example.map(text), note: None }
+        Shape { schema, example: example.map(text).map(Value::into), note: None }
     }
 
     fn array(&mut self, array: &Array, way: Way) -> Shape {
@@ -168,7 +170,6 @@ impl<'a> Walk<'a> {
 
     /// Bytes, or an array of anything else.
     fn elements(&mut self, of: &Type, way: Way, least: Option<u64>, most: Option<u64>, count: Option<u64>) -> Shape {
-        let count = count.filter(|count| *count <= LONGEST_EXAMPLE).and_then(|count| usize::try_from(count).ok());
         if is_bytes(of) {
             let mut schema = json!({"type": "string", "format": "byte"});
             // Base64 has 4 characters for 3 bytes, and fills up the last ones.
@@ -178,8 +179,10 @@ impl<'a> Walk<'a> {
                     schema[name] = characters(bytes).into();
                 }
             }
-            let bytes = |count| STANDARD.encode((0..=u8::MAX).cycle().skip(1).take(count).collect::<Vec<_>>()).into();
-            return Shape { schema, example: count.map(bytes), note: None };
+            let count = count.filter(|count| *count <= LONGEST_EXAMPLE).and_then(|count| usize::try_from(count).ok());
+            let bytes =
+                |count| Value::from(STANDARD.encode((0..=u8::MAX).cycle().skip(1).take(count).collect::<Vec<_>>()));
+            return Shape { schema, example: count.map(bytes).map(Example::from), note: None };
         }
         let Shape { schema: items, example, note } = self.value(of, way);
         let mut schema = json!({"type": "array", "items": items});
@@ -189,8 +192,8 @@ impl<'a> Walk<'a> {
             }
         }
         let example = match (count, example) {
-            (Some(0), _) => Some(json!([])),
-            (Some(count), Some(example)) => Some(vec![example; count].into()),
+            (Some(0), _) => Some(json!([]).into()),
+            (Some(count), Some(element)) => Example::array(count, &element),
             _ => None,
         };
         Shape { schema, example, note }

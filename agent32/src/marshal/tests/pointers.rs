@@ -155,3 +155,19 @@ fn a_block_of_memory_is_not_given_to_a_function_that_frees_it() {
     let (at, detail) = world.refused(&format!(r#"{{"what":"{block}"}}"#));
     assert!(at == "/what" && detail.contains("DELETE"), "{detail}");
 }
+
+#[test]
+fn a_length_behind_a_pointer_that_is_left_out_is_taken_from_the_array() {
+    for declaration in [
+        "int f(_In_reads_(*n) const int *v, const unsigned *n);",
+        "int f(_In_reads_(*n) const int *v, _In_opt_ const unsigned *n);",
+        "int f(_Inout_updates_opt_(*n) int *v, _Inout_opt_ unsigned *n);",
+    ] {
+        assert_eq!(world(declaration).seen(r#"{"v":[7,8,9]}"#, 1), [3, 0, 0, 0], "{declaration}");
+    }
+    let inside = "struct S { _Field_size_(*n) int *v; unsigned n1; const unsigned *n; }; int f(_Inout_ struct S *s);";
+    let answer = played(inside, r#"{"s":{"v":[7,8],"n1":1}}"#, |_, _| {}, 0).unwrap();
+    assert!(answer.contains(r#""v":[7,8],"n1":1,"n":2"#), "{answer}");
+    let written = "int f(_Out_writes_opt_(*n) int *v, _Inout_opt_ unsigned *n);";
+    assert_eq!(refused(written, "{}").0, "/n");
+}

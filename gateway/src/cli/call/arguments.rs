@@ -1,9 +1,9 @@
 //! The object of arguments for a known function: names are checked, parts of structures are put together, and what is missing
 //! is said before anything is sent.
 
+use bridge32_interface::needs;
 use bridge32_protocol::interface::{Direction, Extent, Field, Function, Interface, Type};
 
-use super::needed;
 use super::typed::{self, is_token, meant};
 use super::values::{Given, Read, Written, json};
 use crate::cli::json::Json;
@@ -39,7 +39,7 @@ pub(super) fn object(all: &[Given], function: &Function, interface: &Interface, 
             format!("`{root}` is given as a whole and in parts (`{}`): give one or the other", given.name)
         })?;
     }
-    let missing = needed::missing(function, |name| members.iter().any(|(given, _)| given == name));
+    let missing = needs::missing(function, |name| members.iter().any(|(given, _)| given == name));
     if missing.is_empty() {
         let members = members.into_iter().map(|(name, value)| (name, listed(value)));
         return Ok(Json::Object(members.collect()));
@@ -221,6 +221,16 @@ mod tests {
         assert_eq!(of(header, &["port=1"]).unwrap_err(), "`baud` is missing");
         assert_eq!(of(header, &["port=1", "baud=2"]).unwrap(), r#"{"port":1,"baud":2}"#);
         assert!(of(header, &["serial=1"]).unwrap_err().contains("`serial` is an output of f"));
+    }
+
+    #[test]
+    fn a_length_behind_a_pointer_goes_with_its_array() {
+        let read = "int p(_In_reads_(*n) const int *v, const unsigned *n);";
+        assert_eq!(of(read, &["v=1,2"]).unwrap(), r#"{"v":[1,2]}"#);
+        assert_eq!(of(read, &[]).unwrap_err(), "`v`, `n` are missing");
+        let written = "int q(_Out_writes_opt_(*n) int *v, _Inout_opt_ unsigned *n);";
+        assert_eq!(of(written, &[]).unwrap_err(), "`n` is missing");
+        assert_eq!(of(written, &["n=5"]).unwrap(), r#"{"n":5}"#);
     }
 
     #[test]

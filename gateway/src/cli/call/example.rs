@@ -1,8 +1,8 @@
 //! An example of a command line for a function: one that the shell and the function take as it is.
 
+use bridge32_interface::needs::{self, Need};
 use bridge32_protocol::interface::{Extent, Function, Interface, Pointer, Scalar, Type};
 
-use super::needed::{self, Need};
 use crate::cli::words::is_bytes;
 
 /// What a handle is written as: the only value that cannot be made up.
@@ -10,6 +10,9 @@ pub(in crate::cli) const TOKEN: &str = "TOKEN";
 
 /// How long a buffer is made: long enough for what most functions put there.
 const ROOM: &str = "256";
+
+/// So many characters an array has at most, of arrays as well: a longer one has to be made by a program.
+const LONGEST: usize = 400;
 
 /// How deep structures are written out.
 const MAX_DEPTH: usize = 4;
@@ -24,12 +27,12 @@ pub(in crate::cli) fn command(library: &str, function: &Function, interface: &In
 /// The words behind the function's name.
 pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for (index, (need, parameter)) in needed::of(function).into_iter().zip(&function.parameters).enumerate() {
+    for (index, (need, parameter)) in needs::of(function).into_iter().zip(&function.parameters).enumerate() {
         if need != Need::Required {
             continue;
         }
         let value = match leaf(&parameter.ty, interface) {
-            Some(number) if number == "1" && needed::is_length(function, index) => ROOM.to_owned(),
+            Some(number) if number == "1" && needs::is_length(function, index) => ROOM.to_owned(),
             Some(value) => value,
             None => sample(&parameter.ty, interface, 0),
         };
@@ -37,7 +40,7 @@ pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<Strin
     }
     // A length that nothing else tells.
     let given = |name: &str| words.iter().any(|word| word.split('=').next() == Some(name));
-    let lacking = needed::missing(function, given);
+    let lacking = needs::missing(function, given);
     let more: Vec<String> = lacking.iter().map(|parameter| format!("{}={ROOM}", parameter.name)).collect();
     words.extend(more);
     words
@@ -83,8 +86,9 @@ fn sample(ty: &Type, interface: &Interface, depth: usize) -> String {
         Type::Callback(_) => "{\"returns\":0}".to_owned(),
         Type::Array(array) if array.text.is_some() => "\"text\"".to_owned(),
         Type::Array(array) => {
-            let count = usize::try_from(array.count).unwrap_or_default().min(16);
-            format!("[{}]", vec![sample(&array.of, interface, depth + 1); count].join(","))
+            let element = sample(&array.of, interface, depth + 1);
+            let count = usize::try_from(array.count).unwrap_or_default().min(LONGEST / (element.len() + 1));
+            format!("[{}]", vec![element; count].join(","))
         }
         Type::Structure(name) => structure(name, interface, depth),
         Type::Pointer(pointer) => pointee(pointer, interface, depth),
@@ -159,6 +163,14 @@ mod tests {
         let words = arguments(&interface.functions[0], &interface);
         let read = |_: &str| Ok(Vec::new());
         object(&given(&words).unwrap(), &interface.functions[0], &interface, &read).unwrap();
+    }
+
+    #[test]
+    fn arrays_of_arrays_are_not_written_out() {
+        let interface =
+            interface("struct S { short m[9][9][9][9][9][9][9][9]; int few[3]; }; int f(const struct S *s);");
+        let line = command("lib", &interface.functions[0], &interface);
+        assert!(line.len() < 1000 && line.ends_with("\"few\":[1,1,1]}'"), "{line}");
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use bridge32_interface::needs::{self, Need};
 use bridge32_protocol::interface::{Direction, Extent, Function, Interface, Type};
 use bridge32_protocol::target::Target;
 
 use super::example::{self, TOKEN};
-use super::needed::{self, Need};
 use super::typed::is_buffer;
 use crate::cli::words::{Words, count, direction, first_sentence, wrapped};
 
@@ -37,7 +37,7 @@ pub(super) fn list(library: &str, interface: &Interface) -> String {
 /// `usage: bridge32 call LIB FUNCTION a=… [b=…]`
 pub(super) fn usage(library: &str, function: &Function) -> String {
     let mut line = format!("bridge32 call {library} {}", function.name);
-    for (need, parameter) in needed::of(function).iter().zip(&function.parameters) {
+    for (need, parameter) in needs::of(function).iter().zip(&function.parameters) {
         let _ = match need {
             Need::Required => write!(line, " {}=…", parameter.name),
             Need::LengthOf(_) | Need::Optional => write!(line, " [{}=…]", parameter.name),
@@ -90,7 +90,7 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
         return text;
     }
     text += "Arguments\n";
-    for (need, parameter) in needed::of(function).into_iter().zip(&function.parameters) {
+    for (need, parameter) in needs::of(function).into_iter().zip(&function.parameters) {
         let need = match need {
             Need::Required => "required".to_owned(),
             Need::LengthOf(arrays) => format!("may be left out with {}: it is its length", arrays.join(" or ")),

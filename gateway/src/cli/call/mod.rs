@@ -4,7 +4,6 @@ mod answer;
 mod arguments;
 pub(super) mod example;
 mod help;
-mod needed;
 mod problem;
 pub(super) mod source;
 mod typed;
