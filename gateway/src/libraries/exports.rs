@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
 
-use super::coverage::{Coverage, Meant, meant_by};
+use super::coverage::Coverage;
 use crate::interfaces::Declared;
 use crate::limit;
 
@@ -13,8 +13,8 @@ use crate::limit;
 #[derive(Debug)]
 pub struct Exports {
     image: Image,
-    /// For each export whether the interface declares it, and for which interface that was found out.
-    declared: Mutex<Option<(u32, Arc<[bool]>)>>,
+    /// What it and the interface of that revision say of each other.
+    compared: Mutex<Option<(u32, Arc<Coverage>)>>,
 }
 
 /// One export, and whether the interface declares it.
@@ -23,7 +23,7 @@ pub struct Listed<'a> {
     /// The export.
     #[serde(flatten)]
     pub export: &'a Export,
-    /// Whether a declared function means it.
+    /// Whether the interface declares it.
     pub declared: bool,
 }
 
@@ -62,12 +62,22 @@ const MAX_LIMIT: usize = 5000;
 impl Exports {
     /// The export table of a file.
     pub fn new(image: Image) -> Self {
-        Self { image, declared: Mutex::default() }
+        Self { image, compared: Mutex::default() }
     }
 
     /// What the file and an interface say of each other.
-    pub fn coverage(&self, interface: &Declared) -> Coverage {
-        Coverage::new(&self.image, interface.interface())
+    pub fn coverage(&self, interface: &Declared) -> Arc<Coverage> {
+        // What is found out twice is the same.
+        let known = self.compared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((revision, coverage)) = known
+            && revision == interface.revision
+        {
+            return coverage;
+        }
+        let coverage = Arc::new(Coverage::new(&self.image, interface.interface()));
+        let kept = Some((interface.revision, Arc::clone(&coverage)));
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        coverage
     }
 
     /// A page of those that are wanted, with an interface laid beside them.
@@ -80,34 +90,13 @@ impl Exports {
                 && wanted.declared.is_none_or(|declared| listed.declared == declared)
                 && (filter.is_empty() || names(listed.export).any(|name| name.to_lowercase().contains(&filter)))
         };
-        let declared = self.declared_by(interface);
-        let listed = self.image.exports.iter().zip(declared.iter());
+        let coverage = self.coverage(interface);
+        let listed = self.image.exports.iter().zip(&coverage.covered);
         let fitting: Vec<Listed> = listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect();
         let total = fitting.len();
         let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
         let end = start.saturating_add(exports.len());
         Page { exports, total, next_cursor: (end < total).then(|| end.to_string()) }
-    }
-
-    /// For each export, whether the interface declares it.
-    fn declared_by(&self, interface: &Declared) -> Arc<[bool]> {
-        // What is found out twice is the same.
-        let known = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((revision, declared)) = known
-            && revision == interface.revision
-        {
-            return declared;
-        }
-        let mut declared = vec![false; self.image.exports.len()];
-        for function in &interface.interface().functions {
-            if let Meant::One(index) = meant_by(&self.image.exports, function) {
-                declared[index] = true;
-            }
-        }
-        let declared: Arc<[bool]> = declared.into();
-        let kept = Some((interface.revision, Arc::clone(&declared)));
-        *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
-        declared
     }
 }
 
@@ -191,6 +180,9 @@ mod tests {
             page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(declared(&interface(1, "int Add(int a, int b);")), ["Add"]);
-        assert_eq!(declared(&interface(2, "int AddEx(int a, int b, int c);")), ["AddEx"]);
+        let second = interface(2, "int AddEx(int a, int b, int c); extern int table; extern int nothere;");
+        assert_eq!(declared(&second), ["AddEx", "table"]);
+        let coverage = exports.coverage(&second);
+        assert_eq!((&coverage.undeclared[0].name[..], &coverage.unexported[0].name[..]), ("Add", "nothere"));
     }
 }
