@@ -1,11 +1,13 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
 
 use super::coverage::Coverage;
+use super::file::FileState;
 use crate::interfaces::Declared;
 use crate::limit;
 
@@ -15,6 +17,22 @@ pub struct Exports {
     image: Image,
     /// What it and the interface of that revision say of each other.
     compared: Mutex<Option<(u32, Arc<Coverage>)>>,
+}
+
+/// The exports of a file in one of its states.
+pub type Known = (FileState, Arc<Exports>);
+
+/// The exports of a file of this host: read, if it is not as it was when the known ones were.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub fn of_file(path: &Path, known: Option<Known>) -> Result<Known, String> {
+    // Looked at before it is read: if it is replaced meanwhile, it is read again next time.
+    let state = FileState::of(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match known {
+        Some(known) if known.0 == state => Ok(known),
+        _ => Ok((state, Arc::new(Exports::new(Image::open(path).map_err(|error| error.to_string())?)))),
+    }
 }
 
 /// One export, and whether the interface declares it.
@@ -170,6 +188,18 @@ mod tests {
         assert_eq!(names(&Wanted { filter: Some("ADD".into()), ..Wanted::default() }).0.len(), 2);
         assert_eq!(names(&Wanted { kind: Some(ExportKind::Data), ..Wanted::default() }).0, ["table"]);
         assert_eq!(names(&Wanted { declared: Some(true), ..Wanted::default() }).0, ["Add"]);
+    }
+
+    #[test]
+    fn a_file_is_read_again_once_it_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (std::env::current_exe().unwrap(), folder.path().join("replaced"));
+        let first = of_file(&file, None).unwrap();
+        let second = of_file(&file, Some(first.clone())).unwrap();
+        assert!(Arc::ptr_eq(&first.1, &second.1), "the file is as it was");
+        std::fs::write(&other, "no library").unwrap();
+        let error = of_file(&other, Some(second)).unwrap_err();
+        assert!(error.contains("this is not a library"), "{error}");
     }
 
     #[test]

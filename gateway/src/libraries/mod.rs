@@ -19,7 +19,7 @@ use crate::config::{Config, LibraryConfig, LibraryFile};
 use crate::dispatch::{Arguments, Order};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
-use exports::Exports;
+use exports::Known;
 
 /// One configured library.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct Library {
     pub problem: Option<Fault>,
     /// The file as its agent names it.
     pub agent_file: String,
-    /// Its exports, once somebody has asked.
-    pub exports: tokio::sync::OnceCell<Exports>,
+    /// Its exports, once somebody has asked, and which state of the file they are of.
+    pub exports: tokio::sync::Mutex<Option<Known>>,
 }
 
 /// Whether a library can be called.
@@ -207,7 +207,7 @@ fn read(name: &str, table: &LibraryConfig, store: &Store) -> Library {
         replacing: tokio::sync::Mutex::default(),
         problem,
         agent_file: table.file.display(),
-        exports: tokio::sync::OnceCell::new(),
+        exports: tokio::sync::Mutex::default(),
     }
 }
 
@@ -281,7 +281,7 @@ pub(crate) mod tests {
             replacing: tokio::sync::Mutex::default(),
             problem: None,
             agent_file: config.file.display(),
-            exports: tokio::sync::OnceCell::new(),
+            exports: tokio::sync::Mutex::default(),
             config,
         }
     }
