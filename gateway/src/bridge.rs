@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bridge32_image::Image;
 use bridge32_interface::Severity;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
@@ -17,7 +16,8 @@ use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
 use crate::interfaces::{Declared, Origin, Store};
-use crate::libraries::exports::Exports;
+use crate::libraries::exports::{self, Exports, Known};
+use crate::libraries::file::FileState;
 use crate::libraries::{Libraries, Library, LibraryState};
 use crate::openapi::cache::Cache;
 
@@ -150,33 +150,36 @@ impl Bridge {
 }
 
 impl Bridge {
-    /// The exports of a library: read here if the file can be, otherwise by its agent.
+    /// The exports of a library: read here if the file can be, otherwise by its agent. A file that was replaced is read
+    /// again.
     ///
     /// # Errors
     /// Nobody can read the file.
-    pub async fn exports<'a>(&self, library: &'a Library) -> Result<&'a Exports, Problem> {
-        library.exports.get_or_try_init(|| self.read_exports(library)).await
-    }
-
-    async fn read_exports(&self, library: &Library) -> Result<Exports, Problem> {
-        let image = match &library.config.file {
+    pub async fn exports(&self, library: &Library) -> Result<Arc<Exports>, Problem> {
+        let mut kept = library.exports.lock().await;
+        let (state, exports): Known = match &library.config.file {
             LibraryFile::Host(path) => {
-                let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || Image::open(&path)).await.map_err(Problem::internal)?;
-                read.map_err(|error| Problem::new(Code::LoadFailed, error.to_string()))?
+                let (path, known) = (path.clone(), kept.clone());
+                let read = move || exports::of_file(&path, known);
+                let read = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)?;
+                read.map_err(|detail| Problem::new(Code::LoadFailed, detail))?
             }
-            LibraryFile::Runtime(path) => self.image_of_agent(library, path).await?,
+            LibraryFile::Runtime(path) => self.exports_of_agent(library, path, kept.clone()).await?,
         };
-        Ok(Exports::new(image))
+        *kept = Some((state, Arc::clone(&exports)));
+        Ok(exports)
     }
 
-    async fn image_of_agent(&self, library: &Library, path: &str) -> Result<Image, Problem> {
-        let not_ready = || {
+    async fn exports_of_agent(&self, library: &Library, path: &str, known: Option<Known>) -> Result<Known, Problem> {
+        let Some(link) = self.link(library) else {
             let reason = format!("only its agent can read {path}, and that is not ready");
-            Problem::from(Failure::NoAgent { reason, retry: true })
+            return known.ok_or_else(|| Problem::from(Failure::NoAgent { reason, retry: true }));
         };
-        let link = self.link(library).ok_or_else(not_ready)?;
-        Ok(link.client.image(path).await??)
+        let state = FileState::Runtime { generation: link.generation };
+        match known {
+            Some(known) if known.0 == state => Ok(known),
+            _ => Ok((state, Arc::new(Exports::new(link.client.image(path).await??)))),
+        }
     }
 }
 

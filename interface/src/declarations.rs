@@ -153,7 +153,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Makes the interface of all that was read, and lists what was assumed.
-    /// `of` is the only file whose functions and variables are wanted.
+    /// `of` is the only file whose functions and variables are wanted, and of the enumerations those that they need.
     pub(crate) fn finish(mut self, of: Option<usize>, macros: &mut Macros<'a>) -> (Interface, Findings) {
         for (name, value) in constants::collect(macros, &self.types, self.reporter) {
             self.types.constants.entry(name).or_insert(value);
@@ -188,7 +188,10 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
         let Functions { all: functions, findings, .. } = functions;
         let structures = members::reachable(members::build(&around, self.reporter), &functions, &variables);
-        let Types { enumerations, constants, .. } = self.types;
+        let Types { mut enumerations, constants, .. } = self.types;
+        if of.is_some() {
+            enumerations = members::reachable_enumerations(enumerations, &functions, &structures);
+        }
         (Interface { functions, variables, structures, enumerations, constants, ..Interface::default() }, findings)
     }
 }

@@ -1,9 +1,9 @@
 //! From the structures of C to those of the interface, and which of them can be passed at all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use bridge32_protocol::interface::{Field, Function, Structure, Type, Variable};
+use bridge32_protocol::interface::{Enumeration, Field, Function, Scalar, Structure, Type, Variable};
 
 use crate::documentation::Documentation;
 use crate::doxygen;
@@ -171,16 +171,48 @@ pub(crate) fn reachable(
     found
 }
 
+/// The enumerations that functions and structures need.
+pub(crate) fn reachable_enumerations(
+    mut all: BTreeMap<String, Enumeration>,
+    functions: &[Function],
+    structures: &BTreeMap<String, Structure>,
+) -> BTreeMap<String, Enumeration> {
+    let mut names = BTreeSet::new();
+    let mut see = |ty: &Type| {
+        if let Type::Scalar(Scalar::Enumeration(name)) = ty {
+            names.insert(name.clone());
+        }
+    };
+    for function in functions {
+        each(&function.result, &mut see);
+        function.parameters.iter().for_each(|parameter| each(&parameter.ty, &mut see));
+    }
+    structures.values().flat_map(|structure| &structure.fields).for_each(|field| each(&field.ty, &mut see));
+    all.retain(|name, _| names.contains(name));
+    all
+}
+
 /// The structures that a type names.
 fn structures_in(ty: &Type) -> Vec<String> {
-    match ty {
-        Type::Structure(name) => vec![name.clone()],
-        Type::Pointer(pointer) => structures_in(&pointer.to),
-        Type::Array(array) => structures_in(&array.of),
-        Type::Callback(signature) => {
-            let parameters = signature.parameters.iter().map(|parameter| &parameter.ty);
-            parameters.chain([&signature.result]).flat_map(structures_in).collect()
+    let mut names = Vec::new();
+    each(ty, &mut |part| {
+        if let Type::Structure(name) = part {
+            names.push(name.clone());
         }
-        Type::Void | Type::Scalar(_) | Type::Unsupported { .. } => Vec::new(),
+    });
+    names
+}
+
+/// Shows a type, and those that it is made of.
+fn each(ty: &Type, see: &mut impl FnMut(&Type)) {
+    see(ty);
+    match ty {
+        Type::Pointer(pointer) => each(&pointer.to, see),
+        Type::Array(array) => each(&array.of, see),
+        Type::Callback(signature) => {
+            signature.parameters.iter().for_each(|parameter| each(&parameter.ty, see));
+            each(&signature.result, see);
+        }
+        Type::Structure(_) | Type::Void | Type::Scalar(_) | Type::Unsupported { .. } => {}
     }
 }

@@ -317,7 +317,7 @@ fn a_pointer_before_a_count_is_an_array_of_so_many() {
 fn a_prototype_may_use_what_headers_declare() {
     let header = Source {
         name: "vendor.h",
-        text: b"#define CALL __stdcall\ntypedef struct { int x, y; } point; enum color { RED = 3 };\n\
+        text: b"#define CALL __stdcall\ntypedef struct { int x, y; } point; enum color { RED = 3 }; enum size { BIG };\n\
                 int area(int a, int b); extern int counter; struct broken { int x int y; };",
     };
     let options = Options::new(Target::Win32);
@@ -327,7 +327,8 @@ fn a_prototype_may_use_what_headers_declare() {
     assert_eq!(names, [("area", &None)], "the header's own is another one");
     assert_eq!(interface.functions[0].convention, Some(Convention::Stdcall));
     assert!(interface.structures.contains_key("point") && interface.variables.is_empty());
-    assert_eq!(interface.constants["RED"], 3);
+    assert_eq!((interface.constants["RED"], interface.constants["BIG"]), (3, 0));
+    assert_eq!(interface.enumerations.keys().collect::<Vec<_>>(), ["color"], "those that it needs");
 
     let wrong = prototype_after(&[header], "int f(point p", &options).expect_err("it is not closed");
     assert!(wrong.iter().all(|told| told.file == "prototype"), "{wrong:?}");

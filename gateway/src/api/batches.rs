@@ -57,13 +57,13 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     expect_json(&headers, &body)?;
-    let (orders, batch) = read(library, &body, |need, function| caller.may(need, &library.name, function))?;
+    let (orders, batch) = read(library, &body, |need, function| caller.may(need, &library.name, function)).await?;
     Ok(reply::outcomes(bridge.batch(library, orders, batch).await?))
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may
 /// not call a function does not learn here whether it exists.
-fn read(
+async fn read(
     library: &Library,
     body: &[u8],
     may: impl Fn(Need, &str) -> Result<(), Problem>,
@@ -88,13 +88,14 @@ fn read(
     }
     // One interface for all of them.
     let declared = library.declared();
-    let orders = items
-        .into_iter()
-        .map(|(place, item)| order(library, &declared, item).map_err(|problem| problem.within(&place)));
-    Ok((orders.collect::<Result<_, _>>()?, Batch { stop_on_error }))
+    let mut orders = Vec::with_capacity(items.len());
+    for (place, item) in items {
+        orders.push(order(library, &declared, item).await.map_err(|problem| problem.within(&place))?);
+    }
+    Ok((orders, Batch { stop_on_error }))
 }
 
-fn order(library: &Library, declared: &Arc<Declared>, item: Item) -> Result<Order, Problem> {
+async fn order(library: &Library, declared: &Arc<Declared>, item: Item<'_>) -> Result<Order, Problem> {
     let args = match item.args {
         None => Arguments::empty(),
         Some(raw) => Arguments::from_raw(raw).map_err(|error| Problem::from(error).at("/args"))?,
@@ -106,7 +107,7 @@ fn order(library: &Library, declared: &Arc<Declared>, item: Item) -> Result<Orde
             Ok(Order { args, ..order })
         }
         Item { function: None, prototype: Some(prototype), export, ordinal, .. } => {
-            let callee = AdHoc { prototype, export, ordinal }.callee(library);
+            let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await;
             let pointed =
                 |problem: Problem| if problem.pointer().is_some() { problem } else { problem.at("/prototype") };
             Ok(library.undeclared_order(callee.map_err(pointed)?, args))
@@ -130,8 +131,12 @@ mod tests {
         library("int Add(int a, int b); /** @deadline 2s */ int Slow(void);")
     }
 
+    fn wait_for<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+
     fn allowed(body: &str) -> Result<(Vec<Order>, Batch), Problem> {
-        read(&calc(), body.as_bytes(), |_, _| Ok(()))
+        wait_for(read(&calc(), body.as_bytes(), |_, _| Ok(())))
     }
 
     fn refused(body: &str) -> (Code, String, String) {
@@ -196,7 +201,7 @@ mod tests {
         };
         let forbidden = |calls: &str| {
             let body = format!(r#"{{"calls":[{calls}]}}"#);
-            let problem = read(&calc(), body.as_bytes(), may).unwrap_err();
+            let problem = wait_for(read(&calc(), body.as_bytes(), may)).unwrap_err();
             (problem.code(), problem.pointer().map(str::to_owned), problem.detail().to_owned())
         };
         let unknown = r#"{"function":"Nope"},{"function":"Slow"}"#;

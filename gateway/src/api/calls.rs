@@ -41,11 +41,11 @@ pub(super) struct AdHoc {
 }
 
 impl AdHoc {
-    /// The callee.
+    /// The callee, for these arguments.
     ///
     /// # Errors
     /// The prototype cannot be read, or the export is said twice.
-    pub(super) fn callee(self, library: &Library) -> Result<Callee, Problem> {
+    pub(super) async fn callee(self, library: &Library, args: &Arguments) -> Result<Callee, Problem> {
         let export = match (self.export, self.ordinal) {
             (Some(_), Some(_)) => {
                 let detail = "`export` and `ordinal` both say which export is meant: give one of them.";
@@ -59,7 +59,7 @@ impl AdHoc {
             (None, Some(ordinal)) => Some(ExportName::Ordinal(ordinal)),
             (None, None) => None,
         };
-        let mut interface = read_prototype(library, &self.prototype)?;
+        let mut interface = read_prototype(library, &self.prototype, args).await?;
         if let (Some(export), Some(function)) = (export, interface.functions.first_mut()) {
             function.export = Some(export);
         }
@@ -81,24 +81,24 @@ pub async fn create(
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let callee = AdHoc { prototype, export, ordinal }.callee(library)?;
+    let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await?;
     let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
     reply::outcome(id, result).map_err(|problem| problem.within("/args"))
 }
 
-fn read_prototype(library: &Library, text: &str) -> Result<Interface, Problem> {
+async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {
     if text.len() > MAX_PROTOTYPE {
         let detail =
             format!("It has {} bytes; more than {MAX_PROTOTYPE} is a header: put it into `header`.", text.len());
         return Err(Problem::new(Code::InvalidPrototype, detail));
     }
-    library.prototype(text).map_err(|diagnostics| {
+    library.prototype(text, args).await.map_err(|diagnostics| {
         let list: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         let detail = if list.is_empty() {
             "It must declare exactly one function, such as `int __stdcall f(int a)`.".to_owned()
         } else {
             list.join("\n")
         };
-        Problem::new(Code::InvalidPrototype, detail).with_diagnostics(diagnostics)
+        Problem::new(Code::InvalidPrototype, detail).with_diagnostics(diagnostics.to_vec())
     })
 }

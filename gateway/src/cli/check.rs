@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge32_image::Image;
+use bridge32_image::{ExportKind, Image};
 use bridge32_protocol::target::Target;
 use clap::Args;
 use serde::Serialize;
@@ -127,17 +127,18 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     warnings.extend(functions.iter().filter_map(|function| {
         function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
     }));
+    warnings.extend(declared.interface().variables.iter().filter_map(|variable| {
+        variable.unsupported.as_ref().map(|why| format!("{} cannot be read: {why}", variable.name))
+    }));
     if let (LibraryFile::Host(path), Some(runtime)) =
         (&library.config.file, library.target.and_then(|target| config.runtimes.get(&target)))
     {
         problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
     }
     match absent(library) {
-        Absent::All(count) => {
-            problems.push(format!(
-                "the file exports none of the {count} functions of its header: is it another library's?"
-            ));
-        }
+        Absent::Everything => problems.push(
+            "the file exports nothing of what its header declares: is that the header of another library?".to_owned(),
+        ),
         Absent::Some(missing) => warnings.extend(missing),
     }
     if library.config.headers.is_empty() {
@@ -156,8 +157,8 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
 
 /// What the header declares and the file does not export.
 enum Absent {
-    /// All of so many functions: the header of another library, most likely.
-    All(usize),
+    /// All of it: the header of another library, most likely.
+    Everything,
     /// Those, in words: a header of another version.
     Some(Vec<String>),
 }
@@ -170,14 +171,16 @@ fn absent(library: &Library) -> Absent {
     let interface = declared.interface();
     let coverage = Coverage::new(&image, interface);
     if coverage.is_of_another_library() {
-        return Absent::All(coverage.declared);
+        return Absent::Everything;
     }
-    // Of those that cannot be called anyway another reason is told.
-    let supported = |name: &str| interface.function(name).is_some_and(|(_, function)| function.unsupported.is_none());
-    let missing = coverage.unexported.into_iter().filter(|missing| supported(&missing.name));
-    let words = missing.map(|Unexported { name, similar, .. }| {
-        let near = similar.map(|other| format!(" (it has `{other}`)")).unwrap_or_default();
-        format!("{name} cannot be called: the file does not export it{near}")
+    // Of those that cannot be used anyway another reason is told.
+    let supported = |missing: &&Unexported| match missing.kind {
+        ExportKind::Data => declared.variable(&missing.name).is_some_and(|(_, found)| found.unsupported.is_none()),
+        _ => declared.function(&missing.name).is_some_and(|(_, found)| found.unsupported.is_none()),
+    };
+    let words = coverage.unexported.iter().filter(supported).map(|missing| {
+        let used = if missing.kind == ExportKind::Data { "read" } else { "called" };
+        format!("{} cannot be {used}: {}", missing.name, missing.reason())
     });
     Absent::Some(words.collect())
 }

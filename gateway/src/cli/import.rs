@@ -113,7 +113,7 @@ impl Import {
         if !self.may_write(&path, &added.name)? {
             return Ok(());
         }
-        edit::replace(&path, &text, &added.name).map_err(Failed::problem)?;
+        edit::replace(&path, &text, &added).map_err(Failed::problem)?;
         self.next(&path, &added.name, &read.header.interface, &coverage);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::{Config, ConfigError, is_name};
+use super::{Config, ConfigError, LibraryFile, is_name};
 
 /// A library that is to be added.
 #[derive(Clone, Debug)]
@@ -88,8 +88,7 @@ pub fn with_library(file: &Path, added: &Added) -> Result<Edited, EditError> {
     let shape = |message: String| EditError::Shape { file: file.to_owned(), message };
     let mut document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| shape(error.message().to_owned()))?;
-    let directory = absolute(file).parent().map(Path::to_owned).unwrap_or_default();
-    let table = table(added, &directory);
+    let table = table(added, &directories(file));
     let mut alone = DocumentMut::new();
     put(&mut alone, &added.name, table.clone()).map_err(&shape)?;
     put(&mut document, &added.name, table).map_err(&shape)?;
@@ -121,8 +120,8 @@ fn put(document: &mut DocumentMut, name: &str, mut table: Table) -> Result<(), S
     }
 }
 
-fn table(added: &Added, directory: &Path) -> Table {
-    let path = |path: &PathBuf| for_file(path, directory);
+fn table(added: &Added, directories: &[PathBuf]) -> Table {
+    let path = |path: &PathBuf| for_file(path, directories);
     let mut table = Table::new();
     table.insert("file", value(path(&added.file)));
     match added.headers.as_slice() {
@@ -140,12 +139,33 @@ fn table(added: &Added, directory: &Path) -> Table {
     table
 }
 
+/// The folders that relative paths of a configuration start from: its own, and, if it is a link, that of what it leads to.
+fn directories(file: &Path) -> Vec<PathBuf> {
+    let given = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let files = [Some(given), file.canonicalize().ok()];
+    files.iter().flatten().filter_map(|file| file.parent().map(Path::to_owned)).collect()
+}
+
 /// A path as the configuration has it: relative to its folder if it is in there or was given as a relative one.
-fn for_file(path: &Path, directory: &Path) -> String {
-    let whole = absolute(path);
-    let below = whole.strip_prefix(directory).ok().map(Path::to_owned);
-    let related = || if path.is_relative() { relative(&whole, directory) } else { None };
-    below.or_else(related).unwrap_or(whole).to_string_lossy().into_owned()
+fn for_file(path: &Path, directories: &[PathBuf]) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let real = real(&whole);
+    let mut ways: Vec<PathBuf> = Vec::new();
+    for directory in directories {
+        let below = whole.strip_prefix(directory).ok().filter(|way| !climbs(way));
+        ways.extend(below.map(Path::to_owned));
+        let Ok(directory) = directory.canonicalize() else { continue };
+        ways.extend(real.strip_prefix(&directory).ok().map(Path::to_owned));
+        ways.extend(path.is_relative().then(|| relative(&real, &directory)).flatten());
+    }
+    // A `..` behind a symbolic link leads elsewhere than the text says: what is written must lead to the file.
+    let leads = |way: &PathBuf| directories.iter().all(|directory| is_same(&directory.join(way), path));
+    let whole = if path.is_relative() { real } else { whole };
+    ways.into_iter().find(leads).unwrap_or(whole).to_string_lossy().into_owned()
+}
+
+fn climbs(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
 }
 
 /// The way from a folder to a file.
@@ -159,24 +179,24 @@ fn relative(file: &Path, directory: &Path) -> Option<PathBuf> {
     Some(up.chain(file.components().skip(common)).collect())
 }
 
-/// The path from the root, without `.` and `..`.
-fn absolute(path: &Path) -> PathBuf {
-    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // A `..` behind a symbolic link leads elsewhere than the text says: such a path is left alone.
-    if !whole.components().any(|part| part == Component::ParentDir) {
-        return whole;
-    }
-    match (whole.parent().map(Path::canonicalize), whole.file_name()) {
+/// The path without links among its folders. The file may be one: `libz.so.1` is meant, whatever version that is.
+fn real(path: &Path) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
         (Some(Ok(folder)), Some(name)) => folder.join(name),
-        _ => whole,
+        _ => path.to_owned(),
     }
 }
 
-/// Replaces the file at once, or not at all: what is written must load, and have the library.
+/// Whether both are there, and are one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Replaces the file at once, or not at all: what is written must load, and have the library with its files.
 ///
 /// # Errors
 /// It cannot be written, or would not load.
-pub fn replace(file: &Path, edited: &Edited, name: &str) -> Result<(), EditError> {
+pub fn replace(file: &Path, edited: &Edited, added: &Added) -> Result<(), EditError> {
     let failed = |source| EditError::File { file: file.to_owned(), source };
     // Where the file is a link, what it leads to is replaced.
     let real = file.canonicalize().map_err(failed)?;
@@ -188,12 +208,32 @@ pub fn replace(file: &Path, edited: &Edited, name: &str) -> Result<(), EditError
         EditError::Unusable { file: real.clone(), message }
     };
     let loaded = super::load(new.path(), std::env::vars()).map_err(|error: ConfigError| unusable(error.to_string()))?;
-    if !loaded.config.libraries.contains_key(name) {
-        return Err(unusable(format!("it would have no library `{name}`")));
-    }
+    check_files(&loaded.config, added).map_err(unusable)?;
     let permissions = std::fs::metadata(&real).map_err(failed)?.permissions();
     new.as_file().set_permissions(permissions).map_err(failed)?;
     new.persist(&real).map(drop).map_err(|error| failed(error.error))
+}
+
+/// Whether the configuration names the files that were looked at.
+fn check_files(config: &Config, added: &Added) -> Result<(), String> {
+    let Added { name, file, headers, .. } = added;
+    let Some(library) = config.libraries.get(name) else { return Err(format!("it would have no library `{name}`")) };
+    let written = match &library.file {
+        LibraryFile::Host(path) => path.as_path(),
+        LibraryFile::Runtime(path) => Path::new(path),
+    };
+    let written = std::iter::once(written).chain(library.headers.iter().map(PathBuf::as_path));
+    let given: Vec<&PathBuf> = std::iter::once(file).chain(headers).collect();
+    let written: Vec<&Path> = written.collect();
+    if written.len() != given.len() {
+        return Err(format!("library.{name} would have {} headers, not {}", written.len() - 1, headers.len()));
+    }
+    match written.iter().zip(&given).find(|(written, given)| !is_same(written, given)) {
+        Some((written, given)) => {
+            Err(format!("library.{name} would have {}, which is not {}", written.display(), given.display()))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +246,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().canonicalize().unwrap().join("bridge32.toml");
         std::fs::write(&file, text).unwrap();
+        std::fs::create_dir(file.with_file_name("lib")).unwrap();
+        for other in ["lib/new.so", "new.h", "other.h"] {
+            std::fs::write(file.with_file_name(other), "").unwrap();
+        }
         (folder, file)
     }
 
@@ -222,12 +266,13 @@ mod tests {
     #[test]
     fn the_rest_of_the_file_stays_as_it_is() {
         let (_folder, file) = folder(BEFORE);
-        let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
+        let new = added("new", file.parent().unwrap());
+        let edited = with_library(&file, &new).unwrap();
         let table = "[library.new]\nfile = \"lib/new.so\"\nheader = \"new.h\"\n";
         assert_eq!(edited.table, table);
         let without = edited.text.replace(&format!("\n{table}"), "");
         assert_eq!(without.trim(), BEFORE.trim(), "{}", edited.text);
-        replace(&file, &edited, "new").unwrap();
+        replace(&file, &edited, &new).unwrap();
         let config = super::super::load(&file, []).unwrap().config;
         assert_eq!(config.libraries.keys().collect::<Vec<_>>(), ["new", "old"]);
         assert_eq!(config.libraries["new"].headers, [file.with_file_name("new.h")]);
@@ -241,8 +286,9 @@ mod tests {
             "auth.mode='off'\n[library]\na.file = 'a.so'\n",
         ] {
             let (_folder, file) = folder(text);
-            let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
-            replace(&file, &edited, "new").unwrap_or_else(|error| panic!("{text}: {error}\n{}", edited.text));
+            let new = added("new", file.parent().unwrap());
+            let edited = with_library(&file, &new).unwrap();
+            replace(&file, &edited, &new).unwrap_or_else(|error| panic!("{text}: {error}\n{}", edited.text));
         }
         let (_folder, file) = folder("library = 5\n");
         assert!(
@@ -257,25 +303,22 @@ mod tests {
     fn everything_that_is_said_of_a_library_is_written() {
         let (_folder, file) = folder(BEFORE);
         let mut all = added("new", file.parent().unwrap());
-        all.headers.push(PathBuf::from("/usr/include/other.h"));
+        all.headers.push(file.with_file_name("other.h"));
         all.encoding = Some("gbk".to_owned());
         all.definitions = vec![("UNICODE".to_owned(), "1".to_owned())];
         let edited = with_library(&file, &all).unwrap();
-        for line in [
-            "header = [\"new.h\", \"/usr/include/other.h\"]",
-            "encoding = \"gbk\"",
-            "definitions = { UNICODE = \"1\" }",
-        ] {
+        for line in ["header = [\"new.h\", \"other.h\"]", "encoding = \"gbk\"", "definitions = { UNICODE = \"1\" }"] {
             assert!(edited.table.contains(line), "no {line} in {}", edited.table);
         }
-        replace(&file, &edited, "new").unwrap();
+        replace(&file, &edited, &all).unwrap();
     }
 
     #[test]
     fn what_would_not_load_changes_nothing() {
         let (_folder, file) = folder(BEFORE);
         let edited = Edited { text: format!("{BEFORE}\n[library.new]\nfil = 1\n"), table: String::new() };
-        let error = replace(&file, &edited, "new").unwrap_err().to_string();
+        let new = added("new", file.parent().unwrap());
+        let error = replace(&file, &edited, &new).unwrap_err().to_string();
         assert!(
             error.contains("nothing was changed")
                 && error.contains("bridge32.toml:13")
@@ -283,15 +326,66 @@ mod tests {
             "{error}"
         );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), BEFORE);
-        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 4);
+        let table = "\n[library.new]\nfile = 'lib/new.so'\nheader = 'other.h'\n";
+        let error =
+            replace(&file, &Edited { text: format!("{BEFORE}{table}"), table: String::new() }, &new).unwrap_err();
+        assert!(error.to_string().contains("other.h, which is not "), "{error}");
     }
 
     #[test]
     fn a_path_outside_is_written_as_it_was_given() {
-        let folder = Path::new("/srv/bridge");
-        assert_eq!(for_file(Path::new("/srv/bridge/a.so"), folder), "a.so");
-        assert_eq!(for_file(Path::new("/usr/lib32/libz.so.1"), folder), "/usr/lib32/libz.so.1");
-        assert_eq!(relative(Path::new("/srv/vendor/a.so"), folder), Some(PathBuf::from("../vendor/a.so")));
+        let (_folder, file) = folder(BEFORE);
+        let (lib, inside) = (file.with_file_name("lib"), file.with_file_name("lib/new.so"));
+        let at = |directory: &Path| for_file(&inside, &[directory.to_owned()]);
+        assert_eq!(at(file.parent().unwrap()), "lib/new.so");
+        assert_eq!(at(Path::new("/")), inside.strip_prefix("/").unwrap().display().to_string());
+        assert_eq!(for_file(&file, &[lib]), file.display().to_string());
+        let way = relative(Path::new("/srv/vendor/a.so"), Path::new("/srv/bridge"));
+        assert_eq!(way, Some(PathBuf::from("../vendor/a.so")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_among_the_folders_lead_to_the_file_that_was_given() {
+        use std::os::unix::fs::symlink;
+        let (_folder, real) = folder(BEFORE);
+        let data = real.parent().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().canonicalize().unwrap();
+        // `cfg/..` is not the folder that `cfg` is in.
+        symlink(data, home.join("cfg")).unwrap();
+        std::fs::create_dir(home.join("lib")).unwrap();
+        std::fs::write(home.join("lib/v.dll"), "").unwrap();
+        let here = std::env::current_dir().unwrap();
+        let from_here = relative(&home, &here).unwrap();
+        for (file, library, header) in [
+            (home.join("cfg/bridge32.toml"), home.join("cfg/lib/new.so"), home.join("cfg/new.h")),
+            (home.join("cfg/bridge32.toml"), from_here.join("lib/v.dll"), from_here.join("cfg/new.h")),
+            (real.clone(), from_here.join("lib/v.dll"), home.join("cfg/lib/../new.h")),
+        ] {
+            std::fs::write(&real, BEFORE).unwrap();
+            let new = Added { file: library.clone(), headers: vec![header], ..added("new", data) };
+            let edited = with_library(&file, &new).unwrap();
+            replace(&file, &edited, &new).unwrap_or_else(|error| panic!("{error}: {}", edited.table));
+            let config = super::super::load(&file, []).unwrap().config;
+            let LibraryFile::Host(written) = &config.libraries["new"].file else { panic!("{config:?}") };
+            assert!(is_same(written, &library), "{} is not {}", written.display(), library.display());
+            assert!(edited.table.contains("header = \"new.h\""), "{}", edited.table);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_configuration_that_is_a_link_names_files_that_are_the_same_from_both_folders() {
+        let (_folder, real) = folder(BEFORE);
+        let home = tempfile::tempdir().unwrap();
+        let link = home.path().canonicalize().unwrap().join("bridge32.toml");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let new = added("new", real.parent().unwrap());
+        let edited = with_library(&link, &new).unwrap();
+        replace(&link, &edited, &new).unwrap();
+        assert!(link.is_symlink() && edited.table.contains(&new.headers[0].display().to_string()), "{}", edited.table);
     }
 
     #[cfg(unix)]
@@ -300,8 +394,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let (_folder, file) = folder(BEFORE);
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
-        let edited = with_library(&file, &added("new", file.parent().unwrap())).unwrap();
-        replace(&file, &edited, "new").unwrap();
+        let new = added("new", file.parent().unwrap());
+        replace(&file, &with_library(&file, &new).unwrap(), &new).unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     }
 }

@@ -91,12 +91,26 @@ impl Declared {
         &self.header.interface
     }
 
-    /// The interface of a prototype that stands behind these headers.
+    /// The interface of a prototype that stands behind these headers, with the constants that its arguments name.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn prototype(&self, text: &str, options: &Options) -> Result<Interface, Vec<Diagnostic>> {
-        self.prototypes.read(&sources(&self.texts), text, options)
+    pub async fn prototype(
+        self: &Arc<Self>,
+        text: &str,
+        arguments: &[u8],
+        options: Options,
+    ) -> Result<Interface, Arc<[Diagnostic]>> {
+        let read = prototypes::read(self, text, options).await?;
+        let constants = prototypes::constants_in(arguments, [&read, self.interface()]);
+        let (functions, structures) = (read.functions.clone(), read.structures.clone());
+        Ok(Interface {
+            functions,
+            structures,
+            enumerations: read.enumerations.clone(),
+            constants,
+            ..Interface::default()
+        })
     }
 
     /// A declared function and its number.

@@ -25,6 +25,8 @@ pub struct StoreError {
 /// The file of one library.
 #[derive(Serialize, Deserialize)]
 struct Document {
+    /// The library's name: file systems that ignore case have one file for `Calc` and `calc`.
+    library: String,
     /// When it came.
     at: Timestamp,
     /// Which header files it stands in for.
@@ -60,6 +62,11 @@ impl Store {
             tracing::error!(library, file = %file.display(), "a stored interface is damaged; the header files count");
             return None;
         };
+        if document.library != library {
+            let other = document.library;
+            tracing::warn!(library, other, file = %file.display(), "a stored interface is that of another library");
+            return None;
+        }
         if document.replaces == digest(configured) {
             return Some((header, document.at));
         }
@@ -84,7 +91,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let file = self.file(library);
         let failed = |source| StoreError { file: file.clone(), source };
-        let document = Document { at, replaces: digest(configured), header: STANDARD.encode(header) };
+        if let Some(other) = other_owner(&file, library) {
+            let text = format!("it has the interface of the library `{other}`, whose name differs in case only");
+            return Err(failed(std::io::Error::new(ErrorKind::AlreadyExists, text)));
+        }
+        let (library, replaces) = (library.to_owned(), digest(configured));
+        let document = Document { library, at, replaces, header: STANDARD.encode(header) };
         let text = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
         fs::create_dir_all(&self.folder).map_err(failed)?;
         // Complete or not there, whenever the power goes.
@@ -100,6 +112,9 @@ impl Store {
     /// What is kept cannot be removed.
     pub fn forget(&self, library: &str) -> Result<(), StoreError> {
         let file = self.file(library);
+        if other_owner(&file, library).is_some() {
+            return Ok(());
+        }
         match fs::remove_file(&file) {
             Err(source) if source.kind() != ErrorKind::NotFound => Err(StoreError { file, source }),
             _ => Ok(()),
@@ -110,6 +125,12 @@ impl Store {
     fn file(&self, library: &str) -> PathBuf {
         self.folder.join(format!("{library}.json"))
     }
+}
+
+/// The other library whose interface the file has.
+fn other_owner(file: &Path, library: &str) -> Option<String> {
+    let (document, _) = read(&fs::read(file).ok()?)?;
+    (document.library != library).then_some(document.library)
 }
 
 fn read(text: &[u8]) -> Option<(Document, Vec<u8>)> {
@@ -137,6 +158,23 @@ mod tests {
         assert_eq!(store.load("other", &configured("int f(void);")), None);
         assert_eq!(store.load("calc", &configured("int f(int a);")), None);
         assert!(store.load("calc", &configured("int f(void);")).is_some(), "the files are what they were");
+    }
+
+    #[test]
+    fn libraries_whose_names_differ_in_case_only_do_not_take_each_others_interfaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.save("Calc", b"int f(void);", Timestamp::now(), &[]).unwrap();
+        // As on a file system that ignores case.
+        fs::copy(store.file("Calc"), store.file("calc")).unwrap();
+        assert_eq!(store.load("calc", &[]), None);
+        let error = store.save("calc", b"", Timestamp::now(), &[]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("it has the interface of the library `Calc`, whose name differs in case only"),
+            "{error}"
+        );
+        store.forget("calc").unwrap();
+        assert!(store.file("calc").exists() && store.load("Calc", &[]).is_some());
     }
 
     #[test]

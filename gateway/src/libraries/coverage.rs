@@ -1,9 +1,11 @@
 //! What a header and an export table say of each other: exports that nothing declares, and declarations that nothing
 //! exports. For `check`, `interface check`, `import` and the API alike.
 
-use bridge32_image::lookup::{self, Lookup};
+use std::collections::HashSet;
+
+use bridge32_image::lookup::{Index, Lookup};
 use bridge32_image::{Export, ExportKind, Format, Image};
-use bridge32_protocol::interface::{ExportName, Function, Interface};
+use bridge32_protocol::interface::{ExportName, Interface};
 use serde::Serialize;
 
 /// The two differences.
@@ -11,10 +13,13 @@ use serde::Serialize;
 pub struct Coverage {
     /// What the file exports and the interface does not declare, in the order of the file.
     pub undeclared: Vec<Undeclared>,
-    /// What the interface declares and the file does not export, in the order of the header.
+    /// What the interface declares and the file does not export: functions in the order of the header, then variables.
     pub unexported: Vec<Unexported>,
-    /// How many functions are declared: if all of them are unexported, the header is another library's.
+    /// How many functions and variables are declared: if all of them are unexported, the header is another library's.
     pub declared: usize,
+    /// For each export of the file, in its order, whether the interface declares it.
+    #[serde(skip)]
+    pub covered: Vec<bool>,
 }
 
 /// An export without a declaration.
@@ -34,6 +39,8 @@ pub struct Undeclared {
 pub struct Unexported {
     /// The declared name.
     pub name: String,
+    /// Function or data.
+    pub kind: ExportKind,
     /// How the header says that it is exported, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub export: Option<ExportName>,
@@ -42,33 +49,75 @@ pub struct Unexported {
     pub similar: Option<String>,
 }
 
+impl Unexported {
+    /// Why it cannot be used.
+    pub fn reason(&self) -> String {
+        let near = self.similar.as_ref().map(|name| format!("; it has `{name}`: names are case-sensitive"));
+        format!("the file does not export it{}", near.unwrap_or_default())
+    }
+}
+
+/// Something that an interface declares, and how it says that the file calls it.
+#[derive(Clone, Copy)]
+struct Declaration<'a> {
+    name: &'a str,
+    kind: ExportKind,
+    export: Option<&'a ExportName>,
+}
+
+/// All that an interface declares.
+fn declarations(interface: &Interface) -> impl Iterator<Item = Declaration<'_>> + Clone {
+    let functions = interface.functions.iter().map(|function| Declaration {
+        name: &function.name,
+        kind: ExportKind::Function,
+        export: function.export.as_ref(),
+    });
+    let variables = interface.variables.iter();
+    functions.chain(variables.map(|variable| Declaration {
+        name: &variable.name,
+        kind: ExportKind::Data,
+        export: None,
+    }))
+}
+
 impl Coverage {
     /// Compares them.
     pub fn new(image: &Image, interface: &Interface) -> Self {
-        let mut covered = vec![false; image.exports.len()];
+        let index = Index::new(&image.exports);
+        let mut meant: HashSet<*const Export> = HashSet::new();
+        let mut names: HashSet<&str> = HashSet::new();
         let mut unexported = Vec::new();
-        for function in &interface.functions {
-            match meant_by(&image.exports, function) {
-                Meant::One(index) => covered[index] = true,
+        for declaration in declarations(interface) {
+            let Declaration { name, kind, export: tag } = declaration;
+            let found = meant_by(&index, declaration);
+            // A tag may lead elsewhere than to what has the declared name.
+            match (&found, tag) {
+                (Meant::One(export), Some(_)) => names.extend(bare(export)),
+                _ => drop(names.insert(name)),
+            }
+            match found {
+                Meant::One(export) => drop(meant.insert(export)),
                 Meant::Several => {}
                 Meant::Nothing { similar } => {
-                    let (name, export) = (function.name.clone(), function.export.clone());
-                    unexported.push(Unexported { name, export, similar });
+                    let (name, similar) = (name.to_owned(), similar.and_then(|export| export.name.clone()));
+                    unexported.push(Unexported { name, kind, export: tag.cloned(), similar });
                 }
             }
         }
-        let names = interface.functions.iter().map(|function| function.name.as_str());
-        let names: Vec<&str> = names.chain(interface.variables.iter().map(|variable| variable.name.as_str())).collect();
+        // `_f@8` beside `f`, or an older version of it, is the same function.
+        let is_another_spelling = |export: &Export| bare(export).is_some_and(|name| names.contains(name));
+        let is_covered = |export: &Export| meant.contains(&std::ptr::from_ref(export)) || is_another_spelling(export);
+        let covered: Vec<bool> = image.exports.iter().map(is_covered).collect();
         let own = |export: &Export| image.format == Format::Elf && export.name.as_deref().is_some_and(is_linkers);
-        let undeclared = image.exports.iter().zip(covered).filter(|(export, covered)| {
-            !covered && !export.hidden && !own(export) && !is_another_spelling(export, &names)
-        });
+        let undeclared = image.exports.iter().zip(&covered);
+        let undeclared = undeclared.filter(|(export, covered)| !**covered && !export.hidden && !own(export));
         let undeclared = undeclared.map(|(export, _)| Undeclared {
             name: shown(export),
             kind: export.kind,
             demangled: export.demangled.clone(),
         });
-        Self { undeclared: undeclared.collect(), unexported, declared: interface.functions.len() }
+        let undeclared = undeclared.collect();
+        Self { undeclared, unexported, declared: declarations(interface).count(), covered }
     }
 
     /// Nothing that the header declares is in the file: it must be the header of another library.
@@ -78,46 +127,34 @@ impl Coverage {
 }
 
 /// What a declaration means in an export table.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Meant {
-    /// The export of that index.
-    One(usize),
+enum Meant<'a> {
+    One(&'a Export),
     /// Any of several.
     Several,
     /// None.
     Nothing {
         /// One whose name differs in upper and lower case only.
-        similar: Option<String>,
+        similar: Option<&'a Export>,
     },
 }
 
 /// Which export a declaration means, as far as that can be known without the sizes of its arguments.
-pub(super) fn meant_by(exports: &[Export], function: &Function) -> Meant {
-    let nothing = || Meant::Nothing { similar: None };
-    match &function.export {
-        Some(ExportName::Name(name)) => {
-            let found = exports.iter().position(|export| export.name.as_deref() == Some(name.as_str()));
-            found.map_or_else(nothing, Meant::One)
-        }
-        Some(ExportName::Ordinal(ordinal)) => {
-            let found = exports.iter().position(|export| export.ordinal == Some(*ordinal));
-            found.map_or_else(nothing, Meant::One)
-        }
-        None => match lookup::find(exports, &function.name, None) {
-            Lookup::Found { export, .. } | Lookup::OtherArguments { export, .. } => {
-                let found = exports.iter().position(|other| std::ptr::eq(other, export));
-                found.map_or_else(nothing, Meant::One)
-            }
-            Lookup::Ambiguous(_) => Meant::Several,
-            Lookup::Missing { similar } => Meant::Nothing { similar: similar.and_then(|export| export.name.clone()) },
+fn meant_by<'a>(index: &Index<'a>, declaration: Declaration) -> Meant<'a> {
+    let found = match declaration.export {
+        Some(ExportName::Name(name)) => index.named(name),
+        Some(ExportName::Ordinal(ordinal)) => index.numbered(*ordinal),
+        None => match index.find(declaration.name, None) {
+            Lookup::Found { export, .. } | Lookup::OtherArguments { export, .. } => Some(export),
+            Lookup::Ambiguous(_) => return Meant::Several,
+            Lookup::Missing { similar } => return Meant::Nothing { similar },
         },
-    }
+    };
+    found.map_or(Meant::Nothing { similar: None }, Meant::One)
 }
 
-/// `_f@8` beside `f`, or an older version of it.
-fn is_another_spelling(export: &Export, declared: &[&str]) -> bool {
-    let bare = export.decoration.as_ref().map(|decoration| decoration.bare.as_str());
-    bare.or(export.name.as_deref()).is_some_and(|name| declared.contains(&name))
+/// The name without what it says of the calling convention.
+fn bare(export: &Export) -> Option<&str> {
+    export.decoration.as_ref().map(|decoration| decoration.bare.as_str()).or(export.name.as_deref())
 }
 
 /// What GNU linkers put into the table of each ELF library.
@@ -137,6 +174,7 @@ fn shown(export: &Export) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use bridge32_image::{Architecture, Decoration, Dotnet, Kind};
+    use bridge32_protocol::interface::Function;
     use bridge32_protocol::target::Target;
 
     use super::*;
@@ -188,13 +226,24 @@ pub(crate) mod tests {
         assert_eq!(undeclared(&coverage), ["Sub", "#9"]);
         assert_eq!(coverage.unexported.len(), 1);
         assert_eq!(coverage.unexported[0].similar.as_deref(), Some("Sub"));
+        assert_eq!(coverage.covered, [true, false, true, false]);
         assert!(!coverage.is_of_another_library());
+    }
+
+    #[test]
+    fn variables_are_compared_as_functions_are() {
+        let coverage = coverage(&["Add", "Level"], "int Add(int); extern int nothere; extern int level;");
+        let missing = coverage.unexported.iter().map(|missing| (missing.name.as_str(), missing.kind));
+        assert_eq!(missing.collect::<Vec<_>>(), [("nothere", ExportKind::Data), ("level", ExportKind::Data)]);
+        assert_eq!(coverage.unexported[1].similar.as_deref(), Some("Level"));
+        assert_eq!((coverage.declared, undeclared(&coverage)), (3, vec!["Level"]));
     }
 
     #[test]
     fn the_spellings_of_one_function_are_one() {
         let coverage = coverage(&["Add", "_Add@8", "_Mul@4"], "int __stdcall Add(int, int); int __stdcall Mul(int);");
         assert_eq!((undeclared(&coverage), coverage.unexported.len()), (vec![], 0));
+        assert_eq!(coverage.covered, [true; 3], "what is not undeclared is declared");
     }
 
     #[test]
@@ -204,11 +253,28 @@ pub(crate) mod tests {
         let coverage = coverage(&["#5", "?f@@YAHH@Z"], header);
         assert!(undeclared(&coverage).is_empty());
         assert_eq!(coverage.unexported[0].export, Some(ExportName::Ordinal(6)));
+        let coverage = self::coverage(&["f", "?f@@YAHH@Z"], "/** @export ?f@@YAHH@Z */ int f(int);");
+        assert_eq!(undeclared(&coverage), ["f"], "the tag says that another export is meant");
     }
 
     #[test]
     fn the_header_of_another_library_is_noticed() {
         assert!(coverage(&["Add"], "int crc32(int); int adler32(int);").is_of_another_library());
+        assert!(coverage(&["Add"], "extern int level;").is_of_another_library());
+        assert!(!coverage(&["Add"], "int crc32(int); int Add(int);").is_of_another_library());
         assert!(!coverage(&["Add"], "").is_of_another_library());
+    }
+
+    #[test]
+    fn large_tables_take_no_longer_than_they_are() {
+        let names: Vec<String> = (0..30_000).map(|number| format!("_function{number}@8")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let blank = super::super::tests::library("int f(int a);").declared().interface().functions[0].clone();
+        let function = |number| Function { name: format!("function{number}"), ..blank.clone() };
+        let interface = Interface { functions: (0..20_000).map(function).collect(), ..Interface::default() };
+        let image = image(&names);
+        let start = std::time::Instant::now();
+        assert_eq!(Coverage::new(&image, &interface).undeclared.len(), 10_000);
+        assert!(start.elapsed().as_secs() < 5, "it took {:?}", start.elapsed());
     }
 }

@@ -1,11 +1,13 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
 
-use super::coverage::{Coverage, Meant, meant_by};
+use super::coverage::Coverage;
+use super::file::FileState;
 use crate::interfaces::Declared;
 use crate::limit;
 
@@ -13,8 +15,24 @@ use crate::limit;
 #[derive(Debug)]
 pub struct Exports {
     image: Image,
-    /// For each export whether the interface declares it, and for which interface that was found out.
-    declared: Mutex<Option<(u32, Arc<[bool]>)>>,
+    /// What it and the interface of that revision say of each other.
+    compared: Mutex<Option<(u32, Arc<Coverage>)>>,
+}
+
+/// The exports of a file in one of its states.
+pub type Known = (FileState, Arc<Exports>);
+
+/// The exports of a file of this host: read, if it is not as it was when the known ones were.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub fn of_file(path: &Path, known: Option<Known>) -> Result<Known, String> {
+    // Looked at before it is read: if it is replaced meanwhile, it is read again next time.
+    let state = FileState::of(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match known {
+        Some(known) if known.0 == state => Ok(known),
+        _ => Ok((state, Arc::new(Exports::new(Image::open(path).map_err(|error| error.to_string())?)))),
+    }
 }
 
 /// One export, and whether the interface declares it.
@@ -23,7 +41,7 @@ pub struct Listed<'a> {
     /// The export.
     #[serde(flatten)]
     pub export: &'a Export,
-    /// Whether a declared function means it.
+    /// Whether the interface declares it.
     pub declared: bool,
 }
 
@@ -62,12 +80,22 @@ const MAX_LIMIT: usize = 5000;
 impl Exports {
     /// The export table of a file.
     pub fn new(image: Image) -> Self {
-        Self { image, declared: Mutex::default() }
+        Self { image, compared: Mutex::default() }
     }
 
     /// What the file and an interface say of each other.
-    pub fn coverage(&self, interface: &Declared) -> Coverage {
-        Coverage::new(&self.image, interface.interface())
+    pub fn coverage(&self, interface: &Declared) -> Arc<Coverage> {
+        // What is found out twice is the same.
+        let known = self.compared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((revision, coverage)) = known
+            && revision == interface.revision
+        {
+            return coverage;
+        }
+        let coverage = Arc::new(Coverage::new(&self.image, interface.interface()));
+        let kept = Some((interface.revision, Arc::clone(&coverage)));
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        coverage
     }
 
     /// A page of those that are wanted, with an interface laid beside them.
@@ -80,34 +108,13 @@ impl Exports {
                 && wanted.declared.is_none_or(|declared| listed.declared == declared)
                 && (filter.is_empty() || names(listed.export).any(|name| name.to_lowercase().contains(&filter)))
         };
-        let declared = self.declared_by(interface);
-        let listed = self.image.exports.iter().zip(declared.iter());
+        let coverage = self.coverage(interface);
+        let listed = self.image.exports.iter().zip(&coverage.covered);
         let fitting: Vec<Listed> = listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect();
         let total = fitting.len();
         let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
         let end = start.saturating_add(exports.len());
         Page { exports, total, next_cursor: (end < total).then(|| end.to_string()) }
-    }
-
-    /// For each export, whether the interface declares it.
-    fn declared_by(&self, interface: &Declared) -> Arc<[bool]> {
-        // What is found out twice is the same.
-        let known = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((revision, declared)) = known
-            && revision == interface.revision
-        {
-            return declared;
-        }
-        let mut declared = vec![false; self.image.exports.len()];
-        for function in &interface.interface().functions {
-            if let Meant::One(index) = meant_by(&self.image.exports, function) {
-                declared[index] = true;
-            }
-        }
-        let declared: Arc<[bool]> = declared.into();
-        let kept = Some((interface.revision, Arc::clone(&declared)));
-        *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
-        declared
     }
 }
 
@@ -184,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_again_once_it_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (std::env::current_exe().unwrap(), folder.path().join("replaced"));
+        let first = of_file(&file, None).unwrap();
+        let second = of_file(&file, Some(first.clone())).unwrap();
+        assert!(Arc::ptr_eq(&first.1, &second.1), "the file is as it was");
+        std::fs::write(&other, "no library").unwrap();
+        let error = of_file(&other, Some(second)).unwrap_err();
+        assert!(error.contains("this is not a library"), "{error}");
+    }
+
+    #[test]
     fn what_is_declared_follows_the_interface() {
         let (exports, wanted) = (exports(), Wanted { declared: Some(true), ..Wanted::default() });
         let declared = |interface: &Declared| {
@@ -191,6 +210,9 @@ mod tests {
             page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(declared(&interface(1, "int Add(int a, int b);")), ["Add"]);
-        assert_eq!(declared(&interface(2, "int AddEx(int a, int b, int c);")), ["AddEx"]);
+        let second = interface(2, "int AddEx(int a, int b, int c); extern int table; extern int nothere;");
+        assert_eq!(declared(&second), ["AddEx", "table"]);
+        let coverage = exports.coverage(&second);
+        assert_eq!((&coverage.undeclared[0].name[..], &coverage.unexported[0].name[..]), ("Add", "nothere"));
     }
 }

@@ -19,7 +19,7 @@ use crate::config::{Config, LibraryConfig, LibraryFile};
 use crate::dispatch::{Arguments, Order};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
-use exports::Exports;
+use exports::Known;
 
 /// One configured library.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct Library {
     pub problem: Option<Fault>,
     /// The file as its agent names it.
     pub agent_file: String,
-    /// Its exports, once somebody has asked.
-    pub exports: tokio::sync::OnceCell<Exports>,
+    /// Its exports, once somebody has asked, and which state of the file they are of.
+    pub exports: tokio::sync::Mutex<Option<Known>>,
 }
 
 /// Whether a library can be called.
@@ -108,13 +108,14 @@ impl Library {
         Order { callee, args, deadline: self.config.deadline, declared: None }
     }
 
-    /// The interface of one prototype, read as the headers of this library are, and behind them.
+    /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind
+    /// them.
     ///
     /// # Errors
     /// What is wrong with it, one line each.
-    pub fn prototype(&self, text: &str) -> Result<Interface, Vec<Diagnostic>> {
+    pub async fn prototype(&self, text: &str, arguments: &Arguments) -> Result<Interface, Arc<[Diagnostic]>> {
         let options = interfaces::options(&self.config, self.target);
-        let mut interface = self.declared().prototype(text, &options)?;
+        let mut interface = self.declared().prototype(text, arguments.as_bytes(), options).await?;
         interfaces::apply(&self.config, &mut interface);
         Ok(interface)
     }
@@ -207,7 +208,7 @@ fn read(name: &str, table: &LibraryConfig, store: &Store) -> Library {
         replacing: tokio::sync::Mutex::default(),
         problem,
         agent_file: table.file.display(),
-        exports: tokio::sync::OnceCell::new(),
+        exports: tokio::sync::Mutex::default(),
     }
 }
 
@@ -281,28 +282,51 @@ pub(crate) mod tests {
             replacing: tokio::sync::Mutex::default(),
             problem: None,
             agent_file: config.file.display(),
-            exports: tokio::sync::OnceCell::new(),
+            exports: tokio::sync::Mutex::default(),
             config,
         }
     }
 
-    #[test]
-    fn a_prototype_knows_the_types_of_the_header() {
+    async fn prototype(library: &Library, text: &str, arguments: &str) -> Result<Interface, Arc<[Diagnostic]>> {
+        let arguments = Arguments::parse(&arguments.to_owned().into()).unwrap();
+        library.prototype(text, &arguments).await
+    }
+
+    #[tokio::test]
+    async fn a_prototype_knows_the_types_of_the_header() {
         let library = library("typedef struct { int x, y; } point; int area(point p); int sum(point *p);");
         for _ in 0..2 {
-            let interface = library.prototype("int area(const point *p)").unwrap();
+            let interface = prototype(&library, "int area(const point *p)", "").await.unwrap();
             assert_eq!(interface.functions.len(), 1);
             assert_eq!(interface.functions[0].unsupported, None);
             assert!(interface.structures.contains_key("point"));
         }
-        assert!(library.prototype("int a(int b); int c(int d)").is_err());
+        for _ in 0..2 {
+            let diagnostics = prototype(&library, "int a(int b); int c(int d)", "").await.unwrap_err();
+            assert!(diagnostics[0].message.contains("declares 2 functions"), "{diagnostics:?}");
+        }
     }
 
-    #[test]
-    fn a_lossy_library_is_lossy_in_prototypes_too() {
+    #[tokio::test]
+    async fn a_prototype_carries_what_its_call_can_need_of_the_header_and_no_more() {
+        let library = library(
+            "enum color { RED }; enum size { BIG }; struct s { enum size size; };\n#define LEVEL 5\n#define OTHER 6",
+        );
+        let read = prototype(&library, "int f(int a, struct s *s)", r#"{"a": "LEVEL"}"#).await.unwrap();
+        assert_eq!(read.constants.into_iter().collect::<Vec<_>>(), [("LEVEL".to_owned(), 5)]);
+        assert_eq!(read.enumerations.keys().collect::<Vec<_>>(), ["size"]);
+        let own = "enum mine { MINE = 7 };\nint f(enum mine a, int b)";
+        let read = prototype(&library, own, r#"{"a": "MINE", "b": "MINE"}"#).await.unwrap();
+        assert_eq!((read.constants["MINE"], read.enumerations.len()), (7, 1));
+    }
+
+    #[tokio::test]
+    async fn a_lossy_library_is_lossy_in_prototypes_too() {
         let mut library = library("");
-        assert!(!library.prototype("int f(const char *s)").unwrap().functions[0].lossy);
+        let lossy =
+            async |library: &Library| prototype(library, "int f(const char *s)", "").await.unwrap().functions[0].lossy;
+        assert!(!lossy(&library).await);
         library.config.lossy = true;
-        assert!(library.prototype("int f(const char *s)").unwrap().functions[0].lossy);
+        assert!(lossy(&library).await);
     }
 }

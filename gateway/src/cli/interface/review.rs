@@ -115,8 +115,7 @@ impl<'a> Reviewed<'a> {
         let names: Vec<&str> = function.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         let unexported = || {
             let missing = coverage?.unexported.iter().find(|missing| missing.name == function.name)?;
-            let near = missing.similar.as_ref().map(|name| format!("; it has `{name}`: names are case-sensitive"));
-            Some(format!("the file does not export it{}", near.unwrap_or_default()))
+            Some(missing.reason())
         };
         let reason = function.unsupported.clone().or_else(unexported);
         let parameters = function.parameters.iter().map(|parameter| Passed {

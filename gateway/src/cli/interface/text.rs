@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use bridge32_image::ExportKind;
 use bridge32_interface::{Finding, Topic};
 use bridge32_protocol::interface::Direction;
 
@@ -37,12 +38,12 @@ pub(in crate::cli) fn problems(review: &Review) -> String {
         let file = review.file.as_deref().unwrap_or_default();
         let _ = writeln!(
             text,
-            "{file} exports none of the {} functions of {}: is that the header of another library?\n",
-            review.summary.functions, review.name
+            "{file} exports nothing of what {} declares: is that the header of another library?\n",
+            review.name
         );
         return text;
     }
-    text + &uncallable(review)
+    text + &uncallable(review) + &unreadable(review)
 }
 
 /// The functions that cannot be called: each reason once.
@@ -71,6 +72,19 @@ fn uncallable(review: &Review) -> String {
         let _ = writeln!(text, "{}", wrapped(reason, 4));
     }
     text + "\n"
+}
+
+/// Variables that the file does not export.
+fn unreadable(review: &Review) -> String {
+    let unexported = review.coverage.iter().flat_map(|coverage| &coverage.unexported);
+    let lines = unexported.filter(|missing| missing.kind == ExportKind::Data);
+    let lines: Vec<String> =
+        lines.map(|missing| wrapped(&format!("{}: {}", missing.name, missing.reason()), 2) + "\n").collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("Variables not readable ({}):\n{}\n", lines.len(), lines.concat())
+    }
 }
 
 /// Exports that the headers do not declare.
@@ -260,8 +274,10 @@ mod tests {
         assert!(text.contains("the file does not export it; it has `Sub`: names are case-sensitive"), "{text}");
         assert!(text.contains("Exported and not declared (2):\n  Sub, Mul\n"), "{text}");
         assert!(text.contains("1 not exported, 2 exported and not declared"), "{text}");
+        let text = shown("int __stdcall Add(int a); extern int nothere;", Some(&["Add"]), false);
+        assert!(text.contains("Variables not readable (1):\n  nothere: the file does not export it\n"), "{text}");
         let text = shown("int __stdcall Add(int a);", Some(&["crc32"]), false);
-        assert!(text.contains("a.dll exports none of the 1 functions of a.h: is that the header of another"), "{text}");
+        assert!(text.contains("a.dll exports nothing of what a.h declares: is that the header of another"), "{text}");
     }
 
     #[test]
