@@ -255,3 +255,13 @@ fn hundreds_of_functions_are_hundreds_of_operations() {
     let calls = document["paths"].as_object().unwrap().keys().filter(|path| path.contains("/test/functions/f"));
     assert_eq!(calls.count(), 300);
 }
+
+#[test]
+fn long_arrays_of_arrays_make_no_long_document() {
+    let described = of("typedef struct { short m[700][700][700]; } Cube; typedef struct { int v[1000]; } A;
+        typedef struct { A a[1000]; } B; extern B kept;
+        int first(const Cube *cube); int second(_Inout_ Cube *cube, B b); B third(void);");
+    check(&described);
+    let more = described.to_string().len() - document(&server(), &[]).to_string().len();
+    assert!(more < 50_000, "{more}");
+}
