@@ -317,7 +317,8 @@ fn a_pointer_before_a_count_is_an_array_of_so_many() {
 fn a_prototype_may_use_what_headers_declare() {
     let header = Source {
         name: "vendor.h",
-        text: b"#define CALL __stdcall\ntypedef struct { int x, y; } point; enum color { RED = 3 }; enum size { BIG };\n\
+        text:
+            b"#define CALL __stdcall\ntypedef struct { int x, y; } point; enum color { RED = 3 }; enum size { BIG };\n\
                 int area(int a, int b); extern int counter; struct broken { int x int y; };",
     };
     let options = Options::new(Target::Win32);

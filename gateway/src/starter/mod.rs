@@ -7,7 +7,7 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use bridge32_image::lookup::{self, Lookup};
+use bridge32_image::lookup::{Index, Lookup};
 use bridge32_image::{Convention as Decorated, Decoration, Export, ExportKind, Image};
 use bridge32_interface::{Options, Source};
 use bridge32_protocol::interface::Convention;
@@ -73,9 +73,11 @@ impl Known {
 
 /// Makes a header for a library. `file` is its name, for the first comment.
 pub fn make(file: &str, image: &Image, target: Target) -> Starter {
-    let kept: Vec<&Export> =
-        image.exports.iter().filter(|export| !export.hidden && !has_second_spelling(image, export)).collect();
-    let mut maker = Maker { image, target, names: HashSet::new(), numbers: HashMap::new(), types: Types::default() };
+    let decorated: HashSet<(u64, &str)> = image.exports.iter().filter_map(place_and_bare_name).collect();
+    let kept = image.exports.iter().filter(|export| !export.hidden && !has_second_spelling(&decorated, export));
+    let kept: Vec<&Export> = kept.collect();
+    let index = Index::new(&image.exports);
+    let mut maker = Maker { index, target, names: HashSet::new(), numbers: HashMap::new(), types: Types::default() };
     maker.reserve_plain_names(&kept);
     let mut entries: Vec<Entry> = kept.into_iter().map(|export| maker.entry(export)).collect();
     let structures = maker.types.structures;
@@ -91,7 +93,7 @@ pub fn make(file: &str, image: &Image, target: Target) -> Starter {
 }
 
 struct Maker<'a> {
-    image: &'a Image,
+    index: Index<'a>,
     target: Target,
     names: HashSet<String>,
     /// The number that the next function of a name gets.
@@ -215,7 +217,7 @@ impl Maker<'_> {
 
     /// The tag that leads to the export, where the declared name does not.
     fn tag(&self, export: &Export, declared: &str) -> Option<String> {
-        if let Lookup::Found { export: found, .. } = lookup::find(&self.image.exports, declared, None)
+        if let Lookup::Found { export: found, .. } = self.index.find(declared, None)
             && std::ptr::eq(found, export)
         {
             return None;
@@ -263,15 +265,15 @@ fn shown(export: &Export) -> String {
     }
 }
 
+/// Where a decorated export is, and its name without the decoration.
+fn place_and_bare_name(export: &Export) -> Option<(u64, &str)> {
+    Some((export.address?, export.decoration.as_ref()?.bare.as_str()))
+}
+
 /// `f` beside `_f@8` at the same place is the same function, and says less.
-fn has_second_spelling(image: &Image, export: &Export) -> bool {
-    let Some(address) = export.address.filter(|_| export.decoration.is_none() && export.demangled.is_none()) else {
-        return false;
-    };
-    image.exports.iter().any(|other| {
-        let bare = other.decoration.as_ref().map(|decoration| decoration.bare.as_str());
-        other.address == Some(address) && bare.is_some() && bare == export.name.as_deref()
-    })
+fn has_second_spelling(decorated: &HashSet<(u64, &str)>, export: &Export) -> bool {
+    let plain = export.decoration.is_none() && export.demangled.is_none();
+    plain && export.address.zip(export.name.as_deref()).is_some_and(|place| decorated.contains(&place))
 }
 
 /// Whether C can declare a function of this name.
