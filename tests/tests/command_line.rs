@@ -24,7 +24,7 @@ fn call_prints_the_result_and_the_outputs() {
         std::fs::write(&file, [1, 2, 3]).unwrap();
         let (code, output, notes) = call(&["SumBytes", &format!("data=@{}", file.display())]);
         assert_eq!((code, output.as_str()), (Some(0), "6\n"), "{target}: {notes}");
-        let (code, output, notes) = call(&["SumBytes", &format!("data={}", base64([9]))]);
+        let (code, output, notes) = call(&["SumBytes", &format!("data=base64:{}", base64([9]))]);
         assert_eq!((code, output.as_str()), (Some(0), "9\n"), "{target}: {notes}");
     }
 }
@@ -149,7 +149,7 @@ fn call_reads_values_by_the_types_of_the_header() {
     let url = format!("http://{}", bridge.client().authority());
     for target in TARGETS_32 {
         let call = |arguments: &[&str]| run(&[&["call", "--url", &url, target.name()], arguments].concat());
-        let (code, output, notes) = call(&["Divide", "dividend=0x11", "divisor=005"]);
+        let (code, output, notes) = call(&["Divide", "dividend=0x11", "divisor=5"]);
         assert_eq!((code, output.as_str()), (Some(0), "0\nquotient = 3\nremainder = 2\n"), "{target}: {notes}");
         let (code, output, notes) = call(&["SumInts", "values=1,2,39"]);
         assert_eq!((code, output.as_str()), (Some(0), "42\n"), "{target}: {notes}");

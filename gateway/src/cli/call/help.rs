@@ -72,8 +72,11 @@ pub(super) fn function(library: &str, function: &Function, interface: &Interface
         };
         let _ = writeln!(text, "Result\n{}\n", wrapped(&format!("{result}{about}"), 4));
     }
-    let _ = write!(text, "Example\n    {}", example::command(library, function, interface));
-    if let Some(sources) = token_sources(function, interface) {
+    match example::command(library, function, interface, target) {
+        Some(command) => drop(write!(text, "Example\n    {command}")),
+        None => text += "(Its arguments are too long for an example.)",
+    }
+    if let Some(sources) = token_sources(function, interface, target) {
         let _ = write!(text, "\n{}", wrapped(&format!("({TOKEN} is what {sources} answered)"), 4));
     }
     if let Some(output) =
@@ -112,8 +115,8 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
 }
 
 /// The functions that give out the handles that this one needs.
-fn token_sources(function: &Function, interface: &Interface) -> Option<String> {
-    let words = example::arguments(function, interface);
+fn token_sources(function: &Function, interface: &Interface, target: Target) -> Option<String> {
+    let words = example::arguments(function, interface, target)?;
     let needed = function.parameters.iter().filter(|parameter| words.contains(&format!("{}={TOKEN}", parameter.name)));
     let kinds: Vec<&str> = needed.filter_map(|parameter| kind(&parameter.ty)).collect();
     let first = *kinds.first()?;
@@ -181,7 +184,7 @@ mod tests {
     fn handles_come_from_somewhere_and_buffers_go_into_files() {
         let text = shown("ReadBlock");
         assert!(
-            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=256\n    (TOKEN is what OpenReader answered)"),
+            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=64\n    (TOKEN is what OpenReader answered)"),
             "{text}"
         );
         assert!(text.ends_with("(--output data=FILE writes what comes back into a file)"), "{text}");

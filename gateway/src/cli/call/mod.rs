@@ -2,10 +2,13 @@
 
 mod answer;
 mod arguments;
+mod buffers;
 pub(super) mod example;
 mod help;
 mod needed;
+mod parts;
 mod problem;
+mod scalars;
 pub(super) mod source;
 mod typed;
 mod values;
@@ -46,11 +49,12 @@ Examples:
 
 Values are read by the types of the header: text needs no quotes, numbers may be hexadecimal, constants and enumerators
 go by name, and lists of numbers are written 1,2,3.
-  name=VALUE     the value
-  name=@FILE     what is in a file (@- is standard input): the bytes of a buffer, text, or JSON
-  name='TEXT'    text, whatever it looks like
-  name:=JSON     JSON, whatever the header says
-  a.b=VALUE      a member of a structure
+  name=VALUE        the value
+  name=@FILE        what is in a file (@- is standard input): the bytes of a buffer, text, or JSON
+  name=\"'TEXT'\"     text, whatever it looks like, also for the bytes of a buffer (the shell takes one pair of quotes)
+  name=base64:…     the bytes of a buffer in base64; as numbers they are a list: 1,2,0xff
+  name:=JSON        JSON, whatever the header says
+  a.b=VALUE         a member of a structure; a.0=VALUE an element of a list
 
 Address and key come from the configuration file (bridge32.toml of this folder, if there is one)."
 )]
