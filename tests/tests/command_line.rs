@@ -46,7 +46,13 @@ fn call_tells_what_is_wrong_and_by_its_exit_code() {
     assert!(code == Some(2) && notes.contains("dividend: `x` is no integer"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", &url, "nope", "Divide"]);
     assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
-    assert_eq!(run(&["call", "--url", &url, "memory", "Divide", "dividend"]).0, Some(2));
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divide", "17", "5"]);
+    assert!(code == Some(2) && notes.contains("`17` is not name=value"), "{notes}");
+    assert!(notes.contains("usage: bridge32 call memory Divide dividend=… divisor=…"), "{notes}");
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "SumBytes", "data=test"]);
+    assert!(code == Some(2) && notes.contains("data=base64:test"), "{notes}");
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divid", "dividend=1"]);
+    assert!(code == Some(1) && notes.contains("`bridge32 call memory`") && !notes.contains("GET /"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", "http://127.0.0.1:1", "memory", "Divide"]);
     assert!(code == Some(3) && notes.contains("bridge32 serve"), "{notes}");
 }
@@ -205,8 +211,20 @@ fn call_explains_libraries_and_functions_with_and_without_a_gateway() {
         let (code, _, notes) = run(&[&start[..], &["memory", "Divid", "--help"]].concat());
         assert!(code == Some(1) && notes.contains("did you mean `Divide`?"), "{notes}");
     }
+    for (address, config) in [(url.as_str(), vec![]), ("http://127.0.0.1:1", vec!["--config", file.to_str().unwrap()])]
+    {
+        let (code, output, notes) = run(&[&["call", "--url", address][..], &config].concat());
+        assert!(
+            code == Some(0) && output.contains("\n  memory\n") && output.contains("bridge32 call memory"),
+            "{notes}"
+        );
+        let (_, output, _) = run(&[&["call", "--json", "--url", address][..], &config].concat());
+        assert_eq!(serde_json::from_str::<Value>(&output).unwrap(), json!({"libraries": ["memory"]}));
+    }
+    let (code, _, notes) = run(&["call", "--url", "http://127.0.0.1:1"]);
+    assert!(code == Some(2) && notes.contains("which library?") && notes.lines().count() == 1, "{notes}");
     let (code, output, _) = run(&["call", "--help"]);
-    assert!(code == Some(0) && output.contains("name:=JSON"), "{output}");
+    assert!(code == Some(0) && output.contains("name:=JSON") && output.contains("name=\"'TEXT'\""), "{output}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn arguments(function: &Function, interface: &Interface, target: Targ
     let example = schemas.functions.into_values().next()?.arguments.example?;
     let members = example.as_object()?.iter().map(|(name, value)| {
         let parameter = function.parameters.iter().find(|parameter| parameter.name == *name)?;
-        Some(word(parameter, with_tokens(value), interface))
+        Some(word(parameter, &with_tokens(value), interface))
     });
     members.collect()
 }
@@ -59,7 +59,7 @@ fn with_tokens(value: &Value) -> Value {
 }
 
 /// The easiest of the words that are read as this value.
-fn word(parameter: &Parameter, value: Value, interface: &Interface) -> String {
+fn word(parameter: &Parameter, value: &Value, interface: &Interface) -> String {
     let Parameter { name, ty, .. } = parameter;
     let json = value.to_string();
     let read = |text: &String| {
@@ -69,7 +69,7 @@ fn word(parameter: &Parameter, value: Value, interface: &Interface) -> String {
         typed::value(given, ty, interface, &|_| Err(std::io::ErrorKind::NotFound.into())).ok()
     };
     let same = |text: &String| read(text).as_ref().map(Json::compact).as_ref() == Some(&json);
-    let easiest = plain(ty, &value).into_iter().chain([json.clone()]).find(same);
+    let easiest = plain(ty, value).into_iter().chain([json.clone()]).find(same);
     easiest.map_or_else(|| format!("{name}:={json}"), |text| format!("{name}={text}"))
 }
 

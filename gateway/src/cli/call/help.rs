@@ -10,6 +10,19 @@ use super::needed::{self, Need};
 use super::typed::is_buffer;
 use crate::cli::words::{Words, count, direction, first_sentence, wrapped};
 
+/// The libraries that there are.
+pub(super) fn libraries(names: &[String]) -> String {
+    let Some(first) = names.first() else {
+        return "There are no libraries: bridge32 import adds one to the configuration.".to_owned();
+    };
+    let lines: Vec<String> = names.iter().map(|name| format!("  {name}")).collect();
+    format!(
+        "{}:\n\n{}\n\nbridge32 call {first} lists the functions of {first}; bridge32 call --help explains the command.",
+        if names.len() == 1 { "1 library".to_owned() } else { format!("{} libraries", names.len()) },
+        lines.join("\n")
+    )
+}
+
 /// The functions of a library, each with its first sentence.
 pub(super) fn list(library: &str, interface: &Interface) -> String {
     let functions = &interface.functions;
@@ -103,7 +116,13 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
         };
         let way = direction(parameter);
         let json = words.of(&parameter.ty, names);
-        let _ = writeln!(text, "{}", wrapped(&format!("{}: {way}, {json}; {need}", parameter.name), 4));
+        let name = &parameter.name;
+        let how = if is_buffer(&parameter.ty) && parameter.direction != Direction::Out {
+            format!("; given as {name}=@FILE, {name}=base64:…, {name}=1,2,3 or {name}=\"'TEXT'\"")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {way}, {json}; {need}{how}"), 4));
         if !parameter.description.is_empty() {
             let _ = writeln!(text, "{}", wrapped(&parameter.description, 8));
         }
@@ -191,9 +210,32 @@ mod tests {
     }
 
     #[test]
+    fn buffers_say_how_they_are_given() {
+        let interface = interface("int f(_In_reads_bytes_(4) const void *data);");
+        let text = function("lib", &interface.functions[0], &interface, Target::Win32);
+        let line = "data: in, bytes (base64), 4 of them; required; given as data=@FILE, data=base64:…, data=1,2,3 or\n    \
+                    data=\"'TEXT'\"\n";
+        assert!(text.contains(line) && text.ends_with("f data=1,2,3,4"), "{text}");
+    }
+
+    #[test]
     fn what_cannot_be_called_says_why() {
         let text = shown("Fill");
         assert!(text.contains("It cannot be called:\n  the parameter “buffer” is a text buffer"), "{text}");
+    }
+
+    #[test]
+    fn libraries_are_listed_with_what_to_do_next() {
+        let text = libraries(&["calc".to_owned(), "z".to_owned()]);
+        assert!(text.starts_with("2 libraries:\n\n  calc\n  z\n\nbridge32 call calc lists the functions"), "{text}");
+        assert!(libraries(&[]).contains("bridge32 import"));
+    }
+
+    #[test]
+    fn what_is_too_long_has_no_example() {
+        let interface = interface("int f(_In_reads_(100000) const int *a);");
+        let text = function("lib", &interface.functions[0], &interface, Target::Win32);
+        assert!(text.ends_with("(Its arguments are too long for an example.)"), "{text}");
     }
 
     #[test]
