@@ -209,7 +209,7 @@ fn call_explains_libraries_and_functions_with_and_without_a_gateway() {
             assert_eq!(code, Some(0), "{line}: {notes}");
         }
         let (code, _, notes) = run(&[&start[..], &["memory", "Divid", "--help"]].concat());
-        assert!(code == Some(1) && notes.contains("did you mean `Divide`?"), "{notes}");
+        assert!(code == Some(1) && notes.contains("Did you mean `Divide`?"), "{notes}");
     }
     for (address, config) in [(url.as_str(), vec![]), ("http://127.0.0.1:1", vec!["--config", file.to_str().unwrap()])]
     {

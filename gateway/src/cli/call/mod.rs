@@ -241,9 +241,9 @@ fn explain(library: &str, name: &str, known: Option<&Known>, function: Option<&F
         }
         (Some(known), None) => {
             let names = known.interface.functions.iter().map(|function| function.name.as_str());
-            let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = nearest(name, names).map(|near| format!(". Did you mean `{near}`?")).unwrap_or_default();
             Err(Failed::problem(format!(
-                "{library} declares no function `{name}`{near}; `bridge32 call {library}` lists them"
+                "{library} declares no function `{name}`{near}\n  `bridge32 call {library}` lists the functions"
             )))
         }
         (None, _) => Err(Failed::problem(unknown_library(library, None))),
