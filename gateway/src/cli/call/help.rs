@@ -41,7 +41,9 @@ pub(super) fn list(library: &str, interface: &Interface) -> String {
     } else {
         let _ = write!(
             text,
-            "\nWithout a header only calls with a prototype are possible (POST /v1/libraries/{library}/calls)."
+            "\nNo header declares any: `bridge32 interface new FILE -o {library}.h` writes one to start from, `header` in the \
+             library's table names it.\nWithout one, only calls with a prototype are possible (POST \
+             /v1/libraries/{library}/calls)."
         );
     }
     text
@@ -229,6 +231,7 @@ mod tests {
         let text = libraries(&["calc".to_owned(), "z".to_owned()]);
         assert!(text.starts_with("2 libraries:\n\n  calc\n  z\n\nbridge32 call calc lists the functions"), "{text}");
         assert!(libraries(&[]).contains("bridge32 import"));
+        assert!(list("calc", &Interface::default()).contains("`bridge32 interface new FILE -o calc.h`"));
     }
 
     #[test]

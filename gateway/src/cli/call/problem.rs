@@ -24,7 +24,7 @@ pub(super) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
     {
         let _ = write!(text, "\n  usage: {usage}");
     }
-    if let Some(remedy) = remedy(&code) {
+    if let Some(remedy) = remedy(&code, &detail) {
         let _ = write!(text, "\n  {remedy}");
     }
     text
@@ -57,8 +57,11 @@ fn argument(pointer: &str) -> Option<String> {
 }
 
 /// What to do about it, where the detail does not say it.
-fn remedy(code: &str) -> Option<&'static str> {
+fn remedy(code: &str, detail: &str) -> Option<&'static str> {
     Some(match code {
+        "unknown_function" if !detail.contains("`bridge32 ") => {
+            "`bridge32 interface new FILE -o HEADER` writes a header to start from"
+        }
         "unknown_library" => "`bridge32 check` lists the libraries of a configuration; it is read when `serve` starts",
         "stale_handle" => "a token is good until it is closed or the library's process starts again: open it again",
         "load_failed" => "`bridge32 check` looks at the file, its dependencies and its header",
@@ -113,6 +116,7 @@ mod tests {
         let of = |code: &str| text(400, &Json::parse(&format!(r#"{{"code":"{code}","detail":"x"}}"#)).unwrap(), None);
         assert!(of("stale_handle").contains("open it again"));
         assert!(of("signature_required").contains("--key ID"));
+        assert!(of("unknown_function").contains("bridge32 interface new"));
         assert_eq!(of("malformed_request").lines().count(), 2);
     }
 }
