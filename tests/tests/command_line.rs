@@ -24,7 +24,7 @@ fn call_prints_the_result_and_the_outputs() {
         std::fs::write(&file, [1, 2, 3]).unwrap();
         let (code, output, notes) = call(&["SumBytes", &format!("data=@{}", file.display())]);
         assert_eq!((code, output.as_str()), (Some(0), "6\n"), "{target}: {notes}");
-        let (code, output, notes) = call(&["SumBytes", &format!("data={}", base64([9]))]);
+        let (code, output, notes) = call(&["SumBytes", &format!("data=base64:{}", base64([9]))]);
         assert_eq!((code, output.as_str()), (Some(0), "9\n"), "{target}: {notes}");
     }
 }
@@ -46,7 +46,13 @@ fn call_tells_what_is_wrong_and_by_its_exit_code() {
     assert!(code == Some(2) && notes.contains("dividend: `x` is no integer"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", &url, "nope", "Divide"]);
     assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
-    assert_eq!(run(&["call", "--url", &url, "memory", "Divide", "dividend"]).0, Some(2));
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divide", "17", "5"]);
+    assert!(code == Some(2) && notes.contains("`17` is not name=value"), "{notes}");
+    assert!(notes.contains("usage: bridge32 call memory Divide dividend=… divisor=…"), "{notes}");
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "SumBytes", "data=test"]);
+    assert!(code == Some(2) && notes.contains("data=base64:test"), "{notes}");
+    let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divid", "dividend=1"]);
+    assert!(code == Some(1) && notes.contains("`bridge32 call memory`") && !notes.contains("GET /"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", "http://127.0.0.1:1", "memory", "Divide"]);
     assert!(code == Some(3) && notes.contains("bridge32 serve"), "{notes}");
 }
@@ -149,7 +155,7 @@ fn call_reads_values_by_the_types_of_the_header() {
     let url = format!("http://{}", bridge.client().authority());
     for target in TARGETS_32 {
         let call = |arguments: &[&str]| run(&[&["call", "--url", &url, target.name()], arguments].concat());
-        let (code, output, notes) = call(&["Divide", "dividend=0x11", "divisor=005"]);
+        let (code, output, notes) = call(&["Divide", "dividend=0x11", "divisor=5"]);
         assert_eq!((code, output.as_str()), (Some(0), "0\nquotient = 3\nremainder = 2\n"), "{target}: {notes}");
         let (code, output, notes) = call(&["SumInts", "values=1,2,39"]);
         assert_eq!((code, output.as_str()), (Some(0), "42\n"), "{target}: {notes}");
@@ -203,10 +209,22 @@ fn call_explains_libraries_and_functions_with_and_without_a_gateway() {
             assert_eq!(code, Some(0), "{line}: {notes}");
         }
         let (code, _, notes) = run(&[&start[..], &["memory", "Divid", "--help"]].concat());
-        assert!(code == Some(1) && notes.contains("did you mean `Divide`?"), "{notes}");
+        assert!(code == Some(1) && notes.contains("Did you mean `Divide`?"), "{notes}");
     }
+    for (address, config) in [(url.as_str(), vec![]), ("http://127.0.0.1:1", vec!["--config", file.to_str().unwrap()])]
+    {
+        let (code, output, notes) = run(&[&["call", "--url", address][..], &config].concat());
+        assert!(
+            code == Some(0) && output.contains("\n  memory\n") && output.contains("bridge32 call memory"),
+            "{notes}"
+        );
+        let (_, output, _) = run(&[&["call", "--json", "--url", address][..], &config].concat());
+        assert_eq!(serde_json::from_str::<Value>(&output).unwrap(), json!({"libraries": ["memory"]}));
+    }
+    let (code, _, notes) = run(&["call", "--url", "http://127.0.0.1:1"]);
+    assert!(code == Some(2) && notes.contains("which library?") && notes.lines().count() == 1, "{notes}");
     let (code, output, _) = run(&["call", "--help"]);
-    assert!(code == Some(0) && output.contains("name:=JSON"), "{output}");
+    assert!(code == Some(0) && output.contains("name:=JSON") && output.contains("name=\"'TEXT'\""), "{output}");
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl Gateway {
         Ok(Self { base, key })
     }
 
+    /// Where it is.
+    pub(super) const fn address(&self) -> &Uri {
+        &self.base
+    }
+
     /// Sends JSON and gives the status and the whole answer.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bridge32_image::diagnose::{Finding, Wanted, diagnose};
 use bridge32_image::{ExportKind, Image};
 use bridge32_interface::Options;
-use bridge32_protocol::interface::{Encoding, Interface};
+use bridge32_protocol::interface::{Encoding, Function, Interface};
 use bridge32_protocol::target::Target;
 use clap::Args;
 
@@ -114,7 +114,7 @@ impl Import {
             return Ok(());
         }
         edit::replace(&path, &text, &added).map_err(Failed::problem)?;
-        self.next(&path, &added.name, &read.header.interface, &coverage);
+        self.next(&path, &added.name, &read.header.interface, found.target, &coverage);
         Ok(())
     }
 
@@ -245,7 +245,7 @@ impl Import {
     }
 
     /// What to do next, with the names as they are.
-    fn next(&self, path: &Path, name: &str, interface: &Interface, coverage: &Coverage) {
+    fn next(&self, path: &Path, name: &str, interface: &Interface, target: Target, coverage: &Coverage) {
         let given = self.config.is_some();
         let option =
             if given { format!(" --config {}", example::quoted(&path.display().to_string())) } else { String::new() };
@@ -255,10 +255,10 @@ impl Import {
             "  bridge32 serve{option}      # a gateway that runs reads its configuration when it is started again"
         ));
         let exported = |name: &str| !coverage.unexported.iter().any(|missing| missing.name == name);
-        let callable =
-            interface.functions.iter().find(|function| function.unsupported.is_none() && exported(&function.name));
-        match callable {
-            Some(function) => note(format_args!("  {}{option}", example::command(name, function, interface))),
+        let callable = |function: &&Function| function.unsupported.is_none() && exported(&function.name);
+        let mut callable = interface.functions.iter().filter(callable);
+        match callable.find_map(|function| example::command(name, function, interface, target)) {
+            Some(command) => note(format_args!("  {command}{option}")),
             None => note(format_args!("  bridge32 call {name}{option}      # its functions")),
         }
     }

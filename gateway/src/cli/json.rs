@@ -21,7 +21,9 @@ impl Json {
     /// # Errors
     /// The text is not JSON.
     pub(super) fn parse(text: &str) -> serde_json::Result<Self> {
-        Self::of(serde_json::from_str(text)?)
+        // What is wrong is said better by a reader that looks for values than by one that only finds their ends.
+        let raw = |error| serde_json::from_str::<serde_json::Value>(text).err().unwrap_or(error);
+        Self::of(serde_json::from_str(text).map_err(raw)?)
     }
 
     fn of(raw: &RawValue) -> serde_json::Result<Self> {
@@ -139,6 +141,7 @@ mod tests {
         let text = r#"{"z":123456789012345678901234567890,"a":[1.10,{"y":"\u00e9","x":null}]}"#;
         assert_eq!(Json::parse(text).unwrap().compact(), text);
         assert!(Json::parse("{").is_err() && Json::parse("{} 1").is_err());
+        assert!(Json::parse("{\"a\":1,}").unwrap_err().to_string().starts_with("trailing comma"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl Words<'_> {
             Type::Structure(name) => format!("object {name} {}", self.members(name)),
             Type::Array(array) => match &array.text {
                 Some(encoding) => format!("text{}, at most {} characters", encoded(encoding), array.count),
+                None if is_bytes(&array.of) => format!("bytes (base64), {} of them", array.count),
                 None => format!("list of {} × {}", array.count, self.of(&array.of, names)),
             },
             Type::Callback(_) => "callback, such as {\"returns\": 0}".to_owned(),
@@ -59,7 +60,7 @@ impl Words<'_> {
                 format!("text{} in a buffer of {}", encoded(encoding), counted(capacity, "characters", names))
             }
             Extent::Elements { capacity, .. } if is_bytes(&pointer.to) => {
-                format!("bytes (base64, or @FILE), {} of them", length(capacity, names))
+                format!("bytes (base64), {} of them", length(capacity, names))
             }
             Extent::Elements { capacity, .. } => {
                 format!("list of {} × {}", length(capacity, names), self.of(&pointer.to, names))
@@ -190,9 +191,9 @@ mod tests {
 
     #[test]
     fn each_kind_of_type_has_words() {
-        let header = "enum color { RED, GREEN }; struct P { int x, y; };
+        let header = "enum color { RED, GREEN }; struct P { int x, y; }; typedef unsigned char md5[16];
             int f(unsigned char a, enum color b, double c, const char *d, const wchar_t *e, struct P *g,
-                  _In_reads_bytes_(n) const void *h, unsigned n, _In_reads_(4) const short *i, void *j, bool k);";
+                  _In_reads_bytes_(n) const void *h, unsigned n, _In_reads_(4) const short *i, void *j, bool k, const md5 *l);";
         assert_eq!(
             of(header),
             [
@@ -202,11 +203,12 @@ mod tests {
                 "text",
                 "text (wchar_t)",
                 "object P {x, y}",
-                "bytes (base64, or @FILE), n of them",
+                "bytes (base64), n of them",
                 "integer from 0 to 4294967295",
                 "list of 4 × integer from -32768 to 32767",
                 "handle (void): a token that an earlier call answered",
                 "true or false",
+                "bytes (base64), 16 of them",
             ]
         );
     }

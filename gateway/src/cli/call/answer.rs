@@ -162,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn bytes_of_an_array_are_a_buffer_too() {
+        let interface = interface("typedef unsigned char key[100]; int f(_Out_ key *k);");
+        let function = Some(&interface.functions[0]);
+        let answer =
+            Json::parse(&format!(r#"{{"result":0,"outputs":{{"k":"{}"}}}}"#, STANDARD.encode([7; 100]))).unwrap();
+        assert!(lines(&answer, function, &[])[1].starts_with("k = 100 bytes: 07 07 "));
+        assert_eq!(output("k=x").unwrap().bytes(&answer, function), Ok(vec![7; 100]));
+    }
+
+    #[test]
     fn what_cannot_be_saved_says_why() {
         let interface = interface(HEADER);
         let bytes =

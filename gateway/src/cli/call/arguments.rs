@@ -4,7 +4,9 @@
 use bridge32_interface::needs;
 use bridge32_protocol::interface::{Direction, Extent, Field, Function, Interface, Type};
 
-use super::typed::{self, is_token, meant};
+use super::parts::{Conflict, Part, Step};
+use super::scalars::meant;
+use super::typed::{self, handed, is_buffer, is_token};
 use super::values::{Given, Read, Written, json};
 use crate::cli::json::Json;
 
@@ -13,40 +15,51 @@ use crate::cli::json::Json;
 /// # Errors
 /// The first argument that is wrong, or all that are missing.
 pub(super) fn object(all: &[Given], function: &Function, interface: &Interface, read: Read) -> Result<Json, String> {
-    let mut members: Vec<(String, Json)> = Vec::new();
+    let mut parts: Vec<(&str, Part)> = Vec::new();
     for given in all {
-        let (root, path) = place(given.name, function);
-        let parameter = function.parameters.iter().find(|parameter| parameter.name == root);
-        let Some(parameter) = parameter else {
-            if function.variadic && root == "..." {
-                members.push((root.to_owned(), variadic(given)?));
-                continue;
-            }
-            return Err(unknown(root, function));
-        };
-        if parameter.direction == Direction::Out && matches!(parameter.ty, Type::Pointer(_)) && !is_handle(given) {
-            return Err(format!(
-                "`{root}` is an output of {}: leave it out, it comes back in the answer",
-                function.name
-            ));
+        let (root, part) = part(given, function, interface, read)?;
+        match parts.iter_mut().find(|(earlier, _)| *earlier == root) {
+            None => parts.push((root, part)),
+            Some((_, whole)) => whole.add(part).map_err(|Conflict| {
+                format!("`{root}` is given as a whole and in parts (`{}`): give one or the other", given.name)
+            })?,
         }
-        let mut ty = &parameter.ty;
-        for part in &path {
-            ty = member(ty, part, interface).map_err(|why| format!("{}: {why}", given.name))?;
-        }
-        let value = typed::value(given, ty, interface, read)?;
-        put(&mut members, root, &path, value).map_err(|()| {
-            format!("`{root}` is given as a whole and in parts (`{}`): give one or the other", given.name)
-        })?;
     }
-    let missing = needs::missing(function, |name| members.iter().any(|(given, _)| given == name));
+    let missing = needs::missing(function, |name| parts.iter().any(|(given, _)| *given == name));
     if missing.is_empty() {
-        let members = members.into_iter().map(|(name, value)| (name, listed(value)));
-        return Ok(Json::Object(members.collect()));
+        let members = parts.into_iter().map(|(name, part)| Ok((name.to_owned(), part.finish(name)?)));
+        return members.collect::<Result<_, String>>().map(Json::Object);
     }
     let names: Vec<String> = missing.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     Err(format!("{} {verb} missing", names.join(", ")))
+}
+
+/// What one word gives of which parameter.
+fn part<'g>(
+    given: &Given<'g>,
+    function: &Function,
+    interface: &Interface,
+    read: Read,
+) -> Result<(&'g str, Part), String> {
+    let (root, path) = place(given.name, function);
+    let Some(parameter) = function.parameters.iter().find(|parameter| parameter.name == root) else {
+        if function.variadic && root == "..." {
+            return Ok((root, Part::Whole(variadic(given)?)));
+        }
+        return Err(unknown(root, function));
+    };
+    if parameter.direction == Direction::Out && matches!(parameter.ty, Type::Pointer(_)) && !is_handle(given) {
+        return Err(format!("`{root}` is an output of {}: leave it out, it comes back in the answer", function.name));
+    }
+    let mut ty = &parameter.ty;
+    let mut way = Vec::new();
+    for name in path {
+        let (step, to) = member(ty, name, interface).map_err(|why| format!("{}: {why}", given.name))?;
+        way.push(step);
+        ty = to;
+    }
+    Ok((root, Part::at(&way, typed::value(given, ty, interface, read)?)))
 }
 
 /// The parameter, and the way into it: `from.x`. A parameter's own name may have no dot, except `...`.
@@ -85,35 +98,36 @@ fn unknown(name: &str, function: &Function) -> String {
 fn is_handle(given: &Given) -> bool {
     match given.value {
         Written::Json(_) => true,
-        Written::Plain(text) => is_token(text) || text.starts_with('{') || text == "null",
+        Written::Plain(text) => is_token(text) || handed(text).is_some() || text == "null",
         Written::File(_) | Written::Quoted(_) => false,
     }
 }
 
-/// The type of a member, or of an element.
-fn member<'t>(ty: &'t Type, part: &str, interface: &'t Interface) -> Result<&'t Type, String> {
+/// The step to a member or an element, and the type of that.
+fn member<'t, 'n>(ty: &'t Type, part: &'n str, interface: &'t Interface) -> Result<(Step<'n>, &'t Type), String> {
     match ty {
+        _ if is_buffer(ty) => Err("bytes have no parts: give all of them".to_owned()),
         Type::Pointer(pointer) if pointer.extent == Extent::One => member(&pointer.to, part, interface),
         Type::Pointer(pointer) if matches!(pointer.extent, Extent::Elements { .. }) => element(&pointer.to, part),
         Type::Array(array) if array.text.is_none() => element(&array.of, part),
         Type::Structure(name) => {
             let fields =
                 interface.structures.get(name).map(|structure| structure.fields.as_slice()).unwrap_or_default();
-            field(fields, part, interface, 0).ok_or_else(|| {
+            let found = field(fields, part, interface, 0).ok_or_else(|| {
                 let names = fields.iter().map(|field| field.name.as_str()).filter(|name| !name.is_empty());
                 format!("{name} has no member `{part}`{}", meant(part, names))
-            })
+            });
+            found.map(|ty| (Step::Member(part), ty))
         }
         _ => Err(format!("only structures and lists have parts, so there is no `{part}`")),
     }
 }
 
-fn element<'t>(of: &'t Type, part: &str) -> Result<&'t Type, String> {
-    if part.parse::<usize>().is_ok() {
-        Ok(of)
-    } else {
-        Err(format!("`{part}` is no number of an element; the first is 0"))
-    }
+fn element<'t, 'n>(of: &'t Type, part: &'n str) -> Result<(Step<'n>, &'t Type), String> {
+    // One number has one way to be written, so that nothing is given twice unnoticed.
+    let index = part.parse::<usize>().ok().filter(|index| index.to_string() == part);
+    let index = index.ok_or_else(|| format!("`{part}` is no number of an element; the first is 0"))?;
+    Ok((Step::Element(index), of))
 }
 
 /// A member by name; those of anonymous structures are members of the one around them.
@@ -126,47 +140,6 @@ fn field<'t>(fields: &'t [Field], name: &str, interface: &'t Interface, depth: u
             _ => None,
         })
     })
-}
-
-/// Puts a value into its place.
-fn put(members: &mut Vec<(String, Json)>, name: &str, path: &[&str], value: Json) -> Result<(), ()> {
-    let at = members.iter().position(|(own, _)| own == name);
-    match (path, at) {
-        ([], Some(_)) => Err(()),
-        ([], None) => {
-            members.push((name.to_owned(), value));
-            Ok(())
-        }
-        ([first, rest @ ..], at) => {
-            let at = at.unwrap_or_else(|| {
-                members.push((name.to_owned(), Json::Object(Vec::new())));
-                members.len() - 1
-            });
-            match &mut members[at].1 {
-                Json::Object(inner) => put(inner, first, rest, value),
-                _ => Err(()),
-            }
-        }
-    }
-}
-
-/// An object whose members are called 0, 1, 2 … is a list.
-fn listed(value: Json) -> Json {
-    let Json::Object(members) = value else { return value };
-    let numbers: Option<Vec<usize>> = members.iter().map(|(name, _)| name.parse().ok()).collect();
-    let mut members: Vec<(String, Json)> = members.into_iter().map(|(name, value)| (name, listed(value))).collect();
-    match numbers {
-        Some(numbers) if !numbers.is_empty() => {
-            let mut sorted = numbers;
-            sorted.sort_unstable();
-            if sorted.iter().copied().eq(0..sorted.len()) {
-                members.sort_by_key(|(name, _)| name.parse::<usize>().unwrap_or_default());
-                return Json::List(members.into_iter().map(|(_, value)| value).collect());
-            }
-            Json::Object(members)
-        }
-        _ => Json::Object(members),
-    }
 }
 
 #[cfg(test)]
@@ -207,6 +180,43 @@ mod tests {
     }
 
     #[test]
+    fn json_that_is_given_whole_stays_as_it_is() {
+        let header = "struct T { int l[3]; }; int f(const struct T *t, const struct T *u);";
+        assert_eq!(of(header, &["t:={\"0\":5}", "u={\"l\":{\"0\":5}}"]).unwrap(), r#"{"t":{"0":5},"u":{"l":{"0":5}}}"#);
+    }
+
+    #[test]
+    fn a_list_has_no_gaps() {
+        let header = "struct T { int l[3]; }; int f(const struct T *t);";
+        assert_eq!(
+            of(header, &["t.l.0=1", "t.l.2=3"]).unwrap_err(),
+            "`t.l.1` is missing: `t.l.2` is given, and a list has no gaps"
+        );
+        assert_eq!(of(header, &["t.l.2=3", "t.l.1=2", "t.l.0=1"]).unwrap(), r#"{"t":{"l":[1,2,3]}}"#);
+        assert!(of(header, &["t.l.0=1", "t.l.00=2"]).unwrap_err().contains("`00` is no number of an element"));
+    }
+
+    #[test]
+    fn a_whole_and_its_parts_do_not_go_together() {
+        let header = "struct P { int x, y; }; int f(const struct P *p);";
+        for words in [["p={\"x\":1}", "p.y=2"], ["p.y=2", "p={\"x\":1}"]] {
+            assert!(of(header, &words).unwrap_err().contains("`p` is given as a whole and in parts"), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_within_structures_are_given_whole() {
+        let header =
+            "typedef unsigned char md5[3]; struct K { unsigned char a[2]; md5 sums[2]; }; int f(const struct K *k);";
+        assert_eq!(
+            of(header, &["k.a=1,2", "k.sums.0='abc'", "k.sums.1=base64:AQID"]).unwrap(),
+            r#"{"k":{"a":"AQI=","sums":["YWJj","AQID"]}}"#
+        );
+        assert!(of(header, &["k.a.0=1"]).unwrap_err().contains("k.a.0: bytes have no parts"));
+        assert!(of(header, &["k.a=test"]).unwrap_err().contains("k.a: `test` does not say which bytes"));
+    }
+
+    #[test]
     fn a_wrong_name_suggests_the_nearest() {
         let header = "int f(int port, int baud);";
         assert_eq!(of(header, &["prot=1"]).unwrap_err(), "f has no parameter `prot`; did you mean `port`?");
@@ -221,6 +231,9 @@ mod tests {
         assert_eq!(of(header, &["port=1"]).unwrap_err(), "`baud` is missing");
         assert_eq!(of(header, &["port=1", "baud=2"]).unwrap(), r#"{"port":1,"baud":2}"#);
         assert!(of(header, &["serial=1"]).unwrap_err().contains("`serial` is an output of f"));
+        assert!(of(header, &["serial={\"a\":1}"]).unwrap_err().contains("`serial` is an output of f"));
+        let block = ["port=1", "baud=2", "serial={ \"$handle\": \"x\" }"];
+        assert!(of(header, &block).unwrap().contains(r#""serial":{"$handle":"x"}"#));
     }
 
     #[test]

@@ -1,133 +1,87 @@
-//! An example of a command line for a function: one that the shell and the function take as it is.
+//! An example of a command line for a function, which the shell and the function take as it is: the example of the function's
+//! schema, in words.
 
-use bridge32_interface::needs::{self, Need};
-use bridge32_protocol::interface::{Extent, Function, Interface, Pointer, Scalar, Type};
+use bridge32_interface::schema::schemas;
+use bridge32_protocol::interface::{Function, Int64, Interface, Parameter, Type};
+use bridge32_protocol::target::Target;
+use serde_json::Value;
 
-use crate::cli::words::is_bytes;
+use super::typed::{self, is_buffer, is_token};
+use super::values::{Given, Written};
+use super::{buffers, values};
+use crate::cli::json::Json;
 
 /// What a handle is written as: the only value that cannot be made up.
 pub(in crate::cli) const TOKEN: &str = "TOKEN";
 
-/// How long a buffer is made: long enough for what most functions put there.
-const ROOM: &str = "256";
-
-/// So many characters an array has at most, of arrays as well: a longer one has to be made by a program.
-const LONGEST: usize = 400;
-
-/// How deep structures are written out.
-const MAX_DEPTH: usize = 4;
-
-/// `bridge32 call LIB FUNCTION a=1 …`
-pub(in crate::cli) fn command(library: &str, function: &Function, interface: &Interface) -> String {
+/// `bridge32 call LIB FUNCTION a=1 …`; `None` where the arguments are too large to be written.
+pub(in crate::cli) fn command(
+    library: &str,
+    function: &Function,
+    interface: &Interface,
+    target: Target,
+) -> Option<String> {
     let mut words = vec![format!("bridge32 call {library} {}", quoted(&function.name))];
-    words.extend(arguments(function, interface).iter().map(|word| quoted(word)));
-    words.join(" ")
+    words.extend(arguments(function, interface, target)?.iter().map(|word| quoted(word)));
+    Some(words.join(" "))
 }
 
 /// The words behind the function's name.
-pub(super) fn arguments(function: &Function, interface: &Interface) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    for (index, (need, parameter)) in needs::of(function).into_iter().zip(&function.parameters).enumerate() {
-        if need != Need::Required {
-            continue;
-        }
-        let value = match leaf(&parameter.ty, interface) {
-            Some(number) if number == "1" && needs::is_length(function, index) => ROOM.to_owned(),
-            Some(value) => value,
-            None => sample(&parameter.ty, interface, 0),
-        };
-        words.push(format!("{}={value}", parameter.name));
-    }
-    // A length that nothing else tells.
-    let given = |name: &str| words.iter().any(|word| word.split('=').next() == Some(name));
-    let lacking = needs::missing(function, given);
-    let more: Vec<String> = lacking.iter().map(|parameter| format!("{}={ROOM}", parameter.name)).collect();
-    words.extend(more);
-    words
+pub(super) fn arguments(function: &Function, interface: &Interface, target: Target) -> Option<Vec<String>> {
+    let alone = Interface {
+        functions: vec![function.clone()],
+        variables: Vec::new(),
+        // Both are accepted, and numbers are easier to type.
+        int64: Int64::Number,
+        ..interface.clone()
+    };
+    let schemas = schemas(&alone, target, "library", &mut str::to_owned);
+    let example = schemas.functions.into_values().next()?.arguments.example?;
+    let members = example.as_object()?.iter().map(|(name, value)| {
+        let parameter = function.parameters.iter().find(|parameter| parameter.name == *name)?;
+        Some(word(parameter, &with_tokens(value), interface))
+    });
+    members.collect()
 }
 
-/// A value as a word; `None` for what is written as JSON.
-fn leaf(ty: &Type, interface: &Interface) -> Option<String> {
-    match ty {
-        Type::Scalar(scalar) => Some(number(scalar, interface)),
-        Type::Array(array) if array.text.is_some() => Some("text".to_owned()),
-        Type::Pointer(pointer) => match &pointer.extent {
-            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => Some("text".to_owned()),
-            Extent::Handle { .. } => Some(TOKEN.to_owned()),
-            Extent::One => leaf(&pointer.to, interface),
-            Extent::Elements { .. } if is_bytes(&pointer.to) => Some("aGVsbG8=".to_owned()),
-            Extent::Elements { .. } => match &pointer.to {
-                Type::Scalar(scalar) => Some([number(scalar, interface), number(scalar, interface)].join(",")),
-                _ => None,
-            },
-        },
-        _ => None,
+/// The value with what stands for a handle in the places of those that the schema has made up.
+fn with_tokens(value: &Value) -> Value {
+    match value {
+        Value::String(text) if is_token(text) => TOKEN.into(),
+        Value::Array(elements) => elements.iter().map(with_tokens).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), with_tokens(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other.clone(),
     }
 }
 
-fn number(scalar: &Scalar, interface: &Interface) -> String {
-    match scalar {
-        Scalar::Integer(_) => "1".to_owned(),
-        Scalar::Boolean(_) => "true".to_owned(),
-        Scalar::Float | Scalar::Double => "1.5".to_owned(),
-        Scalar::Enumeration(name) => {
-            let first = interface.enumerations.get(name).and_then(|found| found.enumerators.first());
-            first.map_or_else(|| "0".to_owned(), |(name, _)| name.clone())
-        }
-    }
+/// The easiest of the words that are read as this value.
+fn word(parameter: &Parameter, value: &Value, interface: &Interface) -> String {
+    let Parameter { name, ty, .. } = parameter;
+    let json = value.to_string();
+    let read = |text: &String| {
+        let word = [format!("{name}={text}")];
+        let given = values::given(&word).ok()?;
+        let [given @ Given { value: Written::Plain(_), .. }] = given.as_slice() else { return None };
+        typed::value(given, ty, interface, &|_| Err(std::io::ErrorKind::NotFound.into())).ok()
+    };
+    let same = |text: &String| read(text).as_ref().map(Json::compact).as_ref() == Some(&json);
+    let easiest = plain(ty, value).into_iter().chain([json.clone()]).find(same);
+    easiest.map_or_else(|| format!("{name}:={json}"), |text| format!("{name}={text}"))
 }
 
-/// A value as JSON.
-fn sample(ty: &Type, interface: &Interface, depth: usize) -> String {
-    match ty {
-        Type::Void | Type::Unsupported { .. } => "null".to_owned(),
-        Type::Scalar(scalar @ Scalar::Enumeration(_)) => format!("{:?}", number(scalar, interface)),
-        Type::Scalar(scalar) => number(scalar, interface),
-        Type::Callback(_) => "{\"returns\":0}".to_owned(),
-        Type::Array(array) if array.text.is_some() => "\"text\"".to_owned(),
-        Type::Array(array) => {
-            let element = sample(&array.of, interface, depth + 1);
-            let count = usize::try_from(array.count).unwrap_or_default().min(LONGEST / (element.len() + 1));
-            format!("[{}]", vec![element; count].join(","))
-        }
-        Type::Structure(name) => structure(name, interface, depth),
-        Type::Pointer(pointer) => pointee(pointer, interface, depth),
+/// The ways to write a value that are easier than JSON.
+fn plain(ty: &Type, value: &Value) -> Vec<String> {
+    let bare = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match value {
+        Value::String(base64) if is_buffer(ty) => buffers::words(base64),
+        Value::String(text) => vec![text.clone()],
+        Value::Array(elements) => vec![elements.iter().map(bare).collect::<Vec<_>>().join(",")],
+        _ => Vec::new(),
     }
-}
-
-fn pointee(pointer: &Pointer, interface: &Interface, depth: usize) -> String {
-    match &pointer.extent {
-        // What C code leaves null.
-        _ if depth > MAX_DEPTH => "null".to_owned(),
-        Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => "\"text\"".to_owned(),
-        Extent::Handle { .. } if depth == 0 => format!("{TOKEN:?}"),
-        Extent::Handle { .. } => "null".to_owned(),
-        Extent::One => sample(&pointer.to, interface, depth + 1),
-        Extent::Elements { .. } if is_bytes(&pointer.to) => "\"aGVsbG8=\"".to_owned(),
-        Extent::Elements { .. } => format!("[{}]", sample(&pointer.to, interface, depth + 1)),
-    }
-}
-
-fn structure(name: &str, interface: &Interface, depth: usize) -> String {
-    use bridge32_protocol::interface::StructureKind;
-    let Some(structure) = interface.structures.get(name).filter(|_| depth <= MAX_DEPTH) else { return "{}".to_owned() };
-    // Of a union exactly one member; pointers may be left out.
-    let most = if structure.kind == StructureKind::Union { 1 } else { usize::MAX };
-    let mut members = Vec::new();
-    for field in structure.fields.iter().take(most) {
-        if matches!(field.ty, Type::Pointer(_) | Type::Callback(_)) && structure.kind == StructureKind::Struct {
-            continue;
-        }
-        let value = sample(&field.ty, interface, depth + 1);
-        if field.name.is_empty() {
-            // The members of an anonymous structure are members of this one.
-            let inner = value.trim_start_matches('{').trim_end_matches('}');
-            members.extend((field.bits.is_none() && !inner.is_empty()).then(|| inner.to_owned()));
-        } else {
-            members.push(format!("\"{}\":{value}", field.name));
-        }
-    }
-    format!("{{{}}}", members.join(","))
 }
 
 /// A word as a POSIX shell takes it.
@@ -142,35 +96,83 @@ pub(in crate::cli) fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bridge32_interface::schema::json_schema;
+    use serde_json::json;
+
     use super::super::arguments::object;
     use super::super::tests::interface;
     use super::super::values::given;
     use super::*;
 
-    const HEADER: &str = "enum color { RED, GREEN }; struct P { int x; double y[2]; const char *s; union { int a; char b; }; };
-        int f(int i, enum color c, const char *s, const struct P *p, struct P q, _In_reads_bytes_(n) const void *data, unsigned n,
-              _In_reads_(m) const int *list, unsigned m, _Out_writes_(k) char *out, int k, struct opaque *h, int (*cb)(int));";
+    fn line(header: &str) -> String {
+        let interface = interface(header);
+        command("lib", &interface.functions[0], &interface, Target::Win32).unwrap()
+    }
 
-    #[test]
-    fn the_example_can_be_typed_as_it_is() {
-        let interface = interface(HEADER);
-        let line = command("lib", &interface.functions[0], &interface);
-        assert_eq!(
-            line,
-            "bridge32 call lib f i=1 c=RED s=text 'p={\"x\":1,\"y\":[1.5,1.5],\"a\":1}' 'q={\"x\":1,\"y\":[1.5,1.5],\"a\":1}' \
-             data=aGVsbG8= list=1,1 k=256 h=TOKEN"
-        );
-        let words = arguments(&interface.functions[0], &interface);
-        let read = |_: &str| Ok(Vec::new());
-        object(&given(&words).unwrap(), &interface.functions[0], &interface, &read).unwrap();
+    /// Checks that the examples of a header's functions are read as what their schemas allow, and says how many there are.
+    fn checked(header: &str) -> usize {
+        let interface = interface(header);
+        let described = schemas(&interface, Target::Win32, "library", &mut str::to_owned);
+        let all: serde_json::Map<String, Value> = described.components.into_iter().chain(described.shared).collect();
+        let mut count = 0;
+        for (number, schemas) in described.functions {
+            let function = &interface.functions[number];
+            let Some(words) = arguments(function, &interface, Target::Win32) else { continue };
+            let read = |_: &str| Err(std::io::ErrorKind::NotFound.into());
+            let object = object(&given(&words).unwrap(), function, &interface, &read);
+            let object = object.unwrap_or_else(|error| panic!("{}: {words:?}: {error}", function.name));
+            let mut schema = json_schema(&schemas.arguments.schema);
+            schema["components"] = json!({"schemas": json_schema(&all.clone().into())});
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let value: Value = serde_json::from_str(&object.compact()).unwrap();
+            let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{}: {words:?}: {errors:?}", function.name);
+            count += 1;
+        }
+        count
     }
 
     #[test]
-    fn arrays_of_arrays_are_not_written_out() {
-        let interface =
-            interface("struct S { short m[9][9][9][9][9][9][9][9]; int few[3]; }; int f(const struct S *s);");
-        let line = command("lib", &interface.functions[0], &interface);
-        assert!(line.len() < 1000 && line.ends_with("\"few\":[1,1,1]}'"), "{line}");
+    fn the_examples_of_real_headers_are_what_their_schemas_allow() {
+        for header in [
+            include_str!("../../../../demo/demo.h"),
+            include_str!("../../../../demo/zlib.h"),
+            include_str!("../../../../tests/fixtures/sqlite3.h"),
+            include_str!("../../../../tests/fixtures/passing.h"),
+        ] {
+            let functions = interface(header).functions;
+            let callable = functions.iter().filter(|function| function.unsupported.is_none()).count();
+            assert!(callable >= 7 && checked(header) == callable, "{callable} in {}", &header[..80]);
+        }
+    }
+
+    #[test]
+    fn each_kind_of_value_is_written_as_it_is_typed_easiest() {
+        let header = "enum color { RED, GREEN };
+            struct P { int x; double y[2]; const char *s; union { int a; char b; }; int low : 1; unsigned char sum[3]; };
+            int f(int i, enum color c, const char *s, const struct P *p, _In_reads_bytes_(n) const void *data, unsigned n,
+                  _In_reads_(m) const int *list, unsigned m, _Out_writes_(k) char *out, int k, struct opaque *h, int (*cb)(int),
+                  const wchar_t *w, float z, _In_reads_(2) const enum color *colors);";
+        assert_eq!(
+            line(header),
+            "bridge32 call lib f i=1 c=RED s=text 'p={\"x\":1,\"y\":[1.5,1.5],\"a\":1,\"low\":0,\"sum\":\"AQID\"}' data=1,2 \
+             list=1,1 k=64 h=TOKEN w=text z=1.5 colors=RED,RED"
+        );
+        assert_eq!(checked(header), 1);
+    }
+
+    #[test]
+    fn many_bytes_are_written_as_base64_and_handles_as_what_stands_for_them() {
+        assert_eq!(
+            line("int f(_In_reads_bytes_(30) const void *data, struct o *o);"),
+            "bridge32 call lib f data=base64:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e o=TOKEN"
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_has_no_example() {
+        let interface = interface("int f(_In_reads_(100000) const int *a);");
+        assert_eq!(command("lib", &interface.functions[0], &interface, Target::Win32), None);
     }
 
     #[test]

@@ -10,6 +10,19 @@ use super::example::{self, TOKEN};
 use super::typed::is_buffer;
 use crate::cli::words::{Words, count, direction, first_sentence, wrapped};
 
+/// The libraries that there are.
+pub(super) fn libraries(names: &[String]) -> String {
+    let Some(first) = names.first() else {
+        return "There are no libraries: bridge32 import adds one to the configuration.".to_owned();
+    };
+    let lines: Vec<String> = names.iter().map(|name| format!("  {name}")).collect();
+    format!(
+        "{}:\n\n{}\n\nbridge32 call {first} lists the functions of {first}; bridge32 call --help explains the command.",
+        if names.len() == 1 { "1 library".to_owned() } else { format!("{} libraries", names.len()) },
+        lines.join("\n")
+    )
+}
+
 /// The functions of a library, each with its first sentence.
 pub(super) fn list(library: &str, interface: &Interface) -> String {
     let functions = &interface.functions;
@@ -28,7 +41,9 @@ pub(super) fn list(library: &str, interface: &Interface) -> String {
     } else {
         let _ = write!(
             text,
-            "\nWithout a header only calls with a prototype are possible (POST /v1/libraries/{library}/calls)."
+            "\nNo header declares any: `bridge32 interface new FILE -o {library}.h` writes one to start from, `header` in the \
+             library's table names it.\nWithout one, only calls with a prototype are possible (POST \
+             /v1/libraries/{library}/calls)."
         );
     }
     text
@@ -72,8 +87,11 @@ pub(super) fn function(library: &str, function: &Function, interface: &Interface
         };
         let _ = writeln!(text, "Result\n{}\n", wrapped(&format!("{result}{about}"), 4));
     }
-    let _ = write!(text, "Example\n    {}", example::command(library, function, interface));
-    if let Some(sources) = token_sources(function, interface) {
+    match example::command(library, function, interface, target) {
+        Some(command) => drop(write!(text, "Example\n    {command}")),
+        None => text += "(Its arguments are too long for an example.)",
+    }
+    if let Some(sources) = token_sources(function, interface, target) {
         let _ = write!(text, "\n{}", wrapped(&format!("({TOKEN} is what {sources} answered)"), 4));
     }
     if let Some(output) =
@@ -100,7 +118,13 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
         };
         let way = direction(parameter);
         let json = words.of(&parameter.ty, names);
-        let _ = writeln!(text, "{}", wrapped(&format!("{}: {way}, {json}; {need}", parameter.name), 4));
+        let name = &parameter.name;
+        let how = if is_buffer(&parameter.ty) && parameter.direction != Direction::Out {
+            format!("; given as {name}=@FILE, {name}=base64:…, {name}=1,2,3 or {name}=\"'TEXT'\"")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {way}, {json}; {need}{how}"), 4));
         if !parameter.description.is_empty() {
             let _ = writeln!(text, "{}", wrapped(&parameter.description, 8));
         }
@@ -112,8 +136,8 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
 }
 
 /// The functions that give out the handles that this one needs.
-fn token_sources(function: &Function, interface: &Interface) -> Option<String> {
-    let words = example::arguments(function, interface);
+fn token_sources(function: &Function, interface: &Interface, target: Target) -> Option<String> {
+    let words = example::arguments(function, interface, target)?;
     let needed = function.parameters.iter().filter(|parameter| words.contains(&format!("{}={TOKEN}", parameter.name)));
     let kinds: Vec<&str> = needed.filter_map(|parameter| kind(&parameter.ty)).collect();
     let first = *kinds.first()?;
@@ -181,16 +205,40 @@ mod tests {
     fn handles_come_from_somewhere_and_buffers_go_into_files() {
         let text = shown("ReadBlock");
         assert!(
-            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=256\n    (TOKEN is what OpenReader answered)"),
+            text.contains("bridge32 call lib ReadBlock reader=TOKEN size=64\n    (TOKEN is what OpenReader answered)"),
             "{text}"
         );
         assert!(text.ends_with("(--output data=FILE writes what comes back into a file)"), "{text}");
     }
 
     #[test]
+    fn buffers_say_how_they_are_given() {
+        let interface = interface("int f(_In_reads_bytes_(4) const void *data);");
+        let text = function("lib", &interface.functions[0], &interface, Target::Win32);
+        let line = "data: in, bytes (base64), 4 of them; required; given as data=@FILE, data=base64:…, data=1,2,3 or\n    \
+                    data=\"'TEXT'\"\n";
+        assert!(text.contains(line) && text.ends_with("f data=1,2,3,4"), "{text}");
+    }
+
+    #[test]
     fn what_cannot_be_called_says_why() {
         let text = shown("Fill");
         assert!(text.contains("It cannot be called:\n  the parameter “buffer” is a text buffer"), "{text}");
+    }
+
+    #[test]
+    fn libraries_are_listed_with_what_to_do_next() {
+        let text = libraries(&["calc".to_owned(), "z".to_owned()]);
+        assert!(text.starts_with("2 libraries:\n\n  calc\n  z\n\nbridge32 call calc lists the functions"), "{text}");
+        assert!(libraries(&[]).contains("bridge32 import"));
+        assert!(list("calc", &Interface::default()).contains("`bridge32 interface new FILE -o calc.h`"));
+    }
+
+    #[test]
+    fn what_is_too_long_has_no_example() {
+        let interface = interface("int f(_In_reads_(100000) const int *a);");
+        let text = function("lib", &interface.functions[0], &interface, Target::Win32);
+        assert!(text.ends_with("(Its arguments are too long for an example.)"), "{text}");
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 mod answer;
 mod arguments;
+mod buffers;
 pub(super) mod example;
 mod help;
+mod parts;
 mod problem;
+mod scalars;
 pub(super) mod source;
 mod typed;
 mod values;
@@ -35,6 +38,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8032";
     disable_help_flag = true,
     after_help = "\
 Examples:
+  bridge32 call                                   (lists the libraries)
   bridge32 call calc                              (lists the functions of calc)
   bridge32 call calc Add --help                   (explains one of them)
   bridge32 call calc Add a=2 b=3
@@ -45,16 +49,17 @@ Examples:
 
 Values are read by the types of the header: text needs no quotes, numbers may be hexadecimal, constants and enumerators
 go by name, and lists of numbers are written 1,2,3.
-  name=VALUE     the value
-  name=@FILE     what is in a file (@- is standard input): the bytes of a buffer, text, or JSON
-  name='TEXT'    text, whatever it looks like
-  name:=JSON     JSON, whatever the header says
-  a.b=VALUE      a member of a structure
+  name=VALUE        the value
+  name=@FILE        what is in a file (@- is standard input): the bytes of a buffer, text, or JSON
+  name=\"'TEXT'\"     text, whatever it looks like, also for the bytes of a buffer (the shell takes one pair of quotes)
+  name=base64:…     the bytes of a buffer in base64; as numbers they are a list: 1,2,0xff
+  name:=JSON        JSON, whatever the header says
+  a.b=VALUE         a member of a structure; a.0=VALUE an element of a list
 
 Address and key come from the configuration file (bridge32.toml of this folder, if there is one)."
 )]
 pub(super) struct Call {
-    /// The library's name
+    /// The library's name; without one, the libraries are listed
     #[arg(add = ArgValueCompleter::new(completions::libraries))]
     library: Option<String>,
     /// The function's name; without one, the library's functions are listed
@@ -85,12 +90,15 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let Some(library) = self.library.clone() else { return self.explain_itself() };
-        let words = values::given(&self.arguments).map_err(Failed::usage)?;
+        let Some(library) = self.library.clone() else {
+            if self.help {
+                explain_itself();
+                return Ok(());
+            }
+            return self.list_libraries();
+        };
         let config = self.configuration()?;
-        let key = self.signing_key(config.as_ref())?;
-        let url = self.url.clone().or_else(|| config.as_ref().map(|config| format!("http://{}", config.listen)));
-        let gateway = Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), key)?;
+        let gateway = self.gateway(config.as_ref())?;
         let configured = || config.as_ref().and_then(|config| source::of_configuration(config, &library));
         let known = source::of_gateway(&gateway, &library).or_else(configured);
         let Some(name) = self.function.clone() else { return self.list(&library, known.as_ref(), config.as_ref()) };
@@ -99,18 +107,29 @@ impl Call {
             return explain(&library, &name, known.as_ref(), function);
         }
         let arguments = match (&known, function) {
-            (Some(known), Some(function)) if function.unsupported.is_none() => {
-                let object = arguments::object(&words, function, &known.interface, &read);
-                object.map_err(|why| Failed::usage(format!("{why}\n  usage: {}", help::usage(&library, function))))
-            }
-            _ => values::untyped(&words, &read).map_err(Failed::usage),
+            (Some(known), Some(function)) => self
+                .typed(known, function)
+                .map_err(|why| Failed::usage(format!("{why}\n  usage: {}", help::usage(&library, function))))?,
+            _ => self.untyped().map_err(Failed::usage)?,
         };
         let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
-        let body = serde_json::to_vec(&arguments?).map_err(Failed::problem)?;
+        let body = serde_json::to_vec(&arguments).map_err(Failed::problem)?;
         let (status, answer) = gateway.post(&path, body)?;
         let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         self.show(status, &answer.ok_or_else(other)?, &library, function)
+    }
+
+    /// The object of arguments for a declared function.
+    fn typed(&self, known: &Known, function: &Function) -> Result<Json, String> {
+        if function.unsupported.is_some() {
+            return self.untyped();
+        }
+        arguments::object(&values::given(&self.arguments)?, function, &known.interface, &read)
+    }
+
+    fn untyped(&self) -> Result<Json, String> {
+        values::untyped(&values::given(&self.arguments)?, &read)
     }
 
     fn show(
@@ -143,20 +162,31 @@ impl Call {
         Ok(())
     }
 
-    /// `bridge32 call --help`, and `bridge32 call` alone.
-    fn explain_itself(&self) -> Result<(), Failed> {
-        let mut cli = super::Cli::command();
-        cli.build();
-        let help = cli.find_subcommand_mut("call").map(clap::Command::render_long_help);
-        let help = help.map(|help| help.to_string()).unwrap_or_default();
-        if self.help {
-            print(help.trim_end());
-            return Ok(());
+    /// `bridge32 call` alone: the libraries that there are.
+    fn list_libraries(&self) -> Result<(), Failed> {
+        let config = self.configuration()?;
+        let gateway = self.gateway(config.as_ref())?;
+        let shown = source::libraries_of_gateway(&gateway);
+        if shown.is_none() && config.is_some() {
+            note(format_args!(
+                "no gateway at {} shows its libraries; these are the configuration's",
+                gateway.address()
+            ));
         }
-        Err(Failed::usage(format!(
-            "which library? `bridge32 check` lists those of the configuration\n\n{}",
-            help.trim_end()
-        )))
+        let configured = || Some(config.as_ref()?.libraries.keys().cloned().collect());
+        let names: Vec<String> = shown.or_else(configured).ok_or_else(|| {
+            Failed::usage(format!(
+                "which library? No gateway at {} shows its libraries, and there is no bridge32.toml here: --url and --config \
+                 name others, and `bridge32 call --help` explains the command",
+                gateway.address()
+            ))
+        })?;
+        if self.json {
+            print(serde_json::json!({ "libraries": names }));
+        } else {
+            print(help::libraries(&names));
+        }
+        Ok(())
     }
 
     fn list(&self, library: &str, known: Option<&Known>, config: Option<&Config>) -> Result<(), Failed> {
@@ -178,6 +208,11 @@ impl Call {
         Ok(Some(config::load(&file, std::env::vars()).map_err(Failed::problem)?.config))
     }
 
+    fn gateway(&self, config: Option<&Config>) -> Result<Gateway, Failed> {
+        let url = self.url.clone().or_else(|| config.map(|config| format!("http://{}", config.listen)));
+        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?)
+    }
+
     fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
         let Some(AuthConfig::Hmac { keys_file }) = config.map(|config| &config.auth) else { return Ok(None) };
         let keys = Keys::read(keys_file).map_err(Failed::problem)?;
@@ -189,6 +224,14 @@ impl Call {
     }
 }
 
+/// `bridge32 call --help`
+fn explain_itself() {
+    let mut cli = super::Cli::command();
+    cli.build();
+    let help = cli.find_subcommand_mut("call").map(clap::Command::render_long_help);
+    print(help.map(|help| help.to_string()).unwrap_or_default().trim_end());
+}
+
 fn explain(library: &str, name: &str, known: Option<&Known>, function: Option<&Function>) -> Result<(), Failed> {
     match (known, function) {
         (Some(known), Some(function)) => {
@@ -197,8 +240,10 @@ fn explain(library: &str, name: &str, known: Option<&Known>, function: Option<&F
         }
         (Some(known), None) => {
             let names = known.interface.functions.iter().map(|function| function.name.as_str());
-            let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Err(Failed::problem(format!("{library} declares no function `{name}`{near}")))
+            let near = nearest(name, names).map(|near| format!(". Did you mean `{near}`?")).unwrap_or_default();
+            Err(Failed::problem(format!(
+                "{library} declares no function `{name}`{near}\n  `bridge32 call {library}` lists the functions"
+            )))
         }
         (None, _) => Err(Failed::problem(unknown_library(library, None))),
     }

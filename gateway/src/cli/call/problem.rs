@@ -7,7 +7,7 @@ use crate::cli::json::Json;
 /// The text of a problem. `usage` is the function's, for arguments that do not fit.
 pub(super) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
     let part = |key: &str| problem.get(key).and_then(Json::as_text).unwrap_or_default();
-    let (code, detail) = (part("code"), part("detail"));
+    let (code, detail) = (part("code"), with_commands(&part("detail")));
     let place = match argument(&part("pointer")) {
         Some(name) if !detail.contains(&format!("`{name}`")) => format!("{name}: "),
         _ => String::new(),
@@ -24,10 +24,29 @@ pub(super) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
     {
         let _ = write!(text, "\n  usage: {usage}");
     }
-    if let Some(remedy) = remedy(&code) {
+    if let Some(remedy) = remedy(&code, &detail) {
         let _ = write!(text, "\n  {remedy}");
     }
     text
+}
+
+/// A detail with commands in the places of the requests that it names, as far as there are such commands.
+fn with_commands(detail: &str) -> String {
+    const START: &str = "GET /v1/libraries/";
+    let (mut text, mut rest) = (String::new(), detail);
+    while let Some((before, after)) = rest.split_once(START) {
+        let end = after.find(char::is_whitespace).unwrap_or(after.len());
+        let path = after[..end].trim_end_matches(['.', ',', ':', ';']);
+        let command = match path.split_once('/') {
+            None => Some(format!("`bridge32 interface check {path}`")),
+            Some((library, "interface")) => Some(format!("`bridge32 call {library}`")),
+            Some(_) => None,
+        };
+        text += before;
+        text += &command.unwrap_or_else(|| format!("{START}{path}"));
+        rest = &after[path.len()..];
+    }
+    text + rest
 }
 
 /// `/from/x/0` as the command line has it: `from.x.0` (RFC 6901).
@@ -38,10 +57,12 @@ fn argument(pointer: &str) -> Option<String> {
 }
 
 /// What to do about it, where the detail does not say it.
-fn remedy(code: &str) -> Option<&'static str> {
+fn remedy(code: &str, detail: &str) -> Option<&'static str> {
     Some(match code {
+        "unknown_function" if !detail.contains("`bridge32 ") => {
+            "`bridge32 interface new FILE -o HEADER` writes a header to start from"
+        }
         "unknown_library" => "`bridge32 check` lists the libraries of a configuration; it is read when `serve` starts",
-        "unknown_function" => "`bridge32 call LIBRARY` lists the functions",
         "stale_handle" => "a token is good until it is closed or the library's process starts again: open it again",
         "load_failed" => "`bridge32 check` looks at the file, its dependencies and its header",
         "unsupported_declaration" => "`bridge32 interface check LIBRARY` shows what the header lacks",
@@ -79,10 +100,23 @@ mod tests {
     }
 
     #[test]
+    fn requests_are_named_as_the_commands_that_do_the_same() {
+        let detail = "The header of `lib` declares no function `f`. 2 places were not understood: GET /v1/libraries/lib has them. \
+                      GET /v1/libraries/lib/interface lists what is declared; GET /v1/libraries/lib/variables.";
+        assert_eq!(
+            with_commands(detail),
+            "The header of `lib` declares no function `f`. 2 places were not understood: `bridge32 interface check lib` has \
+             them. `bridge32 call lib` lists what is declared; GET /v1/libraries/lib/variables."
+        );
+        assert_eq!(with_commands("GET /v1/libraries/a.b/interface."), "`bridge32 call a.b`.");
+    }
+
+    #[test]
     fn other_problems_say_what_to_do() {
         let of = |code: &str| text(400, &Json::parse(&format!(r#"{{"code":"{code}","detail":"x"}}"#)).unwrap(), None);
         assert!(of("stale_handle").contains("open it again"));
         assert!(of("signature_required").contains("--key ID"));
+        assert!(of("unknown_function").contains("bridge32 interface new"));
         assert_eq!(of("malformed_request").lines().count(), 2);
     }
 }

@@ -19,16 +19,26 @@ pub(in crate::cli) struct Known {
     pub(in crate::cli) target: Target,
 }
 
+/// The libraries that the gateway has; `None` if it does not answer, or does not show them to this key.
+pub(super) fn libraries_of_gateway(gateway: &Gateway) -> Option<Vec<String>> {
+    let document = get(gateway, "/v1/libraries")?;
+    let libraries = document.get("libraries")?.as_array()?;
+    Some(libraries.iter().filter_map(|library| library.get("name")?.as_str().map(str::to_owned)).collect())
+}
+
 /// The interface as the gateway has it; `None` if it does not answer, or does not show it to this key.
 pub(super) fn of_gateway(gateway: &Gateway, library: &str) -> Option<Known> {
     let path = format!("/v1/libraries/{}", escape(library));
-    let get = |path: &str| match gateway.get(path) {
-        Ok((StatusCode::OK, body)) => serde_json::from_slice::<Value>(&body).ok(),
-        _ => None,
-    };
-    let interface = read(get(&format!("{path}/interface"))?);
-    let runtime = get(&path)?.get("runtime").and_then(|name| serde_json::from_value(name.clone()).ok());
+    let interface = read(get(gateway, &format!("{path}/interface"))?);
+    let runtime = get(gateway, &path)?.get("runtime").and_then(|name| serde_json::from_value(name.clone()).ok());
     Some(Known { interface, target: runtime.unwrap_or(Target::Win32) })
+}
+
+fn get(gateway: &Gateway, path: &str) -> Option<Value> {
+    match gateway.get(path) {
+        Ok((StatusCode::OK, body)) => serde_json::from_slice(&body).ok(),
+        _ => None,
+    }
 }
 
 /// The interface of a configured library's headers.

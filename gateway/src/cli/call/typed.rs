@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge32_protocol::interface::{Extent, Interface, Pointer, Scalar, Type};
+use bridge32_protocol::interface::{Extent, Interface, Pointer, Type};
 
-use super::values::{Given, Read, Written, bytes, json};
+use super::values::{Given, Read, Written, bytes, called, is_composed, json, shortened};
+use super::{buffers, scalars};
 use crate::cli::json::Json;
 use crate::cli::words::is_bytes;
-use crate::config::nearest;
 
 /// One value of a known type.
 ///
@@ -22,8 +22,13 @@ pub(super) fn value(given: &Given, ty: &Type, interface: &Interface, read: Read)
             if is_buffer(ty) {
                 return Ok(Json::text(&STANDARD.encode(bytes)));
             }
+            let file = called(file);
             let text = String::from_utf8(bytes).map_err(|_| format!("{name}: {file} is not UTF-8 text"))?;
-            if is_text(ty) { Ok(Json::text(&text)) } else { json(name, text.trim()) }
+            if is_text(ty) {
+                return Ok(Json::text(&text));
+            }
+            // What is in a file is not repeated: it may be long, or a secret.
+            Json::parse(text.trim()).map_err(|error| format!("{name}: what is in {file} is not JSON: {error}"))
         }
         Written::Quoted(text) if is_buffer(ty) => Ok(Json::text(&STANDARD.encode(text))),
         Written::Quoted(text) => Ok(Json::text(text)),
@@ -34,16 +39,25 @@ pub(super) fn value(given: &Given, ty: &Type, interface: &Interface, read: Read)
 /// Text, whatever stands in memory.
 fn is_text(ty: &Type) -> bool {
     match ty {
-        Type::Pointer(pointer) => matches!(pointer.extent, Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr),
+        Type::Pointer(pointer) => match &pointer.extent {
+            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => true,
+            Extent::One => is_text(&pointer.to),
+            Extent::Elements { .. } | Extent::Handle { .. } => false,
+        },
         Type::Array(array) => array.text.is_some(),
         _ => false,
     }
 }
 
-/// What travels as base64.
+/// What travels as base64: bytes behind a pointer, or in an array.
 pub(super) fn is_buffer(ty: &Type) -> bool {
     match ty {
-        Type::Pointer(pointer) => matches!(pointer.extent, Extent::Elements { .. }) && is_bytes(&pointer.to),
+        Type::Pointer(pointer) => match &pointer.extent {
+            Extent::Elements { .. } => is_bytes(&pointer.to),
+            Extent::One => is_buffer(&pointer.to),
+            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr | Extent::Handle { .. } => false,
+        },
+        Type::Array(array) => array.text.is_none() && is_bytes(&array.of),
         _ => false,
     }
 }
@@ -58,6 +72,11 @@ pub(super) fn is_token(text: &str) -> bool {
     tag && number && generation && parts.next().is_some_and(|library| !library.is_empty())
 }
 
+/// `{"$handle": "library.g1.3.2f9c04b7a1d8"}`, which stands for any pointer.
+pub(super) fn handed(text: &str) -> Option<Json> {
+    Json::parse(text).ok().filter(|json| json.get("$handle").is_some())
+}
+
 /// A value without quotes.
 struct Plain<'a> {
     name: &'a str,
@@ -67,12 +86,13 @@ struct Plain<'a> {
 impl Plain<'_> {
     fn value(&self, ty: &Type, text: &str) -> Result<Json, String> {
         match ty {
-            Type::Scalar(scalar) => self.scalar(scalar, text),
+            Type::Scalar(scalar) => scalars::value(self.name, text, scalar, self.interface),
             Type::Pointer(pointer) => self.pointer(pointer, text),
             Type::Array(array) if array.text.is_some() => Ok(Json::text(text)),
+            Type::Array(array) if is_bytes(&array.of) => buffers::value(self.name, text),
             Type::Array(array) => self.list(&array.of, text),
-            Type::Structure(structure) => match Json::parse(text) {
-                Ok(object @ Json::Object(_)) => Ok(object),
+            Type::Structure(structure) => match is_composed(text).then(|| json(self.name, text)).transpose()? {
+                Some(object @ Json::Object(_)) => Ok(object),
                 _ => Err(self.structure(structure, text)),
             },
             Type::Callback(_) if is_token(text) => Ok(Json::text(text)),
@@ -88,114 +108,60 @@ impl Plain<'_> {
         let first = fields.unwrap_or_default().iter().find(|field| !field.name.is_empty());
         let member = first.map_or("member", |field| field.name.as_str());
         format!(
-            "{own}: `{text}` is no structure: write its members, as in {own}.{member}=…, or an object, {own}='{{\"{member}\": …}}'"
+            "{own}: `{}` is no structure: write its members, as in {own}.{member}=…, or an object, {own}='{{\"{member}\": …}}'",
+            shortened(text)
         )
     }
 
     fn pointer(&self, pointer: &Pointer, text: &str) -> Result<Json, String> {
-        let handed = text.starts_with("{\"$handle\"");
         match &pointer.extent {
-            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => Ok(Json::text(text)),
-            _ if text == "null" => Ok(Json::null()),
-            _ if handed => json(self.name, text),
-            Extent::Handle { .. } => Ok(match integer(text) {
-                Some(number) => Json::scalar(number),
-                None => Json::text(text),
-            }),
+            Extent::Text(_) | Extent::TextBuffer { .. } | Extent::Bstr => return Ok(Json::text(text)),
+            // An array of characters is text as well.
+            Extent::One if matches!(pointer.to, Type::Array(_)) && is_text(&pointer.to) => return Ok(Json::text(text)),
+            _ if text == "null" => return Ok(Json::null()),
+            _ => {}
+        }
+        if let Some(handle) = handed(text) {
+            return Ok(handle);
+        }
+        match &pointer.extent {
+            Extent::Handle { .. } => Ok(scalars::integer(text).map_or_else(|| Json::text(text), Json::scalar)),
             _ if is_token(text) => Ok(Json::text(text)),
-            Extent::One => self.value(&pointer.to, text),
-            Extent::Elements { .. } if is_bytes(&pointer.to) && STANDARD.decode(text).is_ok() => Ok(Json::text(text)),
-            Extent::Elements { .. } if is_bytes(&pointer.to) => Err(format!(
-                "{0}: `{text}` is not base64: to send a file's bytes write {0}=@FILE, and those of a text {0}=\"'text'\"",
-                self.name
-            )),
+            Extent::Elements { .. } if is_bytes(&pointer.to) => buffers::value(self.name, text),
             Extent::Elements { .. } => self.list(&pointer.to, text),
+            _ => self.value(&pointer.to, text),
         }
     }
 
     /// `[1, 2]`, and `1,2` for numbers.
     fn list(&self, of: &Type, text: &str) -> Result<Json, String> {
-        match of {
-            _ if text.starts_with('[') => json(self.name, text),
-            Type::Scalar(scalar) if text.is_empty() || !text.starts_with('{') => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                Ok(Json::List(parts.map(|part| self.scalar(scalar, part)).collect::<Result<_, _>>()?))
-            }
-            _ => Err(format!("{0}: `{text}` is no list: write it as JSON, {0}='[…]'", self.name)),
-        }
-    }
-
-    fn scalar(&self, scalar: &Scalar, text: &str) -> Result<Json, String> {
         let name = self.name;
-        match scalar {
-            Scalar::Integer(_) => match integer(text) {
-                Some(number) => Ok(Json::scalar(number)),
-                None if self.interface.constants.contains_key(text) => Ok(Json::text(text)),
-                None => {
-                    let constants = self.interface.constants.keys().map(String::as_str);
-                    Err(format!(
-                        "{name}: `{text}` is no integer and no constant of the header{}",
-                        meant(text, constants)
-                    ))
-                }
-            },
-            Scalar::Boolean(_) => match text.to_ascii_lowercase().as_str() {
-                "true" | "1" => Ok(Json::scalar("true".to_owned())),
-                "false" | "0" => Ok(Json::scalar("false".to_owned())),
-                _ => Err(format!("{name}: `{text}` is neither true nor false")),
-            },
-            Scalar::Float | Scalar::Double => match text.to_ascii_lowercase().as_str() {
-                "nan" => Ok(Json::text("NaN")),
-                "infinity" | "inf" => Ok(Json::text("Infinity")),
-                "-infinity" | "-inf" => Ok(Json::text("-Infinity")),
-                _ => number(text).map(Json::scalar).ok_or_else(|| format!("{name}: `{text}` is no number")),
-            },
-            Scalar::Enumeration(kind) => {
-                if let Some(number) = integer(text) {
-                    return Ok(Json::scalar(number));
-                }
-                let found = self.interface.enumerations.get(kind).map(|found| found.enumerators.as_slice());
-                let mut names = found.unwrap_or_default().iter().map(|(enumerator, _)| enumerator.as_str());
-                if names.clone().any(|enumerator| enumerator == text) {
-                    return Ok(Json::text(text));
-                }
-                let near = meant(text, names.clone());
-                let first = names.by_ref().take(6).collect::<Vec<_>>().join(", ");
-                Err(format!("{name}: `{text}` is no enumerator of {kind}, which has {first}{near}"))
+        let composed = is_composed(text).then(|| json(name, text)).transpose()?;
+        match (composed, of) {
+            (Some(list @ Json::List(_)), _) => Ok(list),
+            (None, _) if text.is_empty() => Ok(Json::List(Vec::new())),
+            (None, Type::Scalar(scalar)) => {
+                let number = |part| scalars::value(name, part, scalar, self.interface);
+                Ok(Json::List(elements(name, text)?.into_iter().map(number).collect::<Result<_, _>>()?))
             }
+            _ => Err(format!("{name}: `{}` is no list: write it as JSON, {name}='[…]'", shortened(text))),
         }
     }
 }
 
-/// "; did you mean `x`?"
-pub(super) fn meant<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> String {
-    // One letter is near to every other.
-    let near = nearest(wrong, known).filter(|_| wrong.chars().count() > 2);
-    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
-}
-
-/// A whole number as JSON writes it: decimal, or hexadecimal as C does. Ranges are the agent's to check.
-fn integer(text: &str) -> Option<String> {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        return i128::from_str_radix(hex, 16)
-            .ok()
-            .filter(|number| *number >= 0)
-            .map(|number| format!("{sign}{number}"));
+/// The parts of `1,2,3`.
+///
+/// # Errors
+/// One of them is empty: it is not guessed what was to be there.
+pub(super) fn elements<'t>(name: &str, text: &'t str) -> Result<Vec<&'t str>, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    match parts.iter().position(|part| part.is_empty()) {
+        Some(empty) => Err(format!(
+            "{name}: element {empty} of `{}` is empty (the first is element 0); the empty list is {name}=",
+            shortened(text)
+        )),
+        None => Ok(parts),
     }
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let trimmed = digits.trim_start_matches('0');
-        return Some(format!("{sign}{}", if trimmed.is_empty() { "0" } else { trimmed }));
-    }
-    number(text)
-}
-
-/// A number as JSON has it.
-fn number(text: &str) -> Option<String> {
-    let plain = text.strip_prefix('+').unwrap_or(text);
-    let filled = plain.strip_prefix('.').map_or_else(|| plain.to_owned(), |rest| format!("0.{rest}"));
-    let is_number = filled.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && Json::parse(&filled).is_ok();
-    is_number.then_some(filled)
 }
 
 #[cfg(test)]
@@ -207,9 +173,10 @@ mod tests {
     const HEADER: &str = "#define MAX 7
         enum color { RED, GREEN };
         struct P { int x, y; };
+        typedef unsigned char md5[3]; typedef char label[8]; struct K { unsigned char a[2]; md5 sums[2]; };
         int f(int i, unsigned char b, double d, bool t, enum color c, const char *s, struct P *p,
               _In_reads_bytes_(n) const void *data, unsigned n, _In_reads_(m) const double *list, unsigned m, void *h,
-              int (*callback)(int), _In_reads_(k) const struct P *points, int k);";
+              int (*callback)(int), _In_reads_(k) const struct P *points, int k, const md5 *sum, struct K key, const label *l);";
 
     fn of(word: &str) -> Result<String, String> {
         let interface = interface(HEADER);
@@ -232,7 +199,10 @@ mod tests {
             ("s=null", "\"null\""),
             ("s=", "\"\""),
             ("s='@x'", "\"@x\""),
+            ("s='a'b", "\"'a'b\""),
             ("s=@file", "\"abc\""),
+            ("l=null", "\"null\""),
+            ("l=@file", "\"abc\""),
             ("s:=null", "null"),
         ] {
             assert_eq!(of(word).as_deref(), Ok(json), "{word}");
@@ -241,44 +211,57 @@ mod tests {
     }
 
     #[test]
-    fn numbers_may_be_written_as_in_c() {
-        for (word, json) in [
-            ("i=0x1F", "31"),
-            ("i=-0x10", "-16"),
-            ("i=007", "7"),
-            ("i=MAX", "\"MAX\""),
-            ("i=1e3", "1e3"),
-            ("d=.5", "0.5"),
-            ("d=nan", "\"NaN\""),
-            ("t=TRUE", "true"),
-            ("t=0", "false"),
-            ("c=GREEN", "\"GREEN\""),
-            ("c=1", "1"),
-            ("i=123456789012345678901", "123456789012345678901"),
-        ] {
-            assert_eq!(of(word).as_deref(), Ok(json), "{word}");
-        }
-        assert!(of("i=MXA").unwrap_err().contains("did you mean `MAX`?"));
-        assert!(
-            of("c=GREN")
-                .unwrap_err()
-                .contains("`GREN` is no enumerator of color, which has RED, GREEN; did you mean `GREEN`?")
-        );
-        assert!(of("t=maybe").unwrap_err().contains("neither true nor false"));
-        assert!(of("d=x").is_err());
+    fn what_is_in_a_file_is_not_repeated() {
+        let error = of("i=@file").unwrap_err();
+        assert!(error.starts_with("i: what is in file is not JSON: ") && !error.contains("abc"), "{error}");
+        assert!(of("points=@-").unwrap_err().starts_with("points: what is in standard input is not JSON: "));
     }
 
     #[test]
-    fn buffers_are_files_text_or_base64() {
+    fn buffers_are_files_text_numbers_or_base64_that_says_so() {
         for (word, json) in [
             ("data=@file", "\"YWJj\""),
             ("data='abc'", "\"YWJj\""),
-            ("data=YWJj", "\"YWJj\""),
+            ("data=base64:YWJj", "\"YWJj\""),
+            ("data=1,2,0xff", "\"AQL/\""),
+            ("data:=\"YWJj\"", "\"YWJj\""),
+            ("data=", "\"\""),
+            ("data=null", "null"),
             ("data=lib.g1.2.0123456789ab", "\"lib.g1.2.0123456789ab\""),
+            ("data={\"$handle\":\"x\"}", "{\"$handle\":\"x\"}"),
+            ("sum=1,2,3", "\"AQID\""),
+            ("sum=@file", "\"YWJj\""),
+            ("sum='abc'", "\"YWJj\""),
         ] {
             assert_eq!(of(word).as_deref(), Ok(json), "{word}");
         }
-        assert!(of("data=a file").unwrap_err().contains("write data=@FILE"));
+        for word in ["data=test", "data=a file", "sum=YWJj"] {
+            assert!(of(word).unwrap_err().contains("does not say which bytes"), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_empty_element_is_no_element() {
+        for word in ["list=1,,2", "list=,1,", "list=,"] {
+            let error = of(word).unwrap_err();
+            assert!(error.contains("is empty (the first is element 0)"), "{word}: {error}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_broken_is_said_to_be() {
+        for (word, why) in [
+            ("p={\"x\":1", "EOF"),
+            ("p={\"x\":1,}", "trailing comma"),
+            ("list=[1,2,]", "trailing comma"),
+            ("points={\"x\":1}}", "trailing characters"),
+            ("callback={", "EOF"),
+        ] {
+            let error = of(word).unwrap_err();
+            assert!(error.contains("is not JSON: ") && error.contains(why), "{word}: {error}");
+        }
+        assert!(of("p=[1]").unwrap_err().contains("`[1]` is no structure"));
+        assert!(of("list={}").unwrap_err().contains("`{}` is no list"));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::example;
 use crate::cli::json::Json;
+
+/// So many characters of a value are repeated when something is wrong with it.
+const MAX_REPEATED: usize = 60;
 
 /// One word of the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub(super) enum Written<'a> {
     Json(&'a str),
     /// `name=@file`, `name=@-`
     File(&'a str),
-    /// `name='text'`: text, whatever it looks like.
+    /// `name='text'`, with the quotes, so that in a shell it is written `name="'text'"`: text, whatever it looks like.
     Quoted(&'a str),
     /// `name=anything`
     Plain(&'a str),
@@ -63,9 +65,32 @@ pub(super) type Read<'r> = &'r dyn Fn(&str) -> std::io::Result<Vec<u8>>;
 /// That it cannot be read, and for which argument.
 pub(super) fn bytes(name: &str, file: &str, read: Read) -> Result<Vec<u8>, String> {
     read(file).map_err(|error| {
-        let quoted = example::quoted(&format!("{name}='@{file}'"));
-        format!("{name}: cannot read {file}: {error}; if it is text that begins with @, write {quoted}")
+        let text = as_text(name, &format!("@{file}"));
+        format!("{name}: cannot read {}: {error}; if it is text that begins with @, write {text}", called(file))
     })
+}
+
+/// What a file is called.
+pub(super) const fn called(file: &str) -> &str {
+    match file.as_bytes() {
+        b"-" => "standard input",
+        _ => file,
+    }
+}
+
+/// How an argument is written in a shell that is to be text whatever it looks like: the shell takes one pair of quotes away.
+pub(super) fn as_text(name: &str, text: &str) -> String {
+    // Within double quotes these have a meaning for shells.
+    let plain = text.chars().count() <= MAX_REPEATED && !text.contains(['"', '$', '`', '\\', '!', '\n']);
+    format!("{name}=\"'{}'\"", if plain { text } else { "TEXT" })
+}
+
+/// A value as an error repeats it.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_REPEATED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// `name:=JSON`
@@ -73,11 +98,16 @@ pub(super) fn bytes(name: &str, file: &str, read: Read) -> Result<Vec<u8>, Strin
 /// # Errors
 /// That it is not.
 pub(super) fn json(name: &str, text: &str) -> Result<Json, String> {
-    Json::parse(text).map_err(|error| format!("{name}: `{text}` is not JSON: {error}"))
+    Json::parse(text).map_err(|error| format!("{name}: `{}` is not JSON: {error}", shortened(text)))
+}
+
+/// Whether it is meant as an object or a list.
+pub(super) fn is_composed(text: &str) -> bool {
+    text.starts_with(['{', '['])
 }
 
 /// The object of arguments where nothing is known of the function. A value is JSON if it reads as such, otherwise text;
-/// `'…'` is always text, and `@file` the bytes of a file, base64.
+/// `'…'` is always text, and `@file` the bytes of a file, base64. What begins as an object or a list has to be one.
 ///
 /// # Errors
 /// Which argument is wrong.
@@ -87,6 +117,8 @@ pub(super) fn untyped(all: &[Given], read: Read) -> Result<Json, String> {
             Written::Json(text) => json(given.name, text)?,
             Written::File(file) => Json::text(&STANDARD.encode(bytes(given.name, file, read)?)),
             Written::Quoted(text) => Json::text(text),
+            Written::Plain(text) if is_composed(text) => json(given.name, text)
+                .map_err(|error| format!("{error}; if it is text, write {}", as_text(given.name, text)))?,
             Written::Plain(text) => Json::parse(text).unwrap_or_else(|_| Json::text(text)),
         };
         Ok((given.name.to_owned(), value))
@@ -131,7 +163,33 @@ mod tests {
         assert!(values(&["x"]).unwrap_err().contains("`x` is not name=value"));
         assert!(values(&["=1"]).is_err() && values(&[":=1"]).is_err());
         assert!(values(&["a=1", "a:=2"]).unwrap_err().contains("twice"));
-        assert!(values(&["a=@gone"]).unwrap_err().contains("cannot read gone: "));
+        let gone = values(&["a=@gone"]).unwrap_err();
+        assert!(gone.contains("cannot read gone: ") && gone.ends_with("write a=\"'@gone'\""), "{gone}");
+        assert!(values(&["a=@-"]).unwrap_err().contains("cannot read standard input: "));
         assert!(values(&["a:=x"]).unwrap_err().contains("a: `x` is not JSON"));
+        let long = values(&[&format!("a:=\"{}", "ä".repeat(1000))]).unwrap_err();
+        assert!(long.contains("ää…` is not JSON: ") && long.len() < 300, "{long}");
+    }
+
+    #[test]
+    fn a_brace_or_a_comma_too_many_is_no_text() {
+        for (word, why) in [
+            ("p={\"x\":1", "EOF while parsing an object"),
+            ("p={\"x\":1}}", "trailing characters"),
+            ("p=[1,2,]", "trailing comma"),
+        ] {
+            let error = values(&[word]).unwrap_err();
+            assert!(
+                error.contains("is not JSON: ") && error.contains(why) && error.contains("if it is text"),
+                "{error}"
+            );
+        }
+        assert_eq!(values(&["p='{'"]).unwrap(), r#"{"p":"{"}"#);
+    }
+
+    #[test]
+    fn text_is_shown_with_quotes_that_a_shell_leaves() {
+        assert_eq!(as_text("s", "@x y"), "s=\"'@x y'\"");
+        assert_eq!(as_text("s", "$HOME"), "s=\"'TEXT'\"");
     }
 }
