@@ -79,20 +79,21 @@ fn a_starting_header_of_a_real_library_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn a_decorated_export_can_be_called_by_its_starting_header() {
+fn a_decorated_export_can_be_called_once_its_line_of_the_starting_header_is_completed() {
     let folder = tempfile::tempdir().unwrap();
     let header = folder.path().join("decorated.h");
     let library = decorated("decorated_at");
     let (code, _, notes) = run(&["interface", "new", library.to_str().unwrap(), "-o", header.to_str().unwrap()]);
-    assert!(code == Some(0) && notes.contains("from decorated names"), "{notes}");
+    assert!(code == Some(0) && notes.contains("with convention and bytes"), "{notes}");
     let text = std::fs::read_to_string(&header).unwrap();
-    assert!(text.contains("int __stdcall AddStd(int arg0, int arg1);"), "{text}");
-    assert!(text.contains("// TYPE AddCdecl(PARAMETERS);"), "{text}");
+    let line = "// TYPE __stdcall AddStd(/* 8 bytes */ PARAMETERS);";
+    assert!(text.contains(line) && text.contains("// TYPE AddCdecl(PARAMETERS);"), "{text}");
+    std::fs::write(&header, text.replace(line, "int __stdcall AddStd(int a, int b);")).unwrap();
     let bridge = Bridge::start(|config| {
         config.library("decorated", &library).header(&header);
     });
-    assert_eq!(bridge.call("decorated", "AddStd", json!({"arg0": 40, "arg1": 2})).result(), 42);
-    bridge.call("decorated", "AddCdecl", json!({"arg0": 40, "arg1": 2})).refused(404, "unknown_function");
+    assert_eq!(bridge.call("decorated", "AddStd", json!({"a": 40, "b": 2})).result(), 42);
+    bridge.call("decorated", "AddCdecl", json!({"a": 40, "b": 2})).refused(404, "unknown_function");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// The two differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// What the file exports and the interface does not declare, in the order of the file.
+    /// What the file exports and the interface does not declare: by ordinal for PE, by name for ELF.
     pub undeclared: Vec<Undeclared>,
     /// What the interface declares and the file does not export, in the order of the header.
     pub unexported: Vec<Unexported>,
@@ -68,7 +68,11 @@ impl Coverage {
             kind: export.kind,
             demangled: export.demangled.clone(),
         });
-        Self { undeclared: undeclared.collect(), unexported, declared: interface.functions.len() }
+        let mut undeclared: Vec<Undeclared> = undeclared.collect();
+        if image.format == Format::Elf {
+            undeclared.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Self { undeclared, unexported, declared: interface.functions.len() }
     }
 
     /// Nothing that the header declares is in the file: it must be the header of another library.
@@ -189,6 +193,13 @@ pub(crate) mod tests {
         assert_eq!(coverage.unexported.len(), 1);
         assert_eq!(coverage.unexported[0].similar.as_deref(), Some("Sub"));
         assert!(!coverage.is_of_another_library());
+    }
+
+    #[test]
+    fn what_nothing_declares_in_an_elf_file_is_told_by_name() {
+        let image = Image { format: Format::Elf, ..image(&["zeta", "alpha", "mu"]) };
+        let coverage = Coverage::new(&image, &bridge32_protocol::interface::Interface::default());
+        assert_eq!(undeclared(&coverage), ["alpha", "mu", "zeta"]);
     }
 
     #[test]
