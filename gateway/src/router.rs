@@ -58,6 +58,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/exports", Need::Read, exports::list),
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
         put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
+        delete("/v1/libraries/{library}/interface", Need::Manage, interface::restore),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),

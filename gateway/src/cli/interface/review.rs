@@ -31,6 +31,9 @@ pub(in crate::cli) struct Subject<'a> {
 pub(in crate::cli) struct Review<'a> {
     pub(super) name: String,
     headers: Vec<String>,
+    /// That these are not the header files of the configuration, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replacement: Option<String>,
     pub(super) target: Target,
     /// The library's file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +104,8 @@ impl<'a> Review<'a> {
             warnings: severe(Severity::Warning),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        Self { name, headers, target, file, summary, functions, coverage, diagnostics: &header.diagnostics }
+        let diagnostics = &header.diagnostics[..];
+        Self { name, headers, replacement: None, target, file, summary, functions, coverage, diagnostics }
     }
 
     /// Whether the headers are those of another library.

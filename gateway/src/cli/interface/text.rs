@@ -15,7 +15,8 @@ const MAX_LISTED: usize = 24;
 
 /// The review; `all` shows each function.
 pub(super) fn whole(review: &Review, all: bool) -> String {
-    let mut text = problems(review);
+    let mut text = review.replacement.as_ref().map(|text| wrapped(text, 0) + "\n\n").unwrap_or_default();
+    text += &problems(review);
     if all {
         review.functions.iter().for_each(|function| text.push_str(&one(function)));
         text.push_str(&undeclared(review, usize::MAX));
