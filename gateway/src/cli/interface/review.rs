@@ -44,6 +44,9 @@ pub(in crate::cli) struct Review<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coverage: Option<Coverage>,
     pub(super) diagnostics: &'a [Diagnostic],
+    /// How many variables they declare.
+    #[serde(skip)]
+    variables: usize,
 }
 
 /// The numbers.
@@ -104,8 +107,13 @@ impl<'a> Review<'a> {
             warnings: severe(Severity::Warning),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        let diagnostics = &header.diagnostics[..];
-        Self { name, headers, replacement: None, target, file, summary, functions, coverage, diagnostics }
+        let (diagnostics, variables) = (&header.diagnostics[..], header.interface.variables.len());
+        Self { name, headers, replacement: None, target, file, summary, functions, coverage, diagnostics, variables }
+    }
+
+    /// Whether there is nothing in the headers that could be used.
+    pub(in crate::cli) fn declares_nothing(&self) -> bool {
+        self.functions.is_empty() && self.variables == 0
     }
 
     /// Whether the headers are those of another library.
