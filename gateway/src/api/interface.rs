@@ -16,10 +16,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Path, Query, accepts, media_type, variables};
+use super::{Path, Query, accepts, media_type, variables, wrong_type};
 use crate::agents::Bound;
 use crate::bridge::Bridge;
-use crate::error::{Code, Problem};
+use crate::error::Problem;
 use crate::libraries::Library;
 use crate::libraries::coverage::{Undeclared, Unexported};
 
@@ -105,9 +105,7 @@ pub async fn replace(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     if !media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(C_HEADER)) {
-        let found = media_type(&headers).unwrap_or("not given");
-        let detail = format!("The body must be a C header of the type {C_HEADER}; its Content-Type is {found}.");
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        return Err(wrong_type("a C header", C_HEADER, media_type(&headers)));
     }
     let accept_errors = judgement.accept_errors.unwrap_or(false);
     let (replacing, library) = (Arc::clone(&bridge), Arc::clone(library));
