@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::handles::{HandleError, Handles};
 use crate::marshal::MAX_BUFFER_BYTES;
 use crate::marshal::arena::OutOfMemory;
+use crate::marshal::bytes;
 
 /// Makes a block, and gives `{"handle", "size"}`.
 ///
@@ -120,9 +121,7 @@ fn parsed<'a, T: Deserialize<'a>>(args: &'a str) -> Result<T, Fault> {
 }
 
 fn decoded(data: &str) -> Result<Vec<u8>, Fault> {
-    STANDARD
-        .decode(data)
-        .map_err(|error| mismatch("/data", format!("the bytes must be standard base64 with padding: {error}")))
+    STANDARD.decode(data).map_err(|error| mismatch("/data", bytes::wrong(data, Some(&error))))
 }
 
 fn beyond(pointer: &str) -> Fault {

@@ -1,12 +1,11 @@
 //! What every handler has: the configuration, the libraries, the agents and the dispatcher of one running gateway.
 
+mod replacing;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bridge32_interface::Severity;
 use bridge32_protocol::wire::Batch;
-use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ use crate::auth::Auth;
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
-use crate::interfaces::{Declared, Origin, Store};
+use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::file::FileState;
 use crate::libraries::{Libraries, Library, LibraryState};
@@ -98,40 +97,6 @@ impl Bridge {
         }
     }
 
-    /// Gives a library another header. Calls that came before end with the interface that they began with; when this
-    /// returns, the agent has the new one, unless it is not ready or its queue is long.
-    ///
-    /// # Errors
-    /// The header is not good or cannot be kept: nothing has changed.
-    pub async fn replace_interface(
-        &self,
-        library: &Arc<Library>,
-        text: Bytes,
-        accept_errors: bool,
-    ) -> Result<(), Problem> {
-        let _one_at_a_time = library.replacing.lock().await;
-        let (reader, store) = (Arc::clone(library), Store::new(&self.config.data_dir));
-        let read = move || {
-            let now = Timestamp::now();
-            let declared = reader.read(&text, now);
-            refuse(&declared, accept_errors)?;
-            let kept = match declared.origin {
-                Origin::Configured => store.forget(&reader.name),
-                Origin::Replaced { .. } => store.save(&reader.name, &text, now, &reader.configured),
-            };
-            kept.map_err(|error| Problem::internal(&error).because(format!("Nothing has changed: {error}.")))?;
-            Ok::<_, Problem>(Arc::new(declared))
-        };
-        let declared = tokio::task::spawn_blocking(read).await.map_err(Problem::internal)??;
-        library.interface.replace(Arc::clone(&declared));
-        tracing::info!(library = library.name, revision = declared.revision, "interface replaced");
-        // An agent that is not ready begins with the new one.
-        if let Err(failure) = self.dispatch.replace(&library.name, declared, library.config.deadline).await {
-            tracing::warn!(library = library.name, ?failure, "the agent does not have the new interface yet");
-        }
-        Ok(())
-    }
-
     /// The running start of a library's agent, for what does not go through the queue.
     pub fn link(&self, library: &Library) -> Option<Arc<Link>> {
         self.agents.get(library.agent.as_deref()?)?.link()
@@ -181,30 +146,4 @@ impl Bridge {
             _ => Ok((state, Arc::new(Exports::new(link.client.image(path).await??)))),
         }
     }
-}
-
-/// Refuses a header that is not good. What the header files say was accepted when the gateway started.
-fn refuse(declared: &Declared, accept_errors: bool) -> Result<(), Problem> {
-    if declared.origin == Origin::Configured {
-        return Ok(());
-    }
-    let header = &declared.header;
-    let errors = header.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-    let errors: Vec<_> = errors.cloned().collect();
-    let interface = declared.interface();
-    let detail = if interface.functions.is_empty() && interface.variables.is_empty() {
-        "It declares no function and no variable, so nothing could be called any more. Nothing has changed.".to_owned()
-    } else if let (Some(first), false) = (errors.first(), accept_errors) {
-        let count = match errors.len() {
-            1 => "One place".to_owned(),
-            count => format!("{count} places"),
-        };
-        format!(
-            "{count} of the header cannot be understood; `diagnostics` has them all. Nothing has changed. Correct the \
-             header, or send it with ?accept_errors=true to go without what these places declare. The first one:\n{first}"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Problem::new(Code::InvalidInterface, detail).with_diagnostics(errors))
 }

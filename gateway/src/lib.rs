@@ -18,6 +18,7 @@ pub mod openapi;
 mod played;
 pub mod router;
 pub mod starter;
+pub mod syntax;
 
 use std::future::Future;
 use std::net::SocketAddr;

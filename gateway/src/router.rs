@@ -58,6 +58,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/exports", Need::Read, exports::list),
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
         put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
+        delete("/v1/libraries/{library}/interface", Need::Manage, interface::restore),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
@@ -115,13 +116,30 @@ fn delete<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need
 }
 
 async fn not_found(request: Request) -> Problem {
-    let detail = format!("There is nothing at {}. /openapi.json lists what there is.", request.uri().path());
+    let path = request.uri().path();
+    let without = path.trim_end_matches('/');
+    let near = if without != path && routes().iter().any(|route| fits(route.path, without)) {
+        format!(" There is something at {without}, without the slash at its end.")
+    } else {
+        String::new()
+    };
+    let detail = format!("There is nothing at {path}.{near} /openapi.json lists what there is.");
     Problem::new(Code::NotFound, detail)
 }
 
 async fn method_not_allowed(request: Request) -> Problem {
-    let detail = format!("{} is not possible here; the header Allow says what is.", request.method());
+    let path = request.uri().path();
+    let possible: Vec<String> =
+        routes().iter().filter(|route| fits(route.path, path)).map(|route| route.method.to_string()).collect();
+    let detail = format!("{} is not possible here; what is: {}.", request.method(), possible.join(", "));
     Problem::new(Code::MethodNotAllowed, detail)
+}
+
+/// Whether a path is one that a route's pattern means.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut parts = pattern.split('/').zip(path.split('/'));
+    pattern.split('/').count() == path.split('/').count()
+        && parts.all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
 }
 
 /// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.
@@ -136,4 +154,17 @@ async fn protect(mut response: Response) -> Response {
         header.or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_fits_the_pattern_that_answers_it() {
+        assert!(fits("/v1/libraries/{library}", "/v1/libraries/z") && fits("/", "/"));
+        for path in ["/v1/libraries/", "/v1/libraries", "/v1/libraries/z/", "/v1/libraries/z/exports", "/v1/agents/z"] {
+            assert!(!fits("/v1/libraries/{library}", path), "{path}");
+        }
+    }
 }

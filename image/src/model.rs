@@ -52,6 +52,16 @@ impl Image {
             _ => None,
         }
     }
+
+    /// The exports as people look for them: by ordinal for PE, as in the file; by name for ELF, whose tables are in the
+    /// order of a hash.
+    pub fn sorted_exports(&self) -> Vec<&Export> {
+        let mut exports: Vec<&Export> = self.exports.iter().collect();
+        if self.format == Format::Elf {
+            exports.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        exports
+    }
 }
 
 /// The format of a file.

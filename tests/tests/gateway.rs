@@ -87,17 +87,27 @@ fn what_does_not_exist_is_named() {
 }
 
 #[test]
+fn a_slash_at_the_end_is_told() {
+    let bridge = on_all_targets("plain");
+    let told = |path: &str| bridge.client().get(path).refused(404, "not_found")["detail"].as_str().unwrap().to_owned();
+    assert!(told("/v1/libraries/linux32/").contains("something at /v1/libraries/linux32, without the slash"));
+    assert!(!told("/v1/nowhere/").contains("slash"));
+}
+
+#[test]
 fn a_wrong_method_is_told_which_ones_there_are() {
     let bridge = on_all_targets("plain");
     for (method, path, allowed) in [
         ("DELETE", "/v1/libraries", "GET"),
         ("POST", "/healthz", "GET"),
         ("GET", "/v1/libraries/linux32/functions/Five", "POST"),
-        ("POST", "/v1/agents/linux32", "PUT"),
+        ("POST", "/v1/agents/linux32", "GET, PUT"),
     ] {
         let answer = bridge.client().request(method, path).send();
-        answer.refused(405, "method_not_allowed");
-        assert!(answer.header("allow").is_some_and(|allow| allow.contains(allowed)), "{method} {path}");
+        let detail = answer.refused(405, "method_not_allowed")["detail"].to_string();
+        assert!(detail.contains(&format!("what is: {allowed}")), "{method} {path}: {detail}");
+        let allow = answer.header("allow").unwrap_or_default();
+        assert!(allowed.split(", ").all(|method| allow.contains(method)), "{method} {path}: {allow}");
     }
 }
 

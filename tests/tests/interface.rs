@@ -125,6 +125,9 @@ fn a_bad_header_changes_nothing_and_says_where_it_is_bad() {
     let empty = put(&bridge, "#define A 1\n").refused(422, "invalid_interface");
     assert!(empty["detail"].as_str().unwrap().contains("declares no function"), "{empty}");
     put(&bridge, "").refused(422, "invalid_interface");
+    let prose = put(&bridge, "# Notes\n\nThis is *no* header.\n").refused(422, "invalid_interface");
+    assert!(prose["detail"].as_str().unwrap().contains("declares no function"), "{prose}");
+    assert!(prose["detail"].as_str().unwrap().contains("interface.h:"), "the first reason is in the text: {prose}");
     let url = "/v1/libraries/c/interface";
     let request = |media_type: &str| bridge.client().request("PUT", url).body(media_type, "int f(void);").send();
     let refused = request("application/json").refused(415, "unsupported_media_type");
@@ -136,6 +139,55 @@ fn a_bad_header_changes_nothing_and_says_where_it_is_bad() {
     assert_eq!(bridge.client().get(url).ok()["revision"], 1);
     assert_eq!(text(&bridge), ONE);
     assert_eq!(bridge.call("c", "abs", json!({"j": -4})).result(), 4);
+}
+
+#[test]
+fn the_header_of_another_library_is_refused_unless_somebody_insists() {
+    let bridge = libc();
+    let header =
+        "unsigned long adler32(unsigned long a);\nunsigned long crc32(unsigned long a);\nint inflateInit(void);\n";
+    let refused = put(&bridge, header).refused(422, "invalid_interface");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("exports none of the 3 functions") && detail.contains("another library's header"),
+        "{detail}"
+    );
+    assert_eq!(bridge.client().get("/v1/libraries/c/interface").ok()["revision"], 1);
+    assert_eq!(bridge.call("c", "abs", json!({"j": -4})).result(), 4);
+    // One that is known is enough.
+    put(&bridge, format!("{header}int abs(int j);")).ok();
+    let target = "/v1/libraries/c/interface?accept_errors=true";
+    let interface = bridge.client().request("PUT", target).body("text/x-c", header).send().ok();
+    assert_eq!(names(&interface), ["adler32", "crc32", "inflateInit"]);
+}
+
+#[test]
+fn a_header_that_was_sent_is_seen_and_can_be_taken_back() {
+    let mut bridge = libc();
+    let of_library = |bridge: &Bridge| bridge.client().get("/v1/libraries/c").ok()["interface"].clone();
+    let back = |bridge: &Bridge| bridge.client().request("DELETE", "/v1/libraries/c/interface").send();
+    assert_eq!(of_library(&bridge), json!({"origin": "configured"}));
+    assert_eq!(back(&bridge).ok()["revision"], 1, "nothing to do is fine");
+    put(&bridge, OTHER).ok();
+    let now = of_library(&bridge);
+    assert!(now["origin"] == "replaced" && now["replaced_at"].is_string(), "{now}");
+    bridge.restart();
+    assert_eq!(of_library(&bridge), now);
+    bridge.logs(&[
+        "a header that was sent at",
+        "in force instead of",
+        "c.h; DELETE /v1/libraries/c/interface goes back",
+    ]);
+    let interface = back(&bridge).ok();
+    assert_eq!((&interface["revision"], &interface["origin"]), (&json!(2), &json!("configured")));
+    assert_eq!(bridge.client().get("/v1/libraries/c/interface").ok(), interface);
+    assert_eq!(text(&bridge), ONE);
+    bridge.call("c", "labs", json!({"j": -3})).refused(404, "unknown_function");
+    assert_eq!(bridge.call("c", "abs", json!({"j": -3})).result(), 3);
+    bridge.restart();
+    assert_eq!(of_library(&bridge), json!({"origin": "configured"}));
+    let nowhere = bridge.client().request("DELETE", "/v1/libraries/d/interface").send();
+    nowhere.refused(404, "unknown_library");
 }
 
 #[test]
@@ -201,5 +253,6 @@ fn only_who_manages_replaces() {
     let caller = bridge.client().with_key(Some(&caller));
     let put = |client: &Client| client.request("PUT", "/v1/libraries/c/interface").body("text/x-c", OTHER).send();
     put(&caller).refused(403, "forbidden");
+    caller.request("DELETE", "/v1/libraries/c/interface").send().refused(403, "forbidden");
     put(bridge.client()).ok();
 }

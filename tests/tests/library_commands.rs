@@ -82,20 +82,21 @@ fn a_starting_header_of_a_real_library_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn a_decorated_export_can_be_called_by_its_starting_header() {
+fn a_decorated_export_can_be_called_once_its_line_of_the_starting_header_is_completed() {
     let folder = tempfile::tempdir().unwrap();
     let header = folder.path().join("decorated.h");
     let library = decorated("decorated_at");
     let (code, _, notes) = run(&["interface", "new", library.to_str().unwrap(), "-o", header.to_str().unwrap()]);
-    assert!(code == Some(0) && notes.contains("from decorated names"), "{notes}");
+    assert!(code == Some(0) && notes.contains("with convention and bytes"), "{notes}");
     let text = std::fs::read_to_string(&header).unwrap();
-    assert!(text.contains("int __stdcall AddStd(int arg0, int arg1);"), "{text}");
-    assert!(text.contains("// TYPE AddCdecl(PARAMETERS);"), "{text}");
+    let line = "// TYPE __stdcall AddStd(/* 8 bytes */ PARAMETERS);";
+    assert!(text.contains(line) && text.contains("// TYPE AddCdecl(PARAMETERS);"), "{text}");
+    std::fs::write(&header, text.replace(line, "int __stdcall AddStd(int a, int b);")).unwrap();
     let bridge = Bridge::start(|config| {
         config.library("decorated", &library).header(&header);
     });
-    assert_eq!(bridge.call("decorated", "AddStd", json!({"arg0": 40, "arg1": 2})).result(), 42);
-    bridge.call("decorated", "AddCdecl", json!({"arg0": 40, "arg1": 2})).refused(404, "unknown_function");
+    assert_eq!(bridge.call("decorated", "AddStd", json!({"a": 40, "b": 2})).result(), 42);
+    bridge.call("decorated", "AddCdecl", json!({"a": 40, "b": 2})).refused(404, "unknown_function");
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn import_adds_a_library_that_then_can_be_called() {
     assert!(notes.contains("bridge32 interface check mem --config"), "{notes}");
     assert!(notes.contains("bridge32 call mem "), "{notes}");
     let text = std::fs::read_to_string(&file).unwrap();
-    assert!(text.starts_with(before.trim_end()), "the rest is as it was: {text}");
+    assert!(text.starts_with(&before), "the rest is as it was: {text}");
     assert_eq!(run(&["check", "--config", path]).0, Some(0));
     let (code, _, notes) = import(&["--yes", "--name", "mem"]);
     assert!(code == Some(2) && notes.contains("there is a library `mem` already"), "{notes}");
@@ -135,6 +136,9 @@ fn import_names_what_is_wrong_and_changes_nothing() {
     let library = fixture::library("plain", Target::Linux32);
     let (library, header) = (library.to_str().unwrap(), fixture::header("plain"));
     let header = header.to_str().unwrap();
+    let (strange, prose) = (config.folder().join("strange.h"), config.folder().join("README.md"));
+    std::fs::write(&strange, "int nobody_exports_this(int a);").unwrap();
+    std::fs::write(&prose, "int (\n;".repeat(200)).unwrap();
     let import =
         |arguments: &[&str]| run(&[&["import", "--yes", "--config", file.to_str().unwrap()], arguments].concat());
     for (arguments, expected, code) in [
@@ -144,6 +148,9 @@ fn import_names_what_is_wrong_and_changes_nothing() {
         (vec!["/bin/sh", header], "a program, not a library", 1),
         (vec![library, header, "--name", "a b"], "cannot be a library's name", 2),
         (vec![library, header, "--encoding", "klingon"], "klingon", 2),
+        (vec![library], "bridge32 interface new", 2),
+        (vec![library, strange.to_str().unwrap()], "declares nothing that", 1),
+        (vec![library, prose.to_str().unwrap()], "declares nothing that", 1),
     ] {
         let (status, output, notes) = import(&arguments);
         assert_eq!(status, Some(code), "{arguments:?}: {output}{notes}");
@@ -152,6 +159,12 @@ fn import_names_what_is_wrong_and_changes_nothing() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
     let (code, _, notes) = run(&["import", library, header, "--config", "/nowhere/bridge32.toml", "--yes"]);
     assert!(code == Some(1) && notes.contains("dist/bridge32.toml"), "{notes}");
+    let (code, _, notes) = run(&["import", library, "--config", "/nowhere/bridge32.toml"]);
+    assert!(code == Some(2) && notes.contains("bridge32 interface new"), "{notes}");
+    let (code, output, notes) = run(&["import", library, header, "--config", "/nowhere/bridge32.toml", "--dry-run"]);
+    assert!(code == Some(0) && output.contains("[library.plain]"), "{output}{notes}");
+    let (_, output, _) = import(&[library, prose.to_str().unwrap()]);
+    assert!(output.matches("error:").count() <= 10 && output.contains(" more (`bridge32 interface check "), "{output}");
 }
 
 #[test]

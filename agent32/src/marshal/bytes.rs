@@ -1,7 +1,7 @@
 //! Bytes as base64 JSON strings (RFC 4648 §4, with padding).
 
 use base64::engine::general_purpose::STANDARD;
-use base64::{DecodeSliceError, Engine as _};
+use base64::{DecodeError, DecodeSliceError, Engine as _};
 
 /// How many bytes a base64 text stands for, if it is one.
 pub(super) fn decoded_length(text: &str) -> usize {
@@ -14,12 +14,27 @@ pub(super) fn decoded_length(text: &str) -> usize {
 /// # Errors
 /// What is wrong with it, in words.
 pub(super) fn decode(text: &str, bytes: &mut [u8]) -> Result<(), String> {
-    let incomplete = || "the bytes must be standard base64 with padding: its length is no multiple of 4".to_owned();
     match STANDARD.decode_slice(text, bytes) {
         Ok(written) if written == bytes.len() => Ok(()),
-        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(incomplete()),
-        Err(error) => Err(format!("the bytes must be standard base64 with padding: {error}")),
+        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(wrong(text, None)),
+        Err(DecodeSliceError::DecodeError(error)) => Err(wrong(text, Some(&error))),
     }
+}
+
+/// What is wrong with a text that is no base64.
+pub(crate) fn wrong(text: &str, error: Option<&DecodeError>) -> String {
+    let why = match error {
+        Some(&DecodeError::InvalidByte(index, _)) => match text.get(index..).and_then(|rest| rest.chars().next()) {
+            Some('-' | '_') => "this is the alphabet for addresses: it needs + for - and / for _".to_owned(),
+            Some(other) => format!("there is no {other:?} in it, or not at this place ({index})"),
+            None => format!("what is at {index} does not belong there"),
+        },
+        Some(DecodeError::InvalidLastSymbol { .. }) => "its last character has bits that belong to no byte".to_owned(),
+        Some(DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) | None => {
+            "its length, with = at the end, has to be a multiple of 4".to_owned()
+        }
+    };
+    format!("the bytes must be base64 with padding, such as \"aGVsbG8=\" for the five bytes of hello: {why}")
 }
 
 /// Appends bytes as a JSON string.
@@ -36,6 +51,23 @@ pub(super) fn encode(bytes: &[u8], json: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_base64_is_told_in_words_with_an_example() {
+        for (text, expected) in [
+            ("hello, world", "there is no ',' in it"),
+            ("aGVsbG8", "multiple of 4"),
+            ("a", "multiple of 4"),
+            ("__8=", "the alphabet for addresses"),
+            ("aGVsbG9=", "bits that belong to no byte"),
+            ("é", "there is no 'é' in it"),
+        ] {
+            let mut bytes = vec![0; decoded_length(text)];
+            let error = decode(text, &mut bytes).unwrap_err();
+            assert!(error.contains(expected) && error.contains("\"aGVsbG8=\""), "{text}: {error}");
+            assert!(!error.contains("DecodeError"), "{error}");
+        }
+    }
 
     proptest! {
         #[test]

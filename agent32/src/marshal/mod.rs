@@ -19,7 +19,7 @@ pub mod alone;
 pub mod arena;
 mod arrays;
 mod bstrs;
-mod bytes;
+pub(crate) mod bytes;
 pub mod decode;
 pub mod encode;
 mod handle;

@@ -16,11 +16,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Path, Query, accepts, media_type, variables};
+use super::{Path, Query, accepts, media_type, variables, wrong_type};
 use crate::agents::Bound;
 use crate::bridge::Bridge;
-use crate::error::{Code, Problem};
-use crate::interfaces::Origin;
+use crate::error::Problem;
 use crate::libraries::Library;
 use crate::libraries::coverage::{Undeclared, Unexported};
 
@@ -106,9 +105,7 @@ pub async fn replace(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     if !media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(C_HEADER)) {
-        let found = media_type(&headers).unwrap_or("not given");
-        let detail = format!("The body must be a C header of the type {C_HEADER}; its Content-Type is {found}.");
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        return Err(wrong_type("a C header", C_HEADER, media_type(&headers)));
     }
     let accept_errors = judgement.accept_errors.unwrap_or(false);
     let (replacing, library) = (Arc::clone(&bridge), Arc::clone(library));
@@ -120,22 +117,32 @@ pub async fn replace(
     replaced.await.map_err(Problem::internal)?
 }
 
+/// Puts the header files of the configuration in force again.
+///
+/// # Errors
+/// There is no such library, or what is kept cannot be removed: nothing has changed.
+pub async fn restore(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
+    let library = Arc::clone(bridge.library(&name)?);
+    let restoring = Arc::clone(&bridge);
+    let restored = tokio::spawn(async move {
+        restoring.restore_interface(&library).await?;
+        Ok::<_, Problem>(described(&restoring, &library).await)
+    });
+    restored.await.map_err(Problem::internal)?
+}
+
 async fn described(bridge: &Bridge, library: &Library) -> Response {
     let declared = library.declared();
     // Why a file cannot be read is told where its exports are asked for.
     let coverage = bridge.exports(library).await.ok().map(|exports| exports.coverage(&declared));
     let bound = bridge.bound(library, &declared);
     let (header, interface) = (&declared.header, declared.interface());
-    let (origin, replaced_at) = match declared.origin {
-        Origin::Configured => ("configured", None),
-        Origin::Replaced { at } => ("replaced", Some(at)),
-    };
     let functions = interface.functions.iter().enumerate();
     Json(Interface {
         library: &library.name,
         revision: declared.revision,
-        origin,
-        replaced_at,
+        origin: declared.origin.name(),
+        replaced_at: declared.origin.replaced_at(),
         headers: declared.names(&library.config),
         functions: functions.map(|(number, function)| function_of(number, function, bound.as_deref())).collect(),
         variables: variables::declared(&declared, bound.as_deref()),

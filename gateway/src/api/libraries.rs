@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Binding;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Path;
@@ -32,9 +33,18 @@ pub struct Summary<'a> {
     runtime: Option<Target>,
     agent: Option<&'a str>,
     deadline_ms: u64,
+    interface: Provenance,
     functions: Functions,
     calls: Counts,
     problems: Vec<String>,
+}
+
+/// Where the interface comes from.
+#[derive(Serialize)]
+struct Provenance {
+    origin: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +100,7 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         runtime: library.target,
         agent: library.agent.as_deref(),
         deadline_ms: u64::try_from(library.config.deadline.as_millis()).unwrap_or(u64::MAX),
+        interface: Provenance { origin: declared.origin.name(), replaced_at: declared.origin.replaced_at() },
         functions: Functions { declared: declared.interface().functions.len(), callable },
         calls: bridge.dispatch.counts(&library.name),
         problems,

@@ -25,6 +25,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use serde::Deserialize;
 
 use crate::error::{Code, Problem};
+use crate::syntax;
 
 /// Path parameters whose faults are problem documents.
 #[derive(Debug, FromRequestParts)]
@@ -38,8 +39,10 @@ pub struct Query<T>(pub T);
 
 /// Reads a body of JSON, whose type has been checked.
 fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(Code::MalformedRequest, format!("The body cannot be read: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("The body cannot be read: {}", syntax::reason(body, &error));
+        Problem::new(Code::MalformedRequest, detail)
+    })
 }
 
 /// A body must say that it is JSON: a web page of another site cannot do so unasked. Nothing need be said of no body.
@@ -47,12 +50,20 @@ fn expect_json(headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
     match media_type(headers) {
         None if body.is_empty() => Ok(()),
         Some(json) if json.eq_ignore_ascii_case("application/json") => Ok(()),
-        other => {
-            let found = other.unwrap_or("not given");
-            let detail = format!("The body must be of the type application/json; its Content-Type is {found}.");
-            Err(Problem::new(Code::UnsupportedMediaType, detail))
-        }
+        other => Err(wrong_type("JSON", "application/json", other)),
     }
+}
+
+/// A body of another type than the one that is taken: what is to be sent, and how curl does so.
+fn wrong_type(what: &str, wanted: &str, found: Option<&str>) -> Problem {
+    let found = match found {
+        Some(found) => format!("its Content-Type is {found}"),
+        None => "it has no Content-Type".to_owned(),
+    };
+    let detail = format!(
+        "The body must be {what} of the type {wanted}, but {found}. With curl, add -H 'content-type: {wanted}'."
+    );
+    Problem::new(Code::UnsupportedMediaType, detail)
 }
 
 /// The type of the body, without its parameters.

@@ -115,7 +115,7 @@ fn is_program(program: &str) -> bool {
 
 fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     let mut problems: Vec<String> = library.problem.iter().map(|fault| fault.detail.clone()).collect();
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = library.replacement().into_iter().collect();
     let declared = library.declared();
     for diagnostic in &declared.header.diagnostics {
         match diagnostic.severity {

@@ -38,7 +38,7 @@ impl Exports {
             print(serde_json::to_string_pretty(&image).map_err(Failed::problem)?);
             return Ok(());
         }
-        for line in table(&image.exports) {
+        for line in table(&image.sorted_exports()) {
             print(line);
         }
         let runtime = image.runtime().map_or("no runtime can load it".to_owned(), |name| format!("runtime {name}"));
@@ -56,9 +56,9 @@ impl Exports {
 }
 
 /// Columns as wide as they need to be; the last one ends where it ends.
-fn table(exports: &[Export]) -> Vec<String> {
+fn table(exports: &[&Export]) -> Vec<String> {
     let header = ["ORDINAL", "KIND", "ADDRESS", "NAME", "MEANING"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(header).chain(exports.iter().map(row)).collect();
+    let rows: Vec<[String; 5]> = std::iter::once(header).chain(exports.iter().map(|export| row(export))).collect();
     let mut widths = [0; 5];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -115,7 +115,7 @@ mod tests {
             version: None,
             hidden: false,
         };
-        let lines = table(&[export(Some("_Add@8"), 1), export(None, 12)]);
+        let lines = table(&[&export(Some("_Add@8"), 1), &export(None, 12)]);
         assert_eq!(lines[0], "ORDINAL  KIND      ADDRESS  NAME               MEANING");
         assert_eq!(lines[1], "1        function  0x1000   _Add@8             Add (stdcall, 8 bytes of arguments)");
         assert_eq!(lines[2], "12       function  0x1000   (by ordinal only)");

@@ -23,6 +23,9 @@ use crate::libraries::file;
 /// So many names of a sort are shown.
 const MAX_LISTED: usize = 12;
 
+/// So many diagnostics are shown: a file that is no header has one for each line.
+const MAX_DIAGNOSTICS: usize = 10;
+
 /// Show what a library and its headers are, and add them to the configuration
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,12 +36,13 @@ Examples:
   bridge32 import vendor.dll vendor.h --yes                  (asks nothing: for scripts)
 
 The rest of the configuration, comments included, stays as it is. Without a header, begin with
-`bridge32 interface new vendor.dll -o vendor.h`.")]
+`bridge32 interface new vendor.dll -o vendor.h`. --dry-run needs no configuration; --yes does not add headers of which
+the library exports nothing.")]
 pub(super) struct Import {
     /// The library file: PE (.dll) or ELF (.so)
     file: PathBuf,
     /// Its headers, in the order in which they include each other
-    #[arg(required = true, value_name = "HEADER")]
+    #[arg(value_name = "HEADER")]
     headers: Vec<PathBuf>,
     /// What the library is called in the configuration and in addresses [default: from the file's name]
     #[arg(long)]
@@ -73,21 +77,13 @@ struct Found {
 
 impl Import {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let (path, config) = self.configuration()?;
-        let found = self.look(&config)?;
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => name_of(&self.file),
-        };
-        let added = Added {
-            name,
-            file: self.file.clone(),
-            headers: self.headers.clone(),
-            encoding: self.encoding.clone(),
-            definitions: self.definitions.clone(),
-        };
-        edit::check_name(&config, &added.name)
-            .map_err(|why| Failed::usage(format!("{why}; --name NAME gives another one")))?;
+        if self.headers.is_empty() {
+            return Err(self.without_header());
+        }
+        let path = config_file(self.config.clone());
+        let config = self.configuration(&path)?;
+        let found = self.look(config.as_ref())?;
+        let added = self.added(config.as_ref())?;
         let options = Options {
             definitions: self.definitions.clone(),
             default_encoding: self.encoding()?,
@@ -95,40 +91,79 @@ impl Import {
         };
         let read = headers::read(&self.headers, &options)?;
         let coverage = Coverage::new(&found.image, &read.header.interface);
-        let names: Vec<String> = self.headers.iter().map(|file| headers::shown(file)).collect();
         let review = Review::new(Subject {
-            name: names.join(", "),
+            name: self.header_names(),
             headers: self.headers.iter().map(|file| file.display().to_string()).collect(),
             target: found.target,
             header: &read.header,
             took: read.took,
             coverage: Some((self.file.display().to_string(), coverage.clone())),
         });
-        let text = edit::with_library(&path, &added).map_err(Failed::problem)?;
+        let table = match &config {
+            Some(_) => edit::with_library(&path, &added).map_err(Failed::problem)?.table,
+            None => edit::table_text(&path, &added),
+        };
         if self.json {
             print(serde_json::to_string_pretty(&review).map_err(Failed::problem)?);
         } else {
-            self.show(&found, &review, &coverage, &text.table);
+            self.show(&found, &review, &coverage, &table);
         }
-        if !self.may_write(&path, &added.name)? {
+        if !self.may_write(&path, &added.name, &review)? {
             return Ok(());
         }
-        edit::replace(&path, &text, &added).map_err(Failed::problem)?;
+        edit::add(&path, &added).map_err(Failed::problem)?;
         self.next(&path, &added.name, &read.header.interface, found.target, &coverage);
         Ok(())
     }
 
-    fn configuration(&self) -> Result<(PathBuf, Config), Failed> {
-        let path = config_file(self.config.clone());
-        if !path.exists() {
-            return Err(Failed::problem(format!(
-                "there is no configuration {}: `cargo xtask build` leaves one in dist/bridge32.toml whose [runtime.*] tables fit \
-                 this machine. Copy it (--config FILE names another place), or run this command where one is",
-                path.display()
-            )));
+    /// What to do where the vendor's header is not there.
+    fn without_header(&self) -> Failed {
+        if let Err(failed) = headers::library(&self.file) {
+            return failed;
         }
-        let loaded = config::load(&path, std::env::vars()).map_err(Failed::problem)?;
-        Ok((path, loaded.config))
+        let file = example::quoted(&self.file.display().to_string());
+        let header = example::quoted(&format!("{}.h", name_of(&self.file)));
+        Failed::usage(format!(
+            "no header is given: `bridge32 interface new {file} -o {header}` writes one to complete, and `bridge32 import {file} \
+             {header}` takes it"
+        ))
+    }
+
+    /// The configuration; `None` if there is none and none is needed.
+    fn configuration(&self, path: &Path) -> Result<Option<Config>, Failed> {
+        if path.exists() {
+            return config::load(path, std::env::vars()).map(|loaded| Some(loaded.config)).map_err(Failed::problem);
+        }
+        if self.dry_run {
+            return Ok(None);
+        }
+        Err(Failed::problem(format!(
+            "there is no configuration {}: `cargo xtask build` leaves one in dist/bridge32.toml whose [runtime.*] tables fit \
+             this machine. Copy it (--config FILE names another place), or run this command where one is; --dry-run only shows, \
+             and needs none",
+            path.display()
+        )))
+    }
+
+    /// What is to be added.
+    fn added(&self, config: Option<&Config>) -> Result<Added, Failed> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => name_of(&self.file),
+        };
+        let check = config.map_or(Ok(()), |config| edit::check_name(config, &name));
+        check.map_err(|why| Failed::usage(format!("{why}; --name NAME gives another one")))?;
+        Ok(Added {
+            name,
+            file: self.file.clone(),
+            headers: self.headers.clone(),
+            encoding: self.encoding.clone(),
+            definitions: self.definitions.clone(),
+        })
+    }
+
+    fn header_names(&self) -> String {
+        self.headers.iter().map(|file| headers::shown(file)).collect::<Vec<_>>().join(", ")
     }
 
     fn encoding(&self) -> Result<Encoding, Failed> {
@@ -137,7 +172,7 @@ impl Import {
     }
 
     /// Looks at the file.
-    fn look(&self, config: &Config) -> Result<Found, Failed> {
+    fn look(&self, config: Option<&Config>) -> Result<Found, Failed> {
         let shown = self.file.display().to_string();
         let image = headers::library(&self.file).map_err(|failed| self.swapped().unwrap_or(failed))?;
         let known = image.runtime().and_then(|name| Some((headers::target(name).ok()?, Wanted::by_runtime(name)?)));
@@ -150,8 +185,8 @@ impl Import {
             return Err(Failed::problem(format!("{shown}: {fatal}")));
         }
         let mut warnings: Vec<String> = findings.iter().map(Finding::to_string).collect();
-        let runtime = config.runtimes.get(&target);
-        if runtime.is_none() {
+        let runtime = config.and_then(|config| config.runtimes.get(&target));
+        if runtime.is_none() && config.is_some() {
             warnings.push(format!(
                 "the configuration has no [runtime.{target}]: add one with the command that starts such an agent, or nobody can \
                  load this library"
@@ -194,12 +229,12 @@ impl Import {
         let numbers = review.summary;
         print(format_args!(
             "{}: {}, {} callable; {} to review\n",
-            self.headers.iter().map(|file| headers::shown(file)).collect::<Vec<_>>().join(", "),
+            self.header_names(),
             count(numbers.functions, "function"),
             numbers.callable,
             count(numbers.assumptions, "assumption")
         ));
-        let text = problems(review);
+        let text = problems(review, MAX_DIAGNOSTICS, &self.whole_review());
         if !text.is_empty() {
             print(text.trim_end());
             print("");
@@ -217,11 +252,25 @@ impl Import {
         print(format_args!("{}\n", table.trim()));
     }
 
+    /// The command that shows what is left out here.
+    fn whole_review(&self) -> String {
+        let quoted = |path: &PathBuf| example::quoted(&path.display().to_string());
+        let headers = self.headers.iter().map(quoted).collect::<Vec<_>>().join(" ");
+        format!("bridge32 interface check {headers} --library {}", quoted(&self.file))
+    }
+
     /// Whether the configuration may be changed: somebody has said so.
-    fn may_write(&self, path: &Path, name: &str) -> Result<bool, Failed> {
+    fn may_write(&self, path: &Path, name: &str, review: &Review) -> Result<bool, Failed> {
         if self.dry_run {
-            note(format_args!("--dry-run: {} is as it was", path.display()));
+            note("--dry-run: nothing was changed");
             return Ok(false);
+        }
+        if self.yes && (review.declares_nothing() || review.is_of_another_library()) {
+            let (file, headers) = (self.file.display(), self.header_names());
+            return Err(Failed::problem(format!(
+                "{headers} declares nothing that {file} exports, so --yes does not add it. Nothing was changed; without --yes \
+                 you are asked"
+            )));
         }
         if self.yes {
             return Ok(true);
@@ -266,7 +315,7 @@ impl Import {
 
 /// A library's name from that of its file: `reader` of `Reader.dll` stays `Reader`, `z` of `libz.so.1`.
 fn name_of(file: &Path) -> String {
-    let whole = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let whole = file.file_name().unwrap_or_default().to_string_lossy();
     let lower = whole.to_ascii_lowercase();
     let end = lower.find(".so").or_else(|| lower.rfind('.')).filter(|end| *end > 0).unwrap_or(whole.len());
     let is_elf = lower[end..].starts_with(".so");

@@ -1,4 +1,5 @@
-//! Adding a library to a configuration file: everything else in the file, comments and formatting included, stays as it is.
+//! Adding a library to a configuration file: everything else in the file stays as it is, to the byte. (Where `library` is an
+//! inline table the library goes into it, and a file whose line ends were mixed gets those of its first line.)
 
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
@@ -50,6 +51,12 @@ pub enum EditError {
         /// What is wrong.
         message: String,
     },
+    /// It cannot be used as it is.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// The name is none, or somebody else's by now.
+    #[error("{0}")]
+    Name(String),
     /// With the library it would be no configuration any more.
     #[error("with the new table {file} would not be usable, so nothing was changed: {message}", file = file.display())]
     Unusable {
@@ -86,37 +93,53 @@ pub fn check_name(config: &Config, name: &str) -> Result<(), String> {
 pub fn with_library(file: &Path, added: &Added) -> Result<Edited, EditError> {
     let text = std::fs::read_to_string(file).map_err(|source| EditError::File { file: file.to_owned(), source })?;
     let shape = |message: String| EditError::Shape { file: file.to_owned(), message };
-    let mut document: DocumentMut =
+    let document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| shape(error.message().to_owned()))?;
-    let table = table(added, &directories(file));
-    let mut alone = DocumentMut::new();
-    put(&mut alone, &added.name, table.clone()).map_err(&shape)?;
-    put(&mut document, &added.name, table).map_err(&shape)?;
-    Ok(Edited { text: document.to_string(), table: alone.to_string() })
+    let text = match document.get("library") {
+        None | Some(Item::Table(_)) => appended(&text, &table_text(file, added)),
+        Some(Item::Value(Value::InlineTable(_))) => inlined(&text, document, added, file),
+        Some(_) => return Err(shape("`library` is no table".to_owned())),
+    };
+    Ok(Edited { text, table: table_text(file, added) })
 }
 
-fn put(document: &mut DocumentMut, name: &str, mut table: Table) -> Result<(), String> {
-    let beside = document.as_table().iter().next().is_some();
-    let libraries = document.entry("library").or_insert_with(|| {
-        let mut parent = Table::new();
-        parent.set_implicit(true);
-        Item::Table(parent)
-    });
-    match libraries {
-        Item::Table(libraries) => {
-            if beside {
-                table.decor_mut().set_prefix("\n");
-            }
-            // At the end of the file, not in the middle of a table that somebody has split.
-            table.set_position(Some(isize::MAX));
-            libraries.insert(name, Item::Table(table));
-            Ok(())
-        }
-        Item::Value(Value::InlineTable(libraries)) => {
-            libraries.insert(name, Value::InlineTable(table.into_inline_table()));
-            Ok(())
-        }
-        _ => Err("`library` is no table".to_owned()),
+/// The new table alone, as `file` would have it: the file need not be there.
+pub fn table_text(file: &Path, added: &Added) -> String {
+    let mut libraries = Table::new();
+    libraries.set_implicit(true);
+    libraries.insert(&added.name, Item::Table(table(added, &directories(file))));
+    let mut alone = DocumentMut::new();
+    alone.insert("library", Item::Table(libraries));
+    alone.to_string()
+}
+
+/// The file with a table behind all that it has, in its own line ends.
+fn appended(text: &str, table: &str) -> String {
+    let end = line_end(text);
+    let whole_lines = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+    let between = if text.trim_start_matches(BOM).is_empty() { "" } else { end };
+    format!("{text}{whole_lines}{between}{}", table.replace('\n', end))
+}
+
+/// The file with the library in its inline table, which can be extended nowhere else.
+fn inlined(text: &str, mut document: DocumentMut, added: &Added, file: &Path) -> String {
+    if let Some(libraries) = document.get_mut("library").and_then(Item::as_inline_table_mut) {
+        let table = table(added, &directories(file)).into_inline_table();
+        libraries.insert(&added.name, Value::InlineTable(table));
+    }
+    let mark = if text.starts_with(BOM) { "\u{feff}" } else { "" };
+    let edited = document.to_string().replace("\r\n", "\n").replace('\n', line_end(text));
+    format!("{mark}{}", edited.trim_start_matches(BOM))
+}
+
+/// What some editors of Windows begin a file with.
+const BOM: char = '\u{feff}';
+
+/// How the file ends its lines: as its first one does.
+fn line_end(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(end) if text[..end].ends_with('\r') => "\r\n",
+        _ => "\n",
     }
 }
 
@@ -192,11 +215,18 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// Replaces the file at once, or not at all: what is written must load, and have the library with its files.
+/// Adds the library to the file as it is now, whatever it was when somebody was asked.
 ///
 /// # Errors
-/// It cannot be written, or would not load.
-pub fn replace(file: &Path, edited: &Edited, added: &Added) -> Result<(), EditError> {
+/// It cannot be read or written, the name is taken by now, or with the library it would not load.
+pub fn add(file: &Path, added: &Added) -> Result<(), EditError> {
+    let now = super::load(file, std::env::vars())?;
+    check_name(&now.config, &added.name).map_err(EditError::Name)?;
+    replace(file, &with_library(file, added)?, added)
+}
+
+/// Replaces the file at once, or not at all: what is written must load, and have the library with its files.
+fn replace(file: &Path, edited: &Edited, added: &Added) -> Result<(), EditError> {
     let failed = |source| EditError::File { file: file.to_owned(), source };
     // Where the file is a link, what it leads to is replaced.
     let real = file.canonicalize().map_err(failed)?;
@@ -270,12 +300,46 @@ mod tests {
         let edited = with_library(&file, &new).unwrap();
         let table = "[library.new]\nfile = \"lib/new.so\"\nheader = \"new.h\"\n";
         assert_eq!(edited.table, table);
-        let without = edited.text.replace(&format!("\n{table}"), "");
-        assert_eq!(without.trim(), BEFORE.trim(), "{}", edited.text);
+        assert_eq!(edited.text, format!("{BEFORE}\n{table}"));
         replace(&file, &edited, &new).unwrap();
         let config = super::super::load(&file, []).unwrap().config;
         assert_eq!(config.libraries.keys().collect::<Vec<_>>(), ["new", "old"]);
         assert_eq!(config.libraries["new"].headers, [file.with_file_name("new.h")]);
+    }
+
+    #[test]
+    fn line_ends_and_marks_of_editors_stay_as_they_are() {
+        let table = "\r\n[library.new]\r\nfile = \"lib/new.so\"\r\nheader = \"new.h\"\r\n";
+        let windows = format!("\u{feff}{}", BEFORE.replace('\n', "\r\n"));
+        let cut = windows.trim_end().to_owned();
+        for (before, after) in
+            [(windows.clone(), format!("{windows}{table}")), (cut.clone(), format!("{cut}\r\n{table}"))]
+        {
+            let (_folder, file) = folder(&before);
+            add(&file, &added("new", file.parent().unwrap())).unwrap();
+            assert_eq!(std::fs::read(&file).unwrap(), after.as_bytes());
+        }
+        let inline = "\u{feff}# mine\r\nauth.mode = 'off'\r\nlibrary = { a = { file = 'a.so' } } # here\r\n# end\r\n";
+        let (_folder, file) = folder(inline);
+        add(&file, &added("new", file.parent().unwrap())).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let rest = text.replace(" , new = { file = \"lib/new.so\", header = \"new.h\" }", "");
+        assert_eq!(rest, inline, "{text}");
+    }
+
+    #[test]
+    fn what_was_edited_meanwhile_stays_and_a_name_that_was_taken_meanwhile_is_refused() {
+        let (_folder, file) = folder(BEFORE);
+        let new = added("new", file.parent().unwrap());
+        with_library(&file, &new).unwrap();
+        let edited = format!("{BEFORE}\n[library.other]\nfile = 'other.so'\n");
+        std::fs::write(&file, &edited).unwrap();
+        add(&file, &new).unwrap();
+        let after = std::fs::read_to_string(&file).unwrap();
+        assert!(after.starts_with(&edited), "{after}");
+        let error = add(&file, &new).unwrap_err().to_string();
+        assert!(error.contains("there is a library `new` already"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), after);
     }
 
     #[test]
@@ -284,6 +348,8 @@ mod tests {
             "auth.mode = 'off'\n",
             "auth.mode='off'\nlibrary = { a = { file = 'a.so' } }\n",
             "auth.mode='off'\n[library]\na.file = 'a.so'\n",
+            "auth.mode='off'\nlibrary.a.file = 'a.so'\n",
+            "[library]\n[library.a]\nfile = 'a.so'\n[auth]\nmode = 'off'",
         ] {
             let (_folder, file) = folder(text);
             let new = added("new", file.parent().unwrap());

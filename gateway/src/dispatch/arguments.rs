@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use crate::syntax;
+
 /// A JSON object's text.
 #[derive(Clone, Debug)]
 pub struct Arguments(Bytes);
@@ -10,9 +12,9 @@ pub struct Arguments(Bytes);
 /// Why a body is not an object of arguments.
 #[derive(Debug, thiserror::Error)]
 pub enum ArgumentsError {
-    /// It is not JSON.
+    /// It is not JSON. In words.
     #[error("the body is not valid JSON: {0}")]
-    Syntax(serde_json::Error),
+    Syntax(String),
     /// It is another JSON value.
     #[error("the arguments must be a JSON object by parameter name, such as {{\"a\": 1}}, not {0}")]
     NotAnObject(&'static str),
@@ -37,7 +39,8 @@ impl Arguments {
         if body.trim_ascii().is_empty() {
             return Ok(Self::empty());
         }
-        let raw: &RawValue = serde_json::from_slice(body).map_err(ArgumentsError::Syntax)?;
+        let raw: &RawValue =
+            serde_json::from_slice(body).map_err(|error| ArgumentsError::Syntax(syntax::reason(body, &error)))?;
         Self::check(raw.get())?;
         Ok(Self(body.slice_ref(raw.get().as_bytes())))
     }
@@ -85,6 +88,7 @@ mod tests {
             |text: &'static str| Arguments::parse(&Bytes::from_static(text.as_bytes())).unwrap_err().to_string();
         assert!(error("{\"j\":").contains("line 1 column 5"));
         assert!(error("{} {}").contains("trailing characters"));
+        assert!(error("{\"j\": 1,}").contains("a comma behind the last value"));
         assert!(error("[1]").ends_with("not an array"));
         assert!(error("\u{0}").contains("not valid JSON"));
     }

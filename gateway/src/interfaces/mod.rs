@@ -49,6 +49,24 @@ pub enum Origin {
     },
 }
 
+impl Origin {
+    /// The word for it in the API.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Configured => "configured",
+            Self::Replaced { .. } => "replaced",
+        }
+    }
+
+    /// When a request brought it, if one did.
+    pub const fn replaced_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Configured => None,
+            Self::Replaced { at } => Some(*at),
+        }
+    }
+}
+
 /// The interface of a library as of one moment.
 #[derive(Debug)]
 pub struct Declared {

@@ -11,7 +11,7 @@ use serde::Serialize;
 /// The two differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// What the file exports and the interface does not declare, in the order of the file.
+    /// What the file exports and the interface does not declare: by ordinal for PE, by name for ELF.
     pub undeclared: Vec<Undeclared>,
     /// What the interface declares and the file does not export: functions in the order of the header, then variables.
     pub unexported: Vec<Unexported>,
@@ -116,7 +116,10 @@ impl Coverage {
             kind: export.kind,
             demangled: export.demangled.clone(),
         });
-        let undeclared = undeclared.collect();
+        let mut undeclared: Vec<Undeclared> = undeclared.collect();
+        if image.format == Format::Elf {
+            undeclared.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         Self { undeclared, unexported, declared: declarations(interface).count(), covered }
     }
 
@@ -237,6 +240,13 @@ pub(crate) mod tests {
         assert_eq!(missing.collect::<Vec<_>>(), [("nothere", ExportKind::Data), ("level", ExportKind::Data)]);
         assert_eq!(coverage.unexported[1].similar.as_deref(), Some("Level"));
         assert_eq!((coverage.declared, undeclared(&coverage)), (3, vec!["Level"]));
+    }
+
+    #[test]
+    fn what_nothing_declares_in_an_elf_file_is_told_by_name() {
+        let image = Image { format: Format::Elf, ..image(&["zeta", "alpha", "mu"]) };
+        let coverage = Coverage::new(&image, &bridge32_protocol::interface::Interface::default());
+        assert_eq!(undeclared(&coverage), ["alpha", "mu", "zeta"]);
     }
 
     #[test]

@@ -120,6 +120,17 @@ impl Library {
         Ok(interface)
     }
 
+    /// That a header which was sent is in force instead of the header files, and how to go back; `None` if it is not so.
+    pub fn replacement(&self) -> Option<String> {
+        let Origin::Replaced { at } = self.declared().origin else { return None };
+        let files: Vec<String> = self.config.headers.iter().map(|path| path.display().to_string()).collect();
+        let files = if files.is_empty() { "none".to_owned() } else { files.join(", ") };
+        Some(format!(
+            "a header that was sent at {at} is in force instead of {files}; DELETE /v1/libraries/{}/interface goes back",
+            self.name
+        ))
+    }
+
     /// Reads a header as this library's, under the next number. One that says what the header files say is them.
     pub fn read(&self, header: &[u8], at: Timestamp) -> Declared {
         let (texts, origin) = if interfaces::joined(&self.configured) == header {
@@ -148,6 +159,9 @@ impl Libraries {
             let mut library = read(name, table, &store);
             for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
+            }
+            if let Some(text) = library.replacement() {
+                tracing::warn!(library = name, "{text}");
             }
             if let Err(fault) = assign(&mut library, config, &mut specs) {
                 tracing::error!(library = name, detail = fault.detail, "library cannot be run");

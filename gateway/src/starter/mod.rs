@@ -22,7 +22,7 @@ use types::{Types, identifier};
 pub struct Starter {
     /// The text of the header.
     pub header: String,
-    /// What was found of each export, in the order of the file.
+    /// What was found of each export: by ordinal for PE, by name for ELF.
     pub exports: Vec<Entry>,
 }
 
@@ -52,7 +52,7 @@ pub struct Entry {
 pub enum Known {
     /// The C++ name states everything.
     Types,
-    /// The decorated name states the convention and the bytes of arguments.
+    /// The decorated name states the convention and the bytes of arguments: it is a comment.
     Bytes,
     /// The name states a part: it is a comment.
     Part,
@@ -67,15 +67,15 @@ pub enum Known {
 impl Known {
     /// Whether it is declared, so that it can be called.
     pub const fn is_declared(self) -> bool {
-        matches!(self, Self::Types | Self::Bytes)
+        matches!(self, Self::Types)
     }
 }
 
 /// Makes a header for a library. `file` is its name, for the first comment.
 pub fn make(file: &str, image: &Image, target: Target) -> Starter {
     let decorated: HashSet<(u64, &str)> = image.exports.iter().filter_map(place_and_bare_name).collect();
-    let kept = image.exports.iter().filter(|export| !export.hidden && !has_second_spelling(&decorated, export));
-    let kept: Vec<&Export> = kept.collect();
+    let mut kept = image.sorted_exports();
+    kept.retain(|export| !export.hidden && !has_second_spelling(&decorated, export));
     let index = Index::new(&image.exports);
     let mut maker = Maker { index, target, names: HashSet::new(), numbers: HashMap::new(), types: Types::default() };
     maker.reserve_plain_names(&kept);
@@ -123,7 +123,7 @@ impl Maker<'_> {
             (Some(text), _, Some(name)) => self.mangled(export, name, text, blank),
             (_, Some(decoration), _) => self.decorated(export, decoration, blank),
             (_, _, Some(name)) => {
-                let own = if is_name(name) { name.clone() } else { self.unused(&identifier(name)) };
+                let own = if is_name(name) { name.clone() } else { self.unused(name) };
                 let declaration = Some(format!("TYPE {own}(PARAMETERS);"));
                 Entry { tag: self.tag(export, &own), name: own, declaration, ..blank }
             }
@@ -141,13 +141,12 @@ impl Maker<'_> {
         if note.contains(" for ") || note.contains('`') {
             return Entry { name, known: Known::Nothing, note: format!("{note}: it is the compiler's own"), ..blank };
         }
-        let declaration = (identifier(&name) == name && export.name.is_some()).then(|| format!("extern TYPE {name};"));
+        let declaration = (is_identifier(&name) && export.name.is_some()).then(|| format!("extern TYPE {name};"));
         Entry { name, known: Known::Data, declaration, note, ..blank }
     }
 
     fn decorated(&mut self, export: &Export, decoration: &Decoration, blank: Entry) -> Entry {
-        let bytes = decoration.argument_bytes.unwrap_or_default();
-        let name = self.unused(&identifier(&decoration.bare));
+        let name = self.unused(&decoration.bare);
         let tag = self.tag(export, &name);
         let convention = match decoration.convention {
             Decorated::Stdcall => Convention::Stdcall,
@@ -158,9 +157,12 @@ impl Maker<'_> {
                 return Entry { name, known: Known::Nothing, note, ..blank };
             }
         };
-        let parameters: Vec<String> = (0..bytes / 4).map(|index| format!("int arg{index}")).collect();
-        let list = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
-        let declaration = Some(format!("int {} {name}({list});", convention.keyword()));
+        let list = match decoration.argument_bytes {
+            Some(0) => "void".to_owned(),
+            Some(bytes) => format!("/* {bytes} bytes */ PARAMETERS"),
+            None => "PARAMETERS".to_owned(),
+        };
+        let declaration = Some(format!("TYPE {} {name}({list});", convention.keyword()));
         Entry { name, known: Known::Bytes, declaration, tag, ..blank }
     }
 
@@ -175,7 +177,7 @@ impl Maker<'_> {
         match meaning {
             Meaning::Function(declared) => self.function(export, declared, Entry { note, ..blank }),
             Meaning::Incomplete(why) => {
-                let name = self.unused(&identifier(bare_name(text)));
+                let name = self.unused(bare_name(text));
                 let declaration = Some(format!("TYPE {name}(PARAMETERS);"));
                 let tag = self.tag(export, &name);
                 Entry { name, known: Known::Part, declaration, tag, note: format!("{note}: {why}"), ..blank }
@@ -229,9 +231,10 @@ impl Maker<'_> {
         }
     }
 
-    /// The name, or with a number if it is taken: overloads have one name in C++.
+    /// The name as C can have it, with a number if it is taken: overloads have one name in C++.
     fn unused(&mut self, name: &str) -> String {
-        let name = if is_name(name) { name.to_owned() } else { format!("{name}_") };
+        let name = if is_identifier(name) { name.to_owned() } else { identifier(name) };
+        let name = if is_name(&name) { name } else { format!("{name}_") };
         let mut free = name.clone();
         let number = self.numbers.entry(name.clone()).or_insert(2);
         while !self.names.insert(free.clone()) {
@@ -278,7 +281,13 @@ fn has_second_spelling(decorated: &HashSet<(u64, &str)>, export: &Export) -> boo
 
 /// Whether C can declare a function of this name.
 fn is_name(name: &str) -> bool {
-    identifier(name) == name && !KEYWORDS.contains(&name)
+    is_identifier(name) && !KEYWORDS.contains(&name)
+}
+
+/// Whether it has the letters that names of C have (C11 6.4.2.1).
+fn is_identifier(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
 }
 
 /// The keywords of C11 (6.4.1), and of C++ those that a program in it could not call either.
@@ -353,10 +362,7 @@ fn demote(text: &str, target: Target, entries: &mut [Entry]) -> bool {
         let stated = words
             .into_iter()
             .find(|convention| declaration.contains(&format!("{} {}(", convention.keyword(), entry.name)));
-        let as_meant = function.is_some_and(|function| {
-            let bytes = function.parameters.len() == declaration.matches("int arg").count();
-            (stated.is_none() || function.convention == stated) && (entry.known != Known::Bytes || bytes)
-        });
+        let as_meant = function.is_some_and(|function| stated.is_none() || function.convention == stated);
         if !as_meant {
             entry.known = Known::Part;
             entry.note = format!("{}: the name is one that C headers use otherwise", entry.note);

@@ -18,19 +18,50 @@ fn read(starter: &Starter) -> Header {
 }
 
 #[test]
-fn a_decorated_name_gives_the_convention_and_the_bytes() {
+fn a_decorated_name_gives_the_convention_and_the_bytes_and_nothing_that_could_be_called() {
     let starter = starter(&["_Add@8", "@Fast@12", "Nothing@0", "Vector@@16"]);
     for line in [
-        "int __stdcall Add(int arg0, int arg1);  // _Add@8",
-        "int __fastcall Fast(int arg0, int arg1, int arg2);  // @Fast@12",
-        "int __stdcall Nothing(void);  // Nothing@0",
-        "// Vector@@16  it is __vectorcall, which cannot be called",
+        "\n// TYPE __stdcall Add(/* 8 bytes */ PARAMETERS);\n",
+        "\n// TYPE __fastcall Fast(/* 12 bytes */ PARAMETERS);\n",
+        "\n// TYPE __stdcall Nothing(void);\n",
+        "\n// Vector@@16  it is __vectorcall, which cannot be called\n",
     ] {
         assert!(starter.header.contains(line), "no {line} in\n{}", starter.header);
     }
     let read = read(&starter);
-    assert_eq!((read.diagnostics.len(), read.interface.functions.len()), (0, 3));
-    assert!(read.interface.functions.iter().all(|function| function.unsupported.is_none()));
+    assert_eq!((read.diagnostics.len(), read.interface.functions.len()), (0, 0));
+}
+
+#[test]
+fn a_completed_line_means_the_decorated_export() {
+    let starter = starter(&["_F@12"]);
+    let completed = "float __stdcall F(float a, double b);";
+    let header = starter.header.replace("// TYPE __stdcall F(/* 12 bytes */ PARAMETERS);", completed);
+    assert!(header.contains(completed), "{header}");
+    let read = read(&Starter { header, ..starter });
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+    let coverage = Coverage::new(&image(&["_F@12"]), &read.interface);
+    assert_eq!((coverage.undeclared.len(), coverage.unexported.len()), (0, 0));
+}
+
+#[test]
+fn the_head_shows_what_a_completed_line_looks_like_if_there_is_one_to_complete() {
+    for (names, before, after) in [
+        (&["crc32", "_Add@8"][..], "TYPE __stdcall ReadCard(/* 8 bytes */ PARAMETERS);", "int __stdcall ReadCard("),
+        (&["crc32"], "TYPE ReadCard(PARAMETERS);", "int ReadCard("),
+    ] {
+        let header = starter(names).header;
+        assert!(header.contains(&format!("//     // {before}\n// into\n//     {after}")), "{header}");
+    }
+    assert!(!starter(&["?f@@YAHH@Z"]).header.contains("ReadCard"));
+}
+
+#[test]
+fn exports_of_an_elf_file_are_in_the_order_of_their_names() {
+    let image = Image { format: bridge32_image::Format::Elf, ..image(&["zeta", "alpha", "omp_get_dynamic_"]) };
+    let starter = make("a.so", &image, Target::Linux32);
+    let names: Vec<&str> = starter.exports.iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["alpha", "omp_get_dynamic_", "zeta"], "and an underscore at the end is part of a name");
 }
 
 #[test]
@@ -108,17 +139,17 @@ fn data_and_forwarders_are_noted() {
 }
 
 #[test]
-fn two_spellings_of_one_function_are_declared_once() {
+fn two_spellings_of_one_function_are_told_once() {
     let mut image = image(&["Add", "_Add@8"]);
     image.exports[1].address = image.exports[0].address;
     let starter = make("a.dll", &image, Target::Win32);
     assert_eq!(starter.exports.len(), 1, "{}", starter.header);
-    assert!(Coverage::new(&image, &read(&starter).interface).undeclared.is_empty());
+    assert_eq!(starter.exports[0].export, "_Add@8", "the other spelling says less");
 }
 
 #[test]
 fn names_that_break_out_of_comments_do_not() {
-    let starter = starter(&["a*/int evil(void);", "b\\", "c d@8", "_next@4"]);
+    let starter = starter(&["a*/int evil(void);", "b\\", "c d@8", "?next@@YAHH@Z"]);
     let read = read(&starter);
     let names: Vec<&str> = read.interface.functions.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(names, ["next"], "{}", starter.header);
@@ -126,20 +157,22 @@ fn names_that_break_out_of_comments_do_not() {
 
 #[test]
 fn a_keyword_gets_another_name() {
-    let starter = starter(&["_return@4", "_Good@4", "int"]);
+    let starter = starter(&["?return@@YAHH@Z", "_while@4", "int"]);
     let read = read(&starter);
     assert!(read.diagnostics.is_empty(), "{:?}\n{}", read.diagnostics, starter.header);
     let names: Vec<&str> = read.interface.functions.iter().map(|function| function.name.as_str()).collect();
-    assert_eq!(names, ["return_", "Good"], "{}", starter.header);
+    assert_eq!(names, ["return_"], "{}", starter.header);
     assert!(starter.header.contains("// /** @export int */\n// TYPE int_(PARAMETERS);\n"), "{}", starter.header);
-    assert!(starter.header.contains("/** @export _return@4 */\nint __stdcall return_("), "{}", starter.header);
+    assert!(starter.header.contains("/** @export ?return@@YAHH@Z */\nint __cdecl return_("), "{}", starter.header);
+    assert!(starter.header.contains("// /** @export _while@4 */\n// TYPE __stdcall while_("), "{}", starter.header);
 }
 
 #[test]
 fn a_declaration_that_is_read_otherwise_becomes_a_comment() {
-    let mut starter = starter(&["_Good@4", "_Other@8"]);
-    let header = starter.header.replace("Other(int arg0, int arg1)", "Other(int arg0)");
+    let mut starter = starter(&["?good@@YGHH@Z", "?other@@YGHH@Z"]);
+    let header = starter.header.replace("__stdcall other(", "__cdecl other(");
+    assert_ne!(header, starter.header);
     assert!(!demote(&starter.header, Target::Win32, &mut starter.exports));
     assert!(demote(&header, Target::Win32, &mut starter.exports));
-    assert_eq!([starter.exports[0].known, starter.exports[1].known], [Known::Bytes, Known::Part]);
+    assert_eq!([starter.exports[0].known, starter.exports[1].known], [Known::Types, Known::Part]);
 }

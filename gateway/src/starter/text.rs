@@ -9,22 +9,21 @@ use super::{Entry, Known};
 /// Longer comments are cut: names of templates have thousands of characters.
 const MAX_COMMENT: usize = 300;
 
-/// What is declared: how much is known of it, and what is said above it.
-const DECLARED: [(Known, &str); 2] = [
-    (
-        Known::Types,
-        "Known: all types, from C++ names. Guessed by whoever reads this header: which way data goes through pointers, and how \
-         much lies behind them; `bridge32 interface check` lists that.",
-    ),
-    (
-        Known::Bytes,
-        "Known: the convention, and how many bytes of arguments there are. Guessed: that each 4 of them are an int, and that an \
-         int is returned. Put the true types in their place before you call one.",
-    ),
-];
+/// What is declared, and what is said above it.
+const DECLARED: (Known, &str) = (
+    Known::Types,
+    "Known: all types, from C++ names. Guessed by whoever reads this header: which way data goes through pointers, and how \
+     much lies behind them; `bridge32 interface check` lists that.",
+);
 
 /// What stands in comments.
-const COMMENTED: [(Known, &str); 3] = [
+const COMMENTED: [(Known, &str); 4] = [
+    (
+        Known::Bytes,
+        "Known: the convention, and how many bytes of arguments there are: 4 for an int or a pointer, 8 for a double or a \
+         64-bit integer. Write result and parameters as the vendor documents them in the places of TYPE and PARAMETERS, then \
+         take the `//` away.",
+    ),
     (
         Known::Part,
         "Known in part. Put what the function returns in the place of TYPE, then take the `//` away. THIS stands where a member \
@@ -42,7 +41,7 @@ const COMMENTED: [(Known, &str); 3] = [
 /// The whole header.
 pub(super) fn whole(file: &str, target: Target, structures: &[String], entries: &[Entry]) -> String {
     let mut text = opening(file, target, entries) + &classes(structures, entries);
-    text += &DECLARED.map(|(known, title)| part(entries, known, title, declared)).concat();
+    text += &part(entries, DECLARED.0, DECLARED.1, declared);
     text += &COMMENTED.map(|(known, title)| part(entries, known, title, commented)).concat();
     let left_out = |entry: &Entry| comment(&format!("{}  {}", entry.export, entry.note));
     text + &part(entries, Known::Nothing, "Left out.", left_out)
@@ -76,7 +75,23 @@ fn opening(file: &str, target: Target, entries: &[Entry]) -> String {
         "A header to start from for {file} ({target}), made of its export table by `bridge32 interface new`."
     ));
     text += &comment(&format!("{declared} of {} exports are declared; the rest is in comments.", entries.len()));
-    text
+    text + &example(entries)
+}
+
+/// What a completed line looks like, if there is one to complete. The function is invented: of a real one it would be a guess.
+fn example(entries: &[Entry]) -> String {
+    let has = |known: Known| entries.iter().any(|entry| entry.known == known);
+    let (before, after) = if has(Known::Bytes) {
+        (
+            "TYPE __stdcall ReadCard(/* 8 bytes */ PARAMETERS);",
+            "int __stdcall ReadCard(int port, unsigned long *serial);",
+        )
+    } else if has(Known::Name) {
+        ("TYPE ReadCard(PARAMETERS);", "int ReadCard(int port, unsigned long *serial);")
+    } else {
+        return String::new();
+    };
+    format!("//\n// To complete a line is to turn, say,\n//     // {before}\n// into\n//     {after}\n")
 }
 
 fn section(title: &str) -> String {

@@ -170,14 +170,16 @@ fn of_library<'a>(library: &Library, declared: &'a Declared, took: Duration) -> 
         LibraryFile::Runtime(_) => None,
     };
     let coverage = image.map(|image| Coverage::new(&image, declared.interface()));
-    Review::new(Subject {
+    let mut review = Review::new(Subject {
         name: library.name.clone(),
         headers: declared.names(&library.config),
         target: library.target.unwrap_or(Target::Win32),
         header: &declared.header,
         took,
         coverage: coverage.map(|coverage| (library.config.file.display(), coverage)),
-    })
+    });
+    review.replacement = library.replacement();
+    review
 }
 
 /// A word is a header's file, unless it can only be a library's name.

@@ -17,9 +17,9 @@ Examples:
   bridge32 interface new vendor.dll -o vendor.h
   bridge32 interface new vendor.dll --json | jq '.exports[] | select(.known == \"bytes\")'
 
-Decorated names (_Add@8) state a convention and the bytes of arguments, C++ names their types. What is not stated is
-written as a comment for you to complete: nothing is declared that was only guessed, but for the types of arguments whose
-bytes are known.")]
+C++ names of Microsoft's compilers state types: these functions are declared. Decorated names (_Add@8) state a convention and
+the bytes of arguments, other names nothing: these are comments for you to complete, so that nothing can be called that was
+only guessed.")]
 pub(super) struct New {
     /// The library file: PE (.dll) or ELF (.so)
     file: PathBuf,
@@ -64,12 +64,12 @@ impl New {
         }
         let number = |wanted: &[Known]| starter.exports.iter().filter(|entry| wanted.contains(&entry.known)).count();
         note(format_args!(
-            "{}: {} exports; {} declared from C++ names, {} from decorated names, {} to complete, {} data, {} left out",
+            "{}: {} exports; {} declared from C++ names, {} to complete ({} with convention and bytes), {} data, {} left out",
             shown,
             starter.exports.len(),
             number(&[Known::Types]),
+            number(&[Known::Bytes, Known::Part, Known::Name]),
             number(&[Known::Bytes]),
-            number(&[Known::Part, Known::Name]),
             number(&[Known::Data]),
             number(&[Known::Nothing])
         ));

@@ -31,6 +31,9 @@ pub(in crate::cli) struct Subject<'a> {
 pub(in crate::cli) struct Review<'a> {
     pub(super) name: String,
     headers: Vec<String>,
+    /// That these are not the header files of the configuration, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replacement: Option<String>,
     pub(super) target: Target,
     /// The library's file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +44,9 @@ pub(in crate::cli) struct Review<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coverage: Option<Coverage>,
     pub(super) diagnostics: &'a [Diagnostic],
+    /// How many variables they declare.
+    #[serde(skip)]
+    variables: usize,
 }
 
 /// The numbers.
@@ -101,7 +107,13 @@ impl<'a> Review<'a> {
             warnings: severe(Severity::Warning),
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        Self { name, headers, target, file, summary, functions, coverage, diagnostics: &header.diagnostics }
+        let (diagnostics, variables) = (&header.diagnostics[..], header.interface.variables.len());
+        Self { name, headers, replacement: None, target, file, summary, functions, coverage, diagnostics, variables }
+    }
+
+    /// Whether there is nothing in the headers that could be used.
+    pub(in crate::cli) fn declares_nothing(&self) -> bool {
+        self.functions.is_empty() && self.variables == 0
     }
 
     /// Whether the headers are those of another library.

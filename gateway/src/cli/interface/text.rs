@@ -16,7 +16,8 @@ const MAX_LISTED: usize = 24;
 
 /// The review; `all` shows each function.
 pub(super) fn whole(review: &Review, all: bool) -> String {
-    let mut text = problems(review);
+    let mut text = review.replacement.as_ref().map(|text| wrapped(text, 0) + "\n\n").unwrap_or_default();
+    text += &problems(review, usize::MAX, "");
     if all {
         review.functions.iter().for_each(|function| text.push_str(&one(function)));
         text.push_str(&undeclared(review, usize::MAX));
@@ -28,11 +29,16 @@ pub(super) fn whole(review: &Review, all: bool) -> String {
     text
 }
 
-/// Diagnostics, functions that cannot be called, and declarations that nothing exports.
-pub(in crate::cli) fn problems(review: &Review) -> String {
+/// Diagnostics, the first so many of which are shown, functions that cannot be called, and declarations that nothing exports.
+/// `command` shows all.
+pub(in crate::cli) fn problems(review: &Review, most: usize, command: &str) -> String {
     let mut text = String::new();
-    for diagnostic in review.diagnostics {
+    for diagnostic in review.diagnostics.iter().take(most) {
         let _ = writeln!(text, "{diagnostic}\n");
+    }
+    let rest = review.diagnostics.len().saturating_sub(most);
+    if rest > 0 {
+        let _ = writeln!(text, "… and {rest} more (`{command}` lists them)\n");
     }
     if review.is_of_another_library() {
         let file = review.file.as_deref().unwrap_or_default();
