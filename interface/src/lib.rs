@@ -6,7 +6,8 @@
 //! The way of a header: its bytes become text (`source`) and tokens (`lexer`); directives and macros are carried out
 //! (`preprocess`, `macros`, with what compilers predefine from `predefined`); annotations and conventions are taken out
 //! and kept beside (`annotations`, `sal`); the rest is split into declarations (`chunks`), freed of unknown macros
-//! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees with the
+//! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees (`reach` has which words
+//! speak of which function) with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
 //! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
@@ -43,6 +44,7 @@ mod pointees;
 mod predefined;
 mod preprocess;
 mod prototypes;
+mod reach;
 pub mod report;
 mod sal;
 pub mod schema;

@@ -195,6 +195,45 @@ fn conventions_may_stand_anywhere() {
 }
 
 #[test]
+fn a_convention_is_that_of_the_function_that_it_stands_with() {
+    // As i686-w64-mingw32-gcc decorates the names.
+    for (text, name, expected) in [
+        ("void (WINAPI *f(void))(int);", "f", None),
+        ("void (__stdcall *f(void (__stdcall *h)(int)))(int);", "f", None),
+        ("void (*f(void))(int __stdcall g(int));", "f", None),
+        ("struct s { void (WINAPI *m)(int); } *f(int a);", "f", None),
+        ("void WINAPI (*f(int a))(int);", "f", Some(Convention::Stdcall)),
+        ("__attribute__((stdcall)) void (*f(int a))(int);", "f", Some(Convention::Stdcall)),
+        ("void (*f(int a))(int) __attribute__((stdcall));", "f", Some(Convention::Stdcall)),
+        ("void * WINAPI f(int a);", "f", Some(Convention::Stdcall)),
+        ("void WINAPI *f(int a);", "f", Some(Convention::Stdcall)),
+        ("int f(int a), __stdcall g(int a);", "f", None),
+        ("int f(int a), __stdcall g(int a);", "g", Some(Convention::Stdcall)),
+        ("int __stdcall f(int a), g(int a);", "g", Some(Convention::Stdcall)),
+    ] {
+        let interface = header(text).interface;
+        let function = interface.functions.iter().find(|function| function.name == name).expect("it is declared");
+        assert_eq!(function.convention, expected, "{name} in {text}");
+    }
+    let callback = |text: &str| match &only(text).parameters[0].ty {
+        Type::Callback(signature) => signature.convention,
+        other => panic!("{other:?} is a callback"),
+    };
+    for text in [
+        "void f(void (WINAPI *g)(int));",
+        "void f(WINAPI void (*g)(int));",
+        "void f(void (*g)(int) __attribute__((stdcall)));",
+        "typedef WINAPI void (*t)(int); void f(t g);",
+        "typedef void (* WINAPI t)(int); void f(t g);",
+        "typedef void WINAPI t(int); void f(t *g);",
+    ] {
+        assert_eq!(callback(text), Some(Convention::Stdcall), "{text}");
+    }
+    let reason = unsupported("void (* WINAPI f(int a))(int);");
+    assert!(reason.contains("__stdcall behind the `*`"), "{reason}");
+}
+
+#[test]
 fn what_cannot_be_passed_yet_says_what_to_do() {
     for (declaration, wanted) in [
         ("void f(char *text);", "_Out_writes_(n)"),
