@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+use bridge32_protocol::interface::Convention;
 use tree_sitter::Node;
 
 use crate::annotations::Mark;
@@ -217,13 +218,19 @@ impl<'d, 'a> Declaration<'d, 'a> {
             result_spelling: String::new(),
             parameters,
             variadic,
-            convention,
+            convention: convention.map(|said| if variadic { self.of_variadic(said) } else { said }),
             convention_at,
             unknown_convention,
             result_sal: if whole { sal.collect() } else { Vec::new() },
             comment: None,
             depth,
         })
+    }
+
+    /// What compilers make of the convention of a function with `...`: only its caller knows what to remove from the stack.
+    /// (On ELF it matters to the agent that a function was declared with one of those that have registers.)
+    fn of_variadic(&self, said: Convention) -> Convention {
+        if said == Convention::Stdcall || self.types.is_windows() { Convention::Cdecl } else { said }
     }
 
     /// A convention of which compilers disagree whose it is.

@@ -164,7 +164,10 @@ fn calling_convention(
         Some(convention) => {
             let keyword = convention.keyword();
             let word = function.convention_at.and_then(|at| files.word(at)).unwrap_or(keyword);
-            let text = format!("{}: `{word}`", keyword.trim_start_matches('_'));
+            let text = match keyword.trim_start_matches('_') {
+                _ if function.variadic => format!("cdecl, as every function with `...`: `{word}`"),
+                name => format!("{name}: `{word}`"),
+            };
             notes.state(Topic::Convention, text, function.convention_at);
         }
         None if options.target.is_windows() => {

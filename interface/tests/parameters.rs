@@ -234,6 +234,16 @@ fn a_convention_is_that_of_the_function_that_it_stands_with() {
 }
 
 #[test]
+fn a_variadic_function_is_cdecl_whatever_is_declared() {
+    for keyword in ["WINAPI", "__stdcall", "__fastcall", "__cdecl"] {
+        let header = header(&format!("int {keyword} f(const char *format, ...);"));
+        assert_eq!(header.interface.functions[0].convention, Some(Convention::Cdecl), "{keyword}");
+        let expected = format!("cdecl, as every function with `...`: `{keyword}`");
+        assert!(header.statements.iter().any(|said| said.text == expected), "{keyword}: {:?}", header.statements);
+    }
+}
+
+#[test]
 fn what_cannot_be_passed_yet_says_what_to_do() {
     for (declaration, wanted) in [
         ("void f(char *text);", "_Out_writes_(n)"),
