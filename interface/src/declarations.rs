@@ -13,6 +13,7 @@ use crate::chunks::Chunk;
 use crate::comments::Comments;
 use crate::constants;
 use crate::declarators::Declaration;
+use crate::doxygen;
 use crate::findings::Findings;
 use crate::functions::{self, Prototype};
 use crate::lexer::Token;
@@ -27,6 +28,7 @@ use crate::source::{Files, Position};
 use crate::structures::UNNAMED;
 use crate::tree::{Parsed, Syntax};
 use crate::types::{CType, Qualified, Types};
+use crate::usage::Usage;
 use crate::variables;
 
 /// Longer declarations are refused.
@@ -152,6 +154,18 @@ impl<'r, 'a> Reader<'r, 'a> {
         found
     }
 
+    /// What all functions together tell of the structures.
+    fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for (pending, chunk) in &self.pending {
+            let Pending::Function(prototype) = pending else { continue };
+            let start = chunk.tokens.first().map_or(prototype.at, |token| token.at);
+            let tags = self.comments.before(start, chunk.after).map(|comment| doxygen::read(comment.text).tags);
+            usage.add(&prototype.name, &prototype.function, &tags.unwrap_or_default(), &self.types);
+        }
+        usage
+    }
+
     /// Makes the interface of all that was read, and lists what was assumed.
     /// `of` is the only file whose functions and variables are wanted.
     pub(crate) fn finish(mut self, of: Option<usize>, macros: &mut Macros<'a>) -> (Interface, Findings) {
@@ -159,9 +173,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             self.types.constants.entry(name).or_insert(value);
         }
         let structures = Structures::new(&self.types);
+        let usage = self.usage();
         let around = Surroundings {
             types: &self.types,
             structures: &structures,
+            usage: &usage,
             comments: self.comments,
             encoding: None,
             default_encoding: &self.options.default_encoding,

@@ -10,7 +10,8 @@
 //! speak of which function) with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
-//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
+//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much (where nothing
+//! says it, `guesses`, by the names in `counts` and by what `usage` tells of all functions), `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
 //! was stated and what was assumed on the way are `findings`.
 //! Every token knows its place, also behind macros, so diagnostics do.
@@ -32,6 +33,7 @@ mod expression;
 mod extents;
 mod findings;
 mod functions;
+mod guesses;
 mod lengths;
 mod lexer;
 mod macros;
@@ -57,6 +59,7 @@ mod text;
 mod tree;
 mod types;
 mod unsupported;
+mod usage;
 mod variables;
 mod windows;
 

@@ -363,6 +363,56 @@ fn a_pointer_before_a_count_is_an_array_of_so_many() {
 }
 
 #[test]
+fn a_number_that_may_be_one_of_bytes_is_no_count() {
+    for declaration in [
+        "int f(const int *values, unsigned size);",
+        "int f(DWORD *ids, DWORD cb);",
+        "int f(HMODULE *modules, DWORD cbModules);",
+        "int f(double *values, size_t num_bytes);",
+    ] {
+        let reason = unsupported(declaration);
+        assert!(reason.contains("how many bytes they have: write `_In_reads_("), "{declaration}: {reason}");
+    }
+    for stated in [
+        "_In_reads_(size) const int *values, unsigned size",
+        "_In_reads_bytes_(size) const int *values, unsigned size",
+        "bool *flags, unsigned size",
+        "const int *values, unsigned length",
+    ] {
+        assert!(matches!(first(stated).1, Extent::Elements { .. }), "{stated}");
+    }
+    assert_eq!(first("_In_ const int *value, unsigned size").1, Extent::One);
+    assert_eq!(first("void **block, size_t size").1, Extent::One);
+}
+
+#[test]
+fn structures_are_an_array_only_before_what_is_plainly_their_number() {
+    let extents = |text: &str| -> Vec<Extent> {
+        let functions = header(text).interface.functions;
+        let extent = |function: &Function| match &function.parameters[0].ty {
+            Type::Pointer(pointer) => pointer.extent.clone(),
+            other => panic!("{other:?} is a pointer"),
+        };
+        functions.iter().map(extent).collect()
+    };
+    let array =
+        |text: &str| matches!(extents(&format!("typedef struct {{ int x; }} S; {text}"))[0], Extent::Elements { .. });
+    for text in ["int f(const S *s, int n);", "int f(S *items, unsigned nItems);", "int f(S *s, int cElements);"] {
+        assert!(array(text), "{text}");
+    }
+    for text in [
+        "int f(S *s, unsigned size);",
+        "unsigned long f(S *stream, unsigned long sourceLen);",
+        "int f(S *stream, int good_length, int max_lazy);",
+        "int f(S *info, DWORD cbSize);",
+        "int f(S *image, int num_passes); int g(S *image);",
+    ] {
+        assert!(!array(text), "{text}");
+    }
+    assert!(array("int f(S *points, int nPoints); double g(const S *a, const S *b);"), "it has their name");
+}
+
+#[test]
 fn a_prototype_may_use_what_headers_declare() {
     let header = Source {
         name: "vendor.h",
