@@ -101,6 +101,8 @@ fn annotations_say_direction_and_length() {
         ("int a[4]", Direction::InOut, (Expression::Constant(4), Unit::Elements)),
         ("_Out_ int a[2 + 2]", Direction::Out, (Expression::Constant(4), Unit::Elements)),
         ("char a[64]", Direction::InOut, (Expression::Constant(64), Unit::Elements)),
+        ("const char a[4]", Direction::In, (Expression::Constant(4), Unit::Elements)),
+        ("_In_z_ const wchar_t a[2]", Direction::In, (Expression::Constant(2), Unit::Elements)),
     ] {
         let (found, extent) = first(parameters);
         assert_eq!((found, capacity(&extent)), (direction, expected), "{parameters}");
