@@ -104,6 +104,16 @@ fn c(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What has 64 bits with `_FILE_OFFSET_BITS=64` (glibc's manual: "Feature Test Macros").
+pub(crate) const FILE_SIZES: &[(&str, &str)] = &[
+    ("off_t", "int64_t"),
+    ("blkcnt_t", "int64_t"),
+    ("ino_t", "uint64_t"),
+    ("fsblkcnt_t", "uint64_t"),
+    ("fsfilcnt_t", "uint64_t"),
+    ("rlim_t", "uint64_t"),
+];
+
 /// Types whose width the platforms disagree on.
 fn platform(name: &str, windows: bool) -> Option<&'static str> {
     Some(match (name, windows) {
@@ -113,7 +123,8 @@ fn platform(name: &str, windows: bool) -> Option<&'static str> {
         ("uint_fast16_t" | "uint_fast32_t", true) | ("wint_t" | "socklen_t", false) => "u32",
         ("wint_t" | "wctype_t", true) => "u16",
         ("wctype_t", false) => "ulong",
-        ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
+        ("time_t" | "clock_t" | "off_t" | "blkcnt_t", false) | ("off_t" | "clock_t", true) => "long",
+        ("ino_t" | "fsblkcnt_t" | "fsfilcnt_t" | "rlim_t", false) => "ulong",
         // Since Visual C++ 2005, unless _USE_32BIT_TIME_T is defined.
         ("time_t" | "__time64_t", true) => "i64",
         _ => return None,

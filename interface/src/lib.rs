@@ -132,6 +132,14 @@ fn read_functions(sources: &[Source], of: Option<usize>, options: &Options) -> H
     if options.target == Target::Win32 && macros.get("_USE_32BIT_TIME_T").is_some() {
         types.shorten_time();
     }
+    let has_64 = |name: &str| macros.get(name).is_some_and(|found| matches!(&*found.body, [bits] if bits.text == "64"));
+    match options.target {
+        Target::Linux32 => types.widen(has_64("_FILE_OFFSET_BITS"), has_64("_TIME_BITS")),
+        Target::Win32 | Target::Win64 if has_64("_FILE_OFFSET_BITS") => {
+            types.refuse("off_t", "with _FILE_OFFSET_BITS=64 it has 64 bits for MinGW and 32 for Microsoft's compiler");
+        }
+        _ => {}
+    }
     let system = windows::declarations(&preprocessed.tokens, unicode);
     let annotated = annotations::annotate(preprocessed.tokens, &mut reporter);
     let chunks = chunks::split(annotated, &mut reporter);

@@ -264,6 +264,10 @@ fn what_cannot_be_passed_yet_says_what_to_do() {
         ("void f(acme_t value);", "acme_t"),
         ("acme_t *f(void);", "acme_t"),
         ("void f(acme_t *value);", "acme_t"),
+        ("void f(enum acme *value);", "enum acme, which is not declared here"),
+        ("void f(enum acme value);", "enum acme, which is not declared here"),
+        ("enum acme f(void);", "enum acme, which is not declared here"),
+        ("struct s { enum acme kind; }; void f(struct s *value);", "enum acme"),
         ("void f(va_list list);", "va_list"),
     ] {
         let reason = unsupported(declaration);
@@ -435,4 +439,31 @@ fn a_prototype_may_use_what_headers_declare() {
     // What a header leaves open does not spoil what is good by itself.
     let open = Source { name: "open.h", text: b"struct s { int x;" };
     assert_eq!(prototype_after(&[open], "int f(int a)", &options).expect("it is good").functions.len(), 1);
+}
+
+#[test]
+fn the_sizes_of_files_are_those_that_the_definitions_say() {
+    let width = |ty: &str, target: Target, definitions: &[(&str, &str)]| {
+        let mut options = Options::new(target);
+        options.definitions =
+            definitions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let text = format!("void f({ty} a);");
+        let function = read(&[Source { name: "a.h", text: text.as_bytes() }], &options).interface.functions.remove(0);
+        match &function.parameters[0].ty {
+            Type::Scalar(Scalar::Integer(integer)) => Some(integer.width.bytes(target)),
+            _ => function.unsupported.map_or_else(|| panic!("{ty} is a number"), |_| None),
+        }
+    };
+    let (files, times) = (("_FILE_OFFSET_BITS", "64"), ("_TIME_BITS", "64"));
+    // As gcc -m32 measures them.
+    for name in ["off_t", "ino_t", "blkcnt_t", "fsblkcnt_t", "fsfilcnt_t", "rlim_t"] {
+        assert_eq!(width(name, Target::Linux32, &[]), Some(4), "{name}");
+        assert_eq!(width(name, Target::Linux32, &[files]), Some(8), "{name}");
+        assert_eq!(width(name, Target::Linux64, &[]), Some(8), "{name}");
+    }
+    assert_eq!(width("time_t", Target::Linux32, &[files]), Some(4));
+    assert_eq!(width("time_t", Target::Linux32, &[files, times]), Some(8));
+    assert_eq!(width("clock_t", Target::Linux32, &[files, times]), Some(4));
+    assert_eq!(width("off_t", Target::Win32, &[]), Some(4));
+    assert_eq!(width("off_t", Target::Win32, &[files]), None, "compilers of Windows disagree");
 }
