@@ -29,10 +29,9 @@ impl Passing<'_> {
             (Meaning::Count, CType::Struct(id)) => {
                 !self.around.usage.is_taken_alone(id) || counts::is_named_after(count, name)
             }
-            (_, CType::Struct(_)) => false,
+            // Of an address, it is how much the library is to put there.
+            (_, CType::Struct(_)) | (Meaning::Size, CType::Pointer { .. }) => false,
             (Meaning::Count | Meaning::Length, _) => true,
-            // An address, and how much the library is to put there.
-            (Meaning::Size, CType::Pointer { .. }) => false,
             (Meaning::Size, _) if self.around.types.size(to) == Some(1) => true,
             (Meaning::Size, _) => {
                 let reason = Reason::Size(self.declared.spelling.clone(), count.to_owned());

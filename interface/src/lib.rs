@@ -6,7 +6,8 @@
 //! The way of a header: its bytes become text (`source`) and tokens (`lexer`); directives and macros are carried out
 //! (`preprocess`, `macros`, with what compilers predefine from `predefined`); annotations and conventions are taken out
 //! and kept beside (`annotations`, `sal`); the rest is split into declarations (`chunks`), freed of unknown macros
-//! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees (`reach` has which words
+//! (`noise`) and parsed by tree-sitter (`tree`; `mistakes` tells what is wrong with one that it
+//! refuses). `declarations`, `declarators` and `structures` walk the trees (`reach` has which words
 //! speak of which function) with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
@@ -39,6 +40,7 @@ mod lexer;
 mod macros;
 mod markup;
 mod members;
+mod mistakes;
 mod noise;
 mod packing;
 mod parameters;
