@@ -84,8 +84,8 @@ fn c(name: &str) -> Option<&'static str> {
         "long" => "long",
         "float" | "float_t" => "float",
         "double" | "double_t" => "double",
-        "unsigned" | "uint32_t" | "uint_least32_t" | "char32_t" | "uint" | "uid_t" | "gid_t" | "mode_t"
-        | "in_addr_t" | "u_int" | "u_int32_t" => "u32",
+        "unsigned" | "uint32_t" | "uint_least32_t" | "uint" | "uid_t" | "gid_t" | "mode_t" | "in_addr_t" | "u_int"
+        | "u_int32_t" => "u32",
         "_Bool" | "bool" => "bool8",
         "int8_t" | "int_least8_t" | "int_fast8_t" => "i8",
         "uint8_t" | "uint_least8_t" | "uint_fast8_t" | "u_char" | "u_int8_t" | "unchar" => "u8",
@@ -104,16 +104,28 @@ fn c(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What has 64 bits with `_FILE_OFFSET_BITS=64` (glibc's manual: "Feature Test Macros").
+pub(crate) const FILE_SIZES: &[(&str, &str)] = &[
+    ("off_t", "int64_t"),
+    ("blkcnt_t", "int64_t"),
+    ("ino_t", "uint64_t"),
+    ("fsblkcnt_t", "uint64_t"),
+    ("fsfilcnt_t", "uint64_t"),
+    ("rlim_t", "uint64_t"),
+];
+
 /// Types whose width the platforms disagree on.
 fn platform(name: &str, windows: bool) -> Option<&'static str> {
     Some(match (name, windows) {
         ("int_fast16_t" | "int_fast32_t", false) => "iptr",
         ("uint_fast16_t" | "uint_fast32_t", false) => "uptr",
         ("int_fast16_t" | "int_fast32_t" | "__time32_t" | "socklen_t", true) => "i32",
-        ("uint_fast16_t" | "uint_fast32_t", true) | ("wint_t" | "socklen_t", false) => "u32",
+        ("uint_fast16_t" | "uint_fast32_t" | "char32_t", true) | ("wint_t" | "socklen_t", false) => "u32",
         ("wint_t" | "wctype_t", true) => "u16",
-        ("wctype_t", false) => "ulong",
-        ("time_t" | "clock_t" | "off_t", false) | ("off_t" | "clock_t", true) => "long",
+        ("wctype_t" | "ino_t" | "fsblkcnt_t" | "fsfilcnt_t" | "rlim_t", false) => "ulong",
+        // As wide as `wchar_t`, and UTF-32 like it.
+        ("char32_t", false) => "wchar",
+        ("time_t" | "clock_t" | "off_t" | "blkcnt_t", false) | ("off_t" | "clock_t", true) => "long",
         // Since Visual C++ 2005, unless _USE_32BIT_TIME_T is defined.
         ("time_t" | "__time64_t", true) => "i64",
         _ => return None,

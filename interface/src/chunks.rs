@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::annotations::{Annotated, Mark};
 use crate::lexer::{Kind, Token};
+use crate::mistakes;
 use crate::report::Reporter;
 use crate::source::Position;
 
@@ -96,7 +97,9 @@ pub(crate) fn split<'a>(annotated: Annotated<'a>, reporter: &mut Reporter) -> Ve
         at += 1;
     }
     if let Some(token) = tokens.get(start) {
-        reporter.error(token.at, "the declaration that begins here does not end: add ;");
+        let end = || (token.at, "the declaration that begins here does not end: add ;".to_owned());
+        let (at, message) = mistakes::cplusplus(&tokens[start..]).unwrap_or_else(end);
+        reporter.error(at, message);
     }
     collect(tokens, marks, ranges)
 }

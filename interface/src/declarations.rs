@@ -13,11 +13,13 @@ use crate::chunks::Chunk;
 use crate::comments::Comments;
 use crate::constants;
 use crate::declarators::Declaration;
+use crate::doxygen;
 use crate::findings::Findings;
 use crate::functions::{self, Prototype};
 use crate::lexer::Token;
 use crate::macros::Macros;
 use crate::members::{self, Structures};
+use crate::mistakes;
 use crate::noise;
 use crate::parameters::Surroundings;
 use crate::preprocess::shorten;
@@ -27,6 +29,7 @@ use crate::source::{Files, Position};
 use crate::structures::UNNAMED;
 use crate::tree::{Parsed, Syntax};
 use crate::types::{CType, Qualified, Types};
+use crate::usage::Usage;
 use crate::variables;
 
 /// Longer declarations are refused.
@@ -85,12 +88,17 @@ impl<'r, 'a> Reader<'r, 'a> {
         noise::drop_idle_typedef(&mut chunk);
         let dropped = noise::drop_unknown_macros(&mut chunk, &|name| self.types.is_type(name));
         noise::name_bit_fields(&mut chunk, UNNAMED, &|name| self.types.is_type(name));
+        let as_written = mistakes::as_written(&chunk.tokens, &dropped);
+        if let Some((at, message)) = mistakes::swallowed(&as_written, &dropped, &|name| self.types.is_type(name)) {
+            self.reporter.error(at, message);
+            return;
+        }
         let Some(parsed) = self.syntax.parse(&chunk.tokens) else {
             self.reporter.error(at, "this declaration takes too much work to be understood; simplify it");
             return;
         };
         if parsed.tree.root_node().has_error() {
-            self.wrong(&parsed, &chunk);
+            self.wrong(&parsed, &chunk, &as_written);
             return;
         }
         for token in dropped {
@@ -117,7 +125,11 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Complains of the first thing that the syntax does not allow.
-    fn wrong(&mut self, parsed: &Parsed, chunk: &Chunk) {
+    fn wrong(&mut self, parsed: &Parsed, chunk: &Chunk, as_written: &[Token]) {
+        if let Some((at, message)) = mistakes::find(as_written) {
+            self.reporter.error(at, message);
+            return;
+        }
         let wrong = parsed.find(|node| node.is_error() || node.is_missing());
         let index = wrong.first().map_or(0, |node| parsed.tokens(*node).start.min(chunk.tokens.len() - 1));
         let token = &chunk.tokens[index];
@@ -145,11 +157,25 @@ impl<'r, 'a> Reader<'r, 'a> {
                     let token = &chunk.tokens[parsed.tokens(node).start];
                     let message =
                         "this is not a declaration of C, and was left out; are macros in it not defined here?";
-                    self.reporter.error(token.at, message);
+                    let unknown = || (token.at, message.to_owned());
+                    let (at, message) = mistakes::cplusplus(&chunk.tokens).unwrap_or_else(unknown);
+                    self.reporter.error(at, message);
                 }
             }
         }
         found
+    }
+
+    /// What all functions together tell of the structures.
+    fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for (pending, chunk) in &self.pending {
+            let Pending::Function(prototype) = pending else { continue };
+            let start = chunk.tokens.first().map_or(prototype.at, |token| token.at);
+            let tags = self.comments.before(start, chunk.after).map(|comment| doxygen::read(comment.text).tags);
+            usage.add(&prototype.name, &prototype.function, &tags.unwrap_or_default(), &self.types);
+        }
+        usage
     }
 
     /// Makes the interface of all that was read, and lists what was assumed.
@@ -159,9 +185,11 @@ impl<'r, 'a> Reader<'r, 'a> {
             self.types.constants.entry(name).or_insert(value);
         }
         let structures = Structures::new(&self.types);
+        let usage = self.usage();
         let around = Surroundings {
             types: &self.types,
             structures: &structures,
+            usage: &usage,
             comments: self.comments,
             encoding: None,
             default_encoding: &self.options.default_encoding,

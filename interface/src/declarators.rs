@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+use bridge32_protocol::interface::Convention;
 use tree_sitter::Node;
 
 use crate::annotations::Mark;
@@ -11,6 +12,7 @@ use crate::chunks::Chunk;
 use crate::declarations::spelling;
 use crate::expression::evaluate;
 use crate::prototypes::{FunctionParameter, FunctionType, Place};
+use crate::reach::Reach;
 use crate::report::Reporter;
 use crate::sal::Sal;
 use crate::tree::Parsed;
@@ -191,7 +193,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
         }
     }
 
-    /// The type of the function that a declarator declares. `whole` says that all of the declaration speaks of it.
+    /// The type of the function that a declarator declares. `whole` says that the declaration is its prototype.
     pub(crate) fn function_type(
         &self,
         node: Node<'d>,
@@ -199,18 +201,15 @@ impl<'d, 'a> Declaration<'d, 'a> {
         whole: bool,
         depth: u32,
     ) -> Option<FunctionType> {
-        let (parameters, variadic, ranges) = self.parameters(node, depth + 1)?;
-        let own = self.parsed.tokens(node);
-        let outside = |at: usize| {
-            let inside = |range: &Range<usize>| (range.start..=range.end).contains(&at);
-            (whole || (own.start..=own.end).contains(&at)) && !ranges.iter().any(inside)
-        };
-        let marks = || self.chunk.marks.iter().filter(|(at, _)| outside(*at)).map(|(_, mark)| mark);
+        let (parameters, variadic) = self.parameters(node, depth + 1)?;
+        let reach = Reach::new(self.parsed, node);
+        let marks = || self.chunk.marks.iter().filter(|(at, _)| reach.contains(*at)).map(|(_, mark)| mark);
         let said =
             marks().find_map(|mark| if let Mark::Convention(known, at) = mark { Some((*known, *at)) } else { None });
         let (convention, convention_at) = said.unzip();
         let unknown_convention =
             marks().find_map(|mark| if let Mark::UnknownConvention(word) = mark { Some(word.clone()) } else { None });
+        let unknown_convention = unknown_convention.or_else(|| self.doubtful_convention(&reach));
         let sal = marks().filter_map(|mark| if let Mark::Sal(sal) = mark { Some(sal.to_owned()) } else { None });
         let result = Qualified { ty: self.changed(result.ty, marks()), ..result };
         let depth = FunctionType::depth_of(&result.ty, &parameters);
@@ -219,7 +218,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
             result_spelling: String::new(),
             parameters,
             variadic,
-            convention,
+            convention: convention.map(|said| if variadic { self.of_variadic(said) } else { said }),
             convention_at,
             unknown_convention,
             result_sal: if whole { sal.collect() } else { Vec::new() },
@@ -228,18 +227,35 @@ impl<'d, 'a> Declaration<'d, 'a> {
         })
     }
 
-    /// The parameters of a function, whether there may be more, and the tokens of each. `None` where one is not
-    /// understood.
-    fn parameters(&self, function: Node<'d>, depth: u32) -> Option<(Vec<FunctionParameter>, bool, Vec<Range<usize>>)> {
+    /// What compilers make of the convention of a function with `...`: only its caller knows what to remove from the stack.
+    /// (On ELF it matters to the agent that a function was declared with one of those that have registers.)
+    fn of_variadic(&self, said: Convention) -> Convention {
+        if said == Convention::Stdcall || self.types.is_windows() { Convention::Cdecl } else { said }
+    }
+
+    /// A convention of which compilers disagree whose it is.
+    fn doubtful_convention(&self, reach: &Reach) -> Option<String> {
+        let mut doubtful = self.chunk.marks.iter().filter(|(at, _)| reach.is_doubtful(*at));
+        doubtful.find_map(|(_, mark)| match mark {
+            Mark::Convention(convention, _) => Some(format!(
+                "{} behind the `*` of a function that is returned is read by some compilers as that function's, by others \
+                 as the declared one's: declare a typedef for the pointer. It",
+                convention.keyword()
+            )),
+            _ => None,
+        })
+    }
+
+    /// The parameters of a function, and whether there may be more. `None` where one is not understood.
+    fn parameters(&self, function: Node<'d>, depth: u32) -> Option<(Vec<FunctionParameter>, bool)> {
         let list = function.child_by_field_name("parameters")?;
-        let (mut parameters, mut ranges, mut variadic) = (Vec::new(), Vec::new(), false);
+        let (mut parameters, mut variadic) = (Vec::new(), false);
         let mut cursor = list.walk();
         for child in list.named_children(&mut cursor) {
             match child.kind() {
                 "variadic_parameter" => variadic = true,
                 "parameter_declaration" => {
                     parameters.push(self.parameter(child, depth)?);
-                    ranges.push(self.parsed.tokens(child));
                 }
                 _ => return None,
             }
@@ -250,7 +266,7 @@ impl<'d, 'a> Declaration<'d, 'a> {
         {
             parameters.clear();
         }
-        Some((parameters, variadic, ranges))
+        Some((parameters, variadic))
     }
 
     fn parameter(&self, node: Node<'d>, depth: u32) -> Option<FunctionParameter> {

@@ -30,7 +30,7 @@ impl Passing<'_> {
             return self.tagged(tokens).map(Some);
         }
         match &declared.ty.ty {
-            CType::Array { size: ArraySize::Known(size), constant, of } if !(*constant && is_text(of)) => {
+            CType::Array { size: ArraySize::Known(size), .. } => {
                 self.notes.state(Topic::Length, format!("an array of {size}: `[{size}]`"), None);
                 let capacity = Length { count: Expression::Constant(i64::from(*size)), unit: Unit::Elements };
                 Ok(Some(Extents { capacity, written: None }))
@@ -116,8 +116,4 @@ impl Passing<'_> {
             Role::Member => format!("the length of the member “{name}” is not understood: {reason}"),
         }
     }
-}
-
-fn is_text(ty: &CType) -> bool {
-    matches!(ty, CType::Scalar { characters: Some(_), .. })
 }

@@ -164,7 +164,10 @@ fn calling_convention(
         Some(convention) => {
             let keyword = convention.keyword();
             let word = function.convention_at.and_then(|at| files.word(at)).unwrap_or(keyword);
-            let text = format!("{}: `{word}`", keyword.trim_start_matches('_'));
+            let text = match keyword.trim_start_matches('_') {
+                _ if function.variadic => format!("cdecl, as every function with `...`: `{word}`"),
+                name => format!("{name}: `{word}`"),
+            };
             notes.state(Topic::Convention, text, function.convention_at);
         }
         None if options.target.is_windows() => {
@@ -224,7 +227,7 @@ fn documentation(
 pub(crate) fn declaration(chunk: &Chunk, files: &Files) -> String {
     let (Some(first), Some(last)) = (chunk.tokens.first(), chunk.tokens.last()) else { return String::new() };
     let text = files.files.get(usize::from(first.at.file)).map_or("", |file| &*file.text);
-    let range = first.at.offset as usize..last.at.offset as usize;
+    let range = whole(text, first.at.offset as usize)..last.at.offset as usize;
     let slice = if first.at.file == last.at.file { text.get(range).unwrap_or("") } else { "" };
     let slice = slice.get(..MAX_DECLARATION).unwrap_or(slice);
     let tokens = lex(slice, 0, &mut Reporter::default()).tokens;
@@ -239,4 +242,13 @@ pub(crate) fn declaration(chunk: &Chunk, files: &Files) -> String {
         folded.push_str(&token.text);
     }
     folded
+}
+
+/// Where a declaration begins whose first token is the argument of a macro: `STDAPI_(HRESULT) f(int a)`.
+fn whole(text: &str, first: usize) -> usize {
+    let before = text.get(..first).unwrap_or_default().trim_end();
+    let Some(before) = before.strip_suffix('(') else { return first };
+    let before = before.trim_end();
+    let name = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
+    if name.len() == before.len() { first } else { whole(text, name.len()) }
 }

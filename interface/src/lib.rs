@@ -6,10 +6,13 @@
 //! The way of a header: its bytes become text (`source`) and tokens (`lexer`); directives and macros are carried out
 //! (`preprocess`, `macros`, with what compilers predefine from `predefined`); annotations and conventions are taken out
 //! and kept beside (`annotations`, `sal`); the rest is split into declarations (`chunks`), freed of unknown macros
-//! (`noise`) and parsed by tree-sitter (`tree`). `declarations`, `declarators` and `structures` walk the trees with the
+//! (`noise`) and parsed by tree-sitter (`tree`; `mistakes` tells what is wrong with one that it
+//! refuses). `declarations`, `declarators` and `structures` walk the trees (`reach` has which words
+//! speak of which function) with the
 //! `types` known so far (those of system headers are in `builtin` and `windows`). When all is read, since a structure may
 //! be completed late, `functions` joins each prototype (`prototypes`) with its comment (`comments`, `doxygen`, `tags`);
-//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much, `signatures` and
+//! `parameters` decides how each parameter is passed, `pointees` and `text` what lies behind it, `extents` and `lengths` how much (where nothing
+//! says it, `guesses`, by the names in `counts` and by what `usage` tells of all functions), `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
 //! was stated and what was assumed on the way are `findings`. Of an interface, `needs` says what a request has to have, and
 //! `schema` all that it may have.
@@ -32,11 +35,13 @@ mod expression;
 mod extents;
 mod findings;
 mod functions;
+mod guesses;
 mod lengths;
 mod lexer;
 mod macros;
 mod markup;
 mod members;
+mod mistakes;
 pub mod needs;
 mod noise;
 mod packing;
@@ -45,6 +50,7 @@ mod pointees;
 mod predefined;
 mod preprocess;
 mod prototypes;
+mod reach;
 pub mod report;
 mod sal;
 pub mod schema;
@@ -57,6 +63,7 @@ mod text;
 mod tree;
 mod types;
 mod unsupported;
+mod usage;
 mod variables;
 mod windows;
 
@@ -128,6 +135,14 @@ fn read_functions(sources: &[Source], of: Option<usize>, options: &Options) -> H
     let mut types = Types::new(options.target, unicode);
     if options.target == Target::Win32 && macros.get("_USE_32BIT_TIME_T").is_some() {
         types.shorten_time();
+    }
+    let has_64 = |name: &str| macros.get(name).is_some_and(|found| matches!(&*found.body, [bits] if bits.text == "64"));
+    match options.target {
+        Target::Linux32 => types.widen(has_64("_FILE_OFFSET_BITS"), has_64("_TIME_BITS")),
+        Target::Win32 | Target::Win64 if has_64("_FILE_OFFSET_BITS") => {
+            types.refuse("off_t", "with _FILE_OFFSET_BITS=64 it has 64 bits for MinGW and 32 for Microsoft's compiler");
+        }
+        _ => {}
     }
     let system = windows::declarations(&preprocessed.tokens, unicode);
     let annotated = annotations::annotate(preprocessed.tokens, &mut reporter);

@@ -7,7 +7,6 @@ use bridge32_protocol::interface::{
 };
 
 use crate::comments::Comments;
-use crate::counts;
 use crate::documentation::ParameterDocumentation;
 use crate::extents::Extents;
 use crate::findings::{Notes, annotation};
@@ -19,6 +18,7 @@ use crate::sal::{Sal, is_legacy_word};
 use crate::source::Position;
 use crate::types::{CType, Qualified, Types};
 use crate::unsupported::Reason;
+use crate::usage::Usage;
 
 /// Something as declared, with all that was said of it.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ pub(crate) enum Role {
 pub(crate) struct Surroundings<'s> {
     pub(crate) types: &'s Types,
     pub(crate) structures: &'s Structures,
+    pub(crate) usage: &'s Usage,
     pub(crate) comments: &'s Comments<'s, 's>,
     /// `@encoding` of the function.
     pub(crate) encoding: Option<&'s Encoding>,
@@ -302,15 +303,8 @@ impl<'p> Passing<'p> {
             // A pointer to bytes is nearly always a buffer: taking it for one byte would let the library write past it.
             if is_byte(to) {
                 reason = Some(Reason::ByteBuffer(spelling()));
-            } else if self.role == Role::Parameter
-                && let Some((extent, count)) = counts::behind(&self.declared.name, self.scope.operands)
-            {
-                let text =
-                    format!("an array, and “{count}” is how many there are, because of the name of that parameter");
-                self.notes.assume(Topic::Length, text);
-                return (self.pointer_to(to, constant, extent), None);
             } else {
-                self.notes.assume(Topic::Length, "one value, because nothing says how many");
+                return self.guess(to, constant);
             }
         } else if let Some(sal) = self.declared.sal.iter().find(|sal| !is_legacy_word(&sal.name)) {
             let text = format!("one value: {} gives no length", annotation(sal));
@@ -319,7 +313,7 @@ impl<'p> Passing<'p> {
         (self.pointer_to(to, constant, Extent::One), reason)
     }
 
-    fn pointer_to(&mut self, to: &CType, constant: bool, extent: Extent) -> Type {
+    pub(crate) fn pointer_to(&mut self, to: &CType, constant: bool, extent: Extent) -> Type {
         let to = self.element(to).0;
         Type::Pointer(Box::new(Pointer { to, constant, extent, freed_by: None }))
     }

@@ -49,14 +49,30 @@ fn widths(target: Target) -> String {
     };
     let (wchar, wint) =
         if target.is_windows() { ("unsigned short", "unsigned short") } else { ("int", "unsigned int") };
-    format!(
-        "#define __SIZE_TYPE__ {size}\n#define __UINTPTR_TYPE__ {size}\n#define __PTRDIFF_TYPE__ {pointer}\n\
+    let (bits, long_bits) = (target.pointer_bytes() * 8, target.long_bytes() * 8);
+    let long_max = if long_bits == 64 { "0x7fffffffffffffffL" } else { "0x7fffffffL" };
+    let (pointer_max, size_max) =
+        if bits == 64 { ("0x7fffffffffffffffLL", "0xffffffffffffffffULL") } else { ("0x7fffffff", "0xffffffffU") };
+    let (wchar_max, wchar_min) = if target.is_windows() { ("0xffff", "0") } else { ("0x7fffffff", "(-0x7fffffff-1)") };
+    let limits = format!(
+        "#define __LONG_MAX__ {long_max}\n#define __LONG_WIDTH__ {long_bits}\n#define __SIZE_MAX__ {size_max}\n\
+         #define __UINTPTR_MAX__ {size_max}\n#define __INTPTR_MAX__ {pointer_max}\n#define __PTRDIFF_MAX__ {pointer_max}\n\
+         #define __SIZE_WIDTH__ {bits}\n#define __INTPTR_WIDTH__ {bits}\n#define __PTRDIFF_WIDTH__ {bits}\n\
+         #define __SIZEOF_SIZE_T__ {0}\n#define __SIZEOF_PTRDIFF_T__ {0}\n#define __WCHAR_MAX__ {wchar_max}\n\
+         #define __WCHAR_MIN__ {wchar_min}\n#define __WCHAR_WIDTH__ {1}\n#define __SIZEOF_WINT_T__ {2}\n",
+        target.pointer_bytes(),
+        target.wchar_bytes() * 8,
+        if target.is_windows() { 2 } else { 4 },
+    );
+    limits
+        + &format!(
+            "#define __SIZE_TYPE__ {size}\n#define __UINTPTR_TYPE__ {size}\n#define __PTRDIFF_TYPE__ {pointer}\n\
          #define __INTPTR_TYPE__ {pointer}\n#define __WCHAR_TYPE__ {wchar}\n#define __WINT_TYPE__ {wint}\n\
          #define __SIZEOF_POINTER__ {}\n#define __SIZEOF_LONG__ {}\n#define __SIZEOF_WCHAR_T__ {}\n",
-        target.pointer_bytes(),
-        target.long_bytes(),
-        target.wchar_bytes(),
-    )
+            target.pointer_bytes(),
+            target.long_bytes(),
+            target.wchar_bytes(),
+        )
 }
 
 /// System headers that are often included with quotes.
@@ -111,6 +127,32 @@ const COMMON: &str = "\
 #define __UINT64_TYPE__ unsigned long long
 #define __INTMAX_TYPE__ long long
 #define __UINTMAX_TYPE__ unsigned long long
+#define __INT8_MAX__ 0x7f
+#define __INT16_MAX__ 0x7fff
+#define __INT32_MAX__ 0x7fffffff
+#define __INT64_MAX__ 0x7fffffffffffffffLL
+#define __UINT8_MAX__ 0xff
+#define __UINT16_MAX__ 0xffff
+#define __UINT32_MAX__ 0xffffffffU
+#define __UINT64_MAX__ 0xffffffffffffffffULL
+#define __INTMAX_MAX__ 0x7fffffffffffffffLL
+#define __UINTMAX_MAX__ 0xffffffffffffffffULL
+#define __SCHAR_MAX__ 0x7f
+#define __SHRT_MAX__ 0x7fff
+#define __INT_MAX__ 0x7fffffff
+#define __LONG_LONG_MAX__ 0x7fffffffffffffffLL
+#define __SCHAR_WIDTH__ 8
+#define __SHRT_WIDTH__ 16
+#define __INT_WIDTH__ 32
+#define __LONG_LONG_WIDTH__ 64
+#define __INTMAX_WIDTH__ 64
+#define __CHAR16_TYPE__ unsigned short
+#define __CHAR32_TYPE__ unsigned int
+#define __SIZEOF_FLOAT__ 4
+#define __SIZEOF_DOUBLE__ 8
+#define __ORDER_LITTLE_ENDIAN__ 1234
+#define __ORDER_BIG_ENDIAN__ 4321
+#define __BYTE_ORDER__ 1234
 #define __SIZEOF_SHORT__ 2
 #define __SIZEOF_INT__ 4
 #define __SIZEOF_LONG_LONG__ 8

@@ -115,6 +115,13 @@ impl<'a> State<'a> {
             return;
         }
         let lexed = lex(&file.text, index, reporter);
+        if let Some(token) = lost_line_break(&file.text, &lexed.tokens) {
+            let message = "the text is one line, and this directive has to begin one: its line breaks were lost on the way \
+                           (curl needs `--data-binary @file`; `-d @file` removes them)";
+            reporter.error(token.at, message);
+            self.read[index] = Read::Once;
+            return;
+        }
         self.read[index] = Read::of(&lexed.tokens);
         self.run(lexed, reporter);
     }
@@ -368,6 +375,18 @@ impl Read {
             _ => Self::Guarded(None),
         }
     }
+}
+
+/// The first directive in the middle of a text that has one line only.
+fn lost_line_break<'t, 'a>(text: &str, tokens: &'t [Token<'a>]) -> Option<&'t Token<'a>> {
+    const DIRECTIVES: [&str; 9] = ["include", "define", "undef", "if", "ifdef", "ifndef", "else", "endif", "pragma"];
+    if text.trim().contains('\n') {
+        return None;
+    }
+    let directive = |pair: &&[Token]| {
+        pair[0].is("#") && !pair[0].starts_line && DIRECTIVES.iter().any(|word| pair[1].is_word(word))
+    };
+    tokens.windows(2).find(directive).map(|pair| &pair[0])
 }
 
 /// `__has_include(…)` and its like are 0: nothing but plain C is promised.

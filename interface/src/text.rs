@@ -1,13 +1,13 @@
 //! Pointers to characters: which are text, and where it ends.
 
-use bridge32_protocol::interface::{Direction, Extent};
+use bridge32_protocol::interface::{Direction, Expression, Extent, Length};
 
 use crate::builtin;
 use crate::extents::Extents;
 use crate::findings::annotation;
 use crate::parameters::{Passing, Role, is_byte};
 use crate::report::Topic;
-use crate::types::{CType, Characters};
+use crate::types::{ArraySize, CType, Characters};
 use crate::unsupported::Reason;
 
 impl Passing<'_> {
@@ -50,6 +50,11 @@ impl Passing<'_> {
         }
     }
 
+    fn has_fixed_size(&self, capacity: &Length) -> bool {
+        let array = matches!(self.declared.ty.ty, CType::Array { size: ArraySize::Known(_), .. });
+        array && matches!(capacity.count, Expression::Constant(_))
+    }
+
     fn is_terminated(&self) -> bool {
         self.declared.sal.iter().any(|sal| sal.terminated && !sal.inner)
     }
@@ -64,8 +69,8 @@ impl Passing<'_> {
         let input = self.declared.direction(self.role) == Direction::In;
         let terminated = self.is_terminated();
         match extents {
-            // `const char name[16]` is a string; `char name[16]` is a buffer.
-            Some(Extents { capacity, written }) if !(input && terminated) => {
+            // `const char code[4]`: a library that reads all of it must not read beyond it, NUL or not.
+            Some(Extents { capacity, written }) if !(input && terminated) || self.has_fixed_size(&capacity) => {
                 (Extent::TextBuffer { encoding, capacity, written }, None)
             }
             _ if self.role == Role::Result => {

@@ -170,6 +170,22 @@ impl Types {
         }
     }
 
+    /// The sizes of files have 64 bits, as `_FILE_OFFSET_BITS=64` says, and times, as `_TIME_BITS=64` does.
+    pub(crate) fn widen(&mut self, files: bool, times: bool) {
+        let files = if files { builtin::FILE_SIZES } else { &[] };
+        let times: &[(&str, &str)] = if times { &[("time_t", "int64_t")] } else { &[] };
+        for (name, wide) in files.iter().chain(times) {
+            if let Some(wide) = self.lookup(wide) {
+                self.define((*name).to_owned(), wide);
+            }
+        }
+    }
+
+    /// Of a type compilers disagree.
+    pub(crate) fn refuse(&mut self, name: &str, why: &str) {
+        self.define(name.to_owned(), Qualified::new(CType::Refused(why.to_owned())));
+    }
+
     /// The type that a name stands for.
     pub(crate) fn lookup(&self, name: &str) -> Option<Qualified> {
         let declared = self.typedefs.get(name).cloned();
@@ -297,10 +313,10 @@ impl Types {
         self.tags.contains_key(tag)
     }
 
-    /// `enum tag`: an `int` where its values are not known.
+    /// `enum tag`: an unknown type where nobody declares it; it may be as small as a byte. Without a tag, an `int`.
     pub(crate) fn enumeration(&self, tag: Option<&str>) -> CType {
-        let int = || CType::scalar(Scalar::Integer(Integer { width: Width::W32, signed: true }));
-        tag.and_then(|tag| self.tags.get(tag)).cloned().unwrap_or_else(int)
+        let Some(tag) = tag else { return CType::scalar(Scalar::Integer(Integer { width: Width::W32, signed: true })) };
+        self.tags.get(tag).cloned().unwrap_or_else(|| CType::Unknown(format!("enum {tag}")))
     }
 
     /// `struct id { … }`. False if it is defined already, and otherwise: then that stays.
@@ -374,6 +390,11 @@ impl Types {
             CType::Scalar { scalar: Scalar::Integer(Integer { signed, .. }), .. } => {
                 CastType::Integer { bits: bytes * 8, signed }
             }
+            // `BOOLEAN` is an `unsigned char`.
+            CType::Scalar { scalar: Scalar::Boolean(Width::W8), .. } if first == "BOOLEAN" => {
+                CastType::Integer { bits: 8, signed: false }
+            }
+            CType::Scalar { scalar: Scalar::Boolean(Width::W8), .. } => CastType::Boolean,
             CType::Scalar { scalar: Scalar::Boolean(_) | Scalar::Enumeration(_), .. } => {
                 CastType::Integer { bits: bytes * 8, signed: true }
             }

@@ -21,6 +21,8 @@ pub(crate) enum Reason {
     ByteBuffer(String),
     /// An array of unknown size.
     ArrayLength(String),
+    /// Values, and a number that may be theirs or that of their bytes: the spelling, and the number's name.
+    Size(String, String),
     /// A length that is not understood: why not.
     Length(String),
     /// Two parameters have one name.
@@ -101,6 +103,12 @@ impl Reason {
             Self::ArrayLength(spelling) => format!(
                 "{what} is an array ({spelling}) of unknown size: say how many elements it has, with `_In_reads_(n)`, \
                  `_Out_writes_(n)` or `@length n`, or pass a block of memory ({handle})"
+            ),
+            Self::Size(spelling, size) => format!(
+                "{what} points to values ({spelling}), and “{size}” may be how many there are, or how many bytes they \
+                 have: write `_In_reads_({size})` or `_In_reads_bytes_({size})` before it (`_Out_writes_…`, \
+                 `_Inout_updates_…`), or `@length n` into its comment; if it is one value, say `_In_`, `_Out_` or \
+                 `_Inout_`; if the library keeps it, pass a block of memory ({handle})"
             ),
             Self::Length(reason) => format!("the length of {what} is not understood: {reason}"),
             Self::SameName => format!("{what} has the name of another one: rename it"),

@@ -3,7 +3,7 @@
 mod common;
 
 use bridge32_protocol::interface::{Direction, Encoding, Expression, Extent, Type, Unit};
-use common::{first, handle, header, only, pointer, unsupported};
+use common::{first, handle, header, interface, only, pointer, unsupported};
 
 /// The direction of the first parameter, and what the pointer points to.
 fn through(before: &str, parameters: &str) -> (Direction, Type, Extent) {
@@ -205,4 +205,40 @@ fn an_hresult_is_told_apart() {
     assert!(only("STDAPI f(void);").hresult);
     assert!(only("typedef long HRESULT; HRESULT __stdcall f(void);").hresult);
     assert!(!only("LONG f(HRESULT a);").hresult);
+}
+
+#[test]
+fn a_structure_that_the_library_makes_is_a_handle_as_a_parameter_too() {
+    let text = "typedef struct gzFile_s { unsigned have; unsigned char *next; long pos; } *gzFile;\n\
+                gzFile gzopen(const char *path, const char *mode);\n\
+                int gzputs(gzFile file, const char *s);\n\
+                int gzbuffer(gzFile file, unsigned size);\n\
+                int gzcount(const struct gzFile_s *file);\n\
+                int gzset(_In_ const struct gzFile_s *file);";
+    let header = header(text);
+    assert_eq!(header.diagnostics, []);
+    let parameter = |name: &str| {
+        let function = header.interface.functions.iter().find(|function| function.name == name).expect("it is there");
+        assert_eq!(function.unsupported, None);
+        function.parameters[0].ty.clone()
+    };
+    for name in ["gzputs", "gzbuffer", "gzcount"] {
+        assert_eq!(handle(&parameter(name)), ("gzFile_s", false), "{name}");
+        let assumed = header.assumptions.iter().find(|assumed| assumed.function == name);
+        assert!(assumed.is_some_and(|assumed| assumed.text.contains("“gzopen” gives one out")), "{assumed:?}");
+    }
+    assert_eq!(pointer(&parameter("gzset")).extent, Extent::One, "it is said to be a value");
+}
+
+#[test]
+fn a_structure_that_comes_back_as_it_was_given_is_a_value() {
+    let vector = "typedef struct { float x, y; } Vector;";
+    let sum = first(vector, "Vector *sum, const Vector *a); Vector *add(Vector *sum, const Vector *a");
+    assert_eq!(pointer(&sum.ty).extent, Extent::One);
+    // What is given out through a parameter is only then no value when it may be changed: options are `const`.
+    let made =
+        "typedef struct { int flags; } info; int lookup(const info *hints, info **result); void release(info *i);";
+    let functions = interface(made).functions;
+    assert_eq!(pointer(&functions[0].parameters[0].ty).extent, Extent::One);
+    assert_eq!(handle(&functions[1].parameters[0].ty).0, "info");
 }

@@ -101,6 +101,8 @@ fn annotations_say_direction_and_length() {
         ("int a[4]", Direction::InOut, (Expression::Constant(4), Unit::Elements)),
         ("_Out_ int a[2 + 2]", Direction::Out, (Expression::Constant(4), Unit::Elements)),
         ("char a[64]", Direction::InOut, (Expression::Constant(64), Unit::Elements)),
+        ("const char a[4]", Direction::In, (Expression::Constant(4), Unit::Elements)),
+        ("_In_z_ const wchar_t a[2]", Direction::In, (Expression::Constant(2), Unit::Elements)),
     ] {
         let (found, extent) = first(parameters);
         assert_eq!((found, capacity(&extent)), (direction, expected), "{parameters}");
@@ -195,6 +197,55 @@ fn conventions_may_stand_anywhere() {
 }
 
 #[test]
+fn a_convention_is_that_of_the_function_that_it_stands_with() {
+    // As i686-w64-mingw32-gcc decorates the names.
+    for (text, name, expected) in [
+        ("void (WINAPI *f(void))(int);", "f", None),
+        ("void (__stdcall *f(void (__stdcall *h)(int)))(int);", "f", None),
+        ("void (*f(void))(int __stdcall g(int));", "f", None),
+        ("struct s { void (WINAPI *m)(int); } *f(int a);", "f", None),
+        ("void WINAPI (*f(int a))(int);", "f", Some(Convention::Stdcall)),
+        ("__attribute__((stdcall)) void (*f(int a))(int);", "f", Some(Convention::Stdcall)),
+        ("void (*f(int a))(int) __attribute__((stdcall));", "f", Some(Convention::Stdcall)),
+        ("void * WINAPI f(int a);", "f", Some(Convention::Stdcall)),
+        ("void WINAPI *f(int a);", "f", Some(Convention::Stdcall)),
+        ("int f(int a), __stdcall g(int a);", "f", None),
+        ("int f(int a), __stdcall g(int a);", "g", Some(Convention::Stdcall)),
+        ("int __stdcall f(int a), g(int a);", "g", Some(Convention::Stdcall)),
+    ] {
+        let interface = header(text).interface;
+        let function = interface.functions.iter().find(|function| function.name == name).expect("it is declared");
+        assert_eq!(function.convention, expected, "{name} in {text}");
+    }
+    let callback = |text: &str| match &only(text).parameters[0].ty {
+        Type::Callback(signature) => signature.convention,
+        other => panic!("{other:?} is a callback"),
+    };
+    for text in [
+        "void f(void (WINAPI *g)(int));",
+        "void f(WINAPI void (*g)(int));",
+        "void f(void (*g)(int) __attribute__((stdcall)));",
+        "typedef WINAPI void (*t)(int); void f(t g);",
+        "typedef void (* WINAPI t)(int); void f(t g);",
+        "typedef void WINAPI t(int); void f(t *g);",
+    ] {
+        assert_eq!(callback(text), Some(Convention::Stdcall), "{text}");
+    }
+    let reason = unsupported("void (* WINAPI f(int a))(int);");
+    assert!(reason.contains("__stdcall behind the `*`"), "{reason}");
+}
+
+#[test]
+fn a_variadic_function_is_cdecl_whatever_is_declared() {
+    for keyword in ["WINAPI", "__stdcall", "__fastcall", "__cdecl"] {
+        let header = header(&format!("int {keyword} f(const char *format, ...);"));
+        assert_eq!(header.interface.functions[0].convention, Some(Convention::Cdecl), "{keyword}");
+        let expected = format!("cdecl, as every function with `...`: `{keyword}`");
+        assert!(header.statements.iter().any(|said| said.text == expected), "{keyword}: {:?}", header.statements);
+    }
+}
+
+#[test]
 fn what_cannot_be_passed_yet_says_what_to_do() {
     for (declaration, wanted) in [
         ("void f(char *text);", "_Out_writes_(n)"),
@@ -213,6 +264,10 @@ fn what_cannot_be_passed_yet_says_what_to_do() {
         ("void f(acme_t value);", "acme_t"),
         ("acme_t *f(void);", "acme_t"),
         ("void f(acme_t *value);", "acme_t"),
+        ("void f(enum acme *value);", "enum acme, which is not declared here"),
+        ("void f(enum acme value);", "enum acme, which is not declared here"),
+        ("enum acme f(void);", "enum acme, which is not declared here"),
+        ("struct s { enum acme kind; }; void f(struct s *value);", "enum acme"),
         ("void f(va_list list);", "va_list"),
     ] {
         let reason = unsupported(declaration);
@@ -314,6 +369,56 @@ fn a_pointer_before_a_count_is_an_array_of_so_many() {
 }
 
 #[test]
+fn a_number_that_may_be_one_of_bytes_is_no_count() {
+    for declaration in [
+        "int f(const int *values, unsigned size);",
+        "int f(DWORD *ids, DWORD cb);",
+        "int f(HMODULE *modules, DWORD cbModules);",
+        "int f(double *values, size_t num_bytes);",
+    ] {
+        let reason = unsupported(declaration);
+        assert!(reason.contains("how many bytes they have: write `_In_reads_("), "{declaration}: {reason}");
+    }
+    for stated in [
+        "_In_reads_(size) const int *values, unsigned size",
+        "_In_reads_bytes_(size) const int *values, unsigned size",
+        "bool *flags, unsigned size",
+        "const int *values, unsigned length",
+    ] {
+        assert!(matches!(first(stated).1, Extent::Elements { .. }), "{stated}");
+    }
+    assert_eq!(first("_In_ const int *value, unsigned size").1, Extent::One);
+    assert_eq!(first("void **block, size_t size").1, Extent::One);
+}
+
+#[test]
+fn structures_are_an_array_only_before_what_is_plainly_their_number() {
+    let extents = |text: &str| -> Vec<Extent> {
+        let functions = header(text).interface.functions;
+        let extent = |function: &Function| match &function.parameters[0].ty {
+            Type::Pointer(pointer) => pointer.extent.clone(),
+            other => panic!("{other:?} is a pointer"),
+        };
+        functions.iter().map(extent).collect()
+    };
+    let array =
+        |text: &str| matches!(extents(&format!("typedef struct {{ int x; }} S; {text}"))[0], Extent::Elements { .. });
+    for text in ["int f(const S *s, int n);", "int f(S *items, unsigned nItems);", "int f(S *s, int cElements);"] {
+        assert!(array(text), "{text}");
+    }
+    for text in [
+        "int f(S *s, unsigned size);",
+        "unsigned long f(S *stream, unsigned long sourceLen);",
+        "int f(S *stream, int good_length, int max_lazy);",
+        "int f(S *info, DWORD cbSize);",
+        "int f(S *image, int num_passes); int g(S *image);",
+    ] {
+        assert!(!array(text), "{text}");
+    }
+    assert!(array("int f(S *points, int nPoints); double g(const S *a, const S *b);"), "it has their name");
+}
+
+#[test]
 fn a_prototype_may_use_what_headers_declare() {
     let header = Source {
         name: "vendor.h",
@@ -336,4 +441,31 @@ fn a_prototype_may_use_what_headers_declare() {
     // What a header leaves open does not spoil what is good by itself.
     let open = Source { name: "open.h", text: b"struct s { int x;" };
     assert_eq!(prototype_after(&[open], "int f(int a)", &options).expect("it is good").functions.len(), 1);
+}
+
+#[test]
+fn the_sizes_of_files_are_those_that_the_definitions_say() {
+    let width = |ty: &str, target: Target, definitions: &[(&str, &str)]| {
+        let mut options = Options::new(target);
+        options.definitions =
+            definitions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let text = format!("void f({ty} a);");
+        let function = read(&[Source { name: "a.h", text: text.as_bytes() }], &options).interface.functions.remove(0);
+        match &function.parameters[0].ty {
+            Type::Scalar(Scalar::Integer(integer)) => Some(integer.width.bytes(target)),
+            _ => function.unsupported.map_or_else(|| panic!("{ty} is a number"), |_| None),
+        }
+    };
+    let (files, times) = (("_FILE_OFFSET_BITS", "64"), ("_TIME_BITS", "64"));
+    // As gcc -m32 measures them.
+    for name in ["off_t", "ino_t", "blkcnt_t", "fsblkcnt_t", "fsfilcnt_t", "rlim_t"] {
+        assert_eq!(width(name, Target::Linux32, &[]), Some(4), "{name}");
+        assert_eq!(width(name, Target::Linux32, &[files]), Some(8), "{name}");
+        assert_eq!(width(name, Target::Linux64, &[]), Some(8), "{name}");
+    }
+    assert_eq!(width("time_t", Target::Linux32, &[files]), Some(4));
+    assert_eq!(width("time_t", Target::Linux32, &[files, times]), Some(8));
+    assert_eq!(width("clock_t", Target::Linux32, &[files, times]), Some(4));
+    assert_eq!(width("off_t", Target::Win32, &[]), Some(4));
+    assert_eq!(width("off_t", Target::Win32, &[files]), None, "compilers of Windows disagree");
 }

@@ -1,6 +1,6 @@
 //! Arrays and buffers: how long they are, and what is in them before the call.
 
-use bridge32_protocol::interface::{Array, Direction, Encoding, Extent, Pointer, Scalar, Unit};
+use bridge32_protocol::interface::{Array, Direction, Encoding, Expression, Extent, Pointer, Scalar, Unit};
 use bridge32_protocol::wire::Fault;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -98,12 +98,34 @@ impl Writer<'_, '_> {
         at: &At<'_>,
         scope: &Scope<'_>,
     ) -> Result<Block, Fault> {
+        if self.direction == Direction::In && is_fixed(pointer) {
+            return self.fixed_text(pointer, text, encoding, at, scope);
+        }
         // Without its NUL the function would read on.
         let terminator = match self.direction {
             Direction::InOut => text_unit_bytes(encoding, self.environment.context.target),
             Direction::In | Direction::Out => 0,
         };
         let block = self.buffer(pointer, text.len(), terminator, at, scope)?;
+        self.arena.bytes_mut(block)[..text.len()].copy_from_slice(text);
+        Ok(block)
+    }
+
+    /// Text for `const char code[4]`: whoever reads all of it finds zeros behind it, and whoever looks for its end, a NUL.
+    fn fixed_text(
+        &mut self,
+        pointer: &Pointer,
+        text: &[u8],
+        encoding: &Encoding,
+        at: &At<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Block, Fault> {
+        let capacity = self.capacity_bytes(pointer, at, scope)?;
+        if text.len() > capacity {
+            return Err(too_long(pointer, text.len(), at, scope));
+        }
+        let terminator = text_unit_bytes(encoding, self.environment.context.target);
+        let block = self.arena.allocate(capacity + terminator).map_err(|error| out_of_memory(at, error))?;
         self.arena.bytes_mut(block)[..text.len()].copy_from_slice(text);
         Ok(block)
     }
@@ -245,6 +267,11 @@ impl Writer<'_, '_> {
             ),
         })
     }
+}
+
+/// Whether its length is a number of the declaration, and none that comes with the arguments.
+pub(super) fn is_fixed(pointer: &Pointer) -> bool {
+    capacity(pointer).is_some_and(|length| matches!(length.count, Expression::Constant(_)))
 }
 
 pub(super) fn too_short(pointer: &Pointer, have: usize, at: &At<'_>, scope: &Scope<'_>) -> Fault {

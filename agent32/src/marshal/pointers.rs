@@ -5,7 +5,7 @@ use bridge32_protocol::wire::{Fault, FaultCode};
 use serde_json::value::RawValue;
 
 use super::arena::{Arena, Block};
-use super::arrays::too_short;
+use super::arrays::{is_fixed, too_short};
 use super::decode::{Pointee, Spot, Writer, missing};
 use super::handle::Bare;
 use super::place::At;
@@ -186,8 +186,9 @@ impl Writer<'_, '_> {
         if !parameter.optional && pointer.extent != Extent::Bstr {
             return Err(refuse_null(at));
         }
-        // A null array of a length that is not 0 is only sensible where the function writes.
-        if parameter.direction == Direction::In && self.known_capacity_bytes(pointer, at, scope)?.unwrap_or(0) > 0 {
+        // A null array of a length that is given and not 0 is only sensible where the function writes.
+        let given = parameter.direction == Direction::In && !is_fixed(pointer);
+        if given && self.known_capacity_bytes(pointer, at, scope)?.unwrap_or(0) > 0 {
             return Err(too_short(pointer, 0, at, scope));
         }
         Ok(Target::Null)

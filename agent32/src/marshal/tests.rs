@@ -234,3 +234,18 @@ proptest! {
         prop_assert_eq!(CRC32_WORLD.seen(&format!("{{\"crc\":0,\"buf\":\"{text}\"}}"), 1), bytes);
     }
 }
+
+#[test]
+fn text_of_a_fixed_length_has_all_its_units_and_no_more() {
+    let declaration = "void f(const char code[4], _In_opt_ const wchar_t w[2]);";
+    let seen = |args: &str| world(declaration).seen(args, 0);
+    assert_eq!(seen(r#"{"code":"ab","w":""}"#), b"ab\0\0\0", "the library may read all four, or up to a NUL");
+    assert_eq!(seen(r#"{"code":"abcd","w":null}"#), b"abcd\0");
+    let (at, detail) = refused(declaration, r#"{"code":"abcde","w":""}"#);
+    assert!(at == "/code" && detail.contains("holds 5 bytes"), "{detail}");
+    assert_eq!(refused(declaration, r#"{"code":"","w":"abc"}"#).0, "/w");
+    assert_eq!(
+        world("void f(_In_z_ const wchar_t w[2]);").seen(r#"{"w":""}"#, 0).len(),
+        3 * usize::from(HOST.wchar_bytes())
+    );
+}
