@@ -242,7 +242,7 @@ mod tests {
         let header = "int __stdcall Add(int a);\nint __stdcall Fill(char *buffer);\nint __stdcall broken(int\n;";
         let text = shown(header, None, false);
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
-        assert!(at("a.h:4:1: error:") < at("Not callable (1):\n  a.h:2\n      int __stdcall Fill(char *buffer)"));
+        assert!(at("a.h:3:21: error:") < at("Not callable (1):\n  a.h:2\n      int __stdcall Fill(char *buffer)"));
         assert!(
             text.ends_with("a.h (win32): 2 functions, 1 callable, 1 not, 1 assumption, 1 error, read in 41 ms"),
             "{text}"
