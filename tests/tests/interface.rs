@@ -191,6 +191,15 @@ fn a_header_that_was_sent_is_seen_and_can_be_taken_back() {
 }
 
 #[test]
+fn what_was_refused_is_not_held_against_the_next_header() {
+    let bridge = libc();
+    let strange = put(&bridge, "int nothing_of_the_kind(void);").refused(422, "invalid_interface");
+    assert!(strange["detail"].as_str().unwrap().contains("another library's header"), "{strange}");
+    let interface = put(&bridge, OTHER).ok();
+    assert_eq!((names(&interface).len(), &interface["missing_exports"]), (5, &json!([])));
+}
+
+#[test]
 fn what_cannot_be_understood_can_be_gone_without() {
     let bridge = libc();
     let header = "int labs(int j);\nint broken(int;\nint toupper(int c);\n";

@@ -1,7 +1,7 @@
 //! The exports of a library for people: filtered, in pages, with whether the interface declares them.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,9 @@ use crate::limit;
 #[derive(Debug)]
 pub struct Exports {
     image: Image,
-    /// What it and the interface of that revision say of each other.
-    compared: Mutex<Option<(u32, Arc<Coverage>)>>,
+    /// What it and that interface say of each other. Not its number tells an interface from others: one that was looked at
+    /// and refused has left it to the next.
+    compared: Mutex<Option<(Weak<Declared>, Arc<Coverage>)>>,
 }
 
 /// The exports of a file in one of its states.
@@ -84,22 +85,23 @@ impl Exports {
     }
 
     /// What the file and an interface say of each other.
-    pub fn coverage(&self, interface: &Declared) -> Arc<Coverage> {
+    pub fn coverage(&self, interface: &Arc<Declared>) -> Arc<Coverage> {
         // What is found out twice is the same.
         let known = self.compared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((revision, coverage)) = known
-            && revision == interface.revision
+        let this = Arc::downgrade(interface);
+        if let Some((compared, coverage)) = known
+            && compared.ptr_eq(&this)
         {
             return coverage;
         }
         let coverage = Arc::new(Coverage::new(&self.image, interface.interface()));
-        let kept = Some((interface.revision, Arc::clone(&coverage)));
+        let kept = Some((this, Arc::clone(&coverage)));
         *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         coverage
     }
 
     /// A page of those that are wanted, with an interface laid beside them.
-    pub fn page(&self, wanted: &Wanted, interface: &Declared) -> Page<'_> {
+    pub fn page(&self, wanted: &Wanted, interface: &Arc<Declared>) -> Page<'_> {
         let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
         let start = wanted.cursor.unwrap_or_default();
         let filter = wanted.filter.as_deref().unwrap_or_default().to_lowercase();
@@ -162,15 +164,16 @@ mod tests {
         Exports::new(image)
     }
 
-    fn interface(revision: u32, header: &str) -> Declared {
+    fn interface(header: &str) -> Arc<Declared> {
         let sources = [bridge32_interface::Source { name: "a.h", text: header.as_bytes() }];
         let options = bridge32_interface::Options::new(Target::Linux32);
-        Declared::new(revision, bridge32_interface::read(&sources, &options), Vec::new(), Origin::Configured)
+        let header = bridge32_interface::read(&sources, &options);
+        Arc::new(Declared::new(1, header, Vec::new(), Origin::Configured))
     }
 
     fn names(wanted: &Wanted) -> (Vec<String>, Option<String>) {
         let exports = exports();
-        let page = exports.page(wanted, &interface(1, "int Add(int a, int b);"));
+        let page = exports.page(wanted, &interface("int Add(int a, int b);"));
         (page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect(), page.next_cursor)
     }
 
@@ -205,12 +208,12 @@ mod tests {
     #[test]
     fn what_is_declared_follows_the_interface() {
         let (exports, wanted) = (exports(), Wanted { declared: Some(true), ..Wanted::default() });
-        let declared = |interface: &Declared| {
+        let declared = |interface: &Arc<Declared>| {
             let page = exports.page(&wanted, interface);
             page.exports.iter().map(|listed| listed.export.name.clone().unwrap()).collect::<Vec<_>>()
         };
-        assert_eq!(declared(&interface(1, "int Add(int a, int b);")), ["Add"]);
-        let second = interface(2, "int AddEx(int a, int b, int c); extern int table; extern int nothere;");
+        assert_eq!(declared(&interface("int Add(int a, int b);")), ["Add"]);
+        let second = interface("int AddEx(int a, int b, int c); extern int table; extern int nothere;");
         assert_eq!(declared(&second), ["AddEx", "table"]);
         let coverage = exports.coverage(&second);
         assert_eq!((&coverage.undeclared[0].name[..], &coverage.unexported[0].name[..]), ("Add", "nothere"));
