@@ -23,9 +23,9 @@ use crate::openapi::cache::Cache;
 /// One running gateway.
 #[derive(Debug)]
 pub struct Bridge {
-    /// Its configuration.
+    /// Its configuration, with the real ports of its listeners.
     pub config: Config,
-    /// Where it listens: with the real port.
+    /// Where its agents register.
     pub address: SocketAddr,
     /// The libraries by name.
     pub libraries: Libraries,

@@ -65,6 +65,7 @@ codes! {
     UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
+    RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request came too slowly";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
@@ -80,6 +81,7 @@ codes! {
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";
     AgentCrashed = BAD_GATEWAY, "agent_crashed", "The library's process ended";
     AgentRestarted = BAD_GATEWAY, "agent_restarted", "The library's process was ended by the bridge";

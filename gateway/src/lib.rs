@@ -13,25 +13,24 @@ pub mod error;
 pub mod interfaces;
 pub mod libraries;
 pub mod limit;
+pub mod listeners;
 pub mod openapi;
 #[cfg(test)]
 mod played;
+mod private;
 pub mod router;
 pub mod starter;
 pub mod syntax;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
 
 use auth::{Auth, KeyFileError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Libraries;
+use listeners::{ListenError, Services, Sockets};
 
 /// Why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -39,19 +38,9 @@ pub enum ServeError {
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
-    /// Nobody can listen there.
-    #[error(
-        "cannot listen on {address}: {source}. Another program may have the port; `listen` in the configuration sets it"
-    )]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The server failed while it ran.
-    #[error("the server failed: {0}")]
-    Server(std::io::Error),
+    /// Nobody can listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -60,49 +49,54 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Runs a gateway until `stop` resolves; then lets calls finish, and ends every agent.
 ///
 /// # Errors
-/// It cannot be started, or the listener fails.
-pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+/// It cannot be started.
+pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
     let auth = Auth::open(&config.auth)?;
+    let sockets = Sockets::bind(&config.listeners).await?;
+    config.listeners.listen = sockets.listen();
+    let (libraries, specs) = Libraries::prepare(&config);
+    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, libraries, specs));
+    bridge.reports.clear();
+    bridge.agents.start(bridge.address);
+    announce(&bridge);
+
+    let mut stopped = bridge.stopping.subscribe();
+    let signal = async {
+        stop.await;
+        bridge.agents.close();
+        tracing::info!("stopping: calls that are under way may finish");
+        bridge.stopping.send_replace(true);
+    };
+    let services = Services { clients: router::router(&bridge), agents: router::for_agents(&bridge) };
+    let serving = sockets.serve(services, &bridge.config.listeners, bridge.stopping.subscribe());
+    let grace = async {
+        let _ = stopped.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        _ = async { tokio::join!(signal, serving) } => {}
+        () = grace => tracing::warn!("some calls did not finish within {} s", GRACE.as_secs()),
+    }
+    bridge.agents.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Says where it listens, and what somebody may not want about that.
+fn announce(bridge: &Bridge) {
+    let config = &bridge.config;
     if matches!(config.auth, AuthConfig::Off) {
         tracing::warn!(
             "auth.mode is \"off\": every program and every user of this machine can run native code through this gateway"
         );
     }
-    let failed = |source| ServeError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    let (libraries, specs) = Libraries::prepare(&config);
-    let bridge = Arc::new(Bridge::new(config, address, auth, libraries, specs));
-    bridge.reports.clear();
-    bridge.agents.start(address);
-    tracing::info!(%address, libraries = bridge.libraries.all().count(), "bridge32 listens");
-
-    let mut stopped = bridge.stopping.subscribe();
-    let closing = Arc::clone(&bridge);
-    let signal = async move {
-        stop.await;
-        closing.agents.close();
-        tracing::info!("stopping: calls that are under way may finish");
-        closing.stopping.send_replace(true);
-    };
-    let listener = listener.tap_io(|stream| {
-        // A small answer must not wait for the acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
-    });
-    let service = router::router(&bridge);
-    let server = axum::serve(listener, service).with_graceful_shutdown(signal).into_future();
-    let grace = async {
-        let _ = stopped.wait_for(|stopping| *stopping).await;
-        tokio::time::sleep(GRACE).await;
-    };
-    let result = tokio::select! {
-        result = server => result.map_err(ServeError::Server),
-        () = grace => {
-            tracing::warn!("some calls did not finish within {} s", GRACE.as_secs());
-            Ok(())
-        }
-    };
-    bridge.agents.stop().await;
-    tracing::info!("stopped");
-    result
+    for remark in config.listeners.remarks() {
+        tracing::warn!("{remark}");
+    }
+    for listen in &config.listeners.listen {
+        tracing::info!(address = %listen, libraries = bridge.libraries.all().count(), "bridge32 listens");
+    }
+    if config.listeners.listen.iter().all(|listen| listen.plain_loopback().is_none()) {
+        tracing::info!(address = %bridge.address, "agents, and nobody else, have an address of their own");
+    }
 }

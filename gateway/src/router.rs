@@ -1,6 +1,7 @@
 //! Every route on one screen, with what it needs of whoever asks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -9,13 +10,16 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
+use tower::util::option_layer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
     agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, index, interface,
     libraries, memory, openapi, variables,
 };
-use crate::auth::{Guard, Hosts, Need, check_host, guard};
+use crate::auth::{Guard, Need, check_host, guard};
 use crate::bridge::Bridge;
+use crate::config::Origin;
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -82,21 +86,44 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The service of a gateway.
+/// What a gateway answers to clients.
 pub fn router(bridge: &Arc<Bridge>) -> Router {
+    serving(bridge, routes(), cors(&bridge.config.listeners.cors_origins))
+}
+
+/// What it answers where agents alone should ask: their registrations.
+pub fn for_agents(bridge: &Arc<Bridge>) -> Router {
+    serving(bridge, routes().into_iter().filter(|route| route.need == Need::Agent), None)
+}
+
+fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: Option<CorsLayer>) -> Router {
     let mut router = Router::new();
-    for Route { path, need, handler, .. } in routes() {
+    for Route { path, need, handler, .. } in table {
         let guarded = Guard { bridge: Arc::clone(bridge), need };
         router = router.route(path, handler.route_layer(from_fn_with_state(guarded, guard)));
     }
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Hosts::of(bridge.address), check_host))
+        .layer(option_layer(cors))
+        .layer(middleware::from_fn(check_host))
         .layer(middleware::map_response(protect))
         // The guard has its own limit, which answers as all errors do.
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(bridge))
+}
+
+/// Lets the pages of other sites read answers; without cookies, so that they need a key as everybody does.
+fn cors(origins: &[Origin]) -> Option<CorsLayer> {
+    let values = origins.iter().filter_map(|origin| HeaderValue::from_str(&origin.to_string()).ok());
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(values))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(ExposeHeaders::any())
+        .allow_private_network(true)
+        .max_age(Duration::from_hours(1));
+    (!origins.is_empty()).then_some(layer)
 }
 
 fn get<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
@@ -147,7 +174,8 @@ async fn protect(mut response: Response) -> Response {
     const HEADERS: [(&str, &str); 3] = [
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
+        // Nothing to others; with none at all, browsers would call our own forms those of a stranger.
+        ("referrer-policy", "same-origin"),
     ];
     for (name, value) in HEADERS {
         let header = response.headers_mut().entry(HeaderName::from_static(name));

@@ -19,7 +19,7 @@ fn part<'a>(name: &'a str, header: &'a Header) -> Part<'a> {
 }
 
 fn server() -> Server {
-    Server { address: "127.0.0.1:8032".to_owned(), signed: true }
+    Server { urls: vec!["http://127.0.0.1:8032".to_owned()], signed: true }
 }
 
 fn of(text: &str) -> Value {

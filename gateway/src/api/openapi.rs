@@ -1,6 +1,5 @@
 //! `/openapi.json`: the contract of the control plane, with an operation for each function of each library.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -39,23 +38,14 @@ fn current(bridge: &Bridge) -> Arc<Served> {
         bridge.libraries.all().map(|library| (&**library, library.declared())).collect();
     bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
         let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
-        document(&server(&bridge.config, bridge.address), &parts)
+        document(&server(&bridge.config), &parts)
     })
 }
 
 /// A gateway as the document describes it.
-pub fn server(config: &Config, address: SocketAddr) -> Server {
-    Server { address: reachable(address).to_string(), signed: matches!(config.auth, AuthConfig::Hmac { .. }) }
-}
-
-/// Where a client on this machine reaches what listens there: all addresses together are none that can be called.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
-    }
-    address
+pub fn server(config: &Config) -> Server {
+    let urls = config.listeners.urls().iter().map(ToString::to_string).collect();
+    Server { urls, signed: matches!(config.auth, AuthConfig::Hmac { .. }) }
 }
 
 /// A library as the document describes it.
@@ -67,23 +57,5 @@ pub fn part<'a>(library: &'a Library, declared: &'a Declared) -> Part<'a> {
         headers: declared.texts.iter().map(|text| text.name.clone()).collect(),
         header: &declared.header,
         target: library.target.unwrap_or(Target::Linux32),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_document_names_an_address_that_can_be_called() {
-        for (bound, named) in [
-            ("0.0.0.0:8032", "127.0.0.1:8032"),
-            ("[::]:8032", "[::1]:8032"),
-            ("192.0.2.7:80", "192.0.2.7:80"),
-            ("[2001:db8::7]:80", "[2001:db8::7]:80"),
-        ] {
-            let address = bound.parse().expect("an address");
-            assert_eq!(reachable(address).to_string(), named);
-        }
     }
 }

@@ -19,6 +19,7 @@ use super::verify;
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
+use crate::listeners::TooSlow;
 
 /// The largest body, in bytes, where anybody may send one: registrations, and routes that take none.
 const SMALL_BODY: usize = 64 << 10;
@@ -149,6 +150,7 @@ async fn take(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Pr
     match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if TooSlow::is_in(&*error) => Err(Problem::new(Code::RequestTimeout, TooSlow.to_string())),
         Err(error) => Err(Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))),
     }
 }

@@ -1,93 +1,183 @@
-//! Which names the gateway answers to. A web page that makes its own name point here (DNS rebinding) uses another one.
+//! Which names the gateway answers to, and whose web pages may ask it.
+//!
+//! A page that makes its own name point here (DNS rebinding) uses that name as `Host`. A page of another site that asks
+//! without such tricks shows itself by `Origin`, or by `Sec-Fetch-Site` where browsers send no origin (images, forms,
+//! links); programs send neither.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::http::header::{HOST, ORIGIN};
+use axum::extract::Request;
+use axum::http::header::{COOKIE, HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::Arrival;
+use crate::config::{Listen, Listeners, Origin, Scheme, host_and_port};
 use crate::error::{Code, Problem};
 
-/// The names of one listener: its address and `localhost`, with the port.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// Where a link of another site may lead. Nothing of them changes anything, and nobody may frame them.
+const PAGES: [&str; 3] = ["/", "/sign-in", "/docs"];
+
+/// The largest head of a request in bytes. The HTTP library has a limit of its own, above this one, whose answer says less.
+const LARGEST_HEAD: usize = 32 << 10;
+
+/// The names of one listener, and whose pages may use it.
 #[derive(Clone, Debug)]
-pub struct Hosts(Arc<[String]>);
+pub struct Hosts(Arc<Names>);
+
+#[derive(Debug)]
+struct Names {
+    scheme: Scheme,
+    address: SocketAddr,
+    public: Vec<Origin>,
+    cors: Vec<Origin>,
+    behind_proxy: bool,
+}
+
+/// Whose page a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    /// One of this gateway, or none at all.
+    Own,
+    /// One that the configuration allows; it may use the API, and no session.
+    Allowed,
+}
 
 impl Hosts {
-    /// The names of a listener.
-    pub fn of(address: SocketAddr) -> Self {
-        let port = address.port();
-        let mut names = vec![address.to_string(), format!("localhost:{port}")];
-        if port == 80 {
-            names.extend([address.to_string().trim_end_matches(":80").to_owned(), "localhost".to_owned()]);
-        }
-        Self(names.into())
+    /// The names of a listener, whose port is known.
+    pub fn of(listen: Listen, listeners: &Listeners) -> Self {
+        Self(Arc::new(Names {
+            scheme: listen.scheme,
+            address: listen.address,
+            public: listeners.public_urls.clone(),
+            cors: listeners.cors_origins.clone(),
+            behind_proxy: listeners.behind_proxy,
+        }))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
+    pub(super) fn scheme(&self) -> Scheme {
+        self.0.scheme
     }
 
-    /// Whether a request is meant for this gateway and comes from a page of its own, if from a page at all.
-    fn check(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<(), Problem> {
+    pub(super) fn behind_proxy(&self) -> bool {
+        self.0.behind_proxy
+    }
+
+    /// Whether clients use this name with TLS, which ends somewhere else.
+    pub(super) fn is_https_elsewhere(&self, host: &str) -> bool {
+        self.0.public.iter().any(|url| url.scheme == Scheme::Https && url.has_authority(host))
+    }
+
+    /// Whether a request is meant for this gateway, and whose page it comes from.
+    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Page, Problem> {
         let mut hosts = headers.get_all(HOST).iter();
         let host = hosts.next().and_then(|value| value.to_str().ok());
-        if !host.is_some_and(|host| self.has(host)) || hosts.next().is_some() || !authority.is_none_or(|a| self.has(a))
-        {
-            let found = authority.or(host).unwrap_or("missing");
-            let detail =
-                format!("This gateway answers to {}; the Host of the request is {found}.", self.0.join(" and "));
-            return Err(Problem::new(Code::Forbidden, detail));
+        let authority = uri.authority().map(Authority::as_str);
+        let own = host.is_some_and(|host| self.0.has(host)) && authority.is_none_or(|name| self.0.has(name));
+        match host {
+            Some(host) if own && hosts.next().is_none() => self.0.page(method, uri.path(), headers, host),
+            _ => Err(self.0.not_meant(authority.or(host))),
         }
-        let foreign = headers.get_all(ORIGIN).iter().find(|origin| !self.is_own(origin.to_str().unwrap_or_default()));
-        if foreign.is_some() {
-            let detail = "This request comes from a web page of another site, which may not use the bridge.";
-            return Err(Problem::new(Code::Forbidden, detail));
-        }
-        Ok(())
-    }
-
-    fn is_own(&self, origin: &str) -> bool {
-        origin.strip_prefix("http://").is_some_and(|name| self.has(name))
     }
 }
 
-/// Refuses what is not meant for this gateway.
+impl Names {
+    fn has(&self, host: &str) -> bool {
+        self.is_own_address(host) || self.public.iter().any(|url| url.has_authority(host))
+    }
+
+    /// A listener on all addresses has every address for a name: a web page can make its own *name* point here.
+    fn is_own_address(&self, host: &str) -> bool {
+        let Some((name, port)) = host_and_port(host, self.scheme) else { return false };
+        let every = self.address.ip().is_unspecified();
+        let known = match name.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) => every || ip == self.address.ip(),
+            Err(_) => (every || self.address.ip().is_loopback()) && name.eq_ignore_ascii_case("localhost"),
+        };
+        known && port == self.address.port()
+    }
+
+    /// The configured names are for those to know who use them.
+    fn not_meant(&self, found: Option<&str>) -> Problem {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        let names = match ip.is_unspecified() {
+            true => format!("the addresses of its machine with port {port}"),
+            false if ip.is_loopback() => format!("{} and localhost:{port}", self.address),
+            false => self.address.to_string(),
+        };
+        let found = found.unwrap_or("missing");
+        let detail = format!(
+            "This gateway answers to {names}; the Host of the request is {found}. `public_urls` in the configuration \
+             gives it further names."
+        );
+        Problem::new(Code::Forbidden, detail)
+    }
+
+    fn page(&self, method: &Method, path: &str, headers: &HeaderMap, host: &str) -> Result<Page, Problem> {
+        let all = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
+        let mut sites = all(SEC_FETCH_SITE);
+        let vouched = sites.all(|site| matches!(site, "same-origin" | "none"));
+        let sure = headers.contains_key(SEC_FETCH_SITE) && vouched;
+        let mut origins = all(ORIGIN);
+        let page = match (origins.next(), origins.next()) {
+            (None, _) if vouched || (is_link(method, headers) && PAGES.contains(&path)) => Some(Page::Own),
+            // A page that sends no referrer posts its forms with this origin, also to itself.
+            (Some("null"), None) if sure => Some(Page::Own),
+            (Some(origin), None) => Origin::parse(origin).and_then(|origin| self.whose(&origin, host)),
+            _ => None,
+        };
+        page.ok_or_else(|| {
+            let detail = "This request comes from a web page of another site, which may not use the bridge; \
+                          `cors_origins` in the configuration allows sites.";
+            Problem::new(Code::Forbidden, detail)
+        })
+    }
+
+    /// With all addresses for names, only the address that was asked is this gateway's: the others may be anybody's.
+    fn whose(&self, origin: &Origin, host: &str) -> Option<Page> {
+        let same_host = origin.has_authority(host) || !self.address.ip().is_unspecified();
+        let at_home = origin.scheme == self.scheme && self.is_own_address(&origin.authority) && same_host;
+        if at_home || self.public.contains(origin) {
+            Some(Page::Own)
+        } else {
+            self.cors.contains(origin).then_some(Page::Allowed)
+        }
+    }
+}
+
+/// Whether somebody followed a link, or typed an address.
+fn is_link(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::GET && headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate")
+}
+
+/// Refuses what is not meant for this gateway, and notes how the request came here.
 ///
 /// # Errors
-/// The request names another host, or comes from a page of another site.
-pub async fn check_host(State(hosts): State<Hosts>, request: Request, next: Next) -> Result<Response, Problem> {
-    let authority = request.uri().authority().map(axum::http::uri::Authority::as_str);
-    hosts.check(request.headers(), authority)?;
+/// The request names another host, comes from a page of another site, or has too large a head.
+pub async fn check_host(mut request: Request, next: Next) -> Result<Response, Problem> {
+    let arrival = request.extensions_mut().remove::<Arrival>();
+    let arrival = arrival.ok_or_else(|| Problem::internal("a request came without its connection"))?;
+    let page = arrival.hosts.check(request.method(), request.uri(), request.headers())?;
+    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > LARGEST_HEAD {
+        let detail = format!("The headers have {size} bytes; {LARGEST_HEAD} are taken.");
+        return Err(Problem::new(Code::HeadersTooLarge, detail));
+    }
+    if page == Page::Allowed {
+        // Where it is a port of the same machine, browsers would send the cookie of a session along.
+        request.headers_mut().remove(COOKIE);
+    }
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let arrival = arrival.seen_through_proxy(request.headers(), host);
+    request.extensions_mut().insert(arrival);
     Ok(next.run(request).await)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(pairs: &[(&'static str, &'static str)]) -> bool {
-        let hosts = Hosts::of("127.0.0.1:8032".parse().unwrap());
-        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        hosts.check(&headers, None).is_ok()
-    }
-
-    #[test]
-    fn only_its_own_names_are_answered() {
-        assert!(check(&[("host", "127.0.0.1:8032")]) && check(&[("host", "LOCALHOST:8032")]));
-        for host in ["127.0.0.1", "127.0.0.1:80", "evil.example:8032", "localhost.:8032", ""] {
-            assert!(!check(&[("host", host)]), "{host}");
-        }
-        assert!(!check(&[]) && !check(&[("host", "127.0.0.1:8032"), ("host", "evil.example")]));
-    }
-
-    #[test]
-    fn pages_of_other_sites_are_refused() {
-        assert!(check(&[("host", "localhost:8032"), ("origin", "http://127.0.0.1:8032")]));
-        for origin in ["null", "http://evil.example", "https://127.0.0.1:8032", "http://127.0.0.1:9"] {
-            assert!(!check(&[("host", "localhost:8032"), ("origin", origin)]), "{origin}");
-        }
-    }
-}
+pub(super) mod tests;

@@ -7,7 +7,9 @@ use axum::http::request::Parts;
 use bridge32_signature::{Head, Key, ReplayStore, Request as Covered, SignatureError, verify, verify_head};
 use jiff::Timestamp;
 
+use super::Arrival;
 use super::keys::{Keys, Owner};
+use crate::config::Scheme;
 use crate::error::Problem;
 
 /// So many signatures are remembered until they are too old to be used again; more than these in ten minutes are
@@ -64,7 +66,7 @@ pub(super) fn agent(parts: &Parts, body: &[u8], key: Option<&Key>) -> Result<(),
 fn covered(parts: &Parts) -> Covered<'_> {
     Covered {
         method: parts.method.as_str(),
-        scheme: "http",
+        scheme: parts.extensions.get::<Arrival>().map_or(Scheme::Http, |arrival| arrival.scheme).name(),
         authority: parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
         target: parts.uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str),
     }

@@ -12,6 +12,7 @@ use crate::auth::Auth;
 use crate::config::{self, Config, LibraryFile, RuntimeConfig};
 use crate::libraries::coverage::{Coverage, Unexported};
 use crate::libraries::{Libraries, Library, file};
+use crate::listeners::Certificate;
 
 /// Look for problems in a configuration, its files and its headers
 #[derive(Debug, Args)]
@@ -83,9 +84,12 @@ impl Report {
     }
 }
 
-fn examine(config: &Config, warnings: Vec<String>) -> Report {
+fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
     let (libraries, _) = Libraries::prepare(config);
-    let problems = Auth::open(&config.auth).err().map(|error| error.to_string()).into_iter().collect();
+    let mut problems: Vec<String> = Auth::open(&config.auth).err().iter().map(ToString::to_string).collect();
+    let certificate = config.listeners.tls_in_use().map(Certificate::open).and_then(Result::err);
+    problems.extend(certificate.iter().map(ToString::to_string));
+    warnings.extend(config.listeners.remarks());
     Report {
         config: config.file.display().to_string(),
         problems,

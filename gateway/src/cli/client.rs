@@ -1,35 +1,55 @@
-//! A small HTTP client for the commands: one request, signed if there is a key.
+//! The HTTP client of the commands: one request, signed if there is a key, over TLS if the address says so.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bridge32_signature::{Key, Request as Covered, sign};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use tokio::net::TcpStream;
+use tokio_rustls::rustls::crypto::ring;
+use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::Failed;
+
+/// How long an address may take to accept a connection; an answer may take as long as a call does.
+const CONNECT: Duration = Duration::from_secs(20);
 
 /// Where a gateway is, and how to sign what goes there.
 pub(super) struct Gateway {
     base: Uri,
     key: Option<Key>,
+    agent: Agent,
 }
 
 impl Gateway {
-    /// A gateway at `url`.
+    /// A gateway at `url`. Over TLS its certificate must come from those of the file `trusted`; without one, from those
+    /// that the machine trusts.
     ///
     /// # Errors
-    /// The URL is none, or not for plain HTTP.
-    pub(super) fn new(url: &str, key: Option<Key>) -> Result<Self, Failed> {
-        let wrong = || Failed::usage(format!("`{url}` is not the address of a gateway, such as http://127.0.0.1:8032"));
+    /// The URL is none, or the file holds no certificate.
+    pub(super) fn new(url: &str, key: Option<Key>, trusted: Option<&Path>) -> Result<Self, Failed> {
+        let shape = "such as http://127.0.0.1:8032 or https://bridge.example.com";
+        let wrong = || Failed::usage(format!("`{url}` is not the address of a gateway, {shape}"));
         let base: Uri = url.parse().map_err(|_| wrong())?;
-        if base.scheme_str() != Some("http") || base.host().is_none() {
+        if !matches!(base.scheme_str(), Some("http" | "https")) || base.host().is_none() {
             return Err(wrong());
         }
-        Ok(Self { base, key })
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+            .root_certs(trusted.map_or(Ok(RootCerts::PlatformVerifier), certificates)?);
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT))
+            .user_agent(concat!("bridge32/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build());
+        Ok(Self { base, key, agent: agent.build().into() })
     }
 
     /// Where it is.
@@ -42,7 +62,9 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn post(&self, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failed> {
-        self.blocking(Method::POST, path, Bytes::from(body))
+        let mut request = self.request(Method::POST, path, body)?;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.answer(self.agent.run(request))
     }
 
     /// Asks for something, and gives the status and the whole answer.
@@ -50,47 +72,57 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failed> {
-        self.blocking(Method::GET, path, Bytes::new())
+        self.answer(self.agent.run(self.request(Method::GET, path, Vec::new())?.map(drop)))
     }
 
-    fn blocking(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::problem)?;
-        runtime.block_on(self.send(method, path, body))
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
-        let request = self.request(&method, path, &body).map_err(Failed::problem)?;
-        let host = self.base.host().unwrap_or_default().trim_matches(['[', ']']);
-        let unreached = |error: &dyn std::fmt::Display| {
-            let text = format!("no gateway answers at {}: {error}. Start one with `bridge32 serve`", self.base);
-            Failed::unreached(text)
+    fn answer(&self, answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<(StatusCode, Bytes), Failed> {
+        let read = |answer: http::Response<ureq::Body>| {
+            let (head, mut body) = answer.into_parts();
+            let body = body.with_config().limit(u64::MAX).read_to_vec()?;
+            Ok((head.status, Bytes::from(body)))
         };
-        let stream = TcpStream::connect((host, self.base.port_u16().unwrap_or(80))).await.map_err(|e| unreached(&e))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreached(&e))?;
-        tokio::spawn(async move { drop(connection.await) });
-        let answer = sender.send_request(request).await.map_err(|e| unreached(&e))?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|e| unreached(&e))?;
-        Ok((status, body.to_bytes()))
+        answer.and_then(read).map_err(|error| self.unreached(&error))
     }
 
-    fn request(&self, method: &Method, path: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, String> {
-        let authority = self.base.authority().map_or("", http::uri::Authority::as_str).to_owned();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &authority)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body.clone()))
-            .map_err(|error| error.to_string())?;
-        if let Some(key) = &self.key {
-            let covered = Covered { method: method.as_str(), scheme: "http", authority: &authority, target: path };
-            let signed = sign(key, &covered, body, Timestamp::now().as_second()).map_err(|error| error.to_string())?;
-            for (name, value) in signed.pairs() {
-                let value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
-                request.headers_mut().insert(name, value);
-            }
+    fn unreached(&self, error: &ureq::Error) -> Failed {
+        let base = &self.base;
+        // Rustls says what is wrong with a certificate inside of other errors.
+        let text = error.to_string();
+        if text.contains("certificate") {
+            return Failed::unreached(format!(
+                "the gateway at {base} is not trusted: {text}. --cacert names the file of a certificate to trust (PEM)"
+            ));
         }
-        Ok(request)
+        Failed::unreached(format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`"))
     }
+
+    fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Failed> {
+        let scheme = self.base.scheme_str().unwrap_or_default();
+        let authority = self.base.authority().map_or("", Authority::as_str);
+        let mut signed = Vec::new();
+        if let Some(key) = &self.key {
+            let covered = Covered { method: method.as_str(), scheme, authority, target: path };
+            let headers = sign(key, &covered, &body, Timestamp::now().as_second()).map_err(Failed::problem)?;
+            signed.extend(headers.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        let request = Request::builder().method(method).uri(format!("{scheme}://{authority}{path}"));
+        let request = request.header(HOST, authority);
+        let request = signed.iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.body(body).map_err(Failed::problem)
+    }
+}
+
+/// The certificates of a PEM file.
+fn certificates(file: &Path) -> Result<RootCerts, Failed> {
+    let text = std::fs::read(file)
+        .map_err(|error| Failed::problem(format!("cannot read the certificate {}: {error}", file.display())))?;
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    let found: Vec<_> = parse_pem(&text).filter_map(certificate).collect();
+    if found.is_empty() {
+        return Err(Failed::problem(format!("{} has no certificate: it is a PEM file", file.display())));
+    }
+    Ok(RootCerts::new_with_certs(&found))
 }

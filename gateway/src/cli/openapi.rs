@@ -46,7 +46,7 @@ impl Openapi {
                 note(format_args!("{name}: {diagnostic}"));
             }
         }
-        let document = document(&server(&loaded.config, loaded.config.listen), &parts);
+        let document = document(&server(&loaded.config), &parts);
         print(serde_json::to_string_pretty(&document).map_err(Failed::problem)?);
         Ok(())
     }

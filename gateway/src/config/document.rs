@@ -12,12 +12,24 @@ use super::{ConfigError, values};
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Document {
     pub(super) include: Vec<PathBuf>,
-    pub(super) listen: Option<String>,
+    pub(super) listen: Option<OneOrMany<String>>,
+    pub(super) tls: TlsDocument,
+    pub(super) public_urls: Option<OneOrMany<String>>,
+    pub(super) behind_proxy: Option<bool>,
+    pub(super) cors_origins: Option<OneOrMany<String>>,
+    pub(super) max_connections: Option<usize>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) max_body: Option<Size>,
     pub(super) auth: AuthDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TlsDocument {
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +43,7 @@ pub(super) struct AuthDocument {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LibraryDocument {
     pub(super) file: Option<PathBuf>,
-    pub(super) header: Option<OneOrMany>,
+    pub(super) header: Option<OneOrMany<PathBuf>>,
     pub(super) runtime: Option<String>,
     pub(super) instances: Option<u32>,
     pub(super) deadline: Option<String>,
@@ -55,17 +67,24 @@ pub(super) struct RuntimeDocument {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a path or a list of paths")]
-pub(super) enum OneOrMany {
-    One(PathBuf),
-    Many(Vec<PathBuf>),
+#[serde(untagged, expecting = "a text or a list of texts")]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
 }
 
-impl OneOrMany {
-    pub(super) fn into_vec(self) -> Vec<PathBuf> {
+impl<T> OneOrMany<T> {
+    pub(super) fn into_vec(self) -> Vec<T> {
         match self {
-            Self::One(path) => vec![path],
-            Self::Many(paths) => paths,
+            Self::One(value) => vec![value],
+            Self::Many(values) => values,
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
         }
     }
 }
@@ -165,6 +184,7 @@ impl Document {
         self.include.iter_mut().for_each(absolute);
         self.data_dir.iter_mut().for_each(absolute);
         self.auth.keys_file.iter_mut().for_each(absolute);
+        self.tls.certificate.iter_mut().chain(&mut self.tls.key).for_each(absolute);
         for library in self.library.values_mut() {
             library.file.iter_mut().for_each(absolute);
             match &mut library.header {
@@ -186,6 +206,12 @@ impl Document {
         let twice = |key: &str| value(included, key, format!("is said in {} too", file.display()));
         let both = [
             ("listen", self.listen.is_some() && other.listen.is_some()),
+            ("tls.certificate", self.tls.certificate.is_some() && other.tls.certificate.is_some()),
+            ("tls.key", self.tls.key.is_some() && other.tls.key.is_some()),
+            ("public_urls", self.public_urls.is_some() && other.public_urls.is_some()),
+            ("behind_proxy", self.behind_proxy.is_some() && other.behind_proxy.is_some()),
+            ("cors_origins", self.cors_origins.is_some() && other.cors_origins.is_some()),
+            ("max_connections", self.max_connections.is_some() && other.max_connections.is_some()),
             ("data_dir", self.data_dir.is_some() && other.data_dir.is_some()),
             ("max_body", self.max_body.is_some() && other.max_body.is_some()),
             ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
@@ -207,6 +233,12 @@ impl Document {
     /// What `over` says replaces what is there, key by key.
     pub(super) fn overlay(&mut self, over: Self) {
         replace(&mut self.listen, over.listen);
+        replace(&mut self.tls.certificate, over.tls.certificate);
+        replace(&mut self.tls.key, over.tls.key);
+        replace(&mut self.public_urls, over.public_urls);
+        replace(&mut self.behind_proxy, over.behind_proxy);
+        replace(&mut self.cors_origins, over.cors_origins);
+        replace(&mut self.max_connections, over.max_connections);
         replace(&mut self.data_dir, over.data_dir);
         replace(&mut self.max_body, over.max_body);
         replace(&mut self.auth.mode, over.auth.mode);

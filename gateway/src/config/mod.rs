@@ -3,10 +3,10 @@
 mod document;
 pub mod edit;
 mod environment;
+mod listeners;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
 use document::{Document, LibraryDocument, RuntimeDocument};
+pub(crate) use listeners::host_and_port;
+pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub(crate) use values::encoding;
 pub use values::nearest;
 
@@ -23,8 +25,8 @@ pub use values::nearest;
 pub struct Config {
     /// The file that it was read from.
     pub file: PathBuf,
-    /// Where to listen; a loopback address. Port 0 lets the system choose.
-    pub listen: SocketAddr,
+    /// Where it listens, and by which names it is reached.
+    pub listeners: Listeners,
     /// Keys, history and crash reports live here.
     pub data_dir: PathBuf,
     /// The largest request body in bytes.
@@ -182,16 +184,15 @@ pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) 
     Ok(Loaded { config: Config::check(document, file)?, warnings })
 }
 
-const DEFAULT_LISTEN: &str = "127.0.0.1:8032";
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_BODY: u64 = 64 << 20;
 
 impl Config {
     fn check(document: Document, file: PathBuf) -> Result<Self, ConfigError> {
         let context = Context { file: &file };
-        let listen = context.listen(document.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
         let auth = context.auth(&document, &directory)?;
+        let listeners = context.listeners(&document, &auth)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -205,7 +206,7 @@ impl Config {
         }
         context.groups(&libraries)?;
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listen, data_dir, max_body, auth, libraries, runtimes })
+        Ok(Self { file, listeners, data_dir, max_body, auth, libraries, runtimes })
     }
 }
 
@@ -217,22 +218,6 @@ struct Context<'a> {
 impl Context<'_> {
     fn wrong(&self, key: impl Into<String>, message: impl Into<String>) -> ConfigError {
         ConfigError::Value { file: self.file.to_owned(), key: key.into(), message: message.into() }
-    }
-
-    fn listen(&self, text: &str) -> Result<SocketAddr, ConfigError> {
-        let address: SocketAddr = text.parse().map_err(|_| {
-            self.wrong("listen", format!("`{text}` is not an address and a port, such as {DEFAULT_LISTEN}"))
-        })?;
-        if address.ip().is_loopback() {
-            return Ok(address);
-        }
-        Err(self.wrong(
-            "listen",
-            format!(
-                "{address} can be reached from other machines, and bridge32 runs native code for whoever reaches it: \
-                 only loopback addresses are accepted (127.0.0.1 or [::1])"
-            ),
-        ))
     }
 
     fn auth(&self, document: &Document, directory: &Path) -> Result<AuthConfig, ConfigError> {

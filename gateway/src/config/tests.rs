@@ -94,7 +94,7 @@ fn every_key_can_come_from_the_environment() {
     ])
     .unwrap();
     let config = loaded.config;
-    assert_eq!((config.listen.port(), config.max_body), (0, 1 << 20));
+    assert_eq!((config.listeners.listen[0].address.port(), config.max_body), (0, 1 << 20));
     assert!(matches!(config.auth, AuthConfig::Off));
     let library = &config.libraries["My-Lib"];
     assert_eq!(library.deadline, Duration::from_millis(250));

@@ -43,8 +43,8 @@ pub fn control_plane() -> Value {
 /// The gateway whose document it is.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Where it listens.
-    pub address: String,
+    /// The URLs by which clients reach it, the one to prefer first.
+    pub urls: Vec<String>,
     /// Whether it answers signed requests only.
     pub signed: bool,
 }
@@ -52,7 +52,8 @@ pub struct Server {
 /// The whole document.
 pub fn document(server: &Server, libraries: &[Part<'_>]) -> Value {
     let mut document = control_plane();
-    document["servers"] = json!([{"url": format!("http://{}", server.address), "description": "This gateway"}]);
+    let servers = server.urls.iter().map(|url| json!({"url": url, "description": "This gateway"}));
+    document["servers"] = servers.collect();
     // The written contract is that of all gateways; of one it is known.
     document["security"] = if server.signed { json!([{"signature": []}]) } else { json!([{}]) };
     let mut taken = Taken::of(&document);

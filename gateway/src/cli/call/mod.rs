@@ -77,6 +77,9 @@ pub(super) struct Call {
     /// The gateway's address [default: what the configuration says, or port 8032 of this machine]
     #[arg(long, env = "BRIDGE32_URL")]
     url: Option<String>,
+    /// The certificates to trust, a PEM file [default: the configuration's for its own address, else the machine's]
+    #[arg(long, env = "BRIDGE32_CACERT", value_name = "FILE")]
+    cacert: Option<PathBuf>,
     /// The configuration file
     #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -209,8 +212,13 @@ impl Call {
     }
 
     fn gateway(&self, config: Option<&Config>) -> Result<Gateway, Failed> {
-        let url = self.url.clone().or_else(|| config.map(|config| format!("http://{}", config.listen)));
-        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?)
+        let listeners = config.map(|config| &config.listeners);
+        let configured = || Some(listeners?.local_url()?.to_string());
+        let url = self.url.clone().or_else(configured);
+        // What the configuration's own gateway shows is trusted by those who can read the configuration.
+        let own = listeners.filter(|_| self.url.is_none()).and_then(|listeners| listeners.tls.as_ref());
+        let trusted = self.cacert.as_deref().or(own.map(|tls| tls.certificate.as_path()));
+        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?, trusted)
     }
 
     fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
