@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use bridge32_signature::Key;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -69,9 +70,9 @@ impl Bridge {
                 "the gateway ended:\n{}",
                 bridge.log()
             );
-            log::address(&bridge.log())
+            bridge.addresses().into_iter().next()
         });
-        bridge.client = Client::new(&address, key);
+        bridge.client = bridge.client_at(&address, key);
         if bridge.config.wait_until_ready {
             bridge.wait_until_ready();
             bridge.note_first_generations();
@@ -91,7 +92,20 @@ impl Bridge {
         within(READY, "/readyz answers 200", || (self.client.get("/readyz").status == 200).then_some(()));
     }
 
-    /// The client to it.
+    /// Where it listens, as the configuration writes it and with the real ports, in its order.
+    pub fn addresses(&self) -> Vec<String> {
+        log::addresses(&self.log())
+    }
+
+    /// A client to one of its addresses.
+    pub fn client_at(&self, address: &str, key: Option<Key>) -> Client {
+        match (address.strip_prefix("https://"), &self.config.trusted) {
+            (Some(authority), Some(trusted)) => Client::over_tls(authority, key, trusted),
+            _ => Client::new(address, key),
+        }
+    }
+
+    /// The client to the first of its addresses.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -263,6 +277,15 @@ pub fn gateway_command() -> Command {
     }
     command.env("NO_COLOR", "1").env_remove("RUST_LOG");
     command
+}
+
+/// Starts a gateway that must refuse to run, and gives what it says.
+pub fn refused(config: &Config) -> String {
+    let file = config.write();
+    let file = file.to_str().expect("paths of tests are UTF-8");
+    let (code, _, text) = run(&["serve", "--config", file]);
+    assert_eq!(code, Some(1), "{text}");
+    text
 }
 
 /// Runs a command of `bridge32` to its end: exit code, standard output, standard error.

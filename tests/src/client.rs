@@ -6,6 +6,7 @@ use bridge32_signature::{Key, Request as Signed, sign};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Longer than any answer takes, so that a test fails and does not hang.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -14,6 +15,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
+    scheme: &'static str,
     authority: String,
     key: Option<Key>,
 }
@@ -21,14 +23,26 @@ pub struct Client {
 impl Client {
     /// A client for `address:port`, which signs if it has a key.
     pub fn new(authority: &str, key: Option<Key>) -> Self {
+        Self::speaking("http", authority, key, TlsConfig::default())
+    }
+
+    /// A client that speaks TLS and trusts a certificate.
+    pub fn over_tls(authority: &str, key: Option<Key>, trusted: &str) -> Self {
+        let trusted = Certificate::from_pem(trusted.as_bytes()).expect("it is a certificate");
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[trusted])).build();
+        Self::speaking("https", authority, key, tls)
+    }
+
+    fn speaking(scheme: &'static str, authority: &str, key: Option<Key>, tls: TlsConfig) -> Self {
         let config = Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
             .max_idle_connections_per_host(64)
             .build();
-        Self { agent: config.into(), authority: authority.to_owned(), key }
+        Self { agent: config.into(), scheme, authority: authority.to_owned(), key }
     }
 
     /// `address:port` of the gateway.
@@ -103,8 +117,8 @@ impl Request<'_> {
     /// The headers that sign this request with a key, now or `seconds` from now.
     pub fn signature(&self, key: &Key, seconds: i64) -> Vec<(String, String)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970").as_secs();
-        let request =
-            Signed { method: &self.method, scheme: "http", authority: &self.client.authority, target: &self.target };
+        let Client { scheme, authority, .. } = self.client;
+        let request = Signed { method: &self.method, scheme, authority, target: &self.target };
         let signed = sign(key, &request, &self.body, now.cast_signed() + seconds).expect("it can be signed");
         signed.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -119,26 +133,35 @@ impl Request<'_> {
     /// Sends it.
     pub fn send(self) -> Answer {
         let signature = self.client.key.as_ref().map(|key| self.signature(key, 0)).unwrap_or_default();
-        let Self { client, method, target, headers, body } = self.headers(&signature);
+        let request = self.headers(&signature);
+        let what = format!("{} {}", request.method, request.target);
+        request.try_send().unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// Sends it, where there may be no answer.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
+        let Self { client, method, target, headers, body } = self;
         let what = format!("{method} {target}");
-        let uri = format!("http://{}{target}", client.authority);
+        let uri = format!("{}://{}{target}", client.scheme, client.authority);
         let mut request = http::Request::builder().method(method.as_str()).uri(uri);
         for (name, value) in &headers {
             request = request.header(name, value);
         }
-        let fail = |error: &dyn std::fmt::Display| -> ! { panic!("{what}: {error}") };
         let sent = if body.is_empty() && method == "GET" {
-            client.agent.run(request.body(()).unwrap_or_else(|error| fail(&error)))
+            client.agent.run(request.body(())?)
         } else {
-            client.agent.run(request.body(body).unwrap_or_else(|error| fail(&error)))
+            client.agent.run(request.body(body)?)
         };
-        let (head, mut body) = sent.unwrap_or_else(|error| fail(&error)).into_parts();
-        let body = body.with_config().limit(256 << 20).read_to_vec().unwrap_or_else(|error| fail(&error));
-        let text = String::from_utf8(body).unwrap_or_else(|error| fail(&error));
+        let (head, mut body) = sent?.into_parts();
+        let body = body.with_config().limit(256 << 20).read_to_vec()?;
+        let text = String::from_utf8(body).unwrap_or_else(|error| panic!("{what}: {error}"));
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        Answer { what, status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), text }
+        Ok(Answer { what, status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), text })
     }
 }
 

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use crate::dist;
+use crate::tls::Authority;
 
 /// A `bridge32.toml` and the files beside it, in a folder that goes away with the test.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Config {
     folder: TempDir,
     document: Table,
     keys: Vec<(String, Key)>,
+    /// Who has issued the gateway's certificate, if it has one.
+    pub(crate) trusted: Option<String>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) wait_until_ready: bool,
 }
@@ -34,7 +37,7 @@ impl Config {
         document.insert("data_dir".into(), "data".into());
         document.insert("auth".into(), Table::from_iter([("mode".into(), "off".into())]).into());
         document.insert("runtime".into(), dist::runtimes().into());
-        Self { folder, document, keys: Vec::new(), environment: Vec::new(), wait_until_ready: true }
+        Self { folder, document, keys: Vec::new(), trusted: None, environment: Vec::new(), wait_until_ready: true }
     }
 
     /// The demo as `cargo xtask build` configures it, on a port of the system's choice and with a data folder of its own.
@@ -65,6 +68,15 @@ impl Config {
     pub fn set(&mut self, key: &str, value: impl Into<Value>) -> &mut Self {
         self.document.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Gives the gateway a certificate for loopback, `cert.pem` and `key.pem` of its folder.
+    pub fn tls(&mut self, authority: &Authority) -> &mut Self {
+        authority.issue(&["127.0.0.1", "localhost"], self.folder());
+        self.trusted = Some(authority.pem().to_owned());
+        let files = [("certificate", "cert.pem"), ("key", "key.pem")];
+        let files = files.map(|(key, file)| (key.to_owned(), file.into()));
+        self.set("tls", Table::from_iter(files))
     }
 
     /// Sets a variable of the gateway's environment.

@@ -21,6 +21,7 @@ pub mod fixture;
 pub mod log;
 pub mod process;
 pub mod raw;
+pub mod tls;
 
 pub use bridge32_protocol::target::Target;
 pub use serde_json::{Value, json};

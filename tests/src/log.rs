@@ -34,12 +34,10 @@ fn without_colours(text: &str) -> String {
     plain
 }
 
-/// The loopback address in the line that says where the gateway listens.
-pub(crate) fn address(text: &str) -> Option<String> {
-    let line = text.lines().find(|line| line.contains("listens"))?;
-    let start = line.find("127.0.0.1:")?;
-    let end = line[start..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-    Some(line[start..end.map_or(line.len(), |end| start + end)].to_owned())
+/// The addresses in the lines that say where the gateway listens.
+pub(crate) fn addresses(text: &str) -> Vec<String> {
+    let address = |line: &str| line.split_once("address=")?.1.split_whitespace().next().map(str::to_owned);
+    text.lines().filter(|line| line.contains("listens")).filter_map(address).collect()
 }
 
 #[cfg(test)]
@@ -47,9 +45,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_found_among_colours() {
-        let line = "\u{1b}[2m2026\u{1b}[0m INFO bridge32 listens \u{1b}[3maddress\u{1b}[0m=127.0.0.1:4711 libraries=2";
-        assert_eq!(address(&without_colours(line)).as_deref(), Some("127.0.0.1:4711"));
-        assert_eq!(address("bridge32 listens on http://127.0.0.1:80/\n").as_deref(), Some("127.0.0.1:80"));
+    fn addresses_are_found_among_colours() {
+        let start = "\u{1b}[2m2026\u{1b}[0m INFO bridge32 listens \u{1b}[3maddress\u{1b}[0m=";
+        let text = format!("{start}127.0.0.1:4711 libraries=2\nanother line\n{start}https://[::1]:80 libraries=2\n");
+        assert_eq!(addresses(&without_colours(&text)), ["127.0.0.1:4711", "https://[::1]:80"]);
     }
 }

@@ -1,6 +1,6 @@
 //! The gateway's own face: what is where, who is answered, and what a configuration must be.
 
-use bridge32_tests::bridge::gateway_command;
+use bridge32_tests::bridge::refused;
 use bridge32_tests::{Bridge, Config, TARGETS, TARGETS_32, Target, fixture, json, raw};
 
 use crate::on_all_targets;
@@ -158,25 +158,6 @@ fn every_answer_forbids_what_a_browser_might_do_with_it() {
     }
     let document = bridge.client().get("/openapi.json").ok();
     assert_eq!(document["openapi"], "3.0.3");
-}
-
-/// Starts a gateway that must refuse to run, and gives what it says.
-fn refused(config: &Config) -> String {
-    let file = config.write();
-    let output = gateway_command().arg("serve").arg("--config").arg(file).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    text
-}
-
-#[test]
-fn only_loopback_is_listened_on() {
-    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8032"] {
-        let mut config = Config::new();
-        config.set("listen", address);
-        let text = refused(&config);
-        assert!(text.contains(address) && text.contains("loopback"), "{text}");
-    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod kernel32;
 mod libc;
 mod library_commands;
 mod lifecycle;
+mod listeners;
 mod load;
 mod openapi;
 mod output;

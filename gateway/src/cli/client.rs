@@ -85,15 +85,18 @@ impl Gateway {
     }
 
     fn unreached(&self, error: &ureq::Error) -> Failed {
-        let base = &self.base;
+        let (base, text) = (&self.base, error.to_string());
         // Rustls says what is wrong with a certificate inside of other errors.
-        let text = error.to_string();
-        if text.contains("certificate") {
-            return Failed::unreached(format!(
-                "the gateway at {base} is not trusted: {text}. --cacert names the file of a certificate to trust (PEM)"
-            ));
-        }
-        Failed::unreached(format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`"))
+        let remedy = match text.as_str() {
+            text if !text.contains("certificate") => {
+                let text = format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`");
+                return Failed::unreached(text);
+            }
+            text if text.contains("not valid for name") => "The address has to be one that it names",
+            text if text.contains("CaUsedAsEndEntity") => "A server's certificate says CA:FALSE, see docs/listeners.md",
+            _ => "--cacert names the file of a certificate to trust (PEM)",
+        };
+        Failed::unreached(format!("the gateway at {base} is not trusted: {text}. {remedy}"))
     }
 
     fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Failed> {

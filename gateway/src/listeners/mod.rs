@@ -29,6 +29,9 @@ pub(crate) use pace::TooSlow;
 /// How often somebody is told that there are too many connections.
 const REMINDER: Duration = Duration::from_mins(1);
 
+/// So many connections of agents, where they have a listener of their own: each of them holds one.
+const AGENTS: usize = 512;
+
 /// Why nobody listens.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -51,8 +54,9 @@ pub enum ListenError {
 #[derive(Debug)]
 pub struct Sockets {
     clients: Vec<(Listen, TcpListener)>,
-    /// Where agents register if no socket for clients is one that they can use.
-    agents: Option<(Listen, TcpListener)>,
+    /// For agents alone, if none of the others is one that they can use.
+    own: Option<(Listen, TcpListener)>,
+    for_agents: SocketAddr,
     certificate: Option<Arc<Certificate>>,
 }
 
@@ -76,10 +80,15 @@ impl Sockets {
         for listen in &config.listen {
             clients.push(bind(*listen).await?);
         }
-        let shared = clients.iter().any(|(listen, _)| listen.plain_loopback().is_some());
-        let own = Listen { scheme: Scheme::Http, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
-        let agents = if shared { None } else { Some(bind(own).await?) };
-        Ok(Self { clients, agents, certificate })
+        let shared = clients.iter().find_map(|(listen, _)| listen.plain_loopback());
+        let (for_agents, own) = if let Some(shared) = shared {
+            (shared, None)
+        } else {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let own = bind(Listen { scheme: Scheme::Http, address }).await?;
+            (own.0.address, Some(own))
+        };
+        Ok(Self { clients, own, for_agents, certificate })
     }
 
     /// Where clients are answered, with the real ports.
@@ -88,26 +97,23 @@ impl Sockets {
     }
 
     /// Where agents register: in the clear, which never leaves the machine.
-    pub fn for_agents(&self) -> SocketAddr {
-        let shared = self.clients.iter().find_map(|(listen, _)| listen.plain_loopback());
-        let own = self.agents.iter().map(|(listen, _)| listen.address);
-        shared.into_iter().chain(own).next().unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    pub const fn for_agents(&self) -> SocketAddr {
+        self.for_agents
     }
 
     /// Answers until `stopping` says so, and then until every connection has ended.
     pub async fn serve(self, services: Services, config: &Listeners, stopping: watch::Receiver<bool>) {
         let acceptor = self.certificate.as_ref().map(Certificate::acceptor);
-        let limit = config.max_connections.min(Semaphore::MAX_PERMITS);
-        let served = |(listen, socket): (Listen, TcpListener), router: &Router| Listener {
+        let served = |(listen, socket): (Listen, TcpListener), router: &Router, limit: usize| Listener {
             socket,
             limit,
-            slots: Arc::new(Semaphore::new(limit)),
+            slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
             tls: acceptor.clone().filter(|_| listen.scheme == Scheme::Https),
             hosts: Hosts::of(listen, config),
             router: router.clone(),
         };
-        let clients = self.clients.into_iter().map(|bound| served(bound, &services.clients));
-        let agents = self.agents.into_iter().map(|bound| served(bound, &services.agents));
+        let clients = self.clients.into_iter().map(|bound| served(bound, &services.clients, config.max_connections));
+        let agents = self.own.into_iter().map(|bound| served(bound, &services.agents, AGENTS));
         let listeners: Vec<Listener> = clients.chain(agents).collect();
         let graceful = GracefulShutdown::new();
         let accepting = join_all(listeners.iter().map(|listener| listener.run(&graceful, stopping.clone())));

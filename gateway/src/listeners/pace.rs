@@ -102,7 +102,7 @@ mod tests {
         let pieces = futures_util::stream::unfold(pieces, move |left| async move {
             tokio::time::sleep(pause).await;
             let frame = Frame::data(Bytes::from(vec![0; bytes]));
-            (left > 0).then_some((Ok::<_, std::convert::Infallible>(frame), left - 1))
+            left.checked_sub(1).map(|left| (Ok::<_, std::convert::Infallible>(frame), left))
         });
         Ok(Paced::new(StreamBody::new(Box::pin(pieces))).collect().await?.to_bytes().len())
     }

@@ -77,7 +77,7 @@ pub(super) struct Call {
     /// The gateway's address [default: what the configuration says, or port 8032 of this machine]
     #[arg(long, env = "BRIDGE32_URL")]
     url: Option<String>,
-    /// The certificates to trust, a PEM file [default: the configuration's for its own address, else the machine's]
+    /// The certificates to trust over https, a PEM file [default: those that this machine trusts]
     #[arg(long, env = "BRIDGE32_CACERT", value_name = "FILE")]
     cacert: Option<PathBuf>,
     /// The configuration file
@@ -212,13 +212,9 @@ impl Call {
     }
 
     fn gateway(&self, config: Option<&Config>) -> Result<Gateway, Failed> {
-        let listeners = config.map(|config| &config.listeners);
-        let configured = || Some(listeners?.local_url()?.to_string());
+        let configured = || Some(config?.listeners.local_url()?.to_string());
         let url = self.url.clone().or_else(configured);
-        // What the configuration's own gateway shows is trusted by those who can read the configuration.
-        let own = listeners.filter(|_| self.url.is_none()).and_then(|listeners| listeners.tls.as_ref());
-        let trusted = self.cacert.as_deref().or(own.map(|tls| tls.certificate.as_path()));
-        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?, trusted)
+        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?, self.cacert.as_deref())
     }
 
     fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
