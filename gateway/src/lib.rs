@@ -10,12 +10,14 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod error;
+pub mod files;
 pub mod interfaces;
 pub mod libraries;
 pub mod limit;
 pub mod openapi;
 #[cfg(test)]
 mod played;
+pub mod private;
 pub mod router;
 pub mod starter;
 pub mod syntax;
@@ -39,6 +41,9 @@ pub enum ServeError {
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// What the gateway keeps would not be its own.
+    #[error(transparent)]
+    Data(#[from] private::FolderError),
     /// Nobody can listen there.
     #[error(
         "cannot listen on {address}: {source}. Another program may have the port; `listen` in the configuration sets it"
@@ -62,6 +67,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It cannot be started, or the listener fails.
 pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    private::prepare_data_dir(&config.data_dir)?;
     let auth = Auth::open(&config.auth)?;
     if matches!(config.auth, AuthConfig::Off) {
         tracing::warn!(

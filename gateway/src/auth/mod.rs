@@ -1,5 +1,6 @@
 //! Who may do what: keys with scopes, signatures, and the checks that every request passes before its handler.
 
+mod agents;
 mod guard;
 mod hosts;
 mod keys;
@@ -8,6 +9,7 @@ mod verify;
 
 use crate::config::AuthConfig;
 
+pub use agents::Proven;
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
