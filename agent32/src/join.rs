@@ -7,7 +7,7 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use bridge32_protocol::PROTOCOL;
@@ -65,7 +65,7 @@ pub fn run(file: &Path) -> ExitCode {
     loop {
         let started = Instant::now();
         match read(file) {
-            Ok(joining) => match start(joining).and_then(|mut child| child.wait()) {
+            Ok(joining) => match run_once(joining) {
                 Ok(status) => eprintln!("agent32: the agent ended ({status}); it is being started again"),
                 Err(error) => {
                     eprintln!("agent32: no agent can be started: {error}");
@@ -82,8 +82,8 @@ pub fn run(file: &Path) -> ExitCode {
     }
 }
 
-/// Starts the agent and hands it what it needs. Its standard input stays open as long as the child is held.
-fn start(joining: Joining) -> io::Result<Child> {
+/// Starts the agent, hands it what it needs, and waits for its end.
+fn run_once(joining: Joining) -> io::Result<ExitStatus> {
     let mut child = Command::new(std::env::current_exe()?).stdin(Stdio::piped()).spawn()?;
     let handover = Handover {
         protocol: PROTOCOL,
@@ -97,10 +97,14 @@ fn start(joining: Joining) -> io::Result<Child> {
     let mut line = Zeroizing::new(Vec::with_capacity(HANDOVER_BYTES));
     serde_json::to_writer(&mut *line, &handover)?;
     line.push(b'\n');
-    let stdin = child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-    // One that does not read it is ending: that is noticed by whoever waits.
-    let _ = stdin.write_all(&line);
-    Ok(child)
+    // Taken from the child, as waiting for it would close what it has, and the agent lives as long as that is open.
+    let mut lifeline = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    // An agent that does not read it is ending, and that shows.
+    let _ = lifeline.write_all(&line);
+    drop((line, handover));
+    let ended = child.wait();
+    drop(lifeline);
+    ended
 }
 
 fn read(file: &Path) -> Result<Joining, FileError> {

@@ -141,6 +141,11 @@ impl Reports {
         let part = self.folder.join(format!("{stem}.part"));
         // What another process may have left under this name is not this one's.
         let _ = std::fs::remove_file(&part);
+        // The agent writes into it; made here it is for this user alone, also where Wine makes files for all to read.
+        if let Err(error) = create(&part) {
+            self.warn(&error);
+            return None;
+        }
         Some(Slot { stem, part })
     }
 
