@@ -77,17 +77,12 @@ impl Apartment {
     ///
     /// # Errors
     /// Why it could not be loaded; the thread is gone then.
-    pub async fn open(
-        name: &str,
-        generation: u64,
-        load: Load,
-        counters: Arc<Counters>,
-    ) -> Result<(Self, Loaded), Fault> {
+    pub async fn open(name: &str, load: Load, counters: Arc<Counters>) -> Result<(Self, Loaded), Fault> {
         let (jobs, received) = channel();
         let (loaded, answer) = oneshot::channel();
         let thread = std::thread::Builder::new().name(format!("apartment {name}")).stack_size(STACK_BYTES);
         let shared = Arc::clone(&counters);
-        let handles = Arc::new(Handles::new(name, generation));
+        let handles = Arc::new(Handles::new(name, load.generation));
         let callbacks = Callbacks::new(Arc::clone(&handles));
         let of_library = (Arc::clone(&handles), Arc::clone(&callbacks));
         thread

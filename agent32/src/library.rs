@@ -9,13 +9,14 @@ use std::sync::Arc;
 use bridge32_image::lookup::{self, Lookup};
 use bridge32_image::{Dependency, Export, Image};
 use bridge32_protocol::interface::{Convention, Extent, Function, Interface, Pointer, Type, Variable};
-use bridge32_protocol::wire::{Binding, Dialect, Fault, FaultCode, Load, Loaded};
+use bridge32_protocol::wire::{Binding, Dialect, Fault, FaultCode, Load, Loaded, LoadedFile};
 
 use crate::abi::convention::{self, Choice, Symbol};
 use crate::abi::plan::Plan;
 use crate::crash;
 use crate::diagnosis;
 use crate::errors::ErrorNumbers;
+use crate::fingerprint;
 use crate::layout::HOST;
 use crate::marshal::Home;
 use crate::platform::{self, Module};
@@ -24,6 +25,7 @@ use crate::platform::{self, Module};
 #[derive(Debug)]
 pub struct Library {
     module: Module,
+    file: LoadedFile,
     exports: Vec<Export>,
     dependencies: Vec<Dependency>,
     dialect: Dialect,
@@ -79,12 +81,15 @@ impl Library {
     pub fn load(load: Load) -> Result<Self, Fault> {
         let image = diagnosis::inspect(&load.file)?;
         diagnosis::refuse_impossible(&load.file, &image)?;
+        let file = fingerprint::of(&load.file)?;
+        fingerprint::compare(&file, load.sha256.as_deref())?;
         let module = Module::load(&load.file).map_err(|error| diagnosis::explain(&load.file, &image, &error))?;
         let dialect = load.dialect.unwrap_or_else(|| dialect_of(&image));
         crash::library_loaded(&image.dependencies);
         let errors = ErrorNumbers::of(&image.dependencies);
         let mut library = Self {
             module,
+            file,
             exports: image.exports,
             dependencies: image.dependencies,
             dialect,
@@ -119,7 +124,7 @@ impl Library {
         };
         let bindings = self.bound.iter().map(binding).collect();
         let variables = self.variables.iter().map(|found| found.as_ref().err().cloned()).collect();
-        Loaded { bindings, variables }
+        Loaded { bindings, variables, file: self.file.clone() }
     }
 
     /// A home for the interface of an ad hoc call.

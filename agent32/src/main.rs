@@ -1,7 +1,9 @@
-//! The agent's program: takes the handover from standard input, serves its gateway, and ends when the gateway does.
+//! The agent's program: takes the handover from standard input, serves its gateway, and ends when whoever started it does.
+//! With `--join` it is what starts such an agent for a gateway that does not do so itself.
 #![expect(clippy::print_stderr, reason = "standard error is the agent's log: the gateway captures it")]
 
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::process::ExitCode;
@@ -10,10 +12,11 @@ use std::sync::Arc;
 use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
-use agent32::{crash, layout, registration};
+use agent32::{crash, join, layout, registration};
 use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::wire::{EXIT_REFUSED, Handover};
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 /// Exit codes besides [`EXIT_REFUSED`]: 0 the gateway asked for the end or is gone, 1 the system refused
 /// something, 2 wrong use, 70 a bug.
@@ -25,8 +28,11 @@ const BUG: u8 = 70;
 const MAX_HANDOVER_BYTES: usize = 64 << 10;
 
 fn main() -> ExitCode {
-    if let Some(argument) = std::env::args().nth(1) {
-        return describe(&argument);
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match &arguments[..] {
+        [] => {}
+        [join, file] if join == "--join" => return join::run(file.as_ref()),
+        [argument, ..] => return describe(&argument.to_string_lossy()),
     }
     // A panic on any thread is a bug of the agent; half an agent is worse than none, and the gateway starts another.
     let report = std::panic::take_hook();
@@ -63,9 +69,17 @@ fn describe(argument: &str) -> ExitCode {
         "--help" => println!(
             "agent32: the process of bridge32 that has a library loaded.\n\n\
              It is started by `bridge32 serve` as a [runtime.{}] command and takes no arguments:\n\
-             the gateway hands it what it needs through standard input.",
+             the gateway hands it what it needs through standard input.\n\n\
+             agent32 --join FILE  runs an agent that the gateway does not start itself: a library's table names it with\n  \
+             `agent`. FILE is TOML, readable by its owner only:\n    \
+             gateway = \"127.0.0.1:8032\"\n    agent = \"NAME\"\n    key = \"the id of a key with the scope `agent`\"\n    \
+             secret = \"its secret\"",
             layout::HOST
         ),
+        "--join" => {
+            eprintln!("agent32 --join takes one file, which says where to register and with which key. Try --help.");
+            return ExitCode::from(WRONG_USE);
+        }
         _ => {
             eprintln!("agent32 takes no argument {argument:?}; it is started by `bridge32 serve`. Try --help.");
             return ExitCode::from(WRONG_USE);
@@ -93,11 +107,13 @@ fn start() -> Result<Infallible, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover))
 }
 
-async fn serve(handover: Handover) -> Result<Infallible, Failure> {
+async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?.to_string();
-    let trust = Trust::from_handover(&handover, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
-    let server = Server::new(trust.clone(), handover.generation);
+    let secret = std::mem::take(&mut handover.secret);
+    let trust =
+        Trust::new(&handover.key, secret, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
+    let server = Server::new(trust.clone());
     tokio::select! {
         () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.
@@ -115,7 +131,8 @@ fn read_handover(lifeline: &mut File) -> Result<Handover, Failure> {
     struct Version {
         protocol: u32,
     }
-    let mut line = Vec::new();
+    // With room for all of it: a buffer that grew would leave the key behind in the places where it was before.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_HANDOVER_BYTES));
     let mut byte = [0];
     // Byte by byte, once in a process's life: what follows the line is not this function's.
     while lifeline.read(&mut byte)? == 1 && byte[0] != b'\n' && line.len() < MAX_HANDOVER_BYTES {

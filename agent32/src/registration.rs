@@ -21,22 +21,26 @@ use crate::trust::Trust;
 
 /// How soon a registration that did not get through is repeated.
 const RETRY: Duration = Duration::from_millis(200);
+/// The same, for a gateway that answered and did not take it: its configuration or its keys have to change first.
+const RETRY_REFUSED: Duration = Duration::from_secs(2);
 
-/// The gateway does not want this agent.
+/// The gateway does not want this process.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway refuses this agent: {0}")]
 pub struct Refused(String);
 
-/// Registers, and keeps the lease alive. Returns only when the gateway refuses this agent for good.
+/// Registers, and keeps the lease alive. Returns only when the gateway refuses this process for good.
 pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trust: Trust) -> Refused {
+    let joined = handover.generation == 0;
+    let mut generation = handover.generation;
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let started = Instant::now();
-    let mut reached = true;
+    let mut trouble = String::new();
     loop {
         let registration = Registration {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: handover.generation,
+            generation,
             runtime: HOST,
             pointer_bits: HOST.pointer_bytes() * 8,
             pid: std::process::id(),
@@ -46,15 +50,20 @@ pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trus
         };
         let pause = match put(&client, &handover, &registration, &trust).await {
             Ok(Answer::Lease(lease)) => {
-                reached = true;
+                trouble.clear();
+                generation = lease.generation;
                 Duration::from_millis(lease.heartbeat_ms)
             }
-            Ok(Answer::Refused(text)) => return Refused(text),
+            // Another protocol, or a newer start.
+            Ok(Answer::Refused(StatusCode::CONFLICT, text)) => return Refused(text),
+            // No such agent: it is in no configuration any more. One that somebody else has started waits for that.
+            Ok(Answer::Refused(StatusCode::NOT_FOUND, text)) if !joined => return Refused(text),
+            Ok(Answer::Refused(status, text)) => {
+                tell(&mut trouble, format!("the gateway {} answers {status}: {text}", handover.gateway));
+                if joined { RETRY_REFUSED } else { RETRY }
+            }
             Err(error) => {
-                // Once, not five times a second: a gateway that is stopping takes no registrations any more.
-                if std::mem::take(&mut reached) {
-                    eprintln!("the gateway {} cannot be reached, trying again: {error}", handover.gateway);
-                }
+                tell(&mut trouble, format!("the gateway {} cannot be reached: {error}", handover.gateway));
                 RETRY
             }
         };
@@ -62,9 +71,17 @@ pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trus
     }
 }
 
+/// Says what is wrong once, not five times a second: a gateway that is stopping takes no registrations any more.
+fn tell(last: &mut String, trouble: String) {
+    if *last != trouble {
+        eprintln!("{trouble}; trying again");
+        *last = trouble;
+    }
+}
+
 enum Answer {
     Lease(Lease),
-    Refused(String),
+    Refused(StatusCode, String),
 }
 
 async fn put(
@@ -83,14 +100,20 @@ async fn put(
     let answer = client.request(request).await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
-    match status {
-        StatusCode::OK => Ok(Answer::Lease(serde_json::from_slice(&body)?)),
-        // Another protocol, a newer generation, or no such agent: none of that mends itself.
-        StatusCode::CONFLICT | StatusCode::NOT_FOUND => {
-            Ok(Answer::Refused(String::from_utf8_lossy(&body).into_owned()))
-        }
-        _ => Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into()),
+    Ok(match status {
+        StatusCode::OK => Answer::Lease(serde_json::from_slice(&body)?),
+        _ => Answer::Refused(status, detail(&body)),
+    })
+}
+
+/// What a problem document says to a person, or all of an answer that is none.
+fn detail(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        detail: String,
     }
+    let problem = serde_json::from_slice::<Problem>(body);
+    problem.map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |problem| problem.detail)
 }
 
 fn health(server: &Server, started: Instant) -> Health {

@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -24,6 +25,7 @@ use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
 use crate::diagnosis;
 use crate::handles::HandleError;
+use crate::platform::end_process;
 use crate::trust::Trust;
 
 /// The largest request: more than the gateway ever sends.
@@ -47,18 +49,16 @@ pub struct Server {
     /// What the apartments count.
     pub counters: Arc<Counters>,
     trust: Trust,
-    generation: u64,
     ending: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server that has no library yet, and answers whom `trust` knows.
-    pub fn new(trust: Trust, generation: u64) -> Arc<Self> {
+    pub fn new(trust: Trust) -> Arc<Self> {
         Arc::new(Self {
             apartments: Mutex::default(),
             counters: Arc::default(),
             trust,
-            generation,
             ending: watch::Sender::new(false),
         })
     }
@@ -121,6 +121,8 @@ impl Server {
             (&Method::DELETE, ("callbacks", rest)) => self.end_callback(rest),
             (&Method::POST, ("image", "")) => image(&body),
             (&Method::POST, ("shutdown", "")) => self.shutdown().await,
+            (&Method::POST, ("end", "")) => end_process(0),
+            (&Method::GET, ("proof", "")) => self.prove(&head),
             _ => fault(&malformed(format!("{} {} is no request of the protocol", head.method, head.uri.path()))),
         })
     }
@@ -153,7 +155,7 @@ impl Server {
         if self.table().contains_key(name) {
             return fault(&malformed(format!("the library `{name}` is already loaded")));
         }
-        match Apartment::open(name, self.generation, load, Arc::clone(&self.counters)).await {
+        match Apartment::open(name, load, Arc::clone(&self.counters)).await {
             Ok((apartment, loaded)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
                 json(StatusCode::OK, &loaded)
@@ -218,6 +220,16 @@ impl Server {
         match ended {
             Ok(()) => reply(StatusCode::NO_CONTENT, "application/json", Either::Left(Full::default())),
             Err(error) => fault(&error),
+        }
+    }
+
+    /// Shows the gateway that whoever listens here has the key, before it says anything that is not for others.
+    fn prove(&self, head: &Parts) -> Reply {
+        let empty = Response::builder().status(StatusCode::NO_CONTENT);
+        let signed = self.trust.prove(empty, head).map(|reply| reply.body(Either::Left(Full::default())));
+        match signed {
+            Ok(Ok(reply)) => reply,
+            _ => fault(&malformed("the proof cannot be signed".to_owned())),
         }
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
-use bridge32_protocol::wire::Handover;
 use bridge32_signature::{Head, Key, ReplayWindow, Request, SignatureError, sign, verify_head};
 use hyper::Method;
 use hyper::http::request::{Builder, Parts};
+use hyper::http::response;
+use zeroize::Zeroizing;
 
 /// The handover has no usable key.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +25,15 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Takes the key from the handover. `address` is where this agent listens.
+    /// Takes the key from the handover: its id, and its bytes in base64, which are wiped. `address` is where this agent
+    /// listens.
     ///
     /// # Errors
     /// When the key is not base64, or empty.
-    pub fn from_handover(handover: &Handover, address: &str) -> Result<Self, UnusableKey> {
-        let secret = base64::engine::general_purpose::STANDARD.decode(&handover.secret).map_err(|_| UnusableKey)?;
-        let key = Key::new(&handover.agent, &secret).ok_or(UnusableKey)?;
+    pub fn new(id: &str, secret: Zeroizing<String>, address: &str) -> Result<Self, UnusableKey> {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(&*secret).map(Zeroizing::new);
+        drop(secret);
+        let key = bytes.ok().and_then(|bytes| Key::new(id, &bytes)).ok_or(UnusableKey)?;
         Ok(Self { key, address: address.into(), requests: Arc::default() })
     }
 
@@ -51,6 +54,18 @@ impl Trust {
     /// Why not.
     pub fn accept(&self, head: Head, parts: &Parts, body: &[u8]) -> Result<(), SignatureError> {
         self.requests.take(&head.with_body(&parts.headers, body)?)
+    }
+
+    /// Adds to an answer what shows that this agent has the key: the signature of a request `PROOF`, which nobody ever
+    /// makes, for the target with the asker's challenge.
+    ///
+    /// # Errors
+    /// When the system has no random source.
+    pub fn prove(&self, answer: response::Builder, asked: &Parts) -> Result<response::Builder, SignatureError> {
+        let target = asked.uri.path_and_query().map_or("/", |target| target.as_str());
+        let request = Request { method: "PROOF", scheme: "http", authority: &self.address, target };
+        let signed = sign(&self.key, &request, &[], unix_seconds())?;
+        Ok(signed.pairs().fold(answer, |answer, (name, value)| answer.header(name, value)))
     }
 
     /// Signs a request to the gateway.

@@ -14,9 +14,9 @@ use crate::auth::Auth;
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
+use crate::files::FileState;
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
-use crate::libraries::file::FileState;
 use crate::libraries::{Libraries, Library, LibraryState};
 use crate::openapi::cache::Cache;
 

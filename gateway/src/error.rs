@@ -67,6 +67,7 @@ codes! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request came too slowly";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
+    AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
@@ -332,6 +333,7 @@ impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         let code = match error {
             RegisterError::Stale { .. } => Code::StaleGeneration,
+            RegisterError::Taken => Code::AgentTaken,
             RegisterError::WrongRuntime { .. } => Code::WrongRuntime,
         };
         Self::new(code, error.to_string())

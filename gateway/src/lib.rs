@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod error;
+pub mod files;
 pub mod interfaces;
 pub mod libraries;
 pub mod limit;
@@ -17,7 +18,7 @@ pub mod listeners;
 pub mod openapi;
 #[cfg(test)]
 mod played;
-mod private;
+pub mod private;
 pub mod router;
 pub mod starter;
 pub mod syntax;
@@ -41,6 +42,9 @@ pub enum ServeError {
     /// Nobody can listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// What the gateway keeps would not be its own.
+    #[error(transparent)]
+    Data(#[from] private::FolderError),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -51,6 +55,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It cannot be started.
 pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    private::prepare_data_dir(&config.data_dir)?;
     let auth = Auth::open(&config.auth)?;
     let sockets = Sockets::bind(&config.listeners).await?;
     config.listeners.listen = sockets.listen();

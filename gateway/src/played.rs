@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::routing::get;
 use bridge32_protocol::target::Target;
-use bridge32_signature::Key;
+use bridge32_signature::{Key, Request, sign};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -22,7 +25,7 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         paths: Some("Z:".into()),
         directory: data.into(),
     };
-    let spec = AgentSpec { id: "calc".into(), target: Target::Win32, runtime, loads: Vec::new() };
+    let spec = AgentSpec { id: "calc".into(), target: Target::Win32, runtime: Some(runtime), loads: Vec::new() };
     let registry = Registry::new(vec![spec], &Arc::new(Reports::new(data)));
     Arc::clone(registry.get("calc").expect("it was just made"))
 }
@@ -31,9 +34,24 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
 pub(crate) async fn link(router: Router) -> (Arc<Link>, watch::Sender<Option<Exit>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
     let address = listener.local_addr().expect("it listens");
-    tokio::spawn(axum::serve(listener, router).into_future());
     let key = Arc::new(Key::new("calc", &[7; 32]).expect("a good key"));
+    let prove = {
+        let key = Arc::clone(&key);
+        async move |target: Uri| proof(&key, &address.to_string(), &target.to_string())
+    };
+    tokio::spawn(axum::serve(listener, router.route("/proof", get(prove))).into_future());
     let (end, ended) = watch::channel(None);
     let client = Client::new(address, key);
     (Arc::new(Link { generation: 1, client, libraries: BTreeMap::new(), ended }), end)
+}
+
+/// The headers by which an agent shows that it has the key.
+fn proof(key: &Key, authority: &str, target: &str) -> HeaderMap {
+    let request = Request { method: "PROOF", scheme: "http", authority, target };
+    let signed = sign(key, &request, &[], Timestamp::now().as_second()).expect("there is a random source");
+    let mut headers = HeaderMap::new();
+    for (name, value) in signed.pairs() {
+        headers.insert(name, HeaderValue::from_str(value).expect("it is printable"));
+    }
+    headers
 }

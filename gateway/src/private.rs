@@ -1,7 +1,32 @@
-//! Files that hold secrets: only their owner may read them.
+//! Files and folders that are for the gateway's user alone: those that hold secrets, and all of `data_dir`.
 
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Why a folder is not fit for what the gateway keeps.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It cannot be made.
+    #[error("data_dir: {} cannot be made: {source}; `data_dir` in the configuration sets another place", folder.display())]
+    Unusable {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Others could put files into it.
+    #[error(
+        "data_dir: other users can write into {} (mode {mode:04o}), and so change what this gateway believes: chmod 700 {}, or \
+         set `data_dir` to a folder of its own", folder.display(), folder.display()
+    )]
+    Writable {
+        /// The folder.
+        folder: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+}
 
 /// The permission bits of a file that others can read; `None` for one that is its owner's alone.
 ///
@@ -21,4 +46,90 @@ pub(crate) fn exposed(file: &Path) -> io::Result<Option<u32>> {
 #[cfg(not(unix))]
 pub(crate) fn exposed(file: &Path) -> io::Result<Option<u32>> {
     std::fs::metadata(file).map(|_| None)
+}
+
+/// Makes a folder, and what is missing above it, for this user alone. One that is there stays as it is.
+///
+/// # Errors
+/// It cannot be made.
+#[cfg(unix)]
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// As on other systems; access is inherited from the folder above.
+///
+/// # Errors
+/// It cannot be made.
+#[cfg(not(unix))]
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+/// Opens a file to write it anew; one that is made is for this user alone.
+///
+/// # Errors
+/// It cannot be opened.
+pub fn create(file: &Path) -> io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
+}
+
+/// Makes `data_dir`, or looks at the one that is there: others must not be able to write into it. Every file and folder in it
+/// is closed to them by itself; that they can list it is told.
+///
+/// # Errors
+/// It cannot be made, or others can write into it.
+pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
+    let unusable = |source| FolderError::Unusable { folder: folder.to_owned(), source };
+    make_folder(folder).map_err(unusable)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(folder).map_err(unusable)?.permissions().mode() & 0o7777;
+        if mode & 0o022 != 0 {
+            return Err(FolderError::Writable { folder: folder.to_owned(), mode });
+        }
+        if mode & 0o055 != 0 {
+            let folder = folder.display();
+            tracing::warn!("data_dir: other users can list {folder} (mode {mode:04o}): chmod 700 {folder}");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_for_this_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a/data");
+        prepare_data_dir(&data).unwrap();
+        create(&data.join("file")).unwrap();
+        assert_eq!((mode(&data), mode(&data.join("file"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_into_is_refused_with_the_command_to_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for (wanted, good) in [(0o700, true), (0o755, true), (0o770, false), (0o1777, false)] {
+            std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(wanted)).unwrap();
+            match prepare_data_dir(folder.path()) {
+                Ok(()) => assert!(good, "{wanted:o}"),
+                Err(error) => assert!(!good && error.to_string().contains("chmod 700 /"), "{error}"),
+            }
+        }
+    }
 }

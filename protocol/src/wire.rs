@@ -14,30 +14,35 @@
 //! | gateway | `DELETE /callbacks/{library}/{id}` | — | 204 or [`Fault`] |
 //! | gateway | `POST /image` | [`ImageRequest`] | the file's `Image` as JSON, or [`Fault`] |
 //! | gateway | `POST /shutdown` | — | 204; the agent unloads its libraries and ends |
+//! | gateway | `POST /end` | — | none; the agent ends at once, whatever its libraries do |
+//! | gateway, first on each connection | `GET /proof?of={challenge}` | — | 204 with the signature of a request `PROOF` for the same target |
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::interface::{Convention, Interface};
 use crate::target::Target;
 
-/// What an agent that the gateway starts reads as the first line of its standard input. It carries the key, which must
-/// never stand in an argument list or in the environment.
+/// What an agent reads as the first line of its standard input, from the gateway, or from the `agent32 --join` that somebody
+/// else has started. It carries the key, which must never stand in an argument list or in the environment.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Handover {
     /// [`crate::PROTOCOL`] of the gateway.
     pub protocol: u32,
     /// The agent's id.
     pub agent: String,
-    /// Which start of this agent it is: 1, 2, …
+    /// Which start of this agent it is: 1, 2, … For an agent that the gateway has not started it is 0: its [`Lease`] says.
     pub generation: u64,
     /// Where the gateway listens, as `address:port`.
     pub gateway: String,
-    /// The 32 bytes of the agent's key, base64. The key's id is the agent's id.
-    pub secret: String,
+    /// The id of the key: the agent's own for one that the gateway starts, else that of a key with the scope `agent`.
+    pub key: String,
+    /// The bytes of the key, base64.
+    pub secret: Zeroizing<String>,
     /// The file, as the agent's system names it, into which the agent writes its [`CrashRecord`] when the library takes
     /// the process down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +97,7 @@ pub struct Registration {
     pub protocol: u32,
     /// The version of the agent program.
     pub version: String,
-    /// From the [`Handover`].
+    /// From the [`Handover`], or, where that says 0, from the last [`Lease`]: 0 asks for the next number.
     pub generation: u64,
     /// What the agent was built for.
     pub runtime: Target,
@@ -127,6 +132,8 @@ pub struct Health {
 pub struct Lease {
     /// Milliseconds until the next registration is due; three missed ones end the lease.
     pub heartbeat_ms: u64,
+    /// The number of this start.
+    pub generation: u64,
 }
 
 /// What `PUT /libraries/{name}` carries: load this file into an apartment of its own.
@@ -134,6 +141,11 @@ pub struct Lease {
 pub struct Load {
     /// The file, as the agent's system names it (`Z:\…` under Wine).
     pub file: String,
+    /// The SHA-256 that the file must have, in hexadecimal; `None` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The number of the agent's start, which its handles carry.
+    pub generation: u64,
     /// The number of the interface.
     pub revision: u32,
     /// Its functions; calls name them by index.
@@ -172,6 +184,19 @@ pub struct Loaded {
     /// For each variable of the interface, in its order, why it cannot be reached; `None` if it can.
     #[serde(default)]
     pub variables: Vec<Option<Fault>>,
+    /// What was loaded.
+    pub file: LoadedFile,
+}
+
+/// The file of a library as the agent read it right before the system's loader did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedFile {
+    /// Its path, as the agent's system names it.
+    pub path: String,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
 }
 
 /// How a declared function was found in the library.

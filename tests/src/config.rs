@@ -101,8 +101,32 @@ impl Config {
         runtimes.get_mut(name).and_then(Value::as_table_mut).unwrap_or_else(|| panic!("there is no [runtime.{name}]"))
     }
 
+    /// Makes the agents of a runtime leave what they are handed in a file beside the configuration, which is given.
+    pub fn record_handovers(&mut self, runtime: &str) -> PathBuf {
+        const RECORD: &str = r#"IFS= read -r line; printf '%s\n' "$line" > "$0.new" && mv "$0.new" "$0"
+            { printf '%s\n' "$line"; exec cat; } | exec "$@""#;
+        let file = self.folder.path().join(format!("handover-{runtime}.json"));
+        let command = self.runtime(runtime).get_mut("command").and_then(Value::as_array_mut).expect("it has a command");
+        let words = ["/bin/sh", "-c", RECORD, file.to_str().expect("paths of tests are UTF-8")].map(Value::from);
+        command.splice(0..0, words);
+        file
+    }
+
+    /// A port that is free now, for a gateway that is to be found again after a restart.
+    pub fn fixed_port(&mut self) -> String {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("loopback has free ports").to_string();
+        self.set("listen", address.as_str());
+        address
+    }
+
     /// Asks for signatures, and adds a key. The first one signs what the test sends.
     pub fn key(&mut self, id: &str, scopes: &[&str]) -> Key {
+        self.key_with_secret(id, scopes).0
+    }
+
+    /// The same, with the secret in base64.
+    pub fn key_with_secret(&mut self, id: &str, scopes: &[&str]) -> (Key, String) {
         let secret = Key::random_secret().expect("the system has random numbers");
         let key = Key::new(id, &secret).expect("a legal key id");
         let scopes: Vec<Value> = scopes.iter().map(|scope| (*scope).into()).collect();
@@ -114,7 +138,7 @@ impl Config {
         self.keys.push((toml::to_string(&entry).expect("a table of strings"), key.clone()));
         let auth = [("mode".into(), "hmac".into()), ("keys_file".into(), "keys.toml".into())];
         self.document.insert("auth".into(), Table::from_iter(auth).into());
-        key
+        (key, crate::base64(secret))
     }
 
     /// The gateway is handed to the test before its libraries are loaded.

@@ -18,7 +18,9 @@ pub mod config;
 pub mod dist;
 pub mod events;
 pub mod fixture;
+pub mod joined;
 pub mod log;
+pub mod other_user;
 pub mod process;
 pub mod raw;
 pub mod tls;
@@ -29,6 +31,7 @@ pub use serde_json::{Value, json};
 pub use bridge::Bridge;
 pub use client::Answer;
 pub use config::Config;
+pub use joined::Joined;
 
 /// The targets that this project is for.
 pub const TARGETS_32: [Target; 2] = [Target::Linux32, Target::Win32];

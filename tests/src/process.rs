@@ -35,6 +35,28 @@ pub struct Running {
     pub command: String,
 }
 
+/// The TCP ports at which a process listens.
+pub fn listening_ports(pid: u32) -> Vec<u16> {
+    let links = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("the process runs, and is ours").flatten();
+    let target = |entry: std::fs::DirEntry| Some(std::fs::read_link(entry.path()).ok()?.to_str()?.to_owned());
+    let inode = |target: String| Some(target.strip_prefix("socket:[")?.trim_end_matches(']').to_owned());
+    let sockets: Vec<String> = links.filter_map(target).filter_map(inode).collect();
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("there is /proc");
+    // proc_pid_net(5): the second column is address:port, the fourth the state (0A listens), the tenth the inode.
+    let listening = |line: &str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let ours = columns.get(3) == Some(&"0A") && sockets.iter().any(|inode| columns.get(9) == Some(&inode.as_str()));
+        u16::from_str_radix(columns.get(1)?.rsplit(':').next()?, 16).ok().filter(|_| ours)
+    };
+    table.lines().filter_map(listening).collect()
+}
+
+/// The program that a process runs.
+pub fn program(pid: u32) -> String {
+    let link = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    link.file_name().unwrap_or_default().to_string_lossy().trim_end_matches(" (deleted)").to_owned()
+}
+
 /// The agents among the processes that carry this mark. Wine's own servers belong to all that use the same Wine, and
 /// end by themselves a moment after the last one; they are not counted.
 pub fn marked_agents(mark: &str) -> Vec<Running> {

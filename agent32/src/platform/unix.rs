@@ -77,6 +77,7 @@ unsafe extern "C" {
 /// When the descriptors cannot be duplicated.
 #[expect(unsafe_code, reason = "stdio's buffering is set in C")]
 pub fn keep_streams_from_the_library() -> std::io::Result<File> {
+    keep_descriptors_from_children()?;
     let lifeline = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     // SAFETY: libc sets `stdout` before main and nobody assigns it.
@@ -84,6 +85,19 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     // SAFETY: an open stream with nothing written to it yet; a null buffer lets libc allocate its own.
     unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 4096) };
     Ok(lifeline)
+}
+
+/// What whoever started the gateway, or this agent, has left open is for no child of a library.
+#[expect(unsafe_code, reason = "a descriptor is known by its number alone")]
+fn keep_descriptors_from_children() -> std::io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")?.flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        if let Some(number @ 3..) = number {
+            // SAFETY: sets a flag that nothing in this process depends on; a number that stands for nothing is refused.
+            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+    Ok(())
 }
 
 /// A crash ends the process, and its signal tells the gateway which it was. (Rust's own handler for stack overflows would

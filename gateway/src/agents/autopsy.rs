@@ -89,7 +89,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let agent = agent(data.path());
         let witness = Witness::new(&agent, 3);
-        let named = witness.file(&agent.spec.runtime).unwrap();
+        let named = witness.file(agent.spec.runtime.as_ref().unwrap()).unwrap();
         assert!(named.starts_with("Z:\\") && named.ends_with("-calc-g3.part"), "{named}");
         let part = witness.slot.as_ref().unwrap().file().to_owned();
         std::fs::write(&part, "{\"what\":\"SIGSEGV\",\"module\":\"c.so\",\"offset\":16}\n").unwrap();

@@ -51,11 +51,13 @@ impl Bindings {
 
 #[cfg(test)]
 mod tests {
+    use bridge32_protocol::wire::LoadedFile;
+
     use super::*;
 
     #[test]
     fn the_interface_before_is_still_known_and_older_ones_are_not() {
-        let loaded = || Loaded { bindings: Vec::new(), variables: Vec::new() };
+        let loaded = || Loaded { bindings: Vec::new(), variables: Vec::new(), file: LoadedFile::default() };
         let bindings = Bindings::new(1, loaded());
         bindings.set(2, loaded());
         assert!(bindings.is(2) && !bindings.is(1));

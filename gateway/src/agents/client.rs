@@ -9,7 +9,7 @@ use bridge32_protocol::wire::{CallbackList, Fault, HandleList, ImageRequest, Loa
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -58,10 +58,11 @@ impl Client {
         Self { address, key, requests: Arc::default() }
     }
 
-    /// Opens a connection that can carry any number of requests, one after the other.
+    /// Opens a connection that can carry any number of requests, one after the other. Whoever accepts it has shown by then
+    /// that it has the key: the port may be another program's meanwhile, or another user's.
     ///
     /// # Errors
-    /// Nobody accepts it.
+    /// Nobody accepts it, or not the agent.
     pub async fn connect(&self) -> Result<Connection, ClientError> {
         let not_sent = |error: &dyn std::fmt::Display| ClientError::NotSent(error.to_string());
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address))
@@ -72,7 +73,16 @@ impl Client {
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
         // It ends with the sender; what goes wrong shows in the request that is under way.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Connection { client: self.clone(), sender })
+        let mut connection = Connection { client: self.clone(), sender };
+        let proven = tokio::time::timeout(CONNECT_TIMEOUT, connection.prove()).await;
+        // Nothing that matters was sent, however it failed.
+        proven.map_err(|_| ClientError::NotSent("no proof of its key within 5 s".to_owned()))?.map_err(|error| {
+            match error {
+                ClientError::NotSent(why) => ClientError::NotSent(why),
+                other => not_sent(&other),
+            }
+        })?;
+        Ok(connection)
     }
 
     /// Has a library loaded. The inner error is the agent's own.
@@ -151,6 +161,13 @@ impl Client {
         connection.send(Method::POST, "/shutdown", Bytes::new()).await.map(drop)
     }
 
+    /// Makes the agent end at once, whatever its libraries do. It does not answer.
+    pub async fn end(&self) {
+        let ending = async { self.connect().await?.send(Method::POST, "/end", Bytes::new()).await };
+        // One that is gone already is what is wanted.
+        let _ = in_time(ending).await;
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -220,7 +237,29 @@ impl Connection {
         serde_json::from_slice(&body).map(Err).map_err(|_| unexpected(status, &body))
     }
 
+    /// Has the other side show that it has the key.
+    async fn prove(&mut self) -> Result<(), ClientError> {
+        let target = signing::challenge().map_err(|error| ClientError::NotSent(error.to_string()))?;
+        let (status, headers, body) = self.exchange(Method::GET, &target, Bytes::new()).await?;
+        let Client { address, key, .. } = &self.client;
+        if let Err(error) = signing::verify_proof(&headers, &address.to_string(), &target, key) {
+            tracing::warn!(%address, agent = key.id(), %status, %error, "whoever listens there has not the agent's key");
+            return Err(ClientError::NotSent(format!("whoever listens at {address} does not have the agent's key")));
+        }
+        whole(body).await.map(drop)
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {
+        let (status, _, body) = self.exchange(method, path, body).await?;
+        Ok((status, body))
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, HeaderMap, Incoming), ClientError> {
         let not_sent = |error: hyper::Error| ClientError::NotSent(error.to_string());
         self.sender.ready().await.map_err(not_sent)?;
         let Client { address, key, requests } = &self.client;
@@ -236,7 +275,10 @@ impl Connection {
         signing::sign(&mut request, &body, &authority, key, number)
             .map_err(|error| ClientError::NotSent(error.to_string()))?;
         match self.sender.try_send_request(request.map(|()| Full::new(body))).await {
-            Ok(answer) => Ok((answer.status(), answer.into_body())),
+            Ok(answer) => {
+                let (head, body) = answer.into_parts();
+                Ok((head.status, head.headers, body))
+            }
             // hyper gives the request back only if it has written nothing of it.
             Err(error) if error.message().is_some() => Err(not_sent(error.into_error())),
             Err(error) => Err(ClientError::Broken(error.into_error().to_string())),

@@ -6,6 +6,8 @@ mod autopsy;
 mod bindings;
 pub mod client;
 mod crash;
+mod external;
+mod life;
 mod output;
 mod process;
 mod reports;
@@ -21,12 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Dialect, Load};
+use bridge32_protocol::wire::{Dialect, Fault, FaultCode, Lease, Load, Registration};
 use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::RuntimeConfig;
+use crate::files::{Identity, Place};
 use crate::interfaces::Current;
 
 pub use bindings::{Bindings, Bound};
@@ -34,7 +37,7 @@ pub use crash::Crash;
 pub use output::Line;
 pub use process::Exit;
 pub use reports::Reports;
-pub use state::{Link, RegisterError, State, Status, View};
+pub use state::{Link, Member, RegisterError, State, Status, View};
 
 use output::Output;
 use state::Shared;
@@ -46,8 +49,8 @@ pub struct AgentSpec {
     pub id: String,
     /// The kind of process.
     pub target: Target,
-    /// How it is started.
-    pub runtime: RuntimeConfig,
+    /// How it is started; `None` if somebody else starts it.
+    pub runtime: Option<RuntimeConfig>,
     /// What it is to load, by the libraries' names and in this order.
     pub loads: Vec<(String, LibrarySpec)>,
 }
@@ -55,8 +58,14 @@ pub struct AgentSpec {
 /// A library that an agent is to load.
 #[derive(Clone, Debug)]
 pub struct LibrarySpec {
-    /// The file, as the agent's system names it.
+    /// The file, as the configuration says and the agent's system names it.
     pub file: String,
+    /// Where that really is.
+    pub place: Place,
+    /// The SHA-256 that it must have.
+    pub sha256: Option<String>,
+    /// Which file it was.
+    pub identity: Arc<Identity>,
     /// Its interface, as it is when the agent starts.
     pub interface: Arc<Current>,
     /// Whose compiler's ABI it follows.
@@ -64,15 +73,21 @@ pub struct LibrarySpec {
 }
 
 impl LibrarySpec {
-    /// What the agent is told, now.
-    fn load(&self) -> Load {
+    /// What that start of the agent is told, now.
+    ///
+    /// # Errors
+    /// The file is not where it may be.
+    fn load(&self, generation: u64) -> Result<Load, Fault> {
+        let failed = |detail| Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false };
         let declared = self.interface.get();
-        Load {
-            file: self.file.clone(),
+        Ok(Load {
+            file: self.place.for_agent().map_err(failed)?,
+            sha256: self.sha256.clone(),
+            generation,
             revision: declared.revision,
             interface: declared.interface().clone(),
             dialect: self.dialect,
-        }
+        })
     }
 }
 
@@ -98,7 +113,7 @@ enum Order {
     Stop,
 }
 
-/// One agent that the gateway keeps running.
+/// One agent: one that the gateway keeps running, or one that somebody else does.
 #[derive(Debug)]
 pub struct Agent {
     spec: AgentSpec,
@@ -156,6 +171,11 @@ impl Agent {
         self.shared.view(&self.spec)
     }
 
+    /// Whether somebody else starts it, with a key that has the scope `agent`.
+    pub fn is_external(&self) -> bool {
+        self.spec.runtime.is_none()
+    }
+
     /// The key of the running generation, with which its requests are signed.
     pub fn key(&self) -> Option<Arc<Key>> {
         self.shared.key()
@@ -170,11 +190,16 @@ impl Agent {
     ///
     /// # Errors
     /// It is of another generation, or of another kind of process.
-    pub fn register(
-        &self,
-        registration: bridge32_protocol::wire::Registration,
-    ) -> Result<bridge32_protocol::wire::Lease, RegisterError> {
+    pub fn register(&self, registration: Registration) -> Result<Lease, RegisterError> {
         self.shared.register(registration, self.spec.target)
+    }
+
+    /// Takes a registration of an agent that somebody else has started, signed with this key.
+    ///
+    /// # Errors
+    /// It is of a start that is over, of another kind of process, or the id is taken.
+    pub fn join(&self, registration: Registration, member: Member) -> Result<Lease, RegisterError> {
+        self.shared.join(registration, self.spec.target, member)
     }
 
     /// The text about an agent program that speaks another protocol.
@@ -185,7 +210,9 @@ impl Agent {
     /// The agent program speaks another protocol: it will not be started again until somebody asks for it.
     pub fn refuse_protocol(&self, theirs: u32, version: &str) -> String {
         let reason = Self::protocol_mismatch(theirs, version);
-        self.shared.give_up(reason.clone());
+        if !self.is_external() {
+            self.shared.give_up(reason.clone());
+        }
         reason
     }
 }
@@ -217,7 +244,10 @@ impl Registry {
     /// Starts every agent; they register at `gateway`.
     pub fn start(&self, gateway: SocketAddr) {
         for (agent, inbox) in std::mem::take(&mut *lock(&self.waiting)) {
-            lock(&self.supervisors).spawn(supervisor::run(agent, inbox, gateway));
+            match agent.spec.runtime.clone() {
+                Some(runtime) => lock(&self.supervisors).spawn(supervisor::run(agent, runtime, inbox, gateway)),
+                None => lock(&self.supervisors).spawn(external::run(agent, inbox)),
+            };
         }
     }
 

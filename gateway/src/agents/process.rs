@@ -11,10 +11,14 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, Command};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::crash::Crash;
 use super::output::{self, Output};
 use crate::config::RuntimeConfig;
+
+/// Far more than a handover takes.
+const HANDOVER_BYTES: usize = 8 << 10;
 
 /// A running agent process and its standard input, whose end tells the agent that the gateway is gone.
 pub(super) struct Process {
@@ -37,7 +41,12 @@ impl Process {
         output: &Arc<Output>,
     ) -> io::Result<Self> {
         let mut command = Command::new(&runtime.command[0]);
-        command.args(&runtime.command[1..]).envs(&runtime.env).current_dir(&runtime.directory);
+        command.args(&runtime.command[1..]).current_dir(&runtime.directory);
+        // What is the gateway's own is nothing for libraries: `BRIDGE32_SECRET` is a client's key.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRIDGE32_")) {
+            command.env_remove(name);
+        }
+        command.envs(&runtime.env);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut command = CommandWrap::from(command);
         #[cfg(unix)]
@@ -66,7 +75,9 @@ impl Process {
     /// # Errors
     /// The process has closed its standard input: it is ending.
     pub(super) async fn hand_over(&mut self, handover: &Handover) -> io::Result<()> {
-        let mut line = serde_json::to_vec(handover)?;
+        // With room for all of it: a buffer that grew would leave the key behind in the places where it was before.
+        let mut line = Zeroizing::new(Vec::with_capacity(HANDOVER_BYTES));
+        serde_json::to_writer(&mut *line, handover)?;
         line.push(b'\n');
         let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         stdin.write_all(&line).await?;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::crash;
 use super::output::Line;
+use crate::private::{create, make_folder};
 
 /// So many reports are kept; the oldest ones go first.
 const KEPT: usize = 200;
@@ -140,6 +141,11 @@ impl Reports {
         let part = self.folder.join(format!("{stem}.part"));
         // What another process may have left under this name is not this one's.
         let _ = std::fs::remove_file(&part);
+        // The agent writes into it; made here it is for this user alone, also where Wine makes files for all to read.
+        if let Err(error) = create(&part) {
+            self.warn(&error);
+            return None;
+        }
         Some(Slot { stem, part })
     }
 
@@ -251,29 +257,6 @@ fn remove(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Reports hold what libraries print: they are for the gateway's user alone.
-#[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)
-}
-
-#[cfg(unix)]
-fn create(file: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)
-}
-
-#[cfg(not(unix))]
-fn create(file: &Path) -> io::Result<std::fs::File> {
-    std::fs::File::create(file)
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(4);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Somebody else starts it, and no process of it is registered.
+    Waiting,
     /// Its process runs and has not loaded its libraries yet.
     Starting,
     /// It answers calls.
@@ -72,7 +74,12 @@ pub struct View {
     pub status: Status,
     /// How often it was started.
     pub generation: u64,
-    /// Its process id on this system; `null` while no process runs.
+    /// Whether somebody else starts it.
+    pub external: bool,
+    /// The id of the key with which somebody else's agent has registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Its process id on this system; `null` while no process runs, and where somebody else starts it.
     pub pid: Option<u32>,
     /// The kind of process.
     pub runtime: Target,
@@ -101,6 +108,12 @@ pub enum RegisterError {
         /// The current one.
         current: u64,
     },
+    /// Another key's agent has that id.
+    #[error(
+        "this id is registered with a key of another owner; that lease ends {} s after its last registration",
+        LEASE.as_secs()
+    )]
+    Taken,
     /// It is another kind of process than the configuration says.
     #[error("this agent was built for {theirs}, and `{ours}` is what its library needs: correct [runtime.{ours}]")]
     WrongRuntime {
@@ -120,6 +133,15 @@ pub(super) fn protocol_mismatch(theirs: u32, version: &str) -> String {
     )
 }
 
+/// The key that somebody else's agent registers with.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The key.
+    pub key: Arc<Key>,
+    /// Whose it is.
+    pub owner: String,
+}
+
 /// The part of an agent that the supervisor, registrations and readers share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -133,6 +155,8 @@ struct Known {
     generation: u64,
     pid: Option<u32>,
     key: Option<Arc<Key>>,
+    /// Whose key it is, where somebody else has started the agent.
+    owner: Option<String>,
     registration: Option<Registration>,
     last_exit: Option<String>,
     gave_up: Option<String>,
@@ -156,6 +180,7 @@ impl Shared {
             generation: 0,
             pid: None,
             key: None,
+            owner: None,
             registration: None,
             last_exit: None,
             gave_up: None,
@@ -194,6 +219,12 @@ impl Shared {
 
     pub(super) fn key(&self) -> Option<Arc<Key>> {
         lock(&self.known).key.clone()
+    }
+
+    /// The number of the current generation, and its key if it is not over.
+    pub(super) fn current(&self) -> (u64, Option<Arc<Key>>) {
+        let known = lock(&self.known);
+        (known.generation, known.key.clone())
     }
 
     pub(super) fn note_success(&self) {
@@ -241,16 +272,55 @@ impl Shared {
             self.give_up(error.to_string());
             return Err(error);
         }
-        let address = registration.address.clone();
+        Ok(self.lease(&mut known, registration))
+    }
+
+    /// Takes the registration of an agent that somebody else has started. Its generation 0 asks for the next number: a
+    /// process that has nothing loaded.
+    pub(super) fn join(
+        &self,
+        mut registration: Registration,
+        ours: Target,
+        member: Member,
+    ) -> Result<Lease, RegisterError> {
+        let mut known = lock(&self.known);
+        let theirs = registration.generation;
+        let runs = known.key.is_some();
+        if runs && known.owner.as_ref() != Some(&member.owner) {
+            return Err(RegisterError::Taken);
+        }
+        if registration.runtime != ours {
+            return Err(RegisterError::WrongRuntime { theirs: registration.runtime, ours });
+        }
+        if theirs == 0 {
+            known.generation += 1;
+            known.answered = false;
+            known.key = Some(member.key);
+            known.owner = Some(member.owner);
+        } else if theirs != known.generation || !runs {
+            return Err(RegisterError::Stale { theirs, current: known.generation });
+        }
+        registration.generation = known.generation;
+        Ok(self.lease(&mut known, registration))
+    }
+
+    fn lease(&self, known: &mut Known, registration: Registration) -> Lease {
+        let (generation, address) = (registration.generation, registration.address.clone());
         known.registration = Some(registration);
-        self.registered.send_replace(Some(Registered {
-            generation: theirs,
-            address,
-            at: Instant::now(),
-            refused: None,
-        }));
+        self.registered.send_replace(Some(Registered { generation, address, at: Instant::now(), refused: None }));
         let heartbeat_ms = u64::try_from(HEARTBEAT.as_millis()).unwrap_or(u64::MAX);
-        Ok(Lease { heartbeat_ms })
+        Lease { heartbeat_ms, generation }
+    }
+
+    /// A generation of somebody else's agent is over, unless another one has begun meanwhile.
+    pub(super) fn leave(&self, generation: u64, exit: &Exit) {
+        let mut known = lock(&self.known);
+        known.last_exit = Some(exit.to_string());
+        if known.generation == generation {
+            known.key = None;
+            known.owner = None;
+            known.registration = None;
+        }
     }
 
     pub(super) fn view(&self, spec: &AgentSpec) -> View {
@@ -260,6 +330,8 @@ impl Shared {
             id: spec.id.clone(),
             status: known.status.clone(),
             generation: known.generation,
+            external: spec.runtime.is_none(),
+            key: known.owner.as_ref().and(known.key.as_ref()).map(|key| key.id().to_owned()),
             pid: known.pid,
             runtime: spec.target,
             pointer_bits: registration.map(|registration| registration.pointer_bits),

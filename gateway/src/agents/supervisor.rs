@@ -1,28 +1,25 @@
-//! Keeps one agent running: starts it, has its libraries loaded, notices its end or its silence, starts it again.
+//! Keeps one agent running: starts it, watches over its life, notices its end, starts it again.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::PROTOCOL;
-use bridge32_protocol::wire::{EXIT_REFUSED, Fault, FaultCode, Handover};
+use bridge32_protocol::wire::{EXIT_REFUSED, Handover};
 use bridge32_signature::Key;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use super::autopsy::{PRINTED, Witness};
-use super::client::Client;
+use super::life::{Life, Troubles};
 use super::process::{Exit, Process};
-use super::state::{LEASE, Link, Registered, State};
-use super::{Agent, Bindings, Order, Reach};
+use super::state::State;
+use super::{Agent, Order, Reach};
+use crate::config::RuntimeConfig;
 
-/// From the start of the process to its registration, and again for each library that it loads. Wine takes its time
-/// when it makes its prefix.
-const STARTUP: Duration = Duration::from_secs(30);
 /// How long an agent gets to unload its libraries.
 const POLITE: Duration = Duration::from_secs(2);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -31,22 +28,27 @@ const LONGEST_DELAY: Duration = Duration::from_secs(10);
 const HEALTHY: Duration = Duration::from_secs(10);
 /// So many starts in a row that never got as far as answering are enough.
 const MAX_FAILED_STARTS: u32 = 8;
-/// A library that took its process down so often while it was loaded is not loaded again.
-const MAX_LOAD_CRASHES: u32 = 3;
 
 /// Supervises until it is told to stop.
-pub(super) async fn run(agent: Arc<Agent>, orders: mpsc::UnboundedReceiver<Order>, gateway: SocketAddr) {
-    Supervisor { agent, orders, gateway, delay: FIRST_DELAY, failed_starts: 0, troubles: BTreeMap::new() }.run().await;
+pub(super) async fn run(
+    agent: Arc<Agent>,
+    runtime: RuntimeConfig,
+    orders: mpsc::UnboundedReceiver<Order>,
+    gateway: SocketAddr,
+) {
+    Supervisor { agent, runtime, orders, gateway, delay: FIRST_DELAY, failed_starts: 0, troubles: Troubles::default() }
+        .run()
+        .await;
 }
 
 struct Supervisor {
     agent: Arc<Agent>,
+    runtime: RuntimeConfig,
     orders: mpsc::UnboundedReceiver<Order>,
     gateway: SocketAddr,
     delay: Duration,
     failed_starts: u32,
-    /// How often each library has taken its process down while it was loaded, and how.
-    troubles: BTreeMap<String, (u32, String)>,
+    troubles: Troubles,
 }
 
 /// What is to be done after a generation has ended.
@@ -96,8 +98,7 @@ impl Supervisor {
     /// From a start to the end of that process.
     async fn generation(&mut self) -> Next {
         let agent = Arc::clone(&self.agent);
-        let secret = Key::random_secret().ok();
-        let Some((secret, key)) = secret.and_then(|secret| Some((secret, Key::new(agent.id(), &secret)?))) else {
+        let Some((secret, key)) = fresh_key(agent.id()) else {
             return Next::GiveUp("the system gives no random numbers for the agent's key".to_owned());
         };
         let key = Arc::new(key);
@@ -106,7 +107,7 @@ impl Supervisor {
         agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
         let started = Instant::now();
         let witness = Witness::new(&agent, number);
-        let runtime = &agent.spec.runtime;
+        let runtime = &self.runtime;
         let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
             Ok(process) => process,
             Err(error) => return Next::GiveUp(self.cannot_start(&error)),
@@ -118,7 +119,8 @@ impl Supervisor {
             agent: agent.id().to_owned(),
             generation: number,
             gateway: self.gateway.to_string(),
-            secret: STANDARD.encode(secret),
+            key: agent.id().to_owned(),
+            secret,
             crash_file: witness.file(runtime),
         };
         let (ended, watch_end) = watch::channel(None);
@@ -142,7 +144,7 @@ impl Supervisor {
     }
 
     fn cannot_start(&self, error: &std::io::Error) -> String {
-        let program = &self.agent.spec.runtime.command[0];
+        let program = &self.runtime.command[0];
         let target = self.agent.spec.target;
         let reason = format!("`{program}` of [runtime.{target}] cannot be started: {error}");
         self.agent.shared.end(&Exit::told(&reason));
@@ -162,7 +164,8 @@ impl Supervisor {
         let number = handover.generation;
         // A process that does not read it is ending: that is noticed below.
         let _ = process.hand_over(&handover).await;
-        let mut life = Life { agent: &agent, number, key, ready: false, loading: None, troubles: &self.troubles };
+        drop(handover);
+        let mut life = Life::new(&agent, number, key, &self.troubles);
         let (exit, next) = tokio::select! {
             exit = process.wait() => (exit, Next::Later),
             reason = life.live(ended) => (ended_because(process, reason).await, Next::Later),
@@ -179,8 +182,7 @@ impl Supervisor {
         if let Some(library) = loading {
             // Waiting for half a minute is enough; a crash may have been an accident.
             let stuck = exit.reason.is_some() && matches!(next, Next::Later);
-            let trouble = self.troubles.entry(library).or_default();
-            *trouble = (if stuck { MAX_LOAD_CRASHES } else { trouble.0 + 1 }, exit.to_string());
+            self.troubles.add(library, &exit, stuck);
         }
         if ready || exit.reason.is_some() {
             return (exit, next);
@@ -278,110 +280,12 @@ async fn stop(agent: &Agent, process: &mut Process) -> Exit {
     Exit { reason: Some("the gateway is stopping".to_owned()), ..exit }
 }
 
-/// What happens while a process runs: registration, loading, and the watch over its lease.
-struct Life<'a> {
-    agent: &'a Agent,
-    number: u64,
-    key: Arc<Key>,
-    ready: bool,
-    /// The library that is being loaded.
-    loading: Option<String>,
-    troubles: &'a BTreeMap<String, (u32, String)>,
-}
-
-impl Life<'_> {
-    /// Goes on as long as all is well, and gives why the process must be ended.
-    async fn live(&mut self, ended: watch::Receiver<Option<Exit>>) -> String {
-        match self.bring_up(ended).await {
-            Ok(link) => {
-                self.ready = true;
-                self.agent.shared.set(State::Ready, None);
-                tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
-                self.agent.reach.send_replace(Reach::Up(Arc::new(link)));
-                self.watch_lease().await
-            }
-            Err(reason) => reason,
-        }
-    }
-
-    async fn bring_up(&mut self, ended: watch::Receiver<Option<Exit>>) -> Result<Link, String> {
-        let registered = tokio::time::timeout(STARTUP, self.registered())
-            .await
-            .map_err(|_| format!("it did not register within {} s", STARTUP.as_secs()))?;
-        if let Some(reason) = registered.refused {
-            return Err(reason);
-        }
-        let address: SocketAddr =
-            registered.address.parse().map_err(|_| format!("`{}` is no address", registered.address))?;
-        if !address.ip().is_loopback() {
-            return Err(format!("it listens at {address}, which is not a loopback address"));
-        }
-        let client = Client::new(address, Arc::clone(&self.key));
-        let mut libraries = BTreeMap::new();
-        for (name, spec) in &self.agent.spec.loads {
-            let load = spec.load();
-            let outcome = match self.troubles.get(name) {
-                Some((count, how)) if *count >= MAX_LOAD_CRASHES => Err(not_loaded_again(how)),
-                _ => {
-                    self.loading = Some(name.clone());
-                    let loaded = tokio::time::timeout(STARTUP, client.load(name, &load)).await;
-                    let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than 30 s"))?;
-                    if loaded.is_err() {
-                        // Whoever waits for the process learns more than that its connection broke.
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
-                    loaded.map_err(|error| format!("loading `{name}`: {error}"))?
-                }
-            };
-            self.loading = None;
-            if let Err(fault) = &outcome {
-                tracing::error!(agent = self.agent.id(), library = name, detail = fault.detail, "library not loaded");
-            }
-            libraries.insert(name.clone(), outcome.map(|loaded| Bindings::new(load.revision, loaded)));
-        }
-        Ok(Link { generation: self.number, client, libraries, ended })
-    }
-
-    /// The first registration of this generation.
-    async fn registered(&self) -> Registered {
-        let mut registrations = self.agent.shared.registrations();
-        loop {
-            let latest = registrations.borrow_and_update().clone();
-            match latest {
-                Some(registered) if registered.generation == self.number => return registered,
-                // The sender lives as long as the agent itself.
-                _ => drop(registrations.changed().await),
-            }
-        }
-    }
-
-    /// Returns when the agent has been silent for too long.
-    async fn watch_lease(&self) -> String {
-        let mut registrations = self.agent.shared.registrations();
-        loop {
-            let latest = registrations.borrow_and_update().clone();
-            if let Some(reason) = latest.as_ref().and_then(|registered| registered.refused.clone()) {
-                return reason;
-            }
-            let last = latest.map_or_else(Instant::now, |registered| registered.at);
-            if self.agent.closing.load(Ordering::Relaxed) {
-                // Nobody can register any more; what still runs may finish.
-                return std::future::pending().await;
-            }
-            let silent = tokio::time::timeout_at(last + LEASE, registrations.changed()).await.is_err();
-            if silent && !self.agent.closing.load(Ordering::Relaxed) {
-                return format!("it was silent for {} s", LEASE.as_secs());
-            }
-        }
-    }
-}
-
-fn not_loaded_again(how: &str) -> Fault {
-    let detail = format!(
-        "Loading this library ends the process ({how}): its initialisation fails, or waits for something that does not \
-         come. Restart the agent to try again."
-    );
-    Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: true }
+/// A key for one start: its secret in base64, and what signs with it. Neither leaves a copy of the secret behind.
+fn fresh_key(id: &str) -> Option<(Zeroizing<String>, Key)> {
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret).ok()?;
+    let key = Key::new(id, &*secret)?;
+    Some((Zeroizing::new(STANDARD.encode(*secret)), key))
 }
 
 /// A random number from 0 to 1.

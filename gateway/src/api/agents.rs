@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Path;
 use crate::agents::{Agent, Line, View};
-use crate::auth::AgentProof;
+use crate::auth::{AgentProof, Proven};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
@@ -43,7 +43,7 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> 
     Ok(Json(Detail { view: agent.view(), output: agent.recent_output() }).into_response())
 }
 
-/// Ends the agent's process and starts it again.
+/// Ends the agent's process; unless somebody else starts it, it is started again.
 ///
 /// # Errors
 /// There is none of that id.
@@ -81,13 +81,16 @@ pub async fn register(
         // Whoever is not the agent learns the same, and changes nothing.
         let reason = proof.0.map_or_else(
             |_| Agent::protocol_mismatch(header.protocol, version),
-            |()| agent.refuse_protocol(header.protocol, version),
+            |_| agent.refuse_protocol(header.protocol, version),
         );
         return Err(Problem::new(Code::ProtocolMismatch, reason));
     }
-    proof.0?;
+    let proven = proof.0?;
     let registration: Registration = serde_json::from_slice(&body).map_err(malformed)?;
-    Ok(Json(agent.register(registration)?))
+    Ok(Json(match proven {
+        Proven::Own => agent.register(registration)?,
+        Proven::Member(member) => agent.join(registration, member)?,
+    }))
 }
 
 /// The agent of that id.

@@ -189,7 +189,7 @@ fn function_of<'a>(number: usize, function: &'a Function, bound: Option<&'a Boun
 
 #[cfg(test)]
 mod tests {
-    use bridge32_protocol::wire::Loaded;
+    use bridge32_protocol::wire::{Loaded, LoadedFile};
 
     use super::*;
     use crate::libraries::tests::library;
@@ -199,7 +199,7 @@ mod tests {
         let mut function = library("int f(void);").declared().interface().functions[0].clone();
         function.export = Some(ExportName::Ordinal(5));
         let binding = Binding::Bound { export: "#5".into(), convention: Convention::Cdecl };
-        let loaded = Loaded { bindings: vec![binding], variables: Vec::new() };
+        let loaded = Loaded { bindings: vec![binding], variables: Vec::new(), file: LoadedFile::default() };
         let text = serde_json::to_string(&function_of(0, &function, Some(&Bound { revision: 1, loaded }))).unwrap();
         assert_eq!(text.matches("\"export\"").count(), 1, "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -13,8 +13,10 @@ use serde::Serialize;
 use super::Path;
 use crate::agents::Bound;
 use crate::bridge::Bridge;
+use crate::config::LibraryFile;
 use crate::dispatch::Counts;
 use crate::error::Problem;
+use crate::files::{Changed, Known, OnDisk};
 use crate::libraries::{Library, LibraryState};
 
 #[derive(Serialize)]
@@ -30,6 +32,11 @@ pub struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     file: String,
+    /// Only while the library is loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loaded_file: Option<Loaded>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<Changed>,
     runtime: Option<Target>,
     agent: Option<&'a str>,
     deadline_ms: u64,
@@ -37,6 +44,31 @@ pub struct Summary<'a> {
     functions: Functions,
     calls: Counts,
     problems: Vec<String>,
+}
+
+/// What was loaded, and whether that is what lies on the disk.
+#[derive(Serialize)]
+struct Loaded {
+    #[serde(flatten)]
+    known: Known,
+    on_disk: OnDisk,
+}
+
+impl Loaded {
+    /// What a person should look at.
+    fn problem(&self, library: &Library) -> Option<String> {
+        let path = library.config.file.display();
+        match self.on_disk {
+            OnDisk::Same | OnDisk::Unknown => None,
+            OnDisk::Changed => Some(format!(
+                "{path} is another file now than the one that is loaded; POST /v1/agents/{}/restart loads it",
+                library.agent.as_deref().unwrap_or_default()
+            )),
+            OnDisk::Missing => {
+                Some(format!("{path} is not there any more; the next start of its agent cannot load it"))
+            }
+        }
+    }
 }
 
 /// Where the interface comes from.
@@ -56,7 +88,10 @@ struct Functions {
 
 /// Every library.
 pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
-    let libraries = bridge.libraries.all().map(|library| summary(&bridge, library)).collect();
+    let mut libraries = Vec::new();
+    for library in bridge.libraries.all() {
+        libraries.push(summary(&bridge, library).await);
+    }
     Json(List { libraries }).into_response()
 }
 
@@ -66,15 +101,16 @@ pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
 /// There is none of that name.
 pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    Ok(Json(summary(&bridge, library)).into_response())
+    Ok(Json(summary(&bridge, library).await).into_response())
 }
 
-fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
+async fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
     let state = bridge.state(library);
     let declared = library.declared();
     let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
     let mut callable = None;
     let mut reason = None;
+    let mut loaded_file = None;
     match &state {
         LibraryState::Waiting(why) | LibraryState::Gone(why) => reason = Some(why.clone()),
         LibraryState::Failed(fault) => {
@@ -82,6 +118,8 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
             problems.insert(0, fault.detail.clone());
         }
         LibraryState::Ready(_) => {
+            loaded_file = loaded(library).await;
+            problems.extend(loaded_file.as_ref().and_then(|file| file.problem(library)));
             if let Some(Bound { loaded, .. }) = bridge.bound(library, &declared).as_deref() {
                 let bound = loaded.bindings.iter().filter(|binding| matches!(binding, Binding::Bound { .. }));
                 callable = Some(bound.count());
@@ -97,6 +135,8 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         state: state.name(),
         reason,
         file: library.config.file.display(),
+        changed: loaded_file.as_ref().and_then(|file| file.known.changed.clone()),
+        loaded_file,
         runtime: library.target,
         agent: library.agent.as_deref(),
         deadline_ms: u64::try_from(library.config.deadline.as_millis()).unwrap_or(u64::MAX),
@@ -105,4 +145,22 @@ fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         calls: bridge.dispatch.counts(&library.name),
         problems,
     }
+}
+
+async fn loaded(library: &Library) -> Option<Loaded> {
+    let known = library.identity.known()?;
+    let on_disk = match &library.config.file {
+        LibraryFile::Runtime(_) => OnDisk::Unknown,
+        LibraryFile::Host(path) => {
+            let (identity, loaded, path) = (Arc::clone(&library.identity), known.clone(), path.clone());
+            // A file that was replaced is read as a whole.
+            let compared = tokio::task::spawn_blocking(move || identity.on_disk(&loaded, &path)).await;
+            match compared.unwrap_or(OnDisk::Unknown) {
+                // The agent that somebody else starts may see what this process cannot.
+                OnDisk::Missing if library.config.agent.is_some() => OnDisk::Unknown,
+                on_disk => on_disk,
+            }
+        }
+    };
+    Some(Loaded { known, on_disk })
 }

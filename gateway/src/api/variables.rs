@@ -142,7 +142,7 @@ mod tests {
     use axum::http::header::CONTENT_TYPE;
     use bridge32_interface::Header;
     use bridge32_protocol::interface::{Integer, Scalar, Width};
-    use bridge32_protocol::wire::{Fault, FaultCode, Loaded};
+    use bridge32_protocol::wire::{Fault, FaultCode, Loaded, LoadedFile};
 
     use super::*;
     use crate::interfaces::Origin;
@@ -202,7 +202,8 @@ mod tests {
         let library = calc();
         let missing =
             Fault { code: FaultCode::UnknownFunction, detail: "not exported".into(), pointer: None, ran: false };
-        let loaded = Loaded { bindings: Vec::new(), variables: vec![None, Some(missing), None] };
+        let loaded =
+            Loaded { bindings: Vec::new(), variables: vec![None, Some(missing), None], file: LoadedFile::default() };
         let interface = library.declared();
         let list = serde_json::to_value(declared(&interface, Some(&Bound { revision: 2, loaded }))).unwrap();
         let reached = |index: usize| (list[index]["callable"].as_bool(), list[index]["reason"].as_str());

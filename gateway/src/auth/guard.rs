@@ -14,8 +14,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::Auth;
+use super::agents::{Proven, prove};
 use super::scopes::{Need, Scopes};
-use super::verify;
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -33,9 +33,9 @@ pub struct Guard {
     pub need: Need,
 }
 
-/// Whether a request was signed by the agent that its path names.
+/// Whether a request was signed by the agent that its path names, and with which key.
 #[derive(Clone, Debug)]
-pub struct AgentProof(pub Result<(), Problem>);
+pub struct AgentProof(pub Result<Proven, Problem>);
 
 impl<S: Sync> FromRequestParts<S> for AgentProof {
     type Rejection = Problem;
@@ -82,7 +82,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-fn allow(id: &str, scopes: &Scopes, need: Need, library: &str, function: &str) -> Result<(), Problem> {
+pub(super) fn allow(id: &str, scopes: &Scopes, need: Need, library: &str, function: &str) -> Result<(), Problem> {
     scopes.allow(need, library, function).map_err(|missing| {
         Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
     })
@@ -110,8 +110,7 @@ pub async fn guard(
     let body = take(&parts.headers, body, limit).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     if need == Need::Agent {
-        let key = bridge.agents.get(param("id")).and_then(|agent| agent.key());
-        let proof = verify::agent(&parts, &body, key.as_deref());
+        let proof = prove(&bridge, param("id"), &parts, &body);
         parts.extensions.insert(AgentProof(proof));
     }
     let owner = believed.map(|(keys, head)| keys.accept(head, &parts, &body)).transpose()?;

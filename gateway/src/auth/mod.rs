@@ -1,6 +1,7 @@
 //! Who may do what: keys with scopes, signatures, and the checks that every request passes before its handler.
 
 mod arrival;
+mod agents;
 mod guard;
 mod hosts;
 mod keys;
@@ -10,6 +11,7 @@ mod verify;
 use crate::config::AuthConfig;
 
 pub use arrival::Arrival;
+pub use agents::Proven;
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};

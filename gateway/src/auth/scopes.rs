@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub enum Need {
     /// Nothing.
     Public,
-    /// To be the agent that the path names, which proves it with its own key.
+    /// To be the agent that the path names, which proves it with its own key; for one that somebody else starts, `agent`.
     Agent,
     /// `read`; a handler that shows what gives access to more asks [`super::Caller`].
     Read,
@@ -60,7 +60,7 @@ impl Scopes {
         let whole_library = self.has("call:*") || self.has(&library_scope);
         let (allowed, missing) = match need {
             Need::Public => (true, String::new()),
-            Need::Agent => (false, "agent".to_owned()),
+            Need::Agent => (self.has("agent"), "agent".to_owned()),
             Need::Read => (self.has("read"), "read".to_owned()),
             Need::Manage => (self.has("manage"), "manage".to_owned()),
             Need::Call => (whole_library || self.has(&function_scope), function_scope),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Failed, config_file, note, print};
 use crate::auth::Auth;
 use crate::config::{self, Config, LibraryFile, RuntimeConfig};
+use crate::files::sha256_of;
 use crate::libraries::coverage::{Coverage, Unexported};
 use crate::libraries::{Libraries, Library, file};
 use crate::listeners::Certificate;
@@ -139,6 +140,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     {
         problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
     }
+    problems.extend(other_file(library));
     match absent(library) {
         Absent::Everything => problems.push(
             "the file exports nothing of what its header declares: is that the header of another library?".to_owned(),
@@ -157,6 +159,14 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
         warnings,
         assumptions: declared.header.assumptions.len(),
     }
+}
+
+/// That the file is not the one that `sha256` asks for.
+fn other_file(library: &Library) -> Option<String> {
+    let (LibraryFile::Host(path), Some(wanted)) = (&library.config.file, &library.config.sha256) else { return None };
+    // A file that cannot be read is a problem already.
+    let found = sha256_of(path).ok().filter(|found| found != wanted)?;
+    Some(format!("`sha256` asks for {wanted}, and {} has {found}: it would not be loaded", path.display()))
 }
 
 /// What the header declares and the file does not export.

@@ -34,6 +34,7 @@ impl Serve {
         for warning in loaded.warnings {
             tracing::warn!("{warning}");
         }
+        keep_memory_from_others();
         let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
         let result = runtime.block_on(async {
             let stop = stop_signal().map_err(Failed::problem)?;
@@ -44,6 +45,19 @@ impl Serve {
         result
     }
 }
+
+/// No core dump of this process is written, and no other process of this user looks into it: it holds every client's key.
+/// Agents are not affected: their dumps and debuggers are of use to whoever looks for a library's fault.
+#[cfg(target_os = "linux")]
+fn keep_memory_from_others() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "core dumps of the gateway, which hold keys, cannot be switched off");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn keep_memory_from_others() {}
 
 /// Resolves at Ctrl-C or when the service manager asks.
 #[cfg(unix)]

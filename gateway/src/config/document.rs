@@ -20,6 +20,7 @@ pub(super) struct Document {
     pub(super) max_connections: Option<usize>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) max_body: Option<Size>,
+    pub(super) library_folders: Option<Vec<PathBuf>>,
     pub(super) auth: AuthDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
@@ -48,6 +49,8 @@ pub(super) struct LibraryDocument {
     pub(super) instances: Option<u32>,
     pub(super) deadline: Option<String>,
     pub(super) group: Option<String>,
+    pub(super) agent: Option<String>,
+    pub(super) sha256: Option<String>,
     pub(super) encoding: Option<String>,
     pub(super) lossy: Option<bool>,
     pub(super) int64: Option<String>,
@@ -185,6 +188,7 @@ impl Document {
         self.data_dir.iter_mut().for_each(absolute);
         self.auth.keys_file.iter_mut().for_each(absolute);
         self.tls.certificate.iter_mut().chain(&mut self.tls.key).for_each(absolute);
+        self.library_folders.iter_mut().flatten().for_each(absolute);
         for library in self.library.values_mut() {
             library.file.iter_mut().for_each(absolute);
             match &mut library.header {
@@ -214,6 +218,7 @@ impl Document {
             ("max_connections", self.max_connections.is_some() && other.max_connections.is_some()),
             ("data_dir", self.data_dir.is_some() && other.data_dir.is_some()),
             ("max_body", self.max_body.is_some() && other.max_body.is_some()),
+            ("library_folders", self.library_folders.is_some() && other.library_folders.is_some()),
             ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
             ("auth.keys_file", self.auth.keys_file.is_some() && other.auth.keys_file.is_some()),
         ];
@@ -241,6 +246,7 @@ impl Document {
         replace(&mut self.max_connections, over.max_connections);
         replace(&mut self.data_dir, over.data_dir);
         replace(&mut self.max_body, over.max_body);
+        replace(&mut self.library_folders, over.library_folders);
         replace(&mut self.auth.mode, over.auth.mode);
         replace(&mut self.auth.keys_file, over.auth.keys_file);
         for (name, table) in over.library {
@@ -266,6 +272,8 @@ impl LibraryDocument {
         replace(&mut self.instances, over.instances);
         replace(&mut self.deadline, over.deadline);
         replace(&mut self.group, over.group);
+        replace(&mut self.agent, over.agent);
+        replace(&mut self.sha256, over.sha256);
         replace(&mut self.encoding, over.encoding);
         replace(&mut self.lossy, over.lossy);
         replace(&mut self.int64, over.int64);

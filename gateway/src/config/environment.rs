@@ -14,7 +14,7 @@ use super::{ConfigError, values};
 const PREFIX: &str = "BRIDGE32_";
 /// Variables of that prefix with a meaning of their own.
 const OTHER: [&str; 5] = ["BRIDGE32_LOG", "BRIDGE32_CONFIG", "BRIDGE32_URL", "BRIDGE32_CACERT", "BRIDGE32_COMPLETE"];
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "listen",
     "tls",
     "public_urls",
@@ -23,6 +23,7 @@ const KEYS: [&str; 11] = [
     "max_connections",
     "data_dir",
     "max_body",
+    "library_folders",
     "auth",
     "library",
     "runtime",

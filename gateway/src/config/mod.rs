@@ -4,6 +4,7 @@ mod document;
 pub mod edit;
 mod environment;
 mod listeners;
+mod loading;
 mod values;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The largest request body in bytes.
     pub max_body: usize,
+    /// Where libraries' files may lie, folders of this host or of a runtime; `None` where nothing is said.
+    pub library_folders: Option<Vec<LibraryFile>>,
     /// Who may call.
     pub auth: AuthConfig,
     /// The libraries by name.
@@ -64,6 +67,10 @@ pub struct LibraryConfig {
     pub deadline: Duration,
     /// The agent that it shares with others; by default a library has its own.
     pub group: Option<String>,
+    /// The agent that somebody else starts and that runs it; by default the gateway starts one.
+    pub agent: Option<String>,
+    /// The SHA-256 that its file must have, in lower-case hexadecimal.
+    pub sha256: Option<String>,
     /// How `char` strings are encoded where the header does not say.
     pub encoding: Encoding,
     /// Text that cannot be encoded or decoded is passed with replacement characters, in every function.
@@ -93,6 +100,14 @@ impl LibraryFile {
             Self::Runtime(path) => path.clone(),
         }
     }
+
+    /// How an agent names it to which the host's root directory appears as the drive `paths`.
+    pub fn for_agent(&self, paths: Option<&str>) -> String {
+        match (self, paths) {
+            (Self::Host(path), Some(drive)) => format!("{drive}{}", path.display().to_string().replace('/', "\\")),
+            _ => self.display(),
+        }
+    }
 }
 
 /// One `[runtime.NAME]` table.
@@ -111,13 +126,7 @@ pub struct RuntimeConfig {
 impl RuntimeConfig {
     /// How agents of this runtime name a file.
     pub fn path_for_agent(&self, file: &LibraryFile) -> String {
-        match (file, &self.paths) {
-            (LibraryFile::Runtime(path), _) => path.clone(),
-            (LibraryFile::Host(path), None) => path.display().to_string(),
-            (LibraryFile::Host(path), Some(drive)) => {
-                format!("{drive}{}", path.display().to_string().replace('/', "\\"))
-            }
-        }
+        file.for_agent(self.paths.as_deref())
     }
 }
 
@@ -205,8 +214,10 @@ impl Config {
             libraries.insert(name, library);
         }
         context.groups(&libraries)?;
+        context.agents(&libraries, &auth)?;
+        let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listeners, data_dir, max_body, auth, libraries, runtimes })
+        Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, libraries, runtimes })
     }
 }
 
@@ -296,6 +307,8 @@ impl Context<'_> {
             runtime: table.runtime.map(|runtime| self.target(&key("runtime"), &runtime)).transpose()?,
             deadline,
             group: table.group,
+            sha256: self.sha256(&key("sha256"), table.sha256)?,
+            agent: table.agent,
             encoding,
             lossy: table.lossy.unwrap_or_default(),
             int64: int64.map_err(|message| self.wrong(key("int64"), message))?.unwrap_or_default(),

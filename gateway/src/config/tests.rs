@@ -56,6 +56,11 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[library.'a b']\nfile='a'", "stands in addresses"),
         ("[runtime.linux23]\ncommand=['x']", "there is no runtime `linux23`; did you mean `linux32`?"),
         ("[runtime.linux32]\ncommand=[]", "runtime.linux32.command: names no program"),
+        ("[library.a]\nfile='a'\nsha256='abc'", "library.a.sha256: `abc` is not 64 hexadecimal digits"),
+        ("[library.a]\nfile='a'\nagent='b c'", "library.a.agent: `b c` is no name"),
+        ("[library.a]\nfile='a'\nagent='b'\n[library.b]\nfile='b'", "`b` is an agent that the gateway starts itself"),
+        ("[library.a]\nfile='a'\nagent='a'\ngroup='g'", "`group` is for agents that the gateway starts"),
+        ("[auth]\nmode='off'\n[library.a]\nfile='a'\nagent='b'", "set it to \"hmac\""),
         ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
         ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),
     ] {

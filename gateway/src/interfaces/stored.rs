@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{HeaderText, digest};
+use crate::private;
 
 /// Why an interface cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +99,10 @@ impl Store {
         let (library, replaces) = (library.to_owned(), digest(configured));
         let document = Document { library, at, replaces, header: STANDARD.encode(header) };
         let text = serde_json::to_vec_pretty(&document).map_err(|error| failed(error.into()))?;
-        fs::create_dir_all(&self.folder).map_err(failed)?;
+        private::make_folder(&self.folder).map_err(failed)?;
         // Complete or not there, whenever the power goes.
         let partial = file.with_extension("new");
-        let mut written = fs::File::create(&partial).map_err(failed)?;
+        let mut written = private::create(&partial).map_err(failed)?;
         written.write_all(&text).and_then(|()| written.sync_all()).map_err(failed)?;
         fs::rename(&partial, &file).map_err(failed)
     }

@@ -7,7 +7,7 @@ use bridge32_image::{Export, ExportKind, Image};
 use serde::{Deserialize, Serialize};
 
 use super::coverage::Coverage;
-use super::file::FileState;
+use crate::files::FileState;
 use crate::interfaces::Declared;
 use crate::limit;
 

@@ -1,7 +1,6 @@
 //! What a library's file shows before anything is loaded: the runtime that it needs, and what would keep it from loading.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use bridge32_image::dependencies;
 use bridge32_image::diagnose::{Finding, Wanted, dependency_findings, diagnose};
@@ -27,34 +26,6 @@ pub(super) fn target(path: &Path, configured: Option<Target>) -> Result<Target, 
     match diagnose(&image, wanted).into_iter().find(Finding::is_fatal) {
         Some(finding) => Err(failed(&finding)),
         None => Ok(target),
-    }
-}
-
-/// By what a file that was replaced is told from the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileState {
-    /// One that the gateway reads.
-    Host {
-        /// When it was written, if the file system knows.
-        modified: Option<SystemTime>,
-        /// Its size in bytes.
-        size: u64,
-    },
-    /// One that only an agent can read: it is looked at anew after each start.
-    Runtime {
-        /// The agent's generation.
-        generation: u64,
-    },
-}
-
-impl FileState {
-    /// Of a file of this host.
-    ///
-    /// # Errors
-    /// It is not there, or cannot be looked at.
-    pub fn of(path: &Path) -> std::io::Result<Self> {
-        let found = std::fs::metadata(path)?;
-        Ok(Self::Host { modified: found.modified().ok(), size: found.len() })
     }
 }
 

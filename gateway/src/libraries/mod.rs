@@ -1,5 +1,6 @@
 //! The configured libraries: their files, their interfaces, and the agents that are to run them.
 
+mod assign;
 pub mod coverage;
 pub mod exports;
 pub mod file;
@@ -14,9 +15,10 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Callee, Fault, FaultCode};
 use jiff::Timestamp;
 
-use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach};
+use crate::agents::{Agent, AgentSpec, Link, Reach};
 use crate::config::{Config, LibraryConfig, LibraryFile};
 use crate::dispatch::{Arguments, Order};
+use crate::files::{Identity, Places, Refusal};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
 use exports::Known;
@@ -40,8 +42,8 @@ pub struct Library {
     pub replacing: tokio::sync::Mutex<()>,
     /// Why it is not even given to an agent.
     pub problem: Option<Fault>,
-    /// The file as its agent names it.
-    pub agent_file: String,
+    /// Which file its agent has loaded.
+    pub identity: Arc<Identity>,
     /// Its exports, once somebody has asked, and which state of the file they are of.
     pub exports: tokio::sync::Mutex<Option<Known>>,
 }
@@ -153,17 +155,18 @@ impl Libraries {
     /// problem: the others work.
     pub fn prepare(config: &Config) -> (Self, Vec<AgentSpec>) {
         let store = Store::new(&config.data_dir);
+        let places = Arc::new(Places::new(config));
         let mut specs: BTreeMap<String, AgentSpec> = BTreeMap::new();
         let mut libraries = BTreeMap::new();
         for (name, table) in &config.libraries {
-            let mut library = read(name, table, &store);
+            let mut library = read(name, table, &store, &places);
             for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
             }
             if let Some(text) = library.replacement() {
                 tracing::warn!(library = name, "{text}");
             }
-            if let Err(fault) = assign(&mut library, config, &mut specs) {
+            if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
                 tracing::error!(library = name, detail = fault.detail, "library cannot be run");
                 library.agent = None;
                 library.problem = Some(fault);
@@ -185,8 +188,12 @@ impl Libraries {
 }
 
 /// Reads what can be known without running anything.
-fn read(name: &str, table: &LibraryConfig, store: &Store) -> Library {
+fn read(name: &str, table: &LibraryConfig, store: &Store, places: &Places) -> Library {
+    let refused = places.resolve(&table.file).err();
     let (target, mut problem) = match (&table.file, table.runtime) {
+        _ if let Some(Refusal::Outside(detail)) = refused => (table.runtime, Some(load_failed(detail))),
+        // The agent that somebody else starts may see what this process cannot.
+        (LibraryFile::Host(_), Some(target)) if table.agent.is_some() && refused.is_some() => (Some(target), None),
         (LibraryFile::Host(path), configured) => match file::target(path, configured) {
             Ok(target) => (Some(target), None),
             Err(fault) => (configured, Some(fault)),
@@ -221,46 +228,9 @@ fn read(name: &str, table: &LibraryConfig, store: &Store) -> Library {
         configured,
         replacing: tokio::sync::Mutex::default(),
         problem,
-        agent_file: table.file.display(),
+        identity: Arc::default(),
         exports: tokio::sync::Mutex::default(),
     }
-}
-
-/// Gives the library to its agent.
-fn assign(library: &mut Library, config: &Config, specs: &mut BTreeMap<String, AgentSpec>) -> Result<(), Fault> {
-    if let Some(fault) = library.problem.take() {
-        return Err(fault);
-    }
-    let Some(target) = library.target else { return Err(load_failed("Its architecture is not known.".to_owned())) };
-    let Some(runtime) = config.runtimes.get(&target) else {
-        let configured: Vec<&str> = config.runtimes.keys().map(|target| target.name()).collect();
-        let configured = if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
-        return Err(load_failed(format!(
-            "{} needs the runtime {target}, and the configuration has no [runtime.{target}] (it has: {configured}). \
-             Add one with the command that starts such an agent.",
-            library.config.file.display()
-        )));
-    };
-    library.agent_file = runtime.path_for_agent(&library.config.file);
-    let id = library.config.group.clone().unwrap_or_else(|| library.name.clone());
-    let spec = specs.entry(id.clone()).or_insert_with(|| AgentSpec {
-        id: id.clone(),
-        target,
-        runtime: runtime.clone(),
-        loads: Vec::new(),
-    });
-    if spec.target != target {
-        let detail = format!("The group `{id}` runs as {}, and this library needs {target}.", spec.target);
-        return Err(load_failed(detail));
-    }
-    let load = LibrarySpec {
-        file: library.agent_file.clone(),
-        interface: Arc::clone(&library.interface),
-        dialect: library.config.dialect,
-    };
-    spec.loads.push((library.name.clone(), load));
-    library.agent = Some(id);
-    Ok(())
 }
 
 fn load_failed(detail: String) -> Fault {
@@ -279,6 +249,8 @@ pub(crate) mod tests {
             runtime: Some(Target::Linux32),
             deadline: Duration::from_secs(5),
             group: None,
+            agent: None,
+            sha256: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,
             int64: bridge32_protocol::interface::Int64::default(),
@@ -295,7 +267,7 @@ pub(crate) mod tests {
             configured: texts,
             replacing: tokio::sync::Mutex::default(),
             problem: None,
-            agent_file: config.file.display(),
+            identity: Arc::default(),
             exports: tokio::sync::Mutex::default(),
             config,
         }

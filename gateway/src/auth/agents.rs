@@ -1,0 +1,44 @@
+//! Who may register as an agent: one that the gateway has started, with the key that it was handed; one that somebody else
+//! starts, with a key of the key file that has the scope `agent`. Neither can stand in for the other.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use bridge32_signature::SignatureError;
+
+use super::guard::allow;
+use super::{Auth, Need, verify};
+use crate::agents::Member;
+use crate::bridge::Bridge;
+use crate::error::Problem;
+
+/// With which key an agent has signed.
+#[derive(Clone, Debug)]
+pub enum Proven {
+    /// That of its current generation.
+    Own,
+    /// One of the key file.
+    Member(Member),
+}
+
+/// Verifies a registration for that id.
+///
+/// # Errors
+/// What is wrong with the signature, or the key's scopes.
+pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Result<Proven, Problem> {
+    let agent = bridge.agents.get(id);
+    if agent.is_some_and(|agent| agent.is_external()) {
+        return member(&bridge.auth, parts, body).map(Proven::Member);
+    }
+    let key = agent.and_then(|agent| agent.key());
+    verify::agent(parts, body, key.as_deref()).map(|()| Proven::Own)
+}
+
+/// The key of the key file that signed, if it has the scope. Its nonces are good once: a registration that was kept could
+/// otherwise lead the gateway to where the agent is no more.
+fn member(auth: &Auth, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
+    let Auth::Hmac(keys) = auth else { return Err(SignatureError::UnknownKey.into()) };
+    let found = keys.accept(keys.verify(parts)?, parts, body)?;
+    allow(found.key.id(), &found.scopes, Need::Agent, "", "")?;
+    Ok(Member { key: Arc::new(found.key.clone()), owner: found.key.id().to_owned() })
+}

@@ -1,0 +1,9 @@
+//! The files of libraries: where they may lie, and which they are.
+
+mod identity;
+mod places;
+mod state;
+
+pub use identity::{Changed, Identity, Known, OnDisk, sha256_of};
+pub use places::{Place, Places, Refusal};
+pub use state::FileState;
