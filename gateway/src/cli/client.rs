@@ -1,16 +1,18 @@
 //! A small HTTP client for the commands: one request, signed if there is a key.
 
-use bridge32_signature::{Key, Request as Covered, sign};
+use bridge32_signature::Key;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use jiff::Timestamp;
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 
 use super::Failed;
+use super::request::{Place, json_headers, signature};
 
 /// Where a gateway is, and how to sign what goes there.
 pub(super) struct Gateway {
@@ -37,12 +39,17 @@ impl Gateway {
         &self.base
     }
 
+    /// Whether what goes there is signed.
+    pub(super) const fn signs(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Sends JSON and gives the status and the whole answer.
     ///
     /// # Errors
     /// No gateway answers.
     pub(super) fn post(&self, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failed> {
-        self.blocking(Method::POST, path, Bytes::from(body))
+        self.send(&Method::POST, path, &json_headers(), body.into())?.whole()
     }
 
     /// Asks for something, and gives the status and the whole answer.
@@ -50,47 +57,95 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failed> {
-        self.blocking(Method::GET, path, Bytes::new())
+        self.send(&Method::GET, path, &HeaderMap::new(), Bytes::new())?.whole()
     }
 
-    fn blocking(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
+    /// Sends any request, and gives the answer as soon as its head is there.
+    ///
+    /// # Errors
+    /// No gateway answers.
+    pub(super) fn send(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failed> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::problem)?;
-        runtime.block_on(self.send(method, path, body))
+        let request = self.request(method, target, headers, body)?;
+        let answer = runtime.block_on(self.exchange(request))?;
+        let (head, body) = answer.into_parts();
+        Ok(Answer { head, body, runtime, address: self.base.clone() })
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failed> {
-        let request = self.request(&method, path, &body).map_err(Failed::problem)?;
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<http::Response<Incoming>, Failed> {
         let host = self.base.host().unwrap_or_default().trim_matches(['[', ']']);
-        let unreached = |error: &dyn std::fmt::Display| {
-            let text = format!("no gateway answers at {}: {error}. Start one with `bridge32 serve`", self.base);
-            Failed::unreached(text)
-        };
+        let unreached = |error: &dyn std::fmt::Display| unreached(&self.base, error);
         let stream = TcpStream::connect((host, self.base.port_u16().unwrap_or(80))).await.map_err(|e| unreached(&e))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreached(&e))?;
         tokio::spawn(async move { drop(connection.await) });
-        let answer = sender.send_request(request).await.map_err(|e| unreached(&e))?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|e| unreached(&e))?;
-        Ok((status, body.to_bytes()))
+        sender.send_request(request).await.map_err(|e| unreached(&e))
     }
 
-    fn request(&self, method: &Method, path: &str, body: &Bytes) -> Result<Request<Full<Bytes>>, String> {
-        let authority = self.base.authority().map_or("", http::uri::Authority::as_str).to_owned();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &authority)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body.clone()))
-            .map_err(|error| error.to_string())?;
+    fn request(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Failed> {
+        let place = Place::parse(target, Some(&self.base.to_string())).map_err(Failed::usage)?;
+        let mut headers = headers.clone();
         if let Some(key) = &self.key {
-            let covered = Covered { method: method.as_str(), scheme: "http", authority: &authority, target: path };
-            let signed = sign(key, &covered, body, Timestamp::now().as_second()).map_err(|error| error.to_string())?;
-            for (name, value) in signed.pairs() {
-                let value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
-                request.headers_mut().insert(name, value);
+            headers.extend(signature(key, method, &place, &headers, &body)?);
+        }
+        let authority = HeaderValue::from_str(&place.authority).map_err(Failed::usage)?;
+        headers.entry(HOST).or_insert(authority);
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = place.target.parse().map_err(Failed::usage)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn unreached(base: &Uri, error: &dyn std::fmt::Display) -> Failed {
+    Failed::unreached(format!("no gateway answers at {base}: {error}. Start one with `bridge32 serve`"))
+}
+
+/// What a gateway answers: its head, and the body as it arrives.
+pub(super) struct Answer {
+    /// Version, status and headers.
+    pub(super) head: http::response::Parts,
+    body: Incoming,
+    /// The connection lives in it.
+    runtime: Runtime,
+    address: Uri,
+}
+
+impl Answer {
+    /// The next bytes of the body, when there are any; `None` at its end.
+    ///
+    /// # Errors
+    /// The gateway went away in between.
+    pub(super) fn chunk(&mut self) -> Result<Option<Bytes>, Failed> {
+        loop {
+            let Some(frame) = self.runtime.block_on(self.body.frame()) else { return Ok(None) };
+            if let Ok(bytes) = frame.map_err(|error| unreached(&self.address, &error))?.into_data() {
+                return Ok(Some(bytes));
             }
         }
-        Ok(request)
+    }
+
+    /// The status and the whole body.
+    ///
+    /// # Errors
+    /// The gateway went away in between.
+    pub(super) fn whole(mut self) -> Result<(StatusCode, Bytes), Failed> {
+        let mut body = Vec::new();
+        while let Some(bytes) = self.chunk()? {
+            body.extend_from_slice(&bytes);
+        }
+        Ok((self.head.status, body.into()))
     }
 }
