@@ -33,7 +33,8 @@ An answer of any status is an answer: the exit code is 0 unless -f says otherwis
 #[expect(clippy::struct_excessive_bools, reason = "they are the options of a command line")]
 pub(super) struct Curl {
     /// A path at the configuration's gateway, or the whole URL
-    url: String,
+    #[arg(value_name = "PATH|URL")]
+    place: String,
     /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD", value_parser = request::method)]
     request: Option<Method>,
@@ -75,7 +76,7 @@ impl Curl {
     fn exchange(&self, quiet: bool) -> Result<(), Failed> {
         let config = self.access.configuration()?;
         let base = self.access.address(config.as_ref());
-        let place = Place::parse(&self.url, Some(&base)).map_err(Failed::usage)?;
+        let place = Place::parse(&self.place, Some(&base)).map_err(Failed::usage)?;
         let gateway = Gateway::new(&place.origin(), self.access.key(config.as_ref())?)?;
         let body = self.body()?;
         let mut headers = request::headers(self.headers.clone(), body.is_some());

@@ -124,3 +124,13 @@ fn print(line: impl Display) {
 fn note(line: impl Display) {
     eprintln!("{line}");
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_options_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

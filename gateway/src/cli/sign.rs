@@ -27,7 +27,8 @@ pub(super) struct Sign {
     #[arg(value_parser = request::method)]
     method: Method,
     /// The whole URL, or a path at the configuration's gateway
-    url: String,
+    #[arg(value_name = "PATH|URL")]
+    place: String,
     /// The body is in a file (- is standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     body: Option<String>,
@@ -51,7 +52,7 @@ impl Sign {
     pub(super) fn run(self) -> Result<(), Failed> {
         let config = self.access.configuration()?;
         let base = self.access.address(config.as_ref());
-        let place = Place::parse(&self.url, Some(&base)).map_err(Failed::usage)?;
+        let place = Place::parse(&self.place, Some(&base)).map_err(Failed::usage)?;
         let key = self.access.needed_key(config.as_ref())?;
         let body = match (&self.body, &self.data) {
             (Some(file), _) => request::body_of(file, "--body")?,
