@@ -8,6 +8,7 @@ mod concurrency;
 mod cpp;
 mod crashes;
 mod demo;
+mod documents;
 mod exports;
 mod gateway;
 mod init;

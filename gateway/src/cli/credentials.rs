@@ -62,7 +62,15 @@ impl Access {
     /// # Errors
     /// Its address is none, or a key that was asked for cannot be used.
     pub(super) fn gateway(&self, config: Option<&Config>) -> Result<Gateway, Failed> {
-        Gateway::new(&self.address(config), self.key(config)?)
+        self.gateway_at(&self.address(config), config)
+    }
+
+    /// The gateway at another address, with the same key.
+    ///
+    /// # Errors
+    /// As [`Access::gateway`].
+    pub(super) fn gateway_at(&self, url: &str, config: Option<&Config>) -> Result<Gateway, Failed> {
+        Gateway::new(url, self.key(config)?)
     }
 
     /// The key to sign with: of `--key-file`, else of the environment, else of the configuration's key file. `None` where

@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::call::problem;
-use super::client::{Answer, Gateway};
+use super::client::Answer;
 use super::credentials::{Access, NO_KEY};
 use super::json::Json;
 use super::request::{self, Place};
@@ -77,7 +77,7 @@ impl Curl {
         let config = self.access.configuration()?;
         let base = self.access.address(config.as_ref());
         let place = Place::parse(&self.place, Some(&base)).map_err(Failed::usage)?;
-        let gateway = Gateway::new(&place.origin(), self.access.key(config.as_ref())?)?;
+        let gateway = self.access.gateway_at(&place.origin(), config.as_ref())?;
         let body = self.body()?;
         let mut headers = request::headers(self.headers.clone(), body.is_some());
         if self.json.is_some() {
