@@ -60,9 +60,10 @@ impl Config {
         config
     }
 
-    /// The demo as `cargo xtask build` configures it, on a port of the system's choice and with a data folder of its own.
+    /// The demo as `cargo xtask build` configures it, on a port of the system's choice, with a data folder and a key of its own.
     pub fn demo() -> Self {
         let mut config = Self::new();
+        config.key("demo", &["call:*", "adhoc", "read", "history", "manage"]);
         for (name, table) in dist::demo() {
             let toml::Value::Table(table) = table else { panic!("`{name}` is a table") };
             let text = |key: &str| table.get(key).and_then(Value::as_str);
