@@ -1,11 +1,14 @@
 #!/bin/sh
-# run.sh [URL]: calls 32-bit libraries with curl alone.
+# run.sh [URL]: calls 32-bit libraries with curl, and openssl for the signatures.
 set -eu
+cd "$(dirname "$0")"
 url=${1:-http://127.0.0.1:8032}
+. ../key.sh
+. ./signed-curl.sh
 
 call() { # LIBRARY/FUNCTION BODY
     echo "$1 $2"
-    curl -sS "$url/v1/libraries/${1%/*}/functions/${1#*/}" -H 'content-type: application/json' -d "$2"
+    signed_curl POST "$url/v1/libraries/${1%/*}/functions/${1#*/}" "$2"
     echo
 }
 
@@ -25,3 +28,9 @@ call demo/Divide '{"dividend": 17}'
 call demo/Divide '{"dividend": "17", "divisor": 5}'
 call demo/Divide '{"dividend": 1099511627776, "divisor": 5}'
 call demo/Round '{"value": 2.5, "rounding": "DEMO_SIDEWAYS"}'
+
+echo '# Queries and requests without a body are signed, too.'
+signed_curl GET "$url/v1/libraries/demo/exports?filter=di&limit=1"
+echo
+signed_curl POST "$url/v1/libraries/demo/functions/Count"
+echo

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
 	"os"
 
 	"example/bridge32"
@@ -15,6 +16,12 @@ import (
 
 func main() {
 	configuration := bridge32.NewConfiguration()
+	secret, err := base64.StdEncoding.DecodeString(os.Getenv("BRIDGE32_SECRET"))
+	if err != nil {
+		log.Fatal("BRIDGE32_SECRET is not base64: ", err)
+	}
+	transport := SignedTransport{KeyID: os.Getenv("BRIDGE32_KEY_ID"), Secret: secret}
+	configuration.HTTPClient = &http.Client{Transport: transport}
 	configuration.Servers = bridge32.ServerConfigurations{{URL: os.Args[1]}}
 	client := bridge32.NewAPIClient(configuration)
 	if err := story(context.Background(), client); err != nil {
@@ -67,7 +74,30 @@ func story(ctx context.Context, client *bridge32.APIClient) error {
 	}
 	now := windows.Outputs.LpSystemTime
 	fmt.Printf("Windows says it is %d-%02d-%02d %02d:%02d\n", now.WYear, now.WMonth, now.WDay, now.WHour, now.WMinute)
+
+	// Queries and names in any script are signed, too.
+	exports, _, err := client.LibrariesAPI.ListExports(ctx, "demo").Filter("di").Execute()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("exports of demo with \"di\": %d\n", exports.GetTotal())
+	_, _, err = client.CallsAPI.CallFunction(ctx, "bücher", "öffne").RequestBody(map[string]any{}).Execute()
+	problem := problemOf(err)
+	fmt.Printf("a library that is not there: %d %s\n", problem.Status, problem.Code)
 	return nil
+}
+
+// problemOf gives what the gateway says of a call that failed.
+func problemOf(err error) bridge32.Problem {
+	var failure *bridge32.GenericOpenAPIError
+	if !errors.As(err, &failure) {
+		log.Fatal(err)
+	}
+	problem, ok := failure.Model().(bridge32.Problem)
+	if !ok {
+		log.Fatalf("%v: %s", err, failure.Body())
+	}
+	return problem
 }
 
 // Wrong calls, by the operation that takes any function: the others do not compile with these arguments.
@@ -82,14 +112,7 @@ func wrongCalls(ctx context.Context, client *bridge32.APIClient) {
 		{"an unknown enumerator", "Round", map[string]any{"value": 2.5, "rounding": "DEMO_SIDEWAYS"}},
 	} {
 		_, _, err := client.CallsAPI.CallFunction(ctx, "demo", wrong.function).RequestBody(wrong.arguments).Execute()
-		var failure *bridge32.GenericOpenAPIError
-		if !errors.As(err, &failure) {
-			log.Fatalf("%s: %v", wrong.what, err)
-		}
-		problem, ok := failure.Model().(bridge32.Problem)
-		if !ok {
-			log.Fatalf("%s: %s", wrong.what, failure.Body())
-		}
+		problem := problemOf(err)
 		fmt.Printf("%s: %d %s: %s\n", wrong.what, problem.Status, problem.GetPointer(), problem.Detail)
 	}
 }

@@ -7,6 +7,7 @@ from bridge32_client import Client
 from bridge32_client.api.calls import call_function
 from bridge32_client.api.demo import demo_distance, demo_divide, demo_round
 from bridge32_client.api.kernel32 import kernel_32_get_local_time
+from bridge32_client.api.libraries import list_exports
 from bridge32_client.api.z import z_crc32
 from bridge32_client.api.zw import zw_crc32
 from bridge32_client.models import (
@@ -20,8 +21,9 @@ from bridge32_client.models import (
     ZCrc32Arguments,
     ZwCrc32Arguments,
 )
+from httpx_auth import BridgeAuth
 
-client = Client(base_url=sys.argv[1])
+client = Client(base_url=sys.argv[1], httpx_args={"auth": BridgeAuth.from_environment()})
 
 
 def answer(reply):
@@ -50,6 +52,11 @@ print(f"from (0, 0) to (3, 4): {answer(demo_distance.sync(client=client, body=pl
 
 now = answer(kernel_32_get_local_time.sync(client=client)).outputs.lp_system_time
 print(f"Windows says it is {now.w_year}-{now.w_month:02}-{now.w_day:02} {now.w_hour:02}:{now.w_minute:02}")
+
+# Queries and names in any script are signed, too.
+print(f'exports of demo with "di": {list_exports.sync("demo", client=client, filter_="di").total}')
+problem = call_function.sync("bücher", "öffne", client=client, body=CallFunctionBody())
+print(f"a library that is not there: {problem.status} {problem.code}")
 
 # Wrong calls, by the operation that takes any function: a type checker would not let these through the others.
 for what, function, arguments in [

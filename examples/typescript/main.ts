@@ -2,10 +2,12 @@
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./generated/bridge32.js";
+import { signedFetch } from "./signed-fetch.js";
 
 type Problem = components["schemas"]["Problem"];
 
-const bridge = createClient<paths>({ baseUrl: process.argv[2] });
+const { BRIDGE32_KEY_ID: keyId = "", BRIDGE32_SECRET: secret = "" } = process.env;
+const bridge = createClient<paths>({ baseUrl: process.argv[2], fetch: signedFetch(keyId, secret) });
 
 /** What the library answered; what went wrong is an exception. */
 function answer<T>({ data, error }: { data?: T; error?: Problem }): T {
@@ -39,6 +41,13 @@ const now = answer(await bridge.POST("/v1/libraries/kernel32/functions/GetLocalT
 const two = (number: number) => String(number).padStart(2, "0");
 const [date, time] = [`${now.wYear}-${two(now.wMonth)}-${two(now.wDay)}`, `${two(now.wHour)}:${two(now.wMinute)}`];
 console.log(`Windows says it is ${date} ${time}`);
+
+// Queries and names in any script are signed, too.
+const named = { params: { path: { library: "demo" }, query: { filter: "di" } } };
+console.log(`exports of demo with "di": ${answer(await bridge.GET("/v1/libraries/{library}/exports", named)).total}`);
+const absent = { params: { path: { library: "bücher", function: "öffne" } }, body: {} };
+const { error } = await bridge.POST("/v1/libraries/{library}/functions/{function}", absent);
+console.log(`a library that is not there: ${error?.status} ${error?.code}`);
 
 // Wrong calls. The compiler refuses them, too, unless it is told to expect an error.
 function told(what: string, { error }: { error?: Problem }) {

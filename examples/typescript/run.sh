@@ -4,6 +4,8 @@ set -eu
 cd "$(dirname "$0")"
 url=${1:-http://127.0.0.1:8032}
 PATH=$PWD/node_modules/.bin:$PATH
-openapi-typescript "$url/openapi.json" --output generated/bridge32.ts
+. ../key.sh
+"$BRIDGE32" curl -f -o openapi.json "$url/openapi.json"
+openapi-typescript openapi.json --output generated/bridge32.ts
 tsc
 exec node generated/main.js "$url"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -269,7 +270,10 @@ impl Drop for Bridge {
 
 /// The gateway's program, without configuration from this process's environment.
 pub fn gateway_command() -> Command {
-    let mut command = Command::new(dist::program());
+    without_configuration(Command::new(dist::program()))
+}
+
+fn without_configuration(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BRIDGE32_") {
             command.env_remove(name);
@@ -290,7 +294,22 @@ pub fn refused(config: &Config) -> String {
 
 /// Runs a command of `bridge32` to its end: exit code, standard output, standard error.
 pub fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = gateway_command().args(arguments).stdin(Stdio::null()).output().expect("it can be started");
+    finish(gateway_command().args(arguments))
+}
+
+/// Runs any command to its end: exit code, standard output, standard error.
+pub fn finish(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.stdin(Stdio::null()).output().expect("it can be started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("its output is UTF-8");
     (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Runs a line of a shell in a folder to its end, without configuration from this process's environment.
+pub fn shell(line: &str, folder: &Path) -> (Option<i32>, String, String) {
+    let mut command = without_configuration(Command::new("sh"));
+    // What listens on a loopback address is no business of a proxy.
+    for name in ["http_proxy", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(name);
+    }
+    finish(command.arg("-c").arg(line).current_dir(folder))
 }

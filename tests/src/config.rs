@@ -15,9 +15,13 @@ use crate::tls::Authority;
 pub struct Config {
     folder: TempDir,
     document: Table,
+    /// Whether the document is what the folder has already: then nothing is written.
+    is_written: bool,
     keys: Vec<(String, Key)>,
     /// Who has issued the gateway's certificate, if it has one.
     pub(crate) trusted: Option<String>,
+    /// The key that signs what the test sends, if it is none of `keys`.
+    other_key: Option<Key>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) wait_until_ready: bool,
 }
@@ -37,12 +41,33 @@ impl Config {
         document.insert("data_dir".into(), "data".into());
         document.insert("auth".into(), Table::from_iter([("mode".into(), "off".into())]).into());
         document.insert("runtime".into(), dist::runtimes().into());
-        Self { folder, document, keys: Vec::new(), trusted: None, environment: Vec::new(), wait_until_ready: true }
+        Self {
+            folder,
+            document,
+            is_written: false,
+            keys: Vec::new(),
+            other_key: None,
+            trusted: None,
+            environment: Vec::new(),
+            wait_until_ready: true,
+        }
     }
 
-    /// The demo as `cargo xtask build` configures it, on a port of the system's choice and with a data folder of its own.
+    /// The configuration and the keys that lie in a folder already, on a port of the system's choice.
+    pub fn existing(folder: TempDir) -> Self {
+        let file = folder.path().join("bridge32.toml");
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let key = key_of(&folder.path().join("keys.toml"));
+        let document = text.parse().expect("it is TOML");
+        let mut config = Self { folder, document, is_written: true, other_key: Some(key), ..Self::new() };
+        config.env("BRIDGE32_LISTEN", "127.0.0.1:0");
+        config
+    }
+
+    /// The demo as `cargo xtask build` configures it, on a port of the system's choice, with a data folder and a key of its own.
     pub fn demo() -> Self {
         let mut config = Self::new();
+        config.key("demo", &["call:*", "adhoc", "read", "history", "manage"]);
         for (name, table) in dist::demo() {
             let toml::Value::Table(table) = table else { panic!("`{name}` is a table") };
             let text = |key: &str| table.get(key).and_then(Value::as_str);
@@ -141,6 +166,14 @@ impl Config {
         (key, crate::base64(secret))
     }
 
+    /// Asks for signatures by the keys of a file that is there. The first one signs what the test sends.
+    pub fn keys_of(&mut self, file: &Path) -> &mut Self {
+        self.other_key = Some(key_of(file));
+        let file = file.to_str().expect("paths of tests are UTF-8");
+        let auth = [("mode".into(), "hmac".into()), ("keys_file".into(), file.into())];
+        self.set("auth", Table::from_iter(auth))
+    }
+
     /// The gateway is handed to the test before its libraries are loaded.
     pub fn do_not_wait(&mut self) -> &mut Self {
         self.wait_until_ready = false;
@@ -148,12 +181,15 @@ impl Config {
     }
 
     pub(crate) fn first_key(&self) -> Option<Key> {
-        self.keys.first().map(|(_, key)| key.clone())
+        self.other_key.clone().or_else(|| self.keys.first().map(|(_, key)| key.clone()))
     }
 
     /// Writes the files, and gives the path of `bridge32.toml`.
     pub fn write(&self) -> PathBuf {
         let file = self.folder().join("bridge32.toml");
+        if self.is_written {
+            return file;
+        }
         let text = toml::to_string(&self.document).expect("a document of plain values");
         std::fs::write(&file, text).expect("the configuration can be written");
         if !self.keys.is_empty() {
@@ -164,6 +200,15 @@ impl Config {
         }
         file
     }
+}
+
+/// The first key of a key file.
+fn key_of(file: &Path) -> Key {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let document: Table = text.parse().expect("a key file is TOML");
+    let key = &document["key"][0];
+    let secret = crate::bytes(&key["secret"].as_str().expect("base64").into());
+    Key::new(key["id"].as_str().expect("a text"), &secret).expect("a legal key")
 }
 
 /// The table of one library.

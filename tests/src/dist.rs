@@ -10,7 +10,7 @@ pub fn folder() -> &'static Path {
         let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
         let folder = std::env::var_os("BRIDGE32_DIST").map_or_else(default, PathBuf::from);
         let folder = folder.canonicalize().unwrap_or(folder);
-        for name in ["bridge32", "agent32", "agent32.exe", "agent64", "bridge32.toml"] {
+        for name in ["bridge32", "agent32", "agent32.exe", "agent64", "bridge32.toml", "keys.toml"] {
             let file = folder.join(name);
             assert!(file.exists(), "{} is not there: run `cargo xtask build` first", file.display());
         }

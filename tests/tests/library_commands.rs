@@ -158,7 +158,7 @@ fn import_names_what_is_wrong_and_changes_nothing() {
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
     let (code, _, notes) = run(&["import", library, header, "--config", "/nowhere/bridge32.toml", "--yes"]);
-    assert!(code == Some(1) && notes.contains("dist/bridge32.toml"), "{notes}");
+    assert!(code == Some(1) && notes.contains("bridge32 init"), "{notes}");
     let (code, _, notes) = run(&["import", library, "--config", "/nowhere/bridge32.toml"]);
     assert!(code == Some(2) && notes.contains("bridge32 interface new"), "{notes}");
     let (code, output, notes) = run(&["import", library, header, "--config", "/nowhere/bridge32.toml", "--dry-run"]);

@@ -1,5 +1,7 @@
 //! The demo: the project's own C library, the headers of libraries that the system has, and the configuration that names
-//! them, with the start commands that work on this machine.
+//! them, with the start commands that work on this machine, and a key.
+
+mod keys;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,12 +10,16 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::build::GATEWAY;
 use crate::wine::Wine;
 use crate::workspace::Workspace;
 use crate::{build, progress};
 
 /// Where `cargo xtask run` serves the demo.
 pub(crate) const ADDRESS: &str = "127.0.0.1:8032";
+
+/// Its configuration, in `dist/`.
+pub(crate) const CONFIG: &str = "bridge32.toml";
 
 /// One library of the demo.
 struct Library {
@@ -57,15 +63,24 @@ const CALLS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// The calls as lines for a shell.
-pub(crate) fn curl_lines() -> String {
+/// The calls as lines for a shell whose folder is the checkout; `dist` is relative to it.
+pub(crate) fn curl_lines(dist: &Path) -> String {
+    let (program, config) = (dist.join(GATEWAY.1), dist.join(CONFIG));
     CALLS.iter().fold(String::new(), |mut lines, (about, function, body)| {
-        let _ = writeln!(
-            lines,
-            "  # {about}\n  curl -sS http://{ADDRESS}/v1/libraries/{function} -H 'content-type: application/json' -d '{body}'"
-        );
+        let (program, config) = (program.display(), config.display());
+        let _ = writeln!(lines, "  # {about}\n  {program} curl --config {config} /v1/libraries/{function} -d '{body}'");
         lines
     })
+}
+
+/// What else a person may want to know of the running demo.
+pub(crate) fn hints(dist: &Path) -> String {
+    let (program, config, keys) = (dist.join(GATEWAY.1), dist.join(CONFIG), dist.join(keys::FILE));
+    let (program, config, keys) = (program.display(), config.display(), keys.display());
+    format!(
+        "They are signed with the key of {keys}, which stays between builds. In a browser http://{ADDRESS}/ wants a link to\n\
+         sign in: the one above, or a new one from `{program} sign-in --config {config}`. Ctrl-C ends it all."
+    )
 }
 
 /// Puts the demo's libraries, headers and configuration into `dist/`.
@@ -86,8 +101,9 @@ pub(crate) fn make(workspace: &Workspace, wine: &Wine) -> Result<()> {
         println!("the demo goes without {}: this machine has no {}", library.about, library.file);
     }
     let text = configuration(&workspace.dist, wine, &there);
-    let path = workspace.dist.join("bridge32.toml");
-    fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))
+    let path = workspace.dist.join(CONFIG);
+    fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+    keys::ensure(&workspace.dist.join(keys::FILE))
 }
 
 fn compile_library(source: &Path, dist: &Path) -> Result<()> {
@@ -110,7 +126,9 @@ fn configuration(dist: &Path, wine: &Wine, libraries: &[&Library]) -> String {
     let own = |name: &str| toml_string(&dist.join(name).to_string_lossy());
     let mut text = format!(
         "# The demo, made anew by each `cargo xtask build`.\n\nlisten = \"{ADDRESS}\"\ndata_dir = \"data\"\n\n\
-         [auth]\nmode = \"off\"\n\n# How agents are started on this machine.\n"
+         # Every request is signed with a key of this file, which is made once and then kept.\n\
+         [auth]\nmode = \"hmac\"\nkeys_file = \"{}\"\n\n# How agents are started on this machine.\n",
+        keys::FILE
     );
     if cfg!(unix) {
         for (runtime, agent) in [("linux32", "agent32"), ("linux64", "agent64")] {
@@ -142,13 +160,19 @@ mod tests {
         let text = configuration(Path::new("/dist"), &Wine::NotNeeded, &LIBRARIES.iter().collect::<Vec<_>>());
         assert!(text.contains("[runtime.linux32]\ncommand = [\"/dist/agent32\"]\n"), "{text}");
         assert!(text.contains("[runtime.win32]\ncommand = [\"/dist/agent32.exe\"]\n"), "{text}");
+        assert!(text.contains("[auth]\nmode = \"hmac\"\nkeys_file = \"keys.toml\"\n"), "{text}");
         assert!(text.contains("file = \"C:\\\\windows\\\\system32\\\\kernel32.dll\"\n"), "{text}");
     }
 
     #[test]
     fn the_calls_are_lines_for_a_shell() {
-        let lines = curl_lines();
-        assert!(lines.contains("http://127.0.0.1:8032/v1/libraries/demo/functions/Add -H "), "{lines}");
+        let lines = curl_lines(Path::new("dist"));
         assert_eq!(lines.lines().count(), 2 * CALLS.len());
+        let first = lines.lines().nth(1).unwrap().trim();
+        assert!(
+            first.starts_with("dist/bridge32 curl --config dist/bridge32.toml /v1/libraries/demo/functions/Add -d ")
+        );
+        let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+        assert!(readme.contains(&format!("    {first}\n")), "the README does not show {first}");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     ctrlc::set_handler(move || _ = sender.send(())).context("interrupts cannot be received")?;
     let dist = &workspace.dist;
     let mut gateway = Command::new(dist.join(build::GATEWAY.1));
-    gateway.args(["serve", "--config"]).arg(dist.join("bridge32.toml")).stdin(Stdio::null());
+    gateway.args(["serve", "--config"]).arg(dist.join(demo::CONFIG)).stdin(Stdio::null());
     own_group(&mut gateway);
     let mut gateway = gateway.spawn().context("the gateway cannot be started")?;
     let start = Instant::now();
@@ -41,8 +41,11 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
         }
         if !announced && is_ready() {
             announced = true;
-            println!("\nbridge32 is ready after {:.1} s. In another terminal:\n", start.elapsed().as_secs_f32());
-            println!("{}\nhttp://{}/ lists the libraries. Ctrl-C ends it.", demo::curl_lines(), demo::ADDRESS);
+            println!(
+                "\nbridge32 is ready after {:.1} s. In another terminal, in this folder:\n",
+                start.elapsed().as_secs_f32()
+            );
+            println!("{}\n{}", demo::curl_lines(workspace.short(dist)), demo::hints(workspace.short(dist)));
         }
         if !announced && start.elapsed() > READY_LIMIT {
             stop(&mut gateway, &interrupts)?;

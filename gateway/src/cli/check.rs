@@ -107,7 +107,7 @@ fn examine_runtime(name: Target, runtime: &RuntimeConfig) -> RuntimeReport {
 }
 
 /// A path as it is, anything else in the folders of `PATH`.
-fn is_program(program: &str) -> bool {
+pub(super) fn is_program(program: &str) -> bool {
     let path = Path::new(program);
     if path.components().count() > 1 {
         return path.is_file();

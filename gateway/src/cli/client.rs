@@ -1,20 +1,20 @@
 //! The HTTP client of the commands: one request, signed if there is a key, over TLS if the address says so.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge32_signature::{Key, Request as Covered, sign};
+use bridge32_signature::Key;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
-use http::uri::Authority;
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use jiff::Timestamp;
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use tokio_rustls::rustls::crypto::ring;
-use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, BodyReader};
 
 use super::Failed;
+use super::request::{Place, json_headers, signature};
 
 /// How long an address may take to accept a connection; an answer may take as long as a call does.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -44,6 +44,7 @@ impl Gateway {
             .root_certs(trusted.map_or(Ok(RootCerts::PlatformVerifier), certificates)?);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .allow_non_standard_methods(true)
             .max_redirects(0)
             .proxy(None)
             .timeout_connect(Some(CONNECT))
@@ -57,14 +58,17 @@ impl Gateway {
         &self.base
     }
 
+    /// Whether what goes there is signed.
+    pub(super) const fn signs(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Sends JSON and gives the status and the whole answer.
     ///
     /// # Errors
     /// No gateway answers.
     pub(super) fn post(&self, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failed> {
-        let mut request = self.request(Method::POST, path, body)?;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.answer(self.agent.run(request))
+        self.send(&Method::POST, path, &json_headers(), body.into())?.whole()
     }
 
     /// Asks for something, and gives the status and the whole answer.
@@ -72,46 +76,93 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failed> {
-        self.answer(self.agent.run(self.request(Method::GET, path, Vec::new())?.map(drop)))
+        self.send(&Method::GET, path, &HeaderMap::new(), Bytes::new())?.whole()
     }
 
-    fn answer(&self, answer: Result<http::Response<ureq::Body>, ureq::Error>) -> Result<(StatusCode, Bytes), Failed> {
-        let read = |answer: http::Response<ureq::Body>| {
-            let (head, mut body) = answer.into_parts();
-            let body = body.with_config().limit(u64::MAX).read_to_vec()?;
-            Ok((head.status, Bytes::from(body)))
-        };
-        answer.and_then(read).map_err(|error| self.unreached(&error))
+    /// Sends any request, and gives the answer as soon as its head is there.
+    ///
+    /// # Errors
+    /// No gateway answers.
+    pub(super) fn send(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failed> {
+        let request = self.request(method, target, headers, body)?;
+        let has_body = !request.body().is_empty() || !matches!(*method, Method::GET | Method::HEAD);
+        let answer = if has_body { self.agent.run(request) } else { self.agent.run(request.map(drop)) };
+        let (head, body) = answer.map_err(|error| unreached(&self.base, &error))?.into_parts();
+        let body = body.into_with_config().limit(u64::MAX).reader();
+        Ok(Answer { head, body, address: self.base.clone() })
     }
 
-    fn unreached(&self, error: &ureq::Error) -> Failed {
-        let (base, text) = (&self.base, error.to_string());
-        // Rustls says what is wrong with a certificate inside of other errors.
-        let remedy = match text.as_str() {
-            text if !text.contains("certificate") => {
-                let text = format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`");
-                return Failed::unreached(text);
-            }
-            text if text.contains("not valid for name") => "The address has to be one that it names",
-            text if text.contains("CaUsedAsEndEntity") => "A server's certificate says CA:FALSE, see docs/listeners.md",
-            _ => "--cacert names the file of a certificate to trust (PEM)",
-        };
-        Failed::unreached(format!("the gateway at {base} is not trusted: {text}. {remedy}"))
-    }
-
-    fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request<Vec<u8>>, Failed> {
-        let scheme = self.base.scheme_str().unwrap_or_default();
-        let authority = self.base.authority().map_or("", Authority::as_str);
-        let mut signed = Vec::new();
+    fn request(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Vec<u8>>, Failed> {
+        let place = Place::parse(target, Some(&self.base.to_string())).map_err(Failed::usage)?;
+        let mut headers = headers.clone();
         if let Some(key) = &self.key {
-            let covered = Covered { method: method.as_str(), scheme, authority, target: path };
-            let headers = sign(key, &covered, &body, Timestamp::now().as_second()).map_err(Failed::problem)?;
-            signed.extend(headers.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())));
+            headers.extend(signature(key, method, &place, &headers, &body)?);
         }
-        let request = Request::builder().method(method).uri(format!("{scheme}://{authority}{path}"));
-        let request = request.header(HOST, authority);
-        let request = signed.iter().fold(request, |request, (name, value)| request.header(name, value));
-        request.body(body).map_err(Failed::problem)
+        let authority = HeaderValue::from_str(&place.authority).map_err(Failed::usage)?;
+        headers.entry(HOST).or_insert(authority);
+        let mut request = Request::new(body.into());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = place.to_url().parse().map_err(Failed::usage)?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+fn unreached(base: &Uri, error: &ureq::Error) -> Failed {
+    let text = error.to_string();
+    // Rustls says what is wrong with a certificate inside of other errors.
+    let remedy = match text.as_str() {
+        text if !text.contains("certificate") => {
+            let text = format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`");
+            return Failed::unreached(text);
+        }
+        text if text.contains("not valid for name") => "The address has to be one that it names",
+        text if text.contains("CaUsedAsEndEntity") => "A server's certificate says CA:FALSE, see docs/listeners.md",
+        _ => "--cacert names the file of a certificate to trust (PEM)",
+    };
+    Failed::unreached(format!("the gateway at {base} is not trusted: {text}. {remedy}"))
+}
+
+/// What a gateway answers: its head, and the body as it arrives.
+pub(super) struct Answer {
+    /// Version, status and headers.
+    pub(super) head: http::response::Parts,
+    body: BodyReader<'static>,
+    address: Uri,
+}
+
+impl Answer {
+    /// The next bytes of the body, when there are any; `None` at its end.
+    ///
+    /// # Errors
+    /// The gateway went away in between.
+    pub(super) fn chunk(&mut self) -> Result<Option<Bytes>, Failed> {
+        let mut chunk = vec![0; 16 << 10];
+        let read = self.body.read(&mut chunk).map_err(|error| unreached(&self.address, &error.into()))?;
+        chunk.truncate(read);
+        Ok((read > 0).then(|| chunk.into()))
+    }
+
+    /// The status and the whole body.
+    ///
+    /// # Errors
+    /// The gateway went away in between.
+    pub(super) fn whole(mut self) -> Result<(StatusCode, Bytes), Failed> {
+        let mut body = Vec::new();
+        self.body.read_to_end(&mut body).map_err(|error| unreached(&self.address, &error.into()))?;
+        Ok((self.head.status, body.into()))
     }
 }
 

@@ -129,7 +129,7 @@ fn positional(words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     while let Some(word) = rest.next() {
         match word.as_str() {
-            "--config" | "--url" | "--key" | "--output" => drop(rest.next()),
+            "--config" | "--url" | "--key" | "--key-file" | "--output" => drop(rest.next()),
             word if word.starts_with('-') => {}
             word => found.push(word.to_owned()),
         }

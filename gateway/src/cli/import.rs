@@ -138,8 +138,7 @@ impl Import {
             return Ok(None);
         }
         Err(Failed::problem(format!(
-            "there is no configuration {}: `cargo xtask build` leaves one in dist/bridge32.toml whose [runtime.*] tables fit \
-             this machine. Copy it (--config FILE names another place), or run this command where one is; --dry-run only shows, \
+            "there is no configuration {}: `bridge32 init` makes one. --config FILE names another place; --dry-run only shows, \
              and needs none",
             path.display()
         )))

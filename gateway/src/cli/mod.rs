@@ -4,13 +4,18 @@ mod call;
 mod check;
 mod client;
 mod completions;
+mod credentials;
+mod curl;
 mod exports;
 mod headers;
 mod import;
+mod init;
 mod interface;
 mod json;
 mod openapi;
+mod request;
 mod serve;
+mod sign;
 mod words;
 
 use std::fmt::Display;
@@ -38,8 +43,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
     Serve(serve::Serve),
     Call(call::Call),
+    Curl(curl::Curl),
+    Sign(sign::Sign),
     Exports(exports::Exports),
     Interface(interface::Interface),
     Import(import::Import),
@@ -76,8 +84,11 @@ impl Failed {
 pub fn main() -> ExitCode {
     completions::answer();
     let result = match Cli::parse().command {
+        Command::Init(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
+        Command::Curl(command) => command.run(),
+        Command::Sign(command) => command.run(),
         Command::Exports(command) => command.run(),
         Command::Interface(command) => command.run(),
         Command::Import(command) => command.run(),
@@ -112,4 +123,14 @@ fn print(line: impl Display) {
 #[expect(clippy::print_stderr, reason = "the log is not set up for commands that only print")]
 fn note(line: impl Display) {
     eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_options_fit_together() {
+        super::Cli::command().debug_assert();
+    }
 }

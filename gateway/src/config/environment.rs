@@ -13,7 +13,15 @@ use super::{ConfigError, values};
 
 const PREFIX: &str = "BRIDGE32_";
 /// Variables of that prefix with a meaning of their own.
-const OTHER: [&str; 5] = ["BRIDGE32_LOG", "BRIDGE32_CONFIG", "BRIDGE32_URL", "BRIDGE32_CACERT", "BRIDGE32_COMPLETE"];
+const OTHER: [&str; 7] = [
+    "BRIDGE32_LOG",
+    "BRIDGE32_CONFIG",
+    "BRIDGE32_URL",
+    "BRIDGE32_CACERT",
+    "BRIDGE32_COMPLETE",
+    "BRIDGE32_KEY_ID",
+    "BRIDGE32_SECRET",
+];
 const KEYS: [&str; 12] = [
     "listen",
     "tls",

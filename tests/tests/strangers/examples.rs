@@ -1,13 +1,13 @@
-//! The clients in `examples/`, each by its own `run.sh`, against the demo with its 32-bit agents.
+//! The clients in `examples/`, each by its own `run.sh`, against the demo, which wants signatures, with its 32-bit agents.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use bridge32_tests::{Bridge, Config, Value, json};
+use bridge32_tests::{Bridge, Config, Value, dist, json};
 
-use crate::tools::{checked, checkout, kit, succeed, tool};
+use crate::tools::{checked, checkout, key_of, kit, succeed, tool};
 
 /// What the clients print, without the line of [`CLOCK`].
 const STORY: &str = "\
@@ -16,6 +16,8 @@ zlib for Windows: crc32(\"hello\") = 3610a686
 17 / 5 = 3, remainder 2
 2.5 rounded up = 3
 from (0, 0) to (3, 4): 5
+exports of demo with \"di\": 2
+a library that is not there: 404 unknown_library
 a missing argument: 422 /divisor: `divisor` is missing
 a string for a number: 422 /dividend: \"17\" is no constant of the header and no number; expected an integer from \
 -2147483648 to 2147483647, as a JSON number
@@ -34,13 +36,23 @@ fn output_of(name: &str, prepare: impl FnOnce(&Path)) -> String {
     let copy = tempfile::tempdir().unwrap();
     let folder = copy.path().join(name);
     succeed(Command::new("cp").arg("-r").arg(checkout("examples").join(name)).arg(&folder));
+    std::fs::copy(checkout("examples/key.sh"), copy.path().join("key.sh")).unwrap();
     prepare(&folder);
     let mut script = tool("sh");
     script.arg("run.sh").arg(format!("http://{}", bridge.client().authority())).current_dir(&folder);
+    script.env("BRIDGE32", dist::program()).envs(key_of(bridge.config()));
     let output = succeed(&mut script);
     checked(&format!("examples/{name}"), start);
     output
 }
+
+/// What the other Python program prints, which sends with `requests`.
+const WITH_REQUESTS: &str = "\
+17 / 5: {'quotient': 3, 'remainder': 2}
+the first count: 1
+exports with “di”: 2
+a library that is not there: unknown_library
+";
 
 /// The story is told in full, after what the generators say, and the clock shows a time.
 #[track_caller]
@@ -68,7 +80,11 @@ fn readme_shows(name: &str, lines: &str) {
 
 #[test]
 fn the_python_example_runs() {
-    tells_the_story(&output_of("python", |_| ()));
+    let output = output_of("python", |_| ());
+    let end = output.len().saturating_sub(WITH_REQUESTS.len());
+    let (story, with_requests) = output.split_at(end);
+    tells_the_story(story);
+    assert_eq!(with_requests, WITH_REQUESTS);
     readme_shows("python", STORY);
 }
 
@@ -92,13 +108,27 @@ fn the_curl_example_runs() {
     let output = output_of("curl", |_| ());
     let answers: Vec<Value> = output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let results: Vec<Value> = answers.iter().filter_map(|answer| answer.get("result").cloned()).collect();
-    assert_eq!(json!(results), json!([907_060_870, 907_060_870, 0, 3, 5.0, null]), "{output}");
+    assert_eq!(json!(results), json!([907_060_870, 907_060_870, 0, 3, 5.0, null, 1]), "{output}");
     let details: Vec<&str> = answers.iter().filter_map(|answer| answer["detail"].as_str()).collect();
     assert_eq!(details.len(), 4, "{output}");
     for detail in details {
         assert!(STORY.contains(detail), "{detail}");
     }
     readme_shows("curl", "z/crc32 {\"crc\": 0, \"buf\": \"aGVsbG8=\"}\n\"detail\":\"1099511627776 is out of range");
+}
+
+#[test]
+fn the_helpers_that_sign_are_short_enough_to_copy() {
+    for helper in [
+        "python/requests_auth.py",
+        "python/httpx_auth.py",
+        "typescript/signed-fetch.ts",
+        "go/signing.go",
+        "curl/signed-curl.sh",
+    ] {
+        let text = std::fs::read_to_string(checkout("examples").join(helper)).unwrap();
+        assert!(text.lines().count() < 60, "{helper}");
+    }
 }
 
 #[test]

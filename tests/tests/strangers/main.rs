@@ -6,4 +6,5 @@ mod documents;
 mod examples;
 mod generators;
 mod requests;
+mod signing;
 mod tools;

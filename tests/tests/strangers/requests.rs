@@ -5,23 +5,15 @@ use std::time::Instant;
 
 use bridge32_tests::{Bridge, Config, dist};
 
-use crate::tools::{checked, checkout, run, tool};
+use crate::tools::{checked, checkout, key_of, run, tool};
 
 /// The files of schemathesis, which are copied beside the document: it writes beside them, too.
 const FILES: [&str; 2] = ["schemathesis.toml", "signing.py"];
 
-/// The secret of the only key of a configuration that was written.
-fn secret(config: &Config) -> String {
-    let keys: toml::Table = std::fs::read_to_string(config.folder().join("keys.toml")).unwrap().parse().unwrap();
-    keys["key"][0]["secret"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn schemathesis_finds_no_failure_in_the_demo() {
     let start = Instant::now();
-    let mut config = Config::demo();
-    config.key("schemathesis", &["call:*", "read", "adhoc", "manage"]);
-    let bridge = Bridge::with(config);
+    let bridge = Bridge::with(Config::demo());
     let folder = tempfile::tempdir().unwrap();
     let document = folder.path().join("openapi.json");
     std::fs::write(&document, bridge.client().get("/openapi.json").text).unwrap();
@@ -30,7 +22,7 @@ fn schemathesis_finds_no_failure_in_the_demo() {
     }
     let mut command = tool("schemathesis");
     command.arg("run").arg(&document).arg("--url").arg(format!("http://{}", bridge.client().authority()));
-    command.env("BRIDGE32_KEY_ID", "schemathesis").env("BRIDGE32_SECRET", secret(bridge.config()));
+    command.envs(key_of(bridge.config()));
     let (success, output, errors) = run(command.current_dir(folder.path()));
     assert!(success, "{output}\n{errors}");
     // Exit code 0 alone could mean that it did nothing.

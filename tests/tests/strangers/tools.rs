@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use bridge32_tests::dist;
+use bridge32_tests::{Config, dist};
 
 /// A command of the tools' folders, or of this machine's PATH.
 pub(crate) fn tool(program: &str) -> Command {
@@ -29,6 +29,13 @@ fn path() -> OsString {
     folders.extend(own_node.exists().then_some(own_node));
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     std::env::join_paths(folders).unwrap()
+}
+
+/// The first key of a configuration that was written, as clients get it: two variables.
+pub(crate) fn key_of(config: &Config) -> [(&'static str, String); 2] {
+    let keys: toml::Table = std::fs::read_to_string(config.folder().join("keys.toml")).unwrap().parse().unwrap();
+    let text = |name: &str| keys["key"][0][name].as_str().unwrap().to_owned();
+    [("BRIDGE32_KEY_ID", text("id")), ("BRIDGE32_SECRET", text("secret"))]
 }
 
 /// Runs it to its end, which must be a good one, and gives what it wrote to its standard output.

@@ -6,31 +6,26 @@ mod buffers;
 pub(super) mod example;
 mod help;
 mod parts;
-mod problem;
+pub(super) mod problem;
 mod scalars;
 pub(super) mod source;
 mod typed;
 mod values;
 
-use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::Write as _;
 
 use bridge32_protocol::interface::Function;
-use bridge32_signature::Key;
 use clap::{ArgAction, Args, CommandFactory as _};
 use clap_complete::ArgValueCompleter;
 use http::StatusCode;
 
-use super::client::Gateway;
+use super::credentials::Access;
 use super::json::Json;
-use super::{Failed, completions, config_file, note, print};
-use crate::auth::Keys;
-use crate::config::{self, AuthConfig, Config, nearest};
+use super::request::{escape, read};
+use super::{Failed, completions, note, print};
+use crate::config::{Config, nearest};
 
 use source::Known;
-
-const DEFAULT_URL: &str = "http://127.0.0.1:8032";
 
 /// Call a function through a running gateway
 #[derive(Debug, Args)]
@@ -56,7 +51,8 @@ go by name, and lists of numbers are written 1,2,3.
   name:=JSON        JSON, whatever the header says
   a.b=VALUE         a member of a structure; a.0=VALUE an element of a list
 
-Address and key come from the configuration file (bridge32.toml of this folder, if there is one)."
+Address and key come from the configuration file (bridge32.toml of this folder, if there is one), unless options or
+BRIDGE32_URL, BRIDGE32_KEY_ID and BRIDGE32_SECRET say otherwise."
 )]
 pub(super) struct Call {
     /// The library's name; without one, the libraries are listed
@@ -74,18 +70,8 @@ pub(super) struct Call {
     /// Write the bytes of an output, or of the result, into a file (- is standard output)
     #[arg(long, value_name = "NAME=FILE", value_parser = answer::output)]
     output: Vec<answer::Output>,
-    /// The gateway's address [default: what the configuration says, or port 8032 of this machine]
-    #[arg(long, env = "BRIDGE32_URL")]
-    url: Option<String>,
-    /// The certificates to trust over https, a PEM file [default: those that this machine trusts]
-    #[arg(long, env = "BRIDGE32_CACERT", value_name = "FILE")]
-    cacert: Option<PathBuf>,
-    /// The configuration file
-    #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The id of the key to sign with [default: the first of the key file]
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
+    #[command(flatten)]
+    access: Access,
     /// Explain the command, the library or the function
     #[arg(short, long, action = ArgAction::SetTrue)]
     help: bool,
@@ -100,8 +86,8 @@ impl Call {
             }
             return self.list_libraries();
         };
-        let config = self.configuration()?;
-        let gateway = self.gateway(config.as_ref())?;
+        let config = self.access.configuration()?;
+        let gateway = self.access.gateway(config.as_ref())?;
         let configured = || config.as_ref().and_then(|config| source::of_configuration(config, &library));
         let known = source::of_gateway(&gateway, &library).or_else(configured);
         let Some(name) = self.function.clone() else { return self.list(&library, known.as_ref(), config.as_ref()) };
@@ -167,8 +153,8 @@ impl Call {
 
     /// `bridge32 call` alone: the libraries that there are.
     fn list_libraries(&self) -> Result<(), Failed> {
-        let config = self.configuration()?;
-        let gateway = self.gateway(config.as_ref())?;
+        let config = self.access.configuration()?;
+        let gateway = self.access.gateway(config.as_ref())?;
         let shown = source::libraries_of_gateway(&gateway);
         if shown.is_none() && config.is_some() {
             note(format_args!(
@@ -200,31 +186,6 @@ impl Call {
             print(help::list(library, &known.interface));
         }
         Ok(())
-    }
-
-    /// The given file must be there; `bridge32.toml` of this folder may be.
-    fn configuration(&self) -> Result<Option<Config>, Failed> {
-        let file = config_file(self.config.clone());
-        if self.config.is_none() && !file.exists() {
-            return Ok(None);
-        }
-        Ok(Some(config::load(&file, std::env::vars()).map_err(Failed::problem)?.config))
-    }
-
-    fn gateway(&self, config: Option<&Config>) -> Result<Gateway, Failed> {
-        let configured = || Some(config?.listeners.local_url()?.to_string());
-        let url = self.url.clone().or_else(configured);
-        Gateway::new(url.as_deref().unwrap_or(DEFAULT_URL), self.signing_key(config)?, self.cacert.as_deref())
-    }
-
-    fn signing_key(&self, config: Option<&Config>) -> Result<Option<Key>, Failed> {
-        let Some(AuthConfig::Hmac { keys_file }) = config.map(|config| &config.auth) else { return Ok(None) };
-        let keys = Keys::read(keys_file).map_err(Failed::problem)?;
-        let missing = || {
-            let id = self.key.as_deref().unwrap_or_default();
-            Failed::usage(format!("{} has no key `{id}`", keys_file.display()))
-        };
-        keys.get(self.key.as_deref()).cloned().map(Some).ok_or_else(missing)
     }
 }
 
@@ -264,29 +225,6 @@ fn unknown_library(library: &str, config: Option<&Config>) -> String {
     )
 }
 
-/// What a value names with `@`.
-fn read(file: &str) -> std::io::Result<Vec<u8>> {
-    if file == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    std::fs::read(file)
-}
-
-/// A name as part of a path (RFC 3986 §2.1).
-fn escape(name: &str) -> String {
-    let mut escaped = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use bridge32_interface::{Options, Source};
@@ -299,10 +237,5 @@ mod tests {
         let read = bridge32_interface::read(&[source], &Options::new(Target::Win32));
         assert!(!read.interface.functions.is_empty(), "{:?}", read.diagnostics);
         read.interface
-    }
-
-    #[test]
-    fn names_are_escaped_for_paths() {
-        assert_eq!(super::escape("a b/ü~"), "a%20b%2F%C3%BC~");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::json::Json;
 
 /// The text of a problem. `usage` is the function's, for arguments that do not fit.
-pub(super) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
+pub(in crate::cli) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {
     let part = |key: &str| problem.get(key).and_then(Json::as_text).unwrap_or_default();
     let (code, detail) = (part("code"), with_commands(&part("detail")));
     let place = match argument(&part("pointer")) {
@@ -71,8 +71,8 @@ fn remedy(code: &str, detail: &str) -> Option<&'static str> {
         "forbidden" => "--key ID signs with another key of the key file",
         "queue_full" => "try again in a moment",
         "deadline_exceeded" => "`deadline` in the library's table, or @deadline in the header, gives it more time",
-        code if code.starts_with("signature_") => {
-            "--config FILE names the configuration whose key file is used, --key ID the key"
+        code if code.starts_with("signature_") || code == "unknown_key" => {
+            "--key-file FILE, --config FILE, or BRIDGE32_KEY_ID and BRIDGE32_SECRET say which key signs; --key ID takes another of its file"
         }
         _ => return None,
     })
@@ -115,7 +115,7 @@ mod tests {
     fn other_problems_say_what_to_do() {
         let of = |code: &str| text(400, &Json::parse(&format!(r#"{{"code":"{code}","detail":"x"}}"#)).unwrap(), None);
         assert!(of("stale_handle").contains("open it again"));
-        assert!(of("signature_required").contains("--key ID"));
+        assert!(of("signature_missing").contains("--key ID") && of("unknown_key").contains("--key-file"));
         assert!(of("unknown_function").contains("bridge32 interface new"));
         assert_eq!(of("malformed_request").lines().count(), 2);
     }

@@ -1,0 +1,58 @@
+//! What the documents tell people to type, typed.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use bridge32_tests::bridge::shell;
+use bridge32_tests::{Bridge, Config, Value, dist};
+
+/// The demo's address, which is in the documents.
+const ADDRESS: &str = "127.0.0.1:8032";
+
+fn document(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// The demo's own library with the demo's own key.
+fn demo() -> Bridge {
+    let mut config = Config::new();
+    config.keys_of(&dist::folder().join("keys.toml"));
+    let demo = dist::folder().join("demo");
+    config.library("demo", demo.join("libdemo.so")).header(demo.join("demo.h"));
+    Bridge::with(config)
+}
+
+/// Runs it where `dist/` is, as in a checkout, at the bridge's own port.
+fn in_a_checkout(bridge: &Bridge, lines: &str) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    symlink(dist::folder(), folder.path().join("dist")).unwrap();
+    shell(&lines.replace(ADDRESS, bridge.client().authority()), folder.path())
+}
+
+#[test]
+fn the_openssl_recipe_works_as_printed() {
+    let text = document("docs/signing.md");
+    let recipe = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(recipe.contains(&format!("host={ADDRESS}\n")), "{recipe}");
+    let bridge = demo();
+    let (code, output, notes) = in_a_checkout(&bridge, recipe);
+    let answer: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}{notes}"));
+    assert_eq!((code, notes.as_str(), &answer["result"]), (Some(0), "", &5.into()), "{output}");
+    // It signs what it sends: with another body for the same digest it is refused.
+    let forged = recipe.replace("--data-raw \"$body\"", "--data-raw '{\"a\": 3, \"b\": 3}'");
+    let (_, output, _) = in_a_checkout(&bridge, &forged);
+    assert!(forged != recipe && output.contains("digest_mismatch"), "{output}");
+}
+
+#[test]
+fn the_first_call_of_the_readme_works_as_printed() {
+    let text = document("README.md");
+    let call = text.lines().find_map(|line| line.strip_prefix("    dist/bridge32 curl ")).unwrap();
+    let bridge = demo();
+    // The gateway of the test has a port of its own.
+    let line = format!("BRIDGE32_URL=http://{ADDRESS} dist/bridge32 curl {call}");
+    let (code, output, notes) = in_a_checkout(&bridge, &line);
+    let answer: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}{notes}"));
+    assert_eq!((code, notes.as_str(), &answer["result"]), (Some(0), "", &5.into()), "{output}");
+}
