@@ -1,6 +1,6 @@
 //! The gateway of bridge32: typed REST endpoints for the functions of 32-bit libraries, which run in agent processes.
 //!
-//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`router`], [`error`] and this file know axum.
+//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`listeners`], [`router`] and [`error`] know axum.
 
 pub mod agents;
 pub mod api;

@@ -88,8 +88,11 @@ impl Report {
 fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
     let (libraries, _) = Libraries::prepare(config);
     let mut problems: Vec<String> = Auth::open(&config.auth).err().iter().map(ToString::to_string).collect();
-    let certificate = config.listeners.tls_in_use().map(Certificate::open).and_then(Result::err);
-    problems.extend(certificate.iter().map(ToString::to_string));
+    match config.listeners.tls_in_use().map(Certificate::open) {
+        Some(Ok(certificate)) => warnings.extend(certificate.doubt()),
+        Some(Err(error)) => problems.push(error.to_string()),
+        None => {}
+    }
     warnings.extend(config.listeners.remarks());
     Report {
         config: config.file.display().to_string(),

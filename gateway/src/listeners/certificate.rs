@@ -7,18 +7,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::{self, CertificateError as Refusal, RootCertStore, ServerConfig};
 
 use crate::config::TlsConfig;
 use crate::private;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Somebody is told this long before a certificate ends.
+const NOTICE: Duration = Duration::from_hours(14 * 24);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,32 @@ impl Certificate {
         Ok(Self { files: files.clone(), provider, current, first })
     }
 
+    /// What clients hold against it, or soon will, in words. Whether they trust its root is theirs to know.
+    pub fn doubt(&self) -> Option<String> {
+        let certified = self.now();
+        let leaf = ParsedCertificate::try_from(certified.end_entity_cert().ok()?).ok()?;
+        let at = |time: Duration| {
+            let (nobody, algorithms) = (RootCertStore::empty(), self.provider.signature_verification_algorithms.all);
+            let time = UnixTime::since_unix_epoch(time);
+            // Without roots nothing is trusted; what comes first is wrong for everybody.
+            match verify_server_cert_signed_by_trust_anchor(&leaf, &nobody, &[], time, algorithms) {
+                Ok(()) | Err(rustls::Error::InvalidCertificate(Refusal::UnknownIssuer)) => None,
+                Err(error) => Some(error),
+            }
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let file = self.files.certificate.display();
+        if let Some(error) = at(now) {
+            return Some(format!("tls.certificate: clients refuse {file}: {error}{}", remedy(&error)));
+        }
+        let days = NOTICE.as_secs() / (24 * 3600);
+        at(now + NOTICE).map(|_| format!("tls.certificate: {file} ends within {days} days"))
+    }
+
+    fn now(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Accepts connections with whatever certificate is current then.
     pub(super) fn acceptor(self: &Arc<Self>) -> TlsAcceptor {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(self) as _;
@@ -106,12 +136,20 @@ impl Certificate {
         }
     }
 
+    /// Tells the log what clients hold against it.
+    pub(super) fn warn(&self) {
+        if let Some(doubt) = self.doubt() {
+            tracing::warn!("{doubt}");
+        }
+    }
+
     fn reload(&self) {
         let certificate = self.files.certificate.display();
         match self::read(&self.files, &self.provider) {
             Ok(read) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read);
                 tracing::info!(%certificate, "the certificate was read again");
+                self.warn();
             }
             Err(error) => tracing::error!(%error, "the certificate changed and cannot be used; the one before stays"),
         }
@@ -120,7 +158,17 @@ impl Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(self.now())
+    }
+}
+
+/// What to do about a certificate that clients refuse, where the reason does not say it.
+fn remedy(error: &rustls::Error) -> &'static str {
+    let text = error.to_string();
+    if text.contains("CaUsedAsEndEntity") {
+        ". A server's certificate says CA:FALSE, see docs/listeners.md"
+    } else {
+        ""
     }
 }
 
@@ -182,7 +230,7 @@ impl Stamp {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use rcgen::CertifiedKey as Made;
+    use rcgen::{CertificateParams, CertifiedKey as Made};
 
     use super::*;
 
@@ -204,6 +252,31 @@ mod tests {
     fn a_certificate_and_its_key_are_read() {
         let made = made();
         assert!(opened(&made.cert.pem(), &made.signing_key.serialize_pem(), 0o600).is_ok());
+    }
+
+    /// What is said of a certificate that a test has changed.
+    fn doubt(change: impl FnOnce(&mut CertificateParams)) -> Option<String> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        change(&mut params);
+        let certificate = params.self_signed(&key).unwrap().pem();
+        opened(&certificate, &key.serialize_pem(), 0o600).unwrap().doubt()
+    }
+
+    #[test]
+    fn what_clients_refuse_is_told_before_they_do() {
+        let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
+        let soon = soon.to_zoned(jiff::tz::TimeZone::UTC);
+        let (year, month, day) = (soon.year().into(), soon.month().cast_unsigned(), soon.day().cast_unsigned());
+        assert_eq!(doubt(|_| {}), None);
+        let text = doubt(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1)).unwrap();
+        assert!(text.contains("clients refuse /") && text.contains("expired"), "{text}");
+        let text = doubt(|params| params.not_before = rcgen::date_time_ymd(3000, 1, 1)).unwrap();
+        assert!(text.contains("clients refuse /") && text.contains("not valid yet"), "{text}");
+        let text = doubt(|params| params.not_after = rcgen::date_time_ymd(year, month, day)).unwrap();
+        assert!(text.ends_with("ends within 14 days"), "{text}");
+        let text = doubt(|params| params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained)).unwrap();
+        assert!(text.contains("CA:FALSE"), "{text}");
     }
 
     #[test]

@@ -76,6 +76,9 @@ impl Sockets {
     /// The certificate cannot be used, or an address cannot be had.
     pub async fn bind(config: &Listeners) -> Result<Self, ListenError> {
         let certificate = config.tls_in_use().map(Certificate::open).transpose()?.map(Arc::new);
+        if let Some(certificate) = &certificate {
+            certificate.warn();
+        }
         let mut clients = Vec::new();
         for listen in &config.listen {
             clients.push(bind(*listen).await?);

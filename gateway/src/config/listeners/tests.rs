@@ -125,3 +125,26 @@ fn clients_are_told_urls_that_can_be_called() {
     assert_eq!(local, "http://127.0.0.1:8032");
     assert_eq!(shown(&format!("listen='https://0.0.0.0:8443'\n{names}\n{TLS}")).1, "https://b.example");
 }
+
+#[test]
+fn the_environment_can_say_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge32.toml");
+    std::fs::write(&file, "listen='127.0.0.1:8032'").unwrap();
+    let variables = [
+        ("BRIDGE32_LISTEN", "['127.0.0.1:1', 'https://[::]:2']"),
+        ("BRIDGE32_TLS__CERTIFICATE", "c.pem"),
+        ("BRIDGE32_TLS__KEY", "k.pem"),
+        ("BRIDGE32_PUBLIC_URLS", "https://b.example"),
+        ("BRIDGE32_CORS_ORIGINS", "['https://a.example', 'https://c.example']"),
+        ("BRIDGE32_BEHIND_PROXY", "true"),
+        ("BRIDGE32_MAX_CONNECTIONS", "7"),
+        ("BRIDGE32_CACERT", "of a client"),
+    ];
+    let loaded = load(&file, variables.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+    let found = loaded.config.listeners;
+    assert_eq!((found.listen.len(), found.cors_origins.len(), found.max_connections), (2, 2, 7));
+    assert_eq!(found.tls.unwrap().certificate, folder.path().join("c.pem"));
+    assert!(found.behind_proxy && found.public_urls[0].authority == "b.example");
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
