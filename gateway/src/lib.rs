@@ -1,6 +1,7 @@
 //! The gateway of bridge32: typed REST endpoints for the functions of 32-bit libraries, which run in agent processes.
 //!
-//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`router`], [`error`] and this file know axum.
+//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`dashboard`], [`router`],
+//! [`error`] and this file know axum.
 
 pub mod agents;
 pub mod api;
@@ -8,6 +9,7 @@ pub mod auth;
 pub mod bridge;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod dispatch;
 pub mod error;
 pub mod interfaces;
@@ -76,6 +78,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
     bridge.reports.clear();
     bridge.agents.start(address);
     tracing::info!(%address, libraries = bridge.libraries.all().count(), "bridge32 listens");
+    dashboard::announce(&bridge);
 
     let mut stopped = bridge.stopping.subscribe();
     let closing = Arc::clone(&bridge);
@@ -89,7 +92,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
         // A small answer must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
     });
-    let service = router::router(&bridge);
+    let service = router::router(&bridge).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(signal).into_future();
     let grace = async {
         let _ = stopped.wait_for(|stopping| *stopping).await;

@@ -1,14 +1,15 @@
-//! Who may do what: keys with scopes, signatures, and the checks that every request passes before its handler.
+//! Who may do what: keys with scopes, signatures, sessions, and the checks that every request passes before its handler.
 
 mod guard;
 mod hosts;
 mod keys;
 mod scopes;
+pub mod sessions;
 mod verify;
 
 use crate::config::AuthConfig;
 
-pub use guard::{AgentProof, Caller, Guard, guard};
+pub use guard::{AgentProof, Caller, Guard, Via, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use scopes::{Need, Scopes};

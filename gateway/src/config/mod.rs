@@ -1,5 +1,6 @@
 //! The configuration: what `bridge32.toml`, its includes and the environment say, checked and with every path resolved.
 
+mod dashboard;
 mod document;
 pub mod edit;
 mod environment;
@@ -14,6 +15,7 @@ use bridge32_protocol::interface::{Encoding, Int64};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
+pub use dashboard::DashboardConfig;
 use document::{Document, LibraryDocument, RuntimeDocument};
 pub(crate) use values::encoding;
 pub use values::nearest;
@@ -31,6 +33,8 @@ pub struct Config {
     pub max_body: usize,
     /// Who may call.
     pub auth: AuthConfig,
+    /// How people sign in.
+    pub dashboard: DashboardConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -192,6 +196,7 @@ impl Config {
         let listen = context.listen(document.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?;
         let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
         let auth = context.auth(&document, &directory)?;
+        let dashboard = context.dashboard(&document.dashboard)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -205,7 +210,7 @@ impl Config {
         }
         context.groups(&libraries)?;
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listen, data_dir, max_body, auth, libraries, runtimes })
+        Ok(Self { file, listen, data_dir, max_body, auth, dashboard, libraries, runtimes })
     }
 }
 

@@ -56,6 +56,10 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[library.'a b']\nfile='a'", "stands in addresses"),
         ("[runtime.linux23]\ncommand=['x']", "there is no runtime `linux23`; did you mean `linux32`?"),
         ("[runtime.linux32]\ncommand=[]", "runtime.linux32.command: names no program"),
+        ("[dashboard]\npassword='hunter22'", "dashboard.password: is no argon2id hash but perhaps the password itself"),
+        ("[dashboard]\nsession='721h'", "dashboard.session: is too long"),
+        ("[dashboard]\nsession='12'", "dashboard.session: `12` is not a duration"),
+        ("[dashboard]\npasswort='x'", "unknown key `passwort`; did you mean `password`?"),
         ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
         ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),
     ] {
