@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::openapi::server;
 use crate::auth::Auth;
-use crate::auth::sessions::{Encrypted, Jar, LINK_LIFE, Session, Token};
+use crate::auth::sessions::{Jar, LINK_LIFE, Session, Token, is_encrypted};
 use crate::bridge::Bridge;
 use crate::error::Problem;
 
@@ -47,7 +47,7 @@ impl Viewer {
         match &bridge.auth {
             Auth::Off => Self::Anybody,
             Auth::Hmac(_) => {
-                let jar = Jar::of(bridge.address.port(), extensions);
+                let jar = Jar::of(headers, extensions);
                 bridge.sessions.find(headers, jar).map_or(Self::Nobody, Self::Session)
             }
         }
@@ -96,8 +96,8 @@ pub struct Cookies(pub Jar);
 impl FromRequestParts<Arc<Bridge>> for Cookies {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, bridge: &Arc<Bridge>) -> Result<Self, Infallible> {
-        Ok(Self(Jar::of(bridge.address.port(), &parts.extensions)))
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Bridge>) -> Result<Self, Infallible> {
+        Ok(Self(Jar::of(&parts.headers, &parts.extensions)))
     }
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn lead_to(path: &str) -> Result<Response, Problem> {
 
 /// The address of a sign-in with a link, for whoever reaches the gateway under that name.
 pub fn link_address(host: &str, extensions: &Extensions, link: &Token) -> String {
-    let scheme = if extensions.get::<Encrypted>().is_some() { "https" } else { "http" };
+    let scheme = if is_encrypted(extensions) { "https" } else { "http" };
     format!("{scheme}://{host}{}?link={}", sign_in::PATH, link.as_str())
 }
 

@@ -2,11 +2,10 @@
 //!
 //! Opening a link shows a button, which uses it: programs that look at links in advance do not.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::Response;
@@ -16,7 +15,7 @@ use serde::Deserialize;
 use super::errors::wants_page;
 use super::{Cookies, Frame, Viewer, lead_to, page};
 use crate::api::Query;
-use crate::auth::sessions::{Grant, field};
+use crate::auth::sessions::{Grant, field, sender};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
@@ -151,12 +150,6 @@ async fn enter(
         (None, Some(password)) => sessions.by_password(password, sender(extensions)).await,
         (None, None) => Err(Problem::new(Code::MalformedRequest, "The form has neither a `link` nor a `password`.")),
     }
-}
-
-/// The address that a request came from. Where that is not known, all are one: nobody gets more attempts for it.
-fn sender(extensions: &Extensions) -> IpAddr {
-    let known = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    known.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// The address of the sign-in that leads back to a page.

@@ -3,20 +3,18 @@
 //! A browser sends a host's cookies to all of its ports, and takes them from all of them. So the name has the port, and what
 //! another program of this machine has set under it opens nothing: it is no id of a session, or several are there.
 
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, HOST};
+use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, HeaderValue};
 
+use super::is_encrypted;
 use super::token::Token;
 use crate::error::Problem;
 
 /// More bytes of cookies than these are not looked through.
 const READ: usize = 16 << 10;
 
-/// Marks a request that came through TLS, here or at a proxy before it: its cookies are for TLS only.
-#[derive(Clone, Copy, Debug)]
-pub struct Encrypted;
-
-/// The names of one listener's cookies.
+/// The names of one listener's cookies, as a browser knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Jar {
     port: u16,
@@ -38,9 +36,12 @@ impl Jar {
         Self { port, encrypted }
     }
 
-    /// The cookies of the listener at `port`, for a request with these extensions.
-    pub fn of(port: u16, extensions: &Extensions) -> Self {
-        Self::new(port, extensions.get::<Encrypted>().is_some())
+    /// The cookies of the listener whose name and port the request has in its `Host`, which has been checked.
+    pub fn of(headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let encrypted = is_encrypted(extensions);
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        let port = host.and_then(|host| host.port_u16()).unwrap_or(if encrypted { 443 } else { 80 });
+        Self::new(port, encrypted)
     }
 
     fn name(self, purpose: Purpose) -> String {
@@ -108,6 +109,14 @@ mod tests {
         assert!(
             line.to_str().unwrap().starts_with("bridge32-8032=; ") && line.to_str().unwrap().ends_with("Max-Age=0")
         );
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_the_browser_knows() {
+        for (host, name) in [("127.0.0.1:8032", "8032"), ("[::1]:9", "9"), ("localhost", "80")] {
+            let jar = Jar::of(&HeaderMap::from_iter([(HOST, host.parse().unwrap())]), &Extensions::new());
+            assert_eq!(jar.name(Purpose::Session), format!("bridge32-{name}"));
+        }
     }
 
     #[test]

@@ -10,12 +10,13 @@ mod password;
 mod store;
 mod token;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
 use tokio::sync::Semaphore;
 
 use super::scopes::Scopes;
@@ -26,7 +27,7 @@ use links::Links;
 use lockout::Lockout;
 use store::Store;
 
-pub use cookies::{Encrypted, Jar};
+pub use cookies::Jar;
 pub use csrf::{FIELD, field};
 pub use links::LINK_LIFE;
 pub use password::{MAX_PASSWORD, MIN_PASSWORD, Password};
@@ -185,8 +186,8 @@ impl Sessions {
     ///
     /// # Errors
     /// The session has ended, or a page of another site uses it.
-    pub fn of_request(&self, parts: &Parts, port: u16) -> Result<Option<Arc<Session>>, Problem> {
-        let jar = Jar::of(port, &parts.extensions);
+    pub fn of_request(&self, parts: &Parts) -> Result<Option<Arc<Session>>, Problem> {
+        let jar = Jar::of(&parts.headers, &parts.extensions);
         if parts.headers.contains_key("signature-input") || jar.read(&parts.headers, Purpose::Session).is_empty() {
             return Ok(None);
         }
@@ -232,6 +233,17 @@ impl Session {
     pub fn check(&self, method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
         csrf::check_token(self, method, headers, body)
     }
+}
+
+/// Whether a request came through TLS.
+pub fn is_encrypted(_extensions: &Extensions) -> bool {
+    false
+}
+
+/// The address that a request came from. Where that is not known, all are one: nobody gets more attempts for it.
+pub fn sender(extensions: &Extensions) -> IpAddr {
+    let known = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    known.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 fn locked(seconds: u32, why: &str) -> Problem {

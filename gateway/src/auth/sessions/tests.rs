@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Request;
-use axum::http::header::COOKIE;
+use axum::http::header::{COOKIE, HOST};
 
 use super::*;
 
@@ -21,9 +21,10 @@ fn cookies(set: &[&HeaderValue]) -> HeaderMap {
     HeaderMap::from_iter([(COOKIE, pairs.join("; ").parse().unwrap())])
 }
 
-fn request(method: &str, headers: HeaderMap) -> Parts {
-    let (mut parts, ()) = Request::builder().method(method).body(()).unwrap().into_parts();
+fn request(host: &str, headers: HeaderMap) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
     parts.headers = headers;
+    parts.headers.insert(HOST, host.parse().unwrap());
     parts
 }
 
@@ -35,11 +36,12 @@ fn a_session_begins_with_a_link_and_ends_with_leaving() {
     let grant = sessions.by_link(link.as_str()).unwrap();
     assert_eq!(sessions.by_link(link.as_str()).unwrap_err().code(), Code::SignInFailed);
     let headers = cookies(&[&sessions.enter(grant, &HeaderMap::new(), JAR).unwrap()]);
-    let session = sessions.of_request(&request("GET", headers.clone()), 8032).unwrap().unwrap();
+    let session = sessions.of_request(&request("127.0.0.1:8032", headers.clone())).unwrap().unwrap();
     assert_eq!(session.grant.owner, "admin");
-    assert!(sessions.of_request(&request("GET", headers.clone()), 80).unwrap().is_none(), "of another port");
+    let elsewhere = request("localhost:80", headers.clone());
+    assert!(sessions.of_request(&elsewhere).unwrap().is_none(), "of another port");
     sessions.leave(&headers, JAR).unwrap();
-    let ended = sessions.of_request(&request("GET", headers), 8032).unwrap_err();
+    let ended = sessions.of_request(&request("127.0.0.1:8032", headers)).unwrap_err();
     assert_eq!(ended.code(), Code::SessionEnded);
 }
 
@@ -48,7 +50,7 @@ fn a_signed_request_is_not_the_sessions() {
     let sessions = sessions(None);
     let mut headers = cookies(&[&sessions.enter(Grant::everything("a"), &HeaderMap::new(), JAR).unwrap()]);
     headers.insert("signature-input", "sig1=()".parse().unwrap());
-    assert!(sessions.of_request(&request("GET", headers), 8032).unwrap().is_none());
+    assert!(sessions.of_request(&request("127.0.0.1:8032", headers)).unwrap().is_none());
 }
 
 /// Session fixation: an id that somebody has put into a browser is not the one that its owner's sign-in makes good.
