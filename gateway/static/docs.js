@@ -40,6 +40,8 @@
     filter: true,
     // The scope that an operation needs.
     showExtensions: true,
+    // The token below is for nobody to copy.
+    showMutatedRequest: false,
     // What changes something has to show that it comes from a page of ours, if somebody has signed in.
     requestInterceptor: (request) => {
       if (token && new URL(request.url, location.href).origin === location.origin) {

@@ -59,3 +59,49 @@ fn row<'a>(bridge: &Bridge, library: &'a Library) -> Row<'a> {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(libraries: Vec<Row<'_>>) -> String {
+        let frame = Frame { title: "Overview", here: "/", viewer: Viewer::Anybody };
+        Page { frame, config: "/etc/<b>.toml".to_owned(), libraries }.render().unwrap()
+    }
+
+    #[test]
+    fn a_state_is_a_colour_and_a_sign_and_a_word() {
+        for (mark, sign) in [("good", "●"), ("busy", "◐"), ("bad", "✕")] {
+            let row = Row {
+                name: "a",
+                file: "a.so".into(),
+                runtime: "linux32",
+                functions: 3,
+                state: "so",
+                mark,
+                reason: None,
+            };
+            let page = shown(vec![row]);
+            let state = format!(
+                "<span class=\"state {mark}\"><span class=\"sign\" aria-hidden=\"true\">{sign}</span> so</span>"
+            );
+            assert!(page.contains(&state), "{page}");
+        }
+    }
+
+    #[test]
+    fn what_libraries_are_called_and_say_is_text() {
+        let hostile = "\"><script>alert(1)</script>读卡器".to_owned();
+        let (file, reason) = (hostile.clone(), Some(hostile));
+        let row = Row { name: "a", file, runtime: "win32", functions: 0, state: "failed", mark: "bad", reason };
+        let page = shown(vec![row]);
+        assert!(!page.contains("<script") && page.matches("&#60;script&#62;").count() == 2, "{page}");
+        assert!(page.contains("读卡器"));
+    }
+
+    #[test]
+    fn without_libraries_the_page_says_how_to_add_one() {
+        let page = shown(Vec::new());
+        assert!(page.contains("bridge32 import vendor.dll") && page.contains("/etc/&#60;b&#62;.toml"), "{page}");
+    }
+}
