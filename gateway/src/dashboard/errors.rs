@@ -83,3 +83,54 @@ fn with_headers_of(mut shown: Response, original: &Response) -> Response {
     });
     shown
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::header::{LOCATION, RETRY_AFTER};
+    use axum::response::IntoResponse as _;
+
+    use super::*;
+
+    fn shown(address: Option<&str>, problem: Problem) -> Response {
+        let asked = Asked { viewer: Viewer::Nobody, address: address.map(str::to_owned) };
+        let shown = answer(&asked, &problem).unwrap();
+        with_headers_of(shown, &problem.into_response())
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_ours_says_what_to_do_and_nothing_of_itself() {
+        let response = shown(Some("/x"), Problem::internal("the secret reason"));
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        let page = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let page = String::from_utf8(page.to_vec()).unwrap();
+        assert!(page.contains("look before you repeat it") && !page.contains("secret"), "{page}");
+    }
+
+    #[test]
+    fn a_page_says_when_to_try_again_as_the_document_does() {
+        let response = shown(None, Problem::new(Code::QueueFull, "Try again.").with_retry_after(7));
+        assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (429, &"7".parse().unwrap()));
+    }
+
+    #[test]
+    fn whoever_has_to_sign_in_is_led_there_unless_something_was_to_be_done() {
+        for code in [Code::SignatureMissing, Code::SessionEnded] {
+            let response = shown(Some("/docs"), Problem::new(code, "Sign in."));
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()[LOCATION]),
+                (303, &"/sign-in?next=%2Fdocs".parse().unwrap())
+            );
+            assert_eq!(shown(None, Problem::new(code, "Sign in.")).status(), 401);
+        }
+        assert_eq!(shown(Some("/docs"), Problem::new(Code::SignatureInvalid, "It is wrong.")).status(), 401);
+    }
+
+    #[test]
+    fn a_page_is_for_those_who_name_its_type() {
+        let wants = |accept: &str| wants_page(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]));
+        assert!(wants("text/html,application/xhtml+xml,*/*;q=0.8") && wants("application/json, Text/HTML;q=0.5"));
+        assert!(!wants("*/*") && !wants("text/*") && !wants("application/json") && !wants_page(&HeaderMap::new()));
+    }
+}
