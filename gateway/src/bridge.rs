@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::agents::{AgentSpec, Bound, Link, Registry, Reports};
 use crate::auth::Auth;
+use crate::auth::sessions::Sessions;
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
@@ -37,6 +38,8 @@ pub struct Bridge {
     pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
+    /// Who is signed in at a browser.
+    pub sessions: Sessions,
     /// The document that describes all of it.
     pub openapi: Cache<Declared>,
     /// Whether the gateway is stopping: answers that would never end do then.
@@ -56,7 +59,8 @@ impl Bridge {
         }
         let stopping = watch::Sender::new(false);
         let openapi = Cache::default();
-        Self { config, address, libraries, agents, reports, dispatch, auth, openapi, stopping }
+        let sessions = Sessions::new(&config.dashboard);
+        Self { config, address, libraries, agents, reports, dispatch, auth, sessions, openapi, stopping }
     }
 
     /// The library of that name.

@@ -55,7 +55,10 @@ codes! {
     SignatureReplayed = UNAUTHORIZED, "signature_replayed", "The signature was used before";
     DigestMismatch = UNAUTHORIZED, "digest_mismatch", "The body is not the one that was signed";
     UnknownKey = UNAUTHORIZED, "unknown_key", "The key is not known";
+    SessionEnded = UNAUTHORIZED, "session_ended", "The session has ended";
+    SignInFailed = UNAUTHORIZED, "sign_in_failed", "The sign-in failed";
     Forbidden = FORBIDDEN, "forbidden", "Not allowed";
+    CsrfTokenInvalid = FORBIDDEN, "csrf_token_invalid", "The page's token is missing";
     NotFound = NOT_FOUND, "not_found", "There is nothing here";
     UnknownLibrary = NOT_FOUND, "unknown_library", "There is no such library";
     UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
@@ -66,6 +69,7 @@ codes! {
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request came too slowly";
+    SignInNotNeeded = CONFLICT, "sign_in_not_needed", "Nobody has to sign in";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
@@ -83,6 +87,7 @@ codes! {
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
+    SignInLocked = TOO_MANY_REQUESTS, "sign_in_locked", "Too many attempts to sign in";
     Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";
     AgentCrashed = BAD_GATEWAY, "agent_crashed", "The library's process ended";
     AgentRestarted = BAD_GATEWAY, "agent_restarted", "The library's process was ended by the bridge";
@@ -163,6 +168,11 @@ impl Problem {
         &self.detail
     }
 
+    /// In how many seconds it makes sense to try again, if that is known.
+    pub fn retry_after(&self) -> Option<u32> {
+        self.retry_after
+    }
+
     /// Points to the place in the body of the request, as RFC 6901 says.
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
@@ -228,7 +238,9 @@ impl Problem {
         serde_json::to_vec(&document).unwrap_or_default()
     }
 
-    fn with_retry_after(mut self, seconds: u32) -> Self {
+    /// When it makes sense to try again, in seconds from now.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -241,6 +253,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
+        // For those who show it in another way, such as a page.
+        response.extensions_mut().insert(self);
         response
     }
 }

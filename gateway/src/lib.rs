@@ -1,6 +1,7 @@
 //! The gateway of bridge32: typed REST endpoints for the functions of 32-bit libraries, which run in agent processes.
 //!
-//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`listeners`], [`router`] and [`error`] know axum.
+//! `api -> dispatch -> agents -> protocol`; only [`api`], [`auth`], [`dashboard`], [`listeners`], [`router`] and [`error`]
+//! know axum.
 
 pub mod agents;
 pub mod api;
@@ -8,6 +9,7 @@ pub mod auth;
 pub mod bridge;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod dispatch;
 pub mod error;
 pub mod files;
@@ -104,4 +106,5 @@ fn announce(bridge: &Bridge) {
     if config.listeners.listen.iter().all(|listen| listen.plain_loopback().is_none()) {
         tracing::info!(address = %bridge.address, "agents, and nobody else, have an address of their own");
     }
+    dashboard::announce(bridge);
 }

@@ -14,12 +14,13 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, index, interface,
-    libraries, memory, openapi, variables,
+    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
+    libraries, memory, openapi, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard};
 use crate::bridge::Bridge;
 use crate::config::Origin;
+use crate::dashboard::{assets, errors, index, sign_in, sign_out};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -29,10 +30,21 @@ pub struct Route {
     /// Its path, in the notation of axum and OpenAPI alike.
     pub path: &'static str,
     need: Need,
+    page: bool,
     handler: MethodRouter<Arc<Bridge>>,
 }
 
 impl Route {
+    /// For people alone: it is not part of the contract, and changes with the pages.
+    fn page(self) -> Self {
+        Self { page: true, ..self }
+    }
+
+    /// Whether programs may rely on it.
+    pub fn in_contract(&self) -> bool {
+        !self.page
+    }
+
     /// The scope that a key needs for it, as the contract names it; `None` where anybody may ask.
     pub fn scope(&self) -> Option<&'static str> {
         match self.need {
@@ -52,6 +64,10 @@ impl Route {
 pub fn routes() -> Vec<Route> {
     vec![
         get("/", Need::Read, index::show),
+        get("/sign-in", Need::Public, sign_in::show).page(),
+        post("/sign-in", Need::Public, sign_in::submit).page(),
+        post("/sign-out", Need::Public, sign_out::submit).page(),
+        get("/static/{file}", Need::Public, assets::show).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/openapi.json", Need::Read, openapi::show),
@@ -83,6 +99,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/agents/{id}/handles", Need::Read, handles::list),
         get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
         get("/v1/crashes/{report}", Need::Read, crashes::show),
+        post("/v1/sign-in-links", Need::Manage, sign_in_links::create),
     ]
 }
 
@@ -105,6 +122,8 @@ fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: O
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        // Inside of the check, which knows what a proxy says of the request.
+        .layer(from_fn_with_state(Arc::clone(bridge), errors::show))
         .layer(option_layer(cors))
         .layer(middleware::from_fn(check_host))
         .layer(middleware::map_response(protect))
@@ -127,19 +146,19 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
 }
 
 fn get<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::GET, path, need, handler: routing::get(handler) }
+    Route { method: Method::GET, path, need, page: false, handler: routing::get(handler) }
 }
 
 fn post<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::POST, path, need, handler: routing::post(handler) }
+    Route { method: Method::POST, path, need, page: false, handler: routing::post(handler) }
 }
 
 fn put<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::PUT, path, need, handler: routing::put(handler) }
+    Route { method: Method::PUT, path, need, page: false, handler: routing::put(handler) }
 }
 
 fn delete<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::DELETE, path, need, handler: routing::delete(handler) }
+    Route { method: Method::DELETE, path, need, page: false, handler: routing::delete(handler) }
 }
 
 async fn not_found(request: Request) -> Problem {
@@ -171,11 +190,12 @@ fn fits(pattern: &str, path: &str) -> bool {
 
 /// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.
 async fn protect(mut response: Response) -> Response {
-    const HEADERS: [(&str, &str); 3] = [
+    const HEADERS: [(&str, &str); 4] = [
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("x-content-type-options", "nosniff"),
         // Nothing to others; with none at all, browsers would call our own forms those of a stranger.
         ("referrer-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
     ];
     for (name, value) in HEADERS {
         let header = response.headers_mut().entry(HeaderName::from_static(name));

@@ -13,6 +13,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a harness lets a test fail")]
 
 pub mod bridge;
+pub mod browser;
 pub mod client;
 pub mod config;
 pub mod dist;
@@ -29,6 +30,7 @@ pub use bridge32_protocol::target::Target;
 pub use serde_json::{Value, json};
 
 pub use bridge::Bridge;
+pub use browser::Browser;
 pub use client::Answer;
 pub use config::Config;
 pub use joined::Joined;

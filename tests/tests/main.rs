@@ -25,6 +25,7 @@ mod openapi;
 mod output;
 mod registration;
 mod second_user;
+mod sign_in;
 mod signed;
 mod signing_commands;
 mod sqlite;

@@ -2,28 +2,33 @@
 
 use std::sync::Arc;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use utoipa_swagger_ui::Config;
 
 use super::Path;
+use crate::dashboard::{Frame, Viewer, page};
 use crate::error::{Code, Problem};
 
-const PAGE: &str = include_str!("../../static/docs.html");
 const START: &str = include_str!("../../static/docs.js");
-
-/// What the page may load and do: only what comes from here, and nothing that stands in the page itself. Icons in the
-/// style sheet are `data:` addresses.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files of Swagger UI that the page uses.
 const FILES: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
 
+#[derive(Template)]
+#[template(path = "docs.html")]
+struct Page {
+    frame: Frame,
+}
+
 /// The page.
-pub async fn show() -> Response {
-    let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)];
-    (headers, PAGE).into_response()
+///
+/// # Errors
+/// It cannot be made.
+pub async fn show(viewer: Viewer) -> Result<Response, Problem> {
+    page(StatusCode::OK, &Page { frame: Frame { title: "API docs", here: "/docs", viewer } })
 }
 
 /// A file that the page uses.

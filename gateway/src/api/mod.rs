@@ -11,12 +11,12 @@ pub mod exports;
 pub mod functions;
 pub mod handles;
 pub mod health;
-pub mod index;
 pub mod interface;
 pub mod libraries;
 pub mod memory;
 pub mod openapi;
 mod reply;
+pub mod sign_in_links;
 pub mod variables;
 
 use axum::extract::FromRequestParts;
@@ -73,7 +73,7 @@ fn media_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether the client names that very type among those that it accepts.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut types = accepted.flat_map(|list| list.split(',')).map(|range| range.split(';').next().unwrap_or_default());
     types.any(|range| range.trim().eq_ignore_ascii_case(media_type))

@@ -47,19 +47,38 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
 
 /// Who asks, for handlers that need to know more than whether the route is allowed.
 #[derive(Clone, Debug)]
-pub struct Caller(Option<(String, Scopes)>);
+pub struct Caller(Option<(String, Scopes)>, Via);
+
+/// How a caller shows who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// By a signature.
+    Key,
+    /// By the cookie of a session.
+    Session,
+}
 
 impl Caller {
     /// Whoever has these scopes.
     #[cfg(test)]
     pub(crate) fn with(scopes: Scopes) -> Self {
-        Self(Some(("a-key".to_owned(), scopes)))
+        Self(Some(("a-key".to_owned(), scopes)), Via::Key)
     }
 
     /// Anybody, as where nothing is signed.
     #[cfg(test)]
     pub(crate) const fn anybody() -> Self {
-        Self(None)
+        Self(None, Via::Key)
+    }
+
+    /// How they show who they are.
+    pub const fn via(&self) -> Via {
+        self.1
+    }
+
+    /// Who they are, and what they may do; `None` where anybody may do everything.
+    pub fn known(&self) -> Option<(&str, &Scopes)> {
+        self.0.as_ref().map(|(name, scopes)| (name.as_str(), scopes))
     }
 
     /// Whether the caller may do this.
@@ -101,10 +120,15 @@ pub async fn guard(
     let Guard { bridge, need } = guard;
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let (mut parts, body) = request.into_parts();
+    let session = match (&bridge.auth, need) {
+        (Auth::Off, _) | (_, Need::Public | Need::Agent) => None,
+        (Auth::Hmac(_), _) => bridge.sessions.of_request(&parts)?,
+    };
     // Who has no key cannot make the gateway hold a large body.
     let (believed, limit) = match (&bridge.auth, need) {
         (_, Need::Public | Need::Agent) => (None, SMALL_BODY),
         (Auth::Off, _) => (None, bridge.config.max_body),
+        (Auth::Hmac(_), _) if session.is_some() => (None, bridge.config.max_body),
         (Auth::Hmac(keys), _) => (Some((keys, keys.verify(&parts)?)), bridge.config.max_body),
     };
     let body = take(&parts.headers, body, limit).await?;
@@ -114,14 +138,17 @@ pub async fn guard(
         parts.extensions.insert(AgentProof(proof));
     }
     let owner = believed.map(|(keys, head)| keys.accept(head, &parts, &body)).transpose()?;
-    if let Some(owner) = owner
-        && let Some((library, function)) = target(need, param)
-    {
-        allow(owner.key.id(), &owner.scopes, need, library, function)?;
+    let caller = match &session {
+        Some(session) => Caller(Some((session.grant.owner.clone(), session.grant.scopes.clone())), Via::Session),
+        None => Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone())), Via::Key),
+    };
+    if let Some((library, function)) = target(need, param) {
+        caller.may(need, library, function)?;
     }
-    if matches!(need, Need::SomeCall | Need::Read) {
-        parts.extensions.insert(Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone()))));
+    if let Some(session) = session {
+        session.check(&parts.method, &parts.headers, &body)?;
     }
+    parts.extensions.insert(caller);
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 

@@ -1,4 +1,4 @@
-//! Who may do what: keys with scopes, signatures, and the checks that every request passes before its handler.
+//! Who may do what: keys with scopes, signatures, sessions, and the checks that every request passes before its handler.
 
 mod arrival;
 mod agents;
@@ -6,13 +6,14 @@ mod guard;
 mod hosts;
 mod keys;
 mod scopes;
+pub mod sessions;
 mod verify;
 
 use crate::config::AuthConfig;
 
 pub use arrival::Arrival;
 pub use agents::Proven;
-pub use guard::{AgentProof, Caller, Guard, guard};
+pub use guard::{AgentProof, Caller, Guard, Via, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use scopes::{Need, Scopes};

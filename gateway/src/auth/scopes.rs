@@ -26,7 +26,7 @@ pub enum Need {
 }
 
 /// The scopes of one key.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<String>);
 
 const WORDS: [&str; 5] = ["read", "adhoc", "history", "manage", "agent"];
@@ -48,6 +48,18 @@ impl Scopes {
             )),
             None => Ok(Self(words.into_iter().collect())),
         }
+    }
+
+    /// Everything that a person does at a browser: all but being an agent.
+    pub fn of_a_person() -> Self {
+        let words = ["read", "adhoc", "history", "manage", "call:*"];
+        Self(words.map(str::to_owned).into())
+    }
+
+    /// What of these a session may have.
+    #[must_use]
+    pub fn without_agent(&self) -> Self {
+        Self(self.0.iter().filter(|scope| *scope != "agent").cloned().collect())
     }
 
     /// Whether they allow what a route needs, for the library and the function of its path.
@@ -122,6 +134,17 @@ mod tests {
         }
         assert_eq!(allow(&["call:calc.Sub"], Need::SomeCall), Ok(()));
         assert_eq!(allow(&["call:calculus.Sub", "call:other", "read"], Need::SomeCall), Err("call:calc".into()));
+    }
+
+    #[test]
+    fn a_person_may_do_everything_but_be_an_agent() {
+        let person = Scopes::of_a_person();
+        for need in [Need::Read, Need::Manage, Need::Call, Need::SomeCall, Need::Library, Need::Callback, Need::AdHoc] {
+            assert_eq!(person.allow(need, "calc", "Add"), Ok(()), "{need:?}");
+        }
+        assert!(person.allow(Need::Agent, "calc", "").is_err());
+        assert_eq!(person.without_agent(), person);
+        assert_eq!(Scopes::parse(vec!["agent".into(), "read".into()]).unwrap().without_agent().0.len(), 1);
     }
 
     #[test]

@@ -13,9 +13,11 @@ mod init;
 mod interface;
 mod json;
 mod openapi;
+mod password;
 mod request;
 mod serve;
 mod sign;
+mod sign_in;
 mod words;
 
 use std::fmt::Display;
@@ -53,6 +55,8 @@ enum Command {
     Import(import::Import),
     Check(check::Check),
     Openapi(openapi::Openapi),
+    SignIn(sign_in::SignIn),
+    Password(password::Password),
     Completions(completions::Completions),
 }
 
@@ -94,6 +98,8 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
+        Command::SignIn(command) => command.run(),
+        Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),
     };
     match result {

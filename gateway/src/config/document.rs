@@ -22,6 +22,7 @@ pub(super) struct Document {
     pub(super) max_body: Option<Size>,
     pub(super) library_folders: Option<Vec<PathBuf>>,
     pub(super) auth: AuthDocument,
+    pub(super) dashboard: DashboardDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
 }
@@ -38,6 +39,13 @@ pub(super) struct TlsDocument {
 pub(super) struct AuthDocument {
     pub(super) mode: Option<String>,
     pub(super) keys_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DashboardDocument {
+    pub(super) password: Option<String>,
+    pub(super) session: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -221,6 +229,8 @@ impl Document {
             ("library_folders", self.library_folders.is_some() && other.library_folders.is_some()),
             ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
             ("auth.keys_file", self.auth.keys_file.is_some() && other.auth.keys_file.is_some()),
+            ("dashboard.password", self.dashboard.password.is_some() && other.dashboard.password.is_some()),
+            ("dashboard.session", self.dashboard.session.is_some() && other.dashboard.session.is_some()),
         ];
         if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
             return Err(twice(key));
@@ -249,6 +259,8 @@ impl Document {
         replace(&mut self.library_folders, over.library_folders);
         replace(&mut self.auth.mode, over.auth.mode);
         replace(&mut self.auth.keys_file, over.auth.keys_file);
+        replace(&mut self.dashboard.password, over.dashboard.password);
+        replace(&mut self.dashboard.session, over.dashboard.session);
         for (name, table) in over.library {
             self.library.entry(name).or_default().overlay(table);
         }

@@ -22,7 +22,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_KEY_ID",
     "BRIDGE32_SECRET",
 ];
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "listen",
     "tls",
     "public_urls",
@@ -33,6 +33,7 @@ const KEYS: [&str; 12] = [
     "max_body",
     "library_folders",
     "auth",
+    "dashboard",
     "library",
     "runtime",
 ];

@@ -123,7 +123,7 @@ impl fmt::Display for Listen {
 }
 
 impl Origin {
-    fn new(scheme: Scheme, authority: &str) -> Self {
+    pub(crate) fn new(scheme: Scheme, authority: &str) -> Self {
         let authority = authority.to_ascii_lowercase();
         let suffix = format!(":{}", scheme.default_port());
         let authority = authority.strip_suffix(&suffix).unwrap_or(&authority).to_owned();

@@ -1,5 +1,6 @@
 //! The configuration: what `bridge32.toml`, its includes and the environment say, checked and with every path resolved.
 
+mod dashboard;
 mod document;
 pub mod edit;
 mod environment;
@@ -15,6 +16,7 @@ use bridge32_protocol::interface::{Encoding, Int64};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
+pub use dashboard::DashboardConfig;
 use document::{Document, LibraryDocument, RuntimeDocument};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
@@ -36,6 +38,8 @@ pub struct Config {
     pub library_folders: Option<Vec<LibraryFile>>,
     /// Who may call.
     pub auth: AuthConfig,
+    /// How people sign in.
+    pub dashboard: DashboardConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -202,6 +206,7 @@ impl Config {
         let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
         let auth = context.auth(&document, &directory)?;
         let listeners = context.listeners(&document, &auth)?;
+        let dashboard = context.dashboard(&document.dashboard)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -217,7 +222,7 @@ impl Config {
         context.agents(&libraries, &auth)?;
         let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, libraries, runtimes })
+        Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, dashboard, libraries, runtimes })
     }
 }
 

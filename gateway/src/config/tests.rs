@@ -61,6 +61,10 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[library.a]\nfile='a'\nagent='b'\n[library.b]\nfile='b'", "`b` is an agent that the gateway starts itself"),
         ("[library.a]\nfile='a'\nagent='a'\ngroup='g'", "`group` is for agents that the gateway starts"),
         ("[auth]\nmode='off'\n[library.a]\nfile='a'\nagent='b'", "set it to \"hmac\""),
+        ("[dashboard]\npassword='hunter22'", "dashboard.password: is no argon2id hash but perhaps the password itself"),
+        ("[dashboard]\nsession='721h'", "dashboard.session: is too long"),
+        ("[dashboard]\nsession='12'", "dashboard.session: `12` is not a duration"),
+        ("[dashboard]\npasswort='x'", "unknown key `passwort`; did you mean `password`?"),
         ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
         ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),
     ] {

@@ -1,0 +1,36 @@
+//! `/static/{file}`: what pages load. Anybody may have it: the page of the sign-in needs it, and it tells nothing.
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bridge32_signature::content_digest;
+
+use crate::api::Path;
+use crate::error::{Code, Problem};
+use crate::openapi::cache::matches;
+
+/// Name, media type and content of each.
+const FILES: [(&str, &str, &str); 3] = [
+    ("base.css", "text/css; charset=utf-8", include_str!("../../static/base.css")),
+    ("docs.css", "text/css; charset=utf-8", include_str!("../../static/docs.css")),
+    ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
+];
+
+/// A file.
+///
+/// # Errors
+/// There is none of that name.
+pub async fn show(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
+    let Some((_, kind, text)) = FILES.into_iter().find(|(known, ..)| *known == name) else {
+        return Err(Problem::new(Code::NotFound, format!("The pages use no file `{name}`.")));
+    };
+    let etag = format!("\"{}\"", content_digest(text.as_bytes()).trim_start_matches("sha-256=").trim_matches(':'));
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known = known.into_iter().any(|header| matches(header, &etag));
+    // A new version of the program is noticed at once.
+    let head = [(ETAG, etag.as_str()), (CACHE_CONTROL, "no-cache")];
+    if is_known {
+        return Ok((StatusCode::NOT_MODIFIED, head).into_response());
+    }
+    Ok((head, [(CONTENT_TYPE, kind)], text).into_response())
+}
