@@ -28,7 +28,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
-use auth::{Auth, KeyFileError};
+use auth::{Auth, KeyFileError, Names, ReplayLogError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Libraries;
@@ -39,6 +39,9 @@ pub enum ServeError {
     /// The key file cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// Nobody knows which signatures were used before a restart.
+    #[error(transparent)]
+    Nonces(#[from] ReplayLogError),
     /// Nobody can listen there.
     #[error(
         "cannot listen on {address}: {source}. Another program may have the port; `listen` in the configuration sets it"
@@ -62,7 +65,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// # Errors
 /// It cannot be started, or the listener fails.
 pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-    let auth = Auth::open(&config.auth)?;
+    let mut auth = Auth::open(&config.auth)?;
+    auth.remember(&config.data_dir, Names::default())?;
     if matches!(config.auth, AuthConfig::Off) {
         tracing::warn!(
             "auth.mode is \"off\": every program and every user of this machine can run native code through this gateway"
@@ -103,6 +107,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()> + Send + 'stat
         }
     };
     bridge.agents.stop().await;
+    bridge.auth.close();
     tracing::info!("stopped");
     result
 }

@@ -221,7 +221,7 @@ pub fn verify_response(
     body: &[u8],
     now: i64,
 ) -> Result<(), SignatureError> {
-    let (inputs, signatures) = received(response.headers)?;
+    let [inputs, signatures] = received(response.headers)?;
     let (inputs, signatures) = (dictionary(&inputs)?, dictionary(&signatures)?);
     let Response { status, headers } = *response;
     let message = Message::Response { status, headers, request: (*request, request_headers) };

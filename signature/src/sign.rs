@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::base::{self, Message};
 use crate::component::Component;
-use crate::fields::Dictionary;
+use crate::fields::{Dictionary, Member};
 use crate::{ALGORITHM, Key, Request, SignatureError, content_digest, digest};
 
 /// What a signed message carries besides its own headers.
@@ -64,7 +64,7 @@ pub fn sign_with_nonce(
     // What is written is read again, as the receiver will.
     let unfit = || SignatureError::Invalid("its nonce is not fit for a header");
     let dictionary = Dictionary::read(input.as_bytes()).map_err(|_| unfit())?;
-    let list = dictionary.get("sig1").and_then(|member| member.list()).ok_or_else(unfit)?;
+    let list = dictionary.get("sig1").and_then(Member::list).ok_or_else(unfit)?;
     let components = Component::read_all(list.items)?;
     let parameters = input.strip_prefix("sig1=").ok_or_else(unfit)?;
     let base = base::build(Message::Request(*request, &headers), &components, parameters)?;

@@ -82,7 +82,7 @@ pub fn verify_head<'k>(
     keys: impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Head, SignatureError> {
-    verify_head_of_any(std::iter::once(*request), headers, keys, now)
+    verify_head_of_any(&std::iter::once(*request), headers, keys, now)
 }
 
 /// The same for a request that its sender may know by several names, as behind a proxy: one of them must have been signed.
@@ -90,12 +90,12 @@ pub fn verify_head<'k>(
 /// # Errors
 /// As [`verify`].
 pub fn verify_head_of_any<'r, 'k>(
-    requests: impl Iterator<Item = Request<'r>> + Clone,
+    requests: &(impl Iterator<Item = Request<'r>> + Clone),
     headers: &HeaderMap,
     keys: impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Head, SignatureError> {
-    let (inputs, signatures) = received(headers)?;
+    let [inputs, signatures] = received(headers)?;
     let (inputs, signatures) = (dictionary(&inputs)?, dictionary(&signatures)?);
     let mut reason = SignatureError::Missing;
     let mut without_digest = None;
@@ -114,9 +114,9 @@ pub fn verify_head_of_any<'r, 'k>(
 }
 
 /// The values of the two headers.
-pub(crate) fn received(headers: &HeaderMap) -> Result<(Cow<'_, [u8]>, Cow<'_, [u8]>), SignatureError> {
+pub(crate) fn received(headers: &HeaderMap) -> Result<[Cow<'_, [u8]>; 2], SignatureError> {
     match (fields::joined(headers, "signature-input"), fields::joined(headers, "signature")) {
-        (Ok(Some(inputs)), Ok(Some(signatures))) => Ok((inputs, signatures)),
+        (Ok(Some(inputs)), Ok(Some(signatures))) => Ok([inputs, signatures]),
         (Err(error), _) | (_, Err(error)) => Err(unreadable(error)),
         _ => Err(SignatureError::Missing),
     }

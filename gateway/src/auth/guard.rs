@@ -106,6 +106,7 @@ pub async fn guard(
         (Auth::Off, _) => (None, bridge.config.max_body),
         (Auth::Hmac(keys), _) => (Some((keys, keys.verify(&parts)?)), bridge.config.max_body),
     };
+    let answer = believed.as_ref().map(|(keys, head)| keys.answer(head, &parts)).transpose()?.flatten();
     let body = take(&parts.headers, body, limit).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     if need == Need::Agent {
@@ -122,7 +123,11 @@ pub async fn guard(
     if matches!(need, Need::SomeCall | Need::Read) {
         parts.extensions.insert(Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone()))));
     }
-    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    match answer {
+        Some(answer) => answer.sign(response).await,
+        None => Ok(response),
+    }
 }
 
 /// The library, and the function or variable, that a request is about; `None` for the id of a callback that is none: the

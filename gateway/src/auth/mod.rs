@@ -3,14 +3,21 @@
 mod guard;
 mod hosts;
 mod keys;
+mod names;
+mod replay_log;
+mod respond;
 mod scopes;
 mod verify;
+
+use std::path::Path;
 
 use crate::config::AuthConfig;
 
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
+pub use names::Names;
+pub use replay_log::ReplayLogError;
 pub use scopes::{Need, Scopes};
 
 /// How requests are authenticated.
@@ -31,6 +38,24 @@ impl Auth {
         match config {
             AuthConfig::Off => Ok(Self::Off),
             AuthConfig::Hmac { keys_file } => Keys::read(keys_file).map(Box::new).map(Self::Hmac),
+        }
+    }
+
+    /// Prepares for requests: which signatures were used before a restart, and by which names clients reach this gateway.
+    ///
+    /// # Errors
+    /// Nobody knows which signatures were used.
+    pub fn remember(&mut self, data_dir: &Path, names: Names) -> Result<(), ReplayLogError> {
+        if let Self::Hmac(keys) = self {
+            keys.verifier = verify::Verifier::open(data_dir, names)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which signatures were used.
+    pub fn close(&self) {
+        if let Self::Hmac(keys) = self {
+            keys.verifier.close();
         }
     }
 }

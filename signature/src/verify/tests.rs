@@ -185,7 +185,7 @@ fn of_several_names_the_signed_one_is_told() {
     let key = key();
     let find = |requests: &[Request<'_>]| {
         let keys = |id: &str| (id == key.id()).then_some(&key);
-        verify_head_of_any(requests.iter().copied(), &headers, keys, NOW).map(|head| head.named())
+        verify_head_of_any(&requests.iter().copied(), &headers, keys, NOW).map(|head| head.named())
     };
     assert_eq!(find(&[REQUEST, proxy]), Ok(1));
     assert_eq!(find(&[proxy, REQUEST]), Ok(0));
@@ -257,9 +257,9 @@ fn covered_headers_are_bound_line_by_line() {
     let input = format!(r#"("@method" "@authority" "@target-uri" "x-a");created={NOW};keyid="ci";nonce="n""#);
     let with = |lines: &[&'static str]| {
         let mut headers = HeaderMap::new();
-        lines.iter().for_each(|line| {
+        for line in lines {
             headers.append("x-a", HeaderValue::from_static(line));
-        });
+        }
         headers
     };
     let signed = signed_with(&REQUEST, &input, with(&["1", "", "2"]));
