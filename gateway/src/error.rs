@@ -5,12 +5,13 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bridge32_interface::Diagnostic;
 use bridge32_protocol::wire::{CrashRecord, Fault, FaultCode};
 use bridge32_signature::SignatureError;
+use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -85,6 +86,7 @@ codes! {
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
+    RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     SignInLocked = TOO_MANY_REQUESTS, "sign_in_locked", "Too many attempts to sign in";
@@ -128,7 +130,13 @@ struct Document<'a> {
     report: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     diagnostics: &'a [Diagnostic],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_time: Option<i64>,
 }
+
+/// What a signature of a client must cover and say, in the form in which it could be asked for (RFC 9421 §5).
+const SIGNATURE_WANTED: &str =
+    "sig1=(\"@method\" \"@authority\" \"@target-uri\" \"content-digest\");created;alg=\"hmac-sha256\"";
 
 impl Problem {
     /// A problem with the text that tells a person what to do.
@@ -234,8 +242,23 @@ impl Problem {
             crash: record.filter(|record| **record != CrashRecord::default()),
             report: self.crash.as_ref().and_then(|crash| crash.report.as_deref()),
             diagnostics: &self.diagnostics,
+            // Most often a clock is to blame.
+            server_time: self.is_about_credentials().then(|| Timestamp::now().as_second()),
         };
         serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    fn is_about_credentials(&self) -> bool {
+        self.code.status() == StatusCode::UNAUTHORIZED
+    }
+
+    /// What every 401 says of how to be let in.
+    fn invite(&self, headers: &mut HeaderMap) {
+        if self.is_about_credentials() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Signature realm=\"bridge32\""));
+            let wanted = HeaderName::from_static("accept-signature");
+            headers.insert(wanted, HeaderValue::from_static(SIGNATURE_WANTED));
+        }
     }
 
     /// When it makes sense to try again, in seconds from now.
@@ -250,6 +273,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.code.status(), self.to_json()).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.invite(response.headers_mut());
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
@@ -360,11 +384,13 @@ impl From<SignatureError> for Problem {
             SignatureError::Missing => Code::SignatureMissing,
             SignatureError::Expired { .. } => Code::SignatureExpired,
             SignatureError::Replayed => Code::SignatureReplayed,
-            SignatureError::Invalid(_) => Code::SignatureInvalid,
+            SignatureError::Invalid(_) | SignatureError::Component(_) => Code::SignatureInvalid,
+            SignatureError::Full => Code::RateLimited,
             SignatureError::DigestMismatch => Code::DigestMismatch,
             SignatureError::UnknownKey => Code::UnknownKey,
         };
-        Self::new(code, error.to_string())
+        let problem = Self::new(code, error.to_string());
+        if code == Code::RateLimited { problem.with_retry_after(30) } else { problem }
     }
 }
 

@@ -29,7 +29,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Auth, KeyFileError};
+use auth::{Auth, KeyFileError, Names, ReplayLogError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Libraries;
@@ -47,6 +47,9 @@ pub enum ServeError {
     /// What the gateway keeps would not be its own.
     #[error(transparent)]
     Data(#[from] private::FolderError),
+    /// Nobody knows which signatures were used before a restart.
+    #[error(transparent)]
+    Nonces(#[from] ReplayLogError),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -58,7 +61,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// It cannot be started.
 pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
     private::prepare_data_dir(&config.data_dir)?;
-    let auth = Auth::open(&config.auth)?;
+    let mut auth = Auth::open(&config.auth)?;
+    auth.remember(&config.data_dir, Names::new(&config.listeners.public_urls))?;
     let sockets = Sockets::bind(&config.listeners).await?;
     config.listeners.listen = sockets.listen();
     let (libraries, specs) = Libraries::prepare(&config);
@@ -85,6 +89,7 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
         () = grace => tracing::warn!("some calls did not finish within {} s", GRACE.as_secs()),
     }
     bridge.agents.stop().await;
+    bridge.auth.close();
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,42 +1,58 @@
 //! HTTP Message Signatures (RFC 9421) with `hmac-sha256`, and Content-Digest (RFC 9530). Pure: no I/O, no clock.
 //!
 //! [`sign`] makes the three headers of a request, [`verify`] checks them, and [`ReplayStore`] lets a nonce through once
-//! ([`ReplayWindow`] where there is one sender, who counts).
-//! A signature must cover `@method`, `@authority`, the target (`@target-uri`, or `@path` and `@query`), and
-//! `content-digest` where there is a body; its parameters must have `created`, `keyid` and `nonce`.
+//! ([`ReplayWindow`] where there is one sender, who counts). [`Wanted`] is what a client asks to have signed of the answer, and
+//! [`verify_response`] is the client's side of that.
+//!
+//! # What a request's signature must say
+//!
+//! It must cover `@method`, `@authority`, the target (`@target-uri`, or `@path` and `@query`), and `content-digest` where there
+//! is a body; it may cover any header. Its parameters must have `created`, `keyid` and `nonce`; `expires` is kept to, `alg` must
+//! be `hmac-sha256` if it is there, and others are covered and mean nothing. Of several signatures one that holds is enough.
+//!
+//! The base is made of the parameters in the order in which they were received, as RFC 8941 writes them. `@authority` is
+//! compared in lower case and without the port of its scheme, path and query as they stand, with nothing decoded; a header's
+//! lines are trimmed and joined by `, `, and an empty one is an empty value.
+//!
+//! # What is refused although it may look right
+//!
+//! What two programs could read differently: a label, a parameter or a digest that is there twice, a component covered twice,
+//! a name in upper case, a component with parameters (`;sf`, `;bs`, `;key`, `;req`, `;tr`), `@query-param`, a covered header
+//! that is absent or not ASCII, `created` that is no integer (or has more than 15 digits), `expires` before `created`. And what
+//! is longer than anybody needs: 16 kB a header, 8 signatures, 64 components, 16 parameters, a nonce of 256 bytes.
+//!
+//! # What an error tells
+//!
+//! A text says what to correct, and nothing that only the receiver knows. Whether a signature is of this time is looked at
+//! once its MAC holds, and the body when the head does; digests and MACs are never shown.
 
 mod base;
+mod component;
 mod digest;
+mod fields;
+mod parameters;
 mod replay;
+mod response;
 mod sign;
 mod verify;
 mod window;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderMap, HeaderValue};
 use sha2::Sha256;
 
 pub use base::Request;
+pub use component::Uncoverable;
 pub use digest::content_digest;
-pub use replay::ReplayStore;
+pub use replay::{ReplayStore, Taken};
+pub use response::{Response, Wanted, WantedError, verify_response};
 pub use sign::{SignedHeaders, sign, sign_with_nonce};
-pub use verify::{Head, Verified, verify, verify_head};
+pub use verify::{Head, Verified, verify, verify_head, verify_head_of_any};
 pub use window::ReplayWindow;
 
 /// The clock difference that is forgiven, in seconds, in both directions.
 pub const CLOCK_WINDOW: i64 = 300;
-
-/// The lines of a header as one value (RFC 9110 §5.2); `None` without any.
-fn joined<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, [u8]>> {
-    let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let first = lines.next()?;
-    let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
-    let all: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
-    Some(Cow::Owned(all.join(&b", "[..])))
-}
 
 /// The name of the only algorithm.
 const ALGORITHM: &str = "hmac-sha256";
@@ -87,15 +103,15 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why a request is not believed. The texts tell a sender what to correct, and nothing that only the receiver knows.
+/// Why a message is not believed. The texts tell a sender what to correct, and nothing that only the receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// There is no signature.
-    #[error("the request is not signed: it needs the headers Signature-Input and Signature (RFC 9421, hmac-sha256)")]
+    #[error("there is no signature: the headers Signature-Input and Signature are needed (RFC 9421, hmac-sha256)")]
     Missing,
     /// The signature is too old, or from the future.
     #[error(
-        "the signature's `created` is more than {CLOCK_WINDOW} s from the server's time, {now} (Unix seconds); check the clock, and sign each request anew"
+        "the signature is not of this time: `created` may be {CLOCK_WINDOW} s from the server's time, {now} (Unix seconds), and `expires` may not be over; check the clock, and sign each request anew"
     )]
     Expired {
         /// The verifier's time in Unix seconds.
@@ -104,9 +120,15 @@ pub enum SignatureError {
     /// The nonce was used before.
     #[error("this nonce was used before; sign each request anew, retries too")]
     Replayed,
-    /// The signature is not what this key and this request make.
+    /// The nonces of the last minutes fill the store, and none may be forgotten yet.
+    #[error("too many requests were signed in the last minutes; try again later")]
+    Full,
+    /// The signature is not what this key and this message make.
     #[error("the signature does not hold: {0}")]
     Invalid(&'static str),
+    /// It covers what cannot be covered.
+    #[error("the signature does not hold: {0}")]
+    Component(#[from] Uncoverable),
     /// The body is not what `Content-Digest` says.
     #[error("the body does not have the digest that Content-Digest says")]
     DigestMismatch,
@@ -122,7 +144,8 @@ impl SignatureError {
             Self::Missing => "signature_missing",
             Self::Expired { .. } => "signature_expired",
             Self::Replayed => "signature_replayed",
-            Self::Invalid(_) => "signature_invalid",
+            Self::Full => "rate_limited",
+            Self::Invalid(_) | Self::Component(_) => "signature_invalid",
             Self::DigestMismatch => "digest_mismatch",
             Self::UnknownKey => "unknown_key",
         }

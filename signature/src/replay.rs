@@ -27,6 +27,33 @@ pub struct ReplayStore {
 /// A key's id and a nonce, hashed: nobody finds two that are alike, and if somebody did, the second would be refused.
 type Fingerprint = u128;
 
+/// A nonce that was taken, for those who keep it over a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    fingerprint: Fingerprint,
+    created: i64,
+}
+
+impl Taken {
+    /// How many bytes [`Taken::to_bytes`] gives.
+    pub const BYTES: usize = 24;
+
+    /// A form that can be stored. The nonce cannot be found from it.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..16].copy_from_slice(&self.fingerprint.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.created.to_le_bytes());
+        bytes
+    }
+
+    /// Reads what [`Taken::to_bytes`] has made; `None` if it is of another length.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (fingerprint, created) = bytes.split_first_chunk()?;
+        let fingerprint = Fingerprint::from_le_bytes(*fingerprint);
+        Some(Self { fingerprint, created: i64::from_le_bytes(created.try_into().ok()?) })
+    }
+}
+
 #[derive(Default)]
 struct Shard {
     known: HashSet<Fingerprint>,
@@ -45,25 +72,32 @@ impl ReplayStore {
     /// Takes a verified request's nonce. `now` is the time in Unix seconds.
     ///
     /// # Errors
-    /// [`SignatureError::Replayed`] if it was taken before; [`SignatureError::Invalid`] when the store is full;
+    /// [`SignatureError::Replayed`] if it was taken before; [`SignatureError::Full`] when there is no room;
     /// [`SignatureError::Expired`] if it is too old to be remembered, as after the clock was set back.
-    pub fn take(&self, verified: &Verified, now: i64) -> Result<(), SignatureError> {
-        let fingerprint = fingerprint(verified);
-        let mut shard = self.shard(fingerprint);
+    pub fn take(&self, verified: &Verified, now: i64) -> Result<Taken, SignatureError> {
+        let taken = Taken { fingerprint: fingerprint(verified), created: verified.created };
+        let mut shard = self.shard(taken.fingerprint);
         shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
-        let slice = verified.created.div_euclid(SLICE);
-        if slice < shard.first {
+        if !shard.can_remember(taken) {
             return Err(SignatureError::Expired { now });
         }
-        if shard.known.contains(&fingerprint) {
+        if shard.known.contains(&taken.fingerprint) {
             return Err(SignatureError::Replayed);
         }
         if shard.known.len() >= self.capacity {
-            return Err(SignatureError::Invalid("too many requests were signed in the last minutes; try again later"));
+            return Err(SignatureError::Full);
         }
-        shard.known.insert(fingerprint);
-        shard.slices.entry(slice).or_default().push(fingerprint);
-        Ok(())
+        shard.remember(taken);
+        Ok(taken)
+    }
+
+    /// Takes a nonce again that was taken before a restart. There is room for it in any case: no promise is given up.
+    pub fn restore(&self, taken: Taken, now: i64) {
+        let mut shard = self.shard(taken.fingerprint);
+        shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
+        if shard.can_remember(taken) && !shard.known.contains(&taken.fingerprint) {
+            shard.remember(taken);
+        }
     }
 
     /// How many nonces are remembered.
@@ -83,6 +117,15 @@ impl ReplayStore {
 }
 
 impl Shard {
+    fn can_remember(&self, taken: Taken) -> bool {
+        slice(taken) >= self.first
+    }
+
+    fn remember(&mut self, taken: Taken) {
+        self.known.insert(taken.fingerprint);
+        self.slices.entry(slice(taken)).or_default().push(taken.fingerprint);
+    }
+
     /// Forgets the slices that end before `oldest`: what was signed then is refused as too old.
     fn forget_before(&mut self, oldest: i64) {
         let first = oldest.div_euclid(SLICE);
@@ -104,6 +147,10 @@ impl Shard {
 /// A shard is consistent after any of its operations, so a poisoned lock is as good as a whole one.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn slice(taken: Taken) -> i64 {
+    taken.created.div_euclid(SLICE)
 }
 
 fn fingerprint(verified: &Verified) -> Fingerprint {
@@ -152,6 +199,22 @@ mod tests {
         assert!((0..200).filter(|nonce| full(*nonce, 1000)).count() >= 200 - SHARDS);
         assert!((200..300).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
         assert!((300..500).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
+    }
+
+    #[test]
+    fn what_was_taken_before_a_restart_is_taken_after_it() {
+        let (before, after) = (ReplayStore::new(100), ReplayStore::new(1));
+        for nonce in ["a", "b"] {
+            let taken = before.take(&verified("k", nonce, 1000), 1000).unwrap();
+            after.restore(Taken::from_bytes(&taken.to_bytes()).unwrap(), 1100);
+        }
+        let old = before.take(&verified("k", "old", 700), 1000).unwrap();
+        after.restore(old, 1100);
+        assert_eq!(after.len(), 2, "what is too old to be used is not kept");
+        for nonce in ["a", "b"] {
+            assert_eq!(after.take(&verified("k", nonce, 1000), 1100), Err(SignatureError::Replayed));
+        }
+        assert!(Taken::from_bytes(&[0; Taken::BYTES + 1]).is_none() && Taken::from_bytes(&[0; 3]).is_none());
     }
 
     #[test]

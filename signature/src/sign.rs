@@ -4,9 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue};
 
-use crate::{ALGORITHM, Key, Request, SignatureError, base, content_digest};
+use crate::base::{self, Message};
+use crate::component::Component;
+use crate::fields::{Dictionary, Member};
+use crate::{ALGORITHM, Key, Request, SignatureError, content_digest, digest};
 
-/// What a signed request carries besides its own headers.
+/// What a signed message carries besides its own headers.
 #[derive(Clone, Debug)]
 pub struct SignedHeaders {
     /// `Content-Digest`; none for a request without a body.
@@ -20,7 +23,7 @@ pub struct SignedHeaders {
 impl SignedHeaders {
     /// Names and values, in the order in which they are usually shown.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let digest = self.content_digest.as_deref().map(|value| ("content-digest", value));
+        let digest = self.content_digest.as_deref().map(|value| (digest::NAME, value));
         let rest = [("signature-input", self.signature_input.as_str()), ("signature", self.signature.as_str())];
         digest.into_iter().chain(rest)
     }
@@ -36,11 +39,10 @@ pub fn sign(key: &Key, request: &Request<'_>, body: &[u8], created: i64) -> Resu
     sign_with_nonce(key, request, body, created, &URL_SAFE_NO_PAD.encode(nonce))
 }
 
-/// Signs a request with the caller's own nonce, for a receiver that wants numbers (see [`crate::ReplayWindow`]). It must
-/// be fit for a header: printable ASCII without quotes and backslashes.
+/// Signs a request with the caller's own nonce, for a receiver that wants numbers (see [`crate::ReplayWindow`]).
 ///
 /// # Errors
-/// [`SignatureError::Invalid`] when the digest cannot be written.
+/// [`SignatureError::Invalid`] when the nonce is not fit for a header: printable ASCII without quotes and backslashes.
 pub fn sign_with_nonce(
     key: &Key,
     request: &Request<'_>,
@@ -48,22 +50,31 @@ pub fn sign_with_nonce(
     created: i64,
     nonce: &str,
 ) -> Result<SignedHeaders, SignatureError> {
-    let mut components = vec!["@method", "@authority", "@target-uri"];
+    let mut components = r#""@method" "@authority" "@target-uri""#.to_owned();
     let mut headers = HeaderMap::new();
     let content_digest = (!body.is_empty()).then(|| content_digest(body));
     if let Some(digest) = &content_digest {
-        components.push("content-digest");
+        components.push_str(r#" "content-digest""#);
         let value =
             HeaderValue::from_str(digest).map_err(|_| SignatureError::Invalid("the digest is no header value"))?;
-        headers.insert("content-digest", value);
+        headers.insert(digest::NAME, value);
     }
-    let quoted: Vec<String> = components.iter().map(|name| format!("\"{name}\"")).collect();
-    let parameters = format!(
-        "({});created={created};keyid=\"{}\";nonce=\"{nonce}\";alg=\"{ALGORITHM}\"",
-        quoted.join(" "),
-        key.id()
-    );
-    let base = base::build(request, &headers, &components, &parameters)?;
-    let signature = format!("sig1=:{}:", STANDARD.encode(key.mac(base.as_bytes())));
-    Ok(SignedHeaders { content_digest, signature_input: format!("sig1={parameters}"), signature })
+    let id = key.id();
+    let input = format!("sig1=({components});created={created};keyid=\"{id}\";nonce=\"{nonce}\";alg=\"{ALGORITHM}\"");
+    // What is written is read again, as the receiver will.
+    let unfit = || SignatureError::Invalid("its nonce is not fit for a header");
+    let dictionary = Dictionary::read(input.as_bytes()).map_err(|_| unfit())?;
+    let list = dictionary.get("sig1").and_then(Member::list).ok_or_else(unfit)?;
+    let components = Component::read_all(list.items)?;
+    let parameters = input.strip_prefix("sig1=").ok_or_else(unfit)?;
+    let base = base::build(Message::Request(*request, &headers), &components, parameters)?;
+    let signature = format!("sig1={}", key.signature(&base));
+    Ok(SignedHeaders { content_digest, signature_input: input, signature })
+}
+
+impl Key {
+    /// A base's MAC as a byte sequence.
+    pub(crate) fn signature(&self, base: &str) -> String {
+        format!(":{}:", STANDARD.encode(self.mac(base.as_bytes())))
+    }
 }

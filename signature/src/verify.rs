@@ -2,18 +2,14 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue};
-use sfv::{BareItem, Dictionary, InnerList, ListEntry, Parser};
+use http::HeaderMap;
 use subtle::ConstantTimeEq as _;
 
-use crate::{ALGORITHM, CLOCK_WINDOW, Key, Request, SignatureError, base, digest, joined};
-
-/// The most bytes of `Signature-Input` and of `Signature` that are looked at.
-const MAX_HEADER_BYTES: usize = 16 << 10;
-/// The most signatures of one request that are looked at.
-const MAX_SIGNATURES: usize = 8;
-/// The longest nonce.
-const MAX_NONCE_BYTES: usize = 256;
+use crate::base::{self, Message};
+use crate::component::Component;
+use crate::fields::{self, Dictionary, FieldError, List, Member};
+use crate::parameters::Signed;
+use crate::{Key, Request, SignatureError, digest};
 
 /// A request that is believed, but for replays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,18 +28,31 @@ pub struct Verified {
 pub struct Head {
     verified: Verified,
     covers_digest: bool,
+    /// Which of the requests it was, of several that it could have been.
+    named: usize,
 }
 
 impl Head {
-    /// Checks the body against the signed digest.
+    /// Whose it is, if the body is the one that was signed.
+    pub fn key_id(&self) -> &str {
+        &self.verified.key_id
+    }
+
+    /// As which of the requests it was signed, of those that [`verify_head_of_any`] was given.
+    pub const fn named(&self) -> usize {
+        self.named
+    }
+
+    /// Checks the body against the signed digest. A digest that is there must be right even if it is not signed.
     ///
     /// # Errors
     /// The body is another one, or there is one and the signature does not cover its digest.
     pub fn with_body(self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, SignatureError> {
-        if self.covers_digest {
-            digest::check(headers, body)?;
-        } else if !body.is_empty() {
+        if !self.covers_digest && !body.is_empty() {
             return Err(SignatureError::Invalid("it must cover content-digest, because there is a body"));
+        }
+        if self.covers_digest || headers.contains_key(digest::NAME) {
+            digest::check(headers, body)?;
         }
         Ok(self.verified)
     }
@@ -73,20 +82,26 @@ pub fn verify_head<'k>(
     keys: impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Head, SignatureError> {
-    let (inputs, signatures) = match (bounded(headers, "signature-input")?, bounded(headers, "signature")?) {
-        (Some(inputs), Some(signatures)) => (dictionary(&inputs)?, dictionary(&signatures)?),
-        _ => return Err(SignatureError::Missing),
-    };
+    verify_head_of_any(&std::iter::once(*request), headers, keys, now)
+}
+
+/// The same for a request that its sender may know by several names, as behind a proxy: one of them must have been signed.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_head_of_any<'r, 'k>(
+    requests: &(impl Iterator<Item = Request<'r>> + Clone),
+    headers: &HeaderMap,
+    keys: impl Fn(&str) -> Option<&'k Key>,
+    now: i64,
+) -> Result<Head, SignatureError> {
+    let [inputs, signatures] = received(headers)?;
+    let (inputs, signatures) = (dictionary(&inputs)?, dictionary(&signatures)?);
     let mut reason = SignatureError::Missing;
     let mut without_digest = None;
-    for (label, input) in inputs.iter().take(MAX_SIGNATURES) {
-        let checked = match (input, signatures.get(label)) {
-            (ListEntry::InnerList(input), Some(ListEntry::Item(item))) => match &item.bare_item {
-                BareItem::ByteSequence(mac) => one(request, headers, input, mac, &keys, now),
-                _ => Err(SignatureError::Invalid("Signature is not a byte sequence (`sig1=:…:`)")),
-            },
-            _ => Err(SignatureError::Invalid("Signature-Input and Signature do not belong together")),
-        };
+    for input in inputs.members() {
+        let checked =
+            pair(input, &signatures).and_then(|(list, mac)| one(requests.clone(), headers, list, mac, &keys, now));
         match checked {
             Ok(head) if head.covers_digest => return Ok(head),
             // Another one may cover the body too.
@@ -98,81 +113,96 @@ pub fn verify_head<'k>(
     without_digest.ok_or(reason)
 }
 
+/// The values of the two headers.
+pub(crate) fn received(headers: &HeaderMap) -> Result<[Cow<'_, [u8]>; 2], SignatureError> {
+    match (fields::joined(headers, "signature-input"), fields::joined(headers, "signature")) {
+        (Ok(Some(inputs)), Ok(Some(signatures))) => Ok([inputs, signatures]),
+        (Err(error), _) | (_, Err(error)) => Err(unreadable(error)),
+        _ => Err(SignatureError::Missing),
+    }
+}
+
+pub(crate) fn dictionary(value: &[u8]) -> Result<Dictionary<'_>, SignatureError> {
+    Dictionary::read(value).map_err(unreadable)
+}
+
+fn unreadable(error: FieldError) -> SignatureError {
+    SignatureError::Invalid(match error {
+        FieldError::Syntax => "Signature-Input or Signature is not a structured field (RFC 8941)",
+        FieldError::Twice => "Signature-Input or Signature has a label or a parameter twice",
+        FieldError::TooLong => "Signature-Input or Signature is too long, or has too many signatures",
+    })
+}
+
+/// A label's components and parameters, and its MAC.
+pub(crate) fn pair<'m>(
+    input: &'m Member<'_>,
+    signatures: &'m Dictionary<'_>,
+) -> Result<(List<'m>, &'m [u8]), SignatureError> {
+    let list = input.list().ok_or(SignatureError::Invalid("Signature-Input is not a list (`sig1=(…)`)"))?;
+    let member = signatures.get(input.name).ok_or(SignatureError::Invalid("Signature has no member of its label"))?;
+    let mac = member.bytes().ok_or(SignatureError::Invalid("Signature is not a byte sequence (`sig1=:…:`)"))?;
+    Ok((list, mac))
+}
+
 /// How far a signature came before it failed.
-fn progress(error: &SignatureError) -> u8 {
+pub(crate) fn progress(error: &SignatureError) -> u8 {
     match error {
         SignatureError::Missing => 0,
         SignatureError::UnknownKey => 1,
-        SignatureError::Invalid(_) => 2,
-        SignatureError::Expired { .. } | SignatureError::Replayed => 3,
+        SignatureError::Invalid(_) | SignatureError::Component(_) => 2,
+        SignatureError::Expired { .. } | SignatureError::Replayed | SignatureError::Full => 3,
         SignatureError::DigestMismatch => 4,
     }
 }
 
-/// The lines of a header as one value, if they are not too long.
-fn bounded<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<Cow<'h, [u8]>>, SignatureError> {
-    let length: usize = headers.get_all(name).iter().map(HeaderValue::len).sum();
-    if length > MAX_HEADER_BYTES {
-        return Err(SignatureError::Invalid("its headers are too long"));
-    }
-    Ok(joined(headers, name))
-}
-
-fn dictionary(value: &[u8]) -> Result<Dictionary, SignatureError> {
-    Parser::new(value)
-        .parse()
-        .map_err(|_| SignatureError::Invalid("Signature-Input or Signature is not a structured field (RFC 9651)"))
-}
-
-fn one<'k>(
-    request: &Request<'_>,
+fn one<'r, 'k>(
+    requests: impl Iterator<Item = Request<'r>>,
     headers: &HeaderMap,
-    input: &InnerList,
+    input: List<'_>,
     mac: &[u8],
     keys: &impl Fn(&str) -> Option<&'k Key>,
     now: i64,
 ) -> Result<Head, SignatureError> {
-    let components = components(input)?;
+    let components = Component::read_all(input.items)?;
+    if let Some(component) = components.iter().find(|component| !component.item.parameters.is_empty()) {
+        return Err(component.refused("a component of a request has no parameters here").into());
+    }
     require_coverage(&components)?;
-    let parameters = Parameters::read(input)?;
-    let key = keys(&parameters.key_id).ok_or(SignatureError::UnknownKey)?;
-    let base = base::build(request, headers, &components, &serialized(input)?)?;
-    if !bool::from(key.mac(base.as_bytes()).ct_eq(mac)) {
-        return Err(SignatureError::Invalid(
-            "it does not belong to this method, target, authority, digest and key; check what was signed",
-        ));
+    let signed = Signed::read(input.parameters)?;
+    let nonce = signed.nonce.ok_or(SignatureError::Invalid("its parameter `nonce` is missing"))?;
+    let key = keys(signed.key_id).ok_or(SignatureError::UnknownKey)?;
+    let mut parameters = String::with_capacity(256);
+    input.write(&mut parameters);
+    let mut named = None;
+    for (index, request) in requests.enumerate() {
+        let base = base::build(Message::Request(request, headers), &components, &parameters)?;
+        if key.made(&base, mac) {
+            named = Some(index);
+            break;
+        }
     }
-    let age = now.saturating_sub(parameters.created);
-    if !(-CLOCK_WINDOW..=CLOCK_WINDOW).contains(&age) || parameters.expires.is_some_and(|expires| expires < now) {
-        return Err(SignatureError::Expired { now });
-    }
-    let verified = Verified { key_id: parameters.key_id, nonce: parameters.nonce, created: parameters.created };
-    Ok(Head { verified, covers_digest: components.contains(&"content-digest") })
+    let named = named.ok_or(SignatureError::Invalid(
+        "it does not belong to this method, target, authority, digest and key; check what was signed",
+    ))?;
+    signed.check_time(now)?;
+    let verified = Verified { key_id: signed.key_id.to_owned(), nonce: nonce.to_owned(), created: signed.created };
+    Ok(Head { verified, covers_digest: covers(&components, digest::NAME), named })
 }
 
-/// The names of the covered components. Parameters on them (`;sf`, `;bs`, `;req`, …) would change what is covered.
-fn components(input: &InnerList) -> Result<Vec<&str>, SignatureError> {
-    let mut names = Vec::with_capacity(input.items.len());
-    for item in &input.items {
-        let BareItem::String(name) = &item.bare_item else {
-            return Err(SignatureError::Invalid("a covered component is not a string"));
-        };
-        if !item.params.is_empty() {
-            return Err(SignatureError::Invalid("it covers a component with parameters, which is not supported"));
-        }
-        if names.contains(&name.as_str()) {
-            return Err(SignatureError::Invalid("it covers a component twice"));
-        }
-        if name.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(SignatureError::Invalid("the names of covered components are lower case"));
-        }
-        names.push(name.as_str());
+impl Key {
+    /// Whether a MAC is this key's of that base, in a time that does not depend on how much of it is right.
+    pub(crate) fn made(&self, base: &str, mac: &[u8]) -> bool {
+        self.mac(base.as_bytes()).ct_eq(mac).into()
     }
-    Ok(names)
 }
 
-fn require_coverage(components: &[&str]) -> Result<(), SignatureError> {
-    let covers = |name| components.contains(&name);
+pub(crate) fn covers(components: &[Component<'_>], name: &str) -> bool {
+    components.iter().any(|component| component.is_plain(name))
+}
+
+fn require_coverage(components: &[Component<'_>]) -> Result<(), SignatureError> {
+    let covers = |name| covers(components, name);
     let missing = if !covers("@method") {
         "it must cover @method"
     } else if !covers("@authority") {
@@ -185,52 +215,9 @@ fn require_coverage(components: &[&str]) -> Result<(), SignatureError> {
     Err(SignatureError::Invalid(missing))
 }
 
-fn serialized(input: &InnerList) -> Result<String, SignatureError> {
-    let mut list = sfv::ListSerializer::new();
-    let mut items = list.inner_list();
-    items.items(&input.items);
-    items.finish().parameters(&input.params);
-    list.finish().ok_or(SignatureError::Invalid("its parameters cannot be serialized"))
-}
-
-struct Parameters {
-    created: i64,
-    expires: Option<i64>,
-    key_id: String,
-    nonce: String,
-}
-
-impl Parameters {
-    fn read(input: &InnerList) -> Result<Self, SignatureError> {
-        let integer = |name: &str| match input.params.get(name) {
-            Some(BareItem::Integer(number)) => Some(i64::from(*number)),
-            _ => None,
-        };
-        let string = |name: &str| match input.params.get(name) {
-            Some(BareItem::String(text)) => Some(text.as_str()),
-            _ => None,
-        };
-        let required = |name, error| string(name).filter(|text| !text.is_empty()).ok_or(SignatureError::Invalid(error));
-        if input.params.contains_key("alg") && string("alg") != Some(ALGORITHM) {
-            return Err(SignatureError::Invalid("its algorithm must be hmac-sha256"));
-        }
-        if input.params.contains_key("expires") && integer("expires").is_none() {
-            return Err(SignatureError::Invalid("its parameter `expires` must be an integer"));
-        }
-        let nonce = required("nonce", "its parameter `nonce` is missing")?;
-        if nonce.len() > MAX_NONCE_BYTES {
-            return Err(SignatureError::Invalid("its nonce is too long"));
-        }
-        Ok(Self {
-            created: integer("created").ok_or(SignatureError::Invalid("its parameter `created` is missing"))?,
-            expires: integer("expires"),
-            key_id: required("keyid", "its parameter `keyid` is missing")?.to_owned(),
-            nonce: nonce.to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -131,6 +131,7 @@ pub async fn guard(
         (Auth::Hmac(_), _) if session.is_some() => (None, bridge.config.max_body),
         (Auth::Hmac(keys), _) => (Some((keys, keys.verify(&parts)?)), bridge.config.max_body),
     };
+    let answer = believed.as_ref().map(|(keys, head)| keys.answer(head, &parts)).transpose()?.flatten();
     let body = take(&parts.headers, body, limit).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     if need == Need::Agent {
@@ -149,7 +150,11 @@ pub async fn guard(
         session.check(&parts.method, &parts.headers, &body)?;
     }
     parts.extensions.insert(caller);
-    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    match answer {
+        Some(answer) => answer.sign(response).await,
+        None => Ok(response),
+    }
 }
 
 /// The library, and the function or variable, that a request is about; `None` for the id of a callback that is none: the

@@ -1,14 +1,19 @@
 //! Signatures of requests (RFC 9421) and digests of their bodies (RFC 9530), by the crate `bridge32-signature`.
 
-use std::fmt;
+use std::path::Path;
 
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use bridge32_signature::{Head, Key, ReplayStore, Request as Covered, SignatureError, verify, verify_head};
+use bridge32_signature::{
+    Head, Key, ReplayStore, Request as Covered, SignatureError, Verified, verify, verify_head_of_any,
+};
 use jiff::Timestamp;
 
 use super::Arrival;
 use super::keys::{Keys, Owner};
+use super::names::Names;
+use super::replay_log::{ReplayLog, ReplayLogError};
+use super::respond::Answer;
 use crate::config::Scheme;
 use crate::error::Problem;
 
@@ -16,18 +21,43 @@ use crate::error::Problem;
 /// refused.
 const REMEMBERED: usize = 4 << 20;
 
-/// The nonces that were used.
-pub(super) struct Verifier(ReplayStore);
+/// The nonces that were used, and the names that may be signed.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    store: ReplayStore,
+    /// None for those who verify nothing: the command line reads keys, too.
+    log: Option<ReplayLog>,
+    names: Names,
+}
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self(ReplayStore::new(REMEMBERED))
+        Self { store: ReplayStore::new(REMEMBERED), log: None, names: Names::default() }
     }
 }
 
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Verifier")
+impl Verifier {
+    /// One that knows what was used before a restart.
+    ///
+    /// # Errors
+    /// Nobody knows what was used.
+    pub(super) fn open(data_dir: &Path, names: Names) -> Result<Self, ReplayLogError> {
+        let store = ReplayStore::new(REMEMBERED);
+        let log = ReplayLog::open(data_dir.join("nonces"), &store)?;
+        Ok(Self { store, log: Some(log), names })
+    }
+
+    /// Writes down what was used.
+    pub(super) fn close(&self) {
+        if let Some(log) = &self.log {
+            log.close();
+        }
+    }
+
+    fn take(&self, verified: &Verified) -> Result<(), SignatureError> {
+        let taken = self.store.take(verified, Timestamp::now().as_second())?;
+        let kept = self.log.as_ref().is_none_or(|log| log.push(taken));
+        if kept { Ok(()) } else { Err(SignatureError::Full) }
     }
 }
 
@@ -38,7 +68,18 @@ impl Keys {
     /// What is wrong with the signature.
     pub(super) fn verify(&self, parts: &Parts) -> Result<Head, Problem> {
         let find = |id: &str| self.owners.get(id).map(|owner| &owner.key);
-        Ok(verify_head(&covered(parts), &parts.headers, find, Timestamp::now().as_second())?)
+        let names = self.verifier.names.of(parts);
+        Ok(verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?)
+    }
+
+    /// How the answer to a request with such a head is to be signed, if it is.
+    ///
+    /// # Errors
+    /// It cannot be signed as it is asked for.
+    pub(super) fn answer(&self, head: &Head, parts: &Parts) -> Result<Option<Answer>, Problem> {
+        let owner = self.owners.get(head.key_id()).ok_or(SignatureError::UnknownKey)?;
+        let request = self.verifier.names.of(parts).nth(head.named()).unwrap_or_else(|| covered(parts));
+        Answer::asked(&owner.key, &request, parts)
     }
 
     /// Verifies that the body belongs to the head and that both were not seen before, and gives the key that signed.
@@ -47,7 +88,7 @@ impl Keys {
     /// What is wrong with the signature.
     pub(super) fn accept(&self, head: Head, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
         let verified = head.with_body(&parts.headers, body)?;
-        self.verifier.0.take(&verified, Timestamp::now().as_second())?;
+        self.verifier.take(&verified)?;
         self.owners.get(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
     }
 }
@@ -63,7 +104,8 @@ pub(super) fn agent(parts: &Parts, body: &[u8], key: Option<&Key>) -> Result<(),
     Ok(())
 }
 
-fn covered(parts: &Parts) -> Covered<'_> {
+/// A request as it came.
+pub(super) fn covered(parts: &Parts) -> Covered<'_> {
     Covered {
         method: parts.method.as_str(),
         scheme: parts.extensions.get::<Arrival>().map_or(Scheme::Http, |arrival| arrival.scheme).name(),

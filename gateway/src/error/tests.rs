@@ -102,3 +102,16 @@ async fn a_call_whose_answer_was_lost_is_not_said_to_have_crashed() {
     assert!(detail.contains("its answer was lost"), "{detail}");
     assert_eq!(body["execution"], "may_have_run");
 }
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_the_time_and_what_is_wanted() {
+    let before = Timestamp::now().as_second();
+    let (head, body) = document(SignatureError::Missing.into()).await;
+    assert_eq!((head.status().as_u16(), &body["code"]), (401, &"signature_missing".into()));
+    assert!((before..=before + 60).contains(&body["server_time"].as_i64().unwrap()), "{body}");
+    assert_eq!(head.headers()[WWW_AUTHENTICATE], "Signature realm=\"bridge32\"");
+    assert!(head.headers()["accept-signature"].to_str().unwrap().contains("\"@target-uri\" \"content-digest\""));
+    let (head, body) = document(SignatureError::Full.into()).await;
+    assert_eq!((head.status().as_u16(), &body["code"]), (429, &"rate_limited".into()));
+    assert_eq!((body.get("server_time"), head.headers().get(WWW_AUTHENTICATE)), (None, None));
+}

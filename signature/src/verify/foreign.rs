@@ -1,6 +1,8 @@
 //! Requests that other implementations signed: vectors made with the Python package `http-message-signatures` 3.0.0 and the npm
 //! package `http-message-signatures` 1.0.6, by the key `ci` with 32 bytes of 7.
 
+use http::HeaderValue;
+
 use super::tests::{NOW, REQUEST, checked};
 use super::*;
 
