@@ -87,6 +87,7 @@ codes! {
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
+    ConcurrencyLimited = TOO_MANY_REQUESTS, "concurrency_limited", "Too many requests at once";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     SignInLocked = TOO_MANY_REQUESTS, "sign_in_locked", "Too many attempts to sign in";

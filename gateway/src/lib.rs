@@ -29,7 +29,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Auth, KeyFileError, Names, ReplayLogError};
+use auth::{Auth, AuthError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Libraries;
@@ -38,18 +38,15 @@ use listeners::{ListenError, Services, Sockets};
 /// Why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The key file cannot be used.
+    /// Nobody could be let in.
     #[error(transparent)]
-    Keys(#[from] KeyFileError),
+    Auth(#[from] AuthError),
     /// Nobody can listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// What the gateway keeps would not be its own.
     #[error(transparent)]
     Data(#[from] private::FolderError),
-    /// Nobody knows which signatures were used before a restart.
-    #[error(transparent)]
-    Nonces(#[from] ReplayLogError),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -61,9 +58,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// It cannot be started.
 pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
     private::prepare_data_dir(&config.data_dir)?;
-    let mut auth = Auth::open(&config.auth)?;
-    auth.remember(&config.data_dir, Names::new(&config.listeners.public_urls))?;
+    // First of all: whoever has the addresses is the one who may write into `data_dir`.
     let sockets = Sockets::bind(&config.listeners).await?;
+    let auth = Auth::open(&config)?;
     config.listeners.listen = sockets.listen();
     let (libraries, specs) = Libraries::prepare(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, libraries, specs));
@@ -85,7 +82,7 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        _ = async { tokio::join!(signal, serving) } => {}
+        _ = async { tokio::join!(signal, serving, bridge.auth.watch(bridge.stopping.subscribe())) } => {}
         () = grace => tracing::warn!("some calls did not finish within {} s", GRACE.as_secs()),
     }
     bridge.agents.stop().await;

@@ -28,14 +28,14 @@ pub enum FolderError {
     },
 }
 
-/// The permission bits of a file that others can read; `None` for one that is its owner's alone.
+/// The permission bits of an open file that others can read; `None` for one that is its owner's alone.
 ///
 /// # Errors
 /// Nobody can look.
 #[cfg(unix)]
-pub(crate) fn exposed(file: &Path) -> io::Result<Option<u32>> {
+pub(crate) fn exposed(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(file)?.permissions().mode() & 0o7777;
+    let mode = file.metadata()?.permissions().mode() & 0o7777;
     Ok((mode & 0o077 != 0).then_some(mode))
 }
 
@@ -44,8 +44,8 @@ pub(crate) fn exposed(file: &Path) -> io::Result<Option<u32>> {
 /// # Errors
 /// Nobody can look.
 #[cfg(not(unix))]
-pub(crate) fn exposed(file: &Path) -> io::Result<Option<u32>> {
-    std::fs::metadata(file).map(|_| None)
+pub(crate) fn exposed(file: &File) -> io::Result<Option<u32>> {
+    file.metadata().map(|_| None)
 }
 
 /// Makes a folder, and what is missing above it, for this user alone. One that is there stays as it is.

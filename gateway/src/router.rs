@@ -14,7 +14,7 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
+    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface, keys,
     libraries, memory, openapi, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard};
@@ -51,6 +51,7 @@ impl Route {
             Need::Public => None,
             Need::Agent => Some("agent"),
             Need::Read => Some("read"),
+            Need::History => Some("history"),
             Need::Manage => Some("manage"),
             Need::Call if self.path.contains("{variable}") => Some("call:LIBRARY.VARIABLE"),
             Need::Call | Need::SomeCall => Some("call:LIBRARY.FUNCTION"),
@@ -99,6 +100,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/agents/{id}/handles", Need::Read, handles::list),
         get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
         get("/v1/crashes/{report}", Need::Read, crashes::show),
+        get("/v1/keys", Need::Manage, keys::list),
         post("/v1/sign-in-links", Need::Manage, sign_in_links::create),
     ]
 }

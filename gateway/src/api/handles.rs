@@ -66,7 +66,7 @@ pub async fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Scopes;
+    use crate::auth::{Principal, Scopes, Via};
 
     fn listed(library: &str, caller: &Caller) -> serde_json::Value {
         let view = HandleView {
@@ -81,12 +81,13 @@ mod tests {
     }
 
     fn caller(scopes: &[&str]) -> Caller {
-        Caller::with(Scopes::parse(scopes.iter().map(|scope| (*scope).to_owned()).collect()).unwrap())
+        let scopes = Scopes::parse(scopes.iter().map(|scope| (*scope).to_owned()).collect()).unwrap();
+        Caller(Some(Principal { name: "a-key".to_owned(), owner: "a-key".to_owned(), scopes, via: Via::Key }))
     }
 
     #[test]
     fn tokens_are_shown_to_whoever_may_call_the_whole_library() {
-        for caller in [Caller::anybody(), caller(&["read", "call:sqlite"]), caller(&["read", "call:*"])] {
+        for caller in [Caller(None), caller(&["read", "call:sqlite"]), caller(&["read", "call:*"])] {
             assert_eq!(listed("sqlite", &caller)["handle"], "sqlite.g1.1.k2JxQ9");
         }
     }

@@ -12,6 +12,7 @@ pub mod functions;
 pub mod handles;
 pub mod health;
 pub mod interface;
+pub mod keys;
 pub mod libraries;
 pub mod memory;
 pub mod openapi;

@@ -33,15 +33,15 @@ pub async fn create(
     headers: HeaderMap,
     Extension(arrival): Extension<Arrival>,
 ) -> Result<Response, Problem> {
-    let Some((name, scopes)) = caller.known() else {
+    let Some(principal) = caller.0 else {
         let detail = "auth.mode is \"off\": everybody who opens the gateway's address may do everything.";
         return Err(Problem::new(Code::SignInNotNeeded, detail));
     };
-    if caller.via() == Via::Session {
+    if principal.via == Via::Session {
         let detail = "A session makes no links. `bridge32 sign-in` makes one, with a key.";
         return Err(Problem::new(Code::Forbidden, detail));
     }
-    let grant = Grant { owner: name.to_owned(), scopes: scopes.without_agent() };
+    let grant = Grant { owner: principal.owner, scopes: principal.scopes.without_agent() };
     let link = bridge.sessions.invite(grant)?;
     // The name by which the one who asks reaches the gateway, and so presumably the browser.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use bridge32_signature::SignatureError;
 
-use super::guard::allow;
-use super::{Auth, Need, verify};
+use super::{Auth, Need, Principal, verify};
 use crate::agents::Member;
 use crate::bridge::Bridge;
 use crate::error::Problem;
@@ -39,6 +38,9 @@ pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Re
 fn member(auth: &Auth, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
     let Auth::Hmac(keys) = auth else { return Err(SignatureError::UnknownKey.into()) };
     let found = keys.accept(keys.verify(parts)?, parts, body)?;
-    allow(found.key.id(), &found.scopes, Need::Agent, "", "")?;
-    Ok(Member { key: Arc::new(found.key.clone()), owner: found.key.id().to_owned() })
+    // A registration is over as soon as it is answered: no slot is held for it.
+    drop(found.begin()?);
+    let principal = Principal::of_key(&found.entry);
+    principal.may(Need::Agent, "", "")?;
+    Ok(Member { key: Arc::new(found.entry.key.clone()), owner: principal.owner })
 }

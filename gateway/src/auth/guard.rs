@@ -13,9 +13,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::Auth;
 use super::agents::{Proven, prove};
-use super::scopes::{Need, Scopes};
+use super::keys::{Keys, Permit};
+use super::respond::Answer;
+use super::scopes::Need;
+use super::sessions::Session;
+use super::verify::Believed;
+use super::{Auth, Principal};
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -45,51 +49,18 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
     }
 }
 
-/// Who asks, for handlers that need to know more than whether the route is allowed.
+/// Who asks, for handlers that need to know more than whether the route is allowed; nobody in particular where nothing is
+/// signed.
 #[derive(Clone, Debug)]
-pub struct Caller(Option<(String, Scopes)>, Via);
-
-/// How a caller shows who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// By a signature.
-    Key,
-    /// By the cookie of a session.
-    Session,
-}
+pub struct Caller(pub Option<Principal>);
 
 impl Caller {
-    /// Whoever has these scopes.
-    #[cfg(test)]
-    pub(crate) fn with(scopes: Scopes) -> Self {
-        Self(Some(("a-key".to_owned(), scopes)), Via::Key)
-    }
-
-    /// Anybody, as where nothing is signed.
-    #[cfg(test)]
-    pub(crate) const fn anybody() -> Self {
-        Self(None, Via::Key)
-    }
-
-    /// How they show who they are.
-    pub const fn via(&self) -> Via {
-        self.1
-    }
-
-    /// Who they are, and what they may do; `None` where anybody may do everything.
-    pub fn known(&self) -> Option<(&str, &Scopes)> {
-        self.0.as_ref().map(|(name, scopes)| (name.as_str(), scopes))
-    }
-
     /// Whether the caller may do this.
     ///
     /// # Errors
     /// The scope that is missing.
     pub fn may(&self, need: Need, library: &str, function: &str) -> Result<(), Problem> {
-        match &self.0 {
-            None => Ok(()),
-            Some((id, scopes)) => allow(id, scopes, need, library, function),
-        }
+        self.0.as_ref().map_or(Ok(()), |principal| principal.may(need, library, function))
     }
 }
 
@@ -99,12 +70,6 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.remove().ok_or_else(|| Problem::internal("a route that needs the caller is not guarded so"))
     }
-}
-
-pub(super) fn allow(id: &str, scopes: &Scopes, need: Need, library: &str, function: &str) -> Result<(), Problem> {
-    scopes.allow(need, library, function).map_err(|missing| {
-        Problem::new(Code::Forbidden, format!("The key `{id}` does not have the scope `{missing}`."))
-    })
 }
 
 /// Lets a request through to its handler, or answers why not.
@@ -119,42 +84,89 @@ pub async fn guard(
 ) -> Result<Response, Problem> {
     let Guard { bridge, need } = guard;
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
-    let (mut parts, body) = request.into_parts();
-    let session = match (&bridge.auth, need) {
-        (Auth::Off, _) | (_, Need::Public | Need::Agent) => None,
-        (Auth::Hmac(_), _) => bridge.sessions.of_request(&parts)?,
-    };
-    // Who has no key cannot make the gateway hold a large body.
-    let (believed, limit) = match (&bridge.auth, need) {
-        (_, Need::Public | Need::Agent) => (None, SMALL_BODY),
-        (Auth::Off, _) => (None, bridge.config.max_body),
-        (Auth::Hmac(_), _) if session.is_some() => (None, bridge.config.max_body),
-        (Auth::Hmac(keys), _) => (Some((keys, keys.verify(&parts)?)), bridge.config.max_body),
-    };
-    let answer = believed.as_ref().map(|(keys, head)| keys.answer(head, &parts)).transpose()?.flatten();
-    let body = take(&parts.headers, body, limit).await?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
+    let (mut parts, body) = request.into_parts();
+    let claim = Claim::of(&bridge, need, &parts)?;
+    // Who has no key cannot make the gateway hold a large body.
+    let limit = if matches!(claim, Claim::None) { SMALL_BODY } else { bridge.config.max_body };
+    let body = take(&parts.headers, body, limit).await?;
     if need == Need::Agent {
         let proof = prove(&bridge, param("id"), &parts, &body);
         parts.extensions.insert(AgentProof(proof));
     }
-    let owner = believed.map(|(keys, head)| keys.accept(head, &parts, &body)).transpose()?;
-    let caller = match &session {
-        Some(session) => Caller(Some((session.grant.owner.clone(), session.grant.scopes.clone())), Via::Session),
-        None => Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone())), Via::Key),
-    };
+    let Admitted { caller, permit, answer } = claim.check(&parts, &body)?;
     if let Some((library, function)) = target(need, param) {
         caller.may(need, library, function)?;
     }
-    if let Some(session) = session {
-        session.check(&parts.method, &parts.headers, &body)?;
-    }
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    match answer {
-        Some(answer) => answer.sign(response).await,
-        None => Ok(response),
+    let response = match answer {
+        Some(answer) => answer.sign(response).await?,
+        None => response,
+    };
+    Ok(until_sent(response, permit))
+}
+
+/// How a request shows whose it is, once its head is believed.
+enum Claim<'a> {
+    /// Not at all: the route is for everybody, or has a check of its own.
+    None,
+    /// Nobody has to.
+    NotNeeded,
+    /// By a cookie.
+    Session(Arc<Session>),
+    /// By a signature.
+    Signature(&'a Keys, Box<Believed>),
+}
+
+/// A request that may begin, if its scopes allow what it asks for.
+struct Admitted {
+    caller: Caller,
+    permit: Option<Permit>,
+    answer: Option<Answer>,
+}
+
+impl<'a> Claim<'a> {
+    fn of(bridge: &'a Bridge, need: Need, parts: &Parts) -> Result<Self, Problem> {
+        let keys = match (&bridge.auth, need) {
+            (_, Need::Public | Need::Agent) => return Ok(Self::None),
+            (Auth::Off, _) => return Ok(Self::NotNeeded),
+            (Auth::Hmac(keys), _) => keys,
+        };
+        match bridge.sessions.of_request(parts)? {
+            Some(session) => Ok(Self::Session(session)),
+            None => keys.verify(parts).map(|believed| Self::Signature(keys, Box::new(believed))),
+        }
     }
+
+    /// What the body has to do with it, and what is counted.
+    fn check(self, parts: &Parts, body: &[u8]) -> Result<Admitted, Problem> {
+        let (principal, permit, answer) = match self {
+            Self::None | Self::NotNeeded => (None, None, None),
+            Self::Session(session) => {
+                session.check(&parts.method, &parts.headers, body)?;
+                (Some(Principal::of_session(&session)), None, None)
+            }
+            Self::Signature(keys, believed) => {
+                let answer = keys.answer(&believed, parts)?;
+                let key = keys.accept(*believed, parts, body)?;
+                let permit = key.begin()?;
+                (Some(Principal::of_key(&key.entry)), Some(permit), answer)
+            }
+        };
+        Ok(Admitted { caller: Caller(principal), permit, answer })
+    }
+}
+
+/// The same answer, which counts as long as it is being sent.
+fn until_sent(response: Response, permit: Option<Permit>) -> Response {
+    let Some(permit) = permit.filter(Permit::counts) else { return response };
+    response.map(|body| {
+        Body::new(body.map_err(move |error| {
+            let _held = &permit;
+            error
+        }))
+    })
 }
 
 /// The library, and the function or variable, that a request is about; `None` for the id of a callback that is none: the

@@ -1,27 +1,31 @@
 //! Who may do what: keys with scopes, signatures, sessions, and the checks that every request passes before its handler.
 
-mod arrival;
 mod agents;
+mod arrival;
 mod guard;
 mod hosts;
-mod keys;
+pub mod keys;
 mod names;
+mod principal;
 mod replay_log;
 mod respond;
 mod scopes;
 pub mod sessions;
 mod verify;
 
-use std::path::Path;
+use std::sync::Arc;
 
-use crate::config::AuthConfig;
+use tokio::sync::watch;
 
-pub use arrival::Arrival;
+use crate::config::{AuthConfig, Config};
+
 pub use agents::Proven;
-pub use guard::{AgentProof, Caller, Guard, Via, guard};
+pub use arrival::Arrival;
+pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use names::Names;
+pub use principal::{Principal, Via};
 pub use replay_log::ReplayLogError;
 pub use scopes::{Need, Scopes};
 
@@ -30,37 +34,43 @@ pub use scopes::{Need, Scopes};
 pub enum Auth {
     /// They are not: whoever reaches the listener may do everything.
     Off,
-    /// By signatures with these keys.
-    Hmac(Box<Keys>),
+    /// By signatures with these keys, or by signing in at a browser.
+    Hmac(Arc<Keys>),
 }
 
 impl Auth {
-    /// Reads the keys, if the configuration asks for them.
+    /// Reads the keys, if the configuration asks for them, and which signatures were used before a restart.
     ///
     /// # Errors
-    /// The key file cannot be used.
-    pub fn open(config: &AuthConfig) -> Result<Self, KeyFileError> {
-        match config {
-            AuthConfig::Off => Ok(Self::Off),
-            AuthConfig::Hmac { keys_file } => Keys::read(keys_file).map(Box::new).map(Self::Hmac),
-        }
+    /// The key file cannot be used, or nobody knows which signatures were used.
+    pub fn open(config: &Config) -> Result<Self, AuthError> {
+        let AuthConfig::Hmac { keys_file } = &config.auth else { return Ok(Self::Off) };
+        let verifier = verify::Verifier::open(&config.data_dir, Names::new(&config.listeners.public_urls))?;
+        Ok(Self::Hmac(Arc::new(Keys::open(keys_file, &config.data_dir, verifier)?)))
     }
 
-    /// Prepares for requests: which signatures were used before a restart, and by which names clients reach this gateway.
-    ///
-    /// # Errors
-    /// Nobody knows which signatures were used.
-    pub fn remember(&mut self, data_dir: &Path, names: Names) -> Result<(), ReplayLogError> {
+    /// Follows the key file until `stopping` says so.
+    pub async fn watch(&self, stopping: watch::Receiver<bool>) {
         if let Self::Hmac(keys) = self {
-            keys.verifier = verify::Verifier::open(data_dir, names)?;
+            Arc::clone(keys).watch(stopping).await;
         }
-        Ok(())
     }
 
     /// Writes down which signatures were used.
     pub fn close(&self) {
         if let Self::Hmac(keys) = self {
-            keys.verifier.close();
+            keys.close();
         }
     }
+}
+
+/// Why nobody could be let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// The key file cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// Nobody knows which signatures were used before a restart.
+    #[error(transparent)]
+    Nonces(#[from] ReplayLogError),
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 /// What a route needs of whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -11,6 +13,8 @@ pub enum Need {
     Agent,
     /// `read`; a handler that shows what gives access to more asks [`super::Caller`].
     Read,
+    /// `history`.
+    History,
     /// `manage`.
     Manage,
     /// `call:{library}.{function}`, `call:{library}` or `call:*`.
@@ -26,7 +30,7 @@ pub enum Need {
 }
 
 /// The scopes of one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Scopes(BTreeSet<String>);
 
 const WORDS: [&str; 5] = ["read", "adhoc", "history", "manage", "agent"];
@@ -43,7 +47,7 @@ impl Scopes {
         };
         match words.iter().find(|word| !known(word)) {
             Some(word) => Err(format!(
-                "`{word}` is no scope: there are read, adhoc, history, manage, call:*, call:LIBRARY and \
+                "`{word}` is no scope: there are read, adhoc, history, manage, agent, call:*, call:LIBRARY and \
                  call:LIBRARY.FUNCTION"
             )),
             None => Ok(Self(words.into_iter().collect())),
@@ -74,6 +78,7 @@ impl Scopes {
             Need::Public => (true, String::new()),
             Need::Agent => (self.has("agent"), "agent".to_owned()),
             Need::Read => (self.has("read"), "read".to_owned()),
+            Need::History => (self.has("history"), "history".to_owned()),
             Need::Manage => (self.has("manage"), "manage".to_owned()),
             Need::Call => (whole_library || self.has(&function_scope), function_scope),
             Need::SomeCall => (whole_library || self.names_function_of(library), library_scope),
@@ -82,6 +87,16 @@ impl Scopes {
             Need::AdHoc => (false, "adhoc".to_owned()),
         };
         if allowed { Ok(()) } else { Err(missing) }
+    }
+
+    /// The scopes for calls that fit none of these libraries.
+    pub fn without_library<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        let fits = |rest: &str| {
+            let of = |name: &&str| rest.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            rest == "*" || names.iter().any(|name| of(&name))
+        };
+        let calls = self.0.iter().filter(|scope| scope.starts_with("call:"));
+        calls.filter(move |scope| !fits(&scope["call:".len()..])).map(String::as_str)
     }
 
     /// Whether one function of the library is granted, at least by name.
@@ -145,6 +160,13 @@ mod tests {
         assert!(person.allow(Need::Agent, "calc", "").is_err());
         assert_eq!(person.without_agent(), person);
         assert_eq!(Scopes::parse(vec!["agent".into(), "read".into()]).unwrap().without_agent().0.len(), 1);
+    }
+
+    #[test]
+    fn a_scope_for_a_library_that_is_not_there_is_found() {
+        let words = ["call:*", "call:calc", "call:calc.Add", "call:a.b.F", "call:calculus", "call:a", "read"];
+        let scopes = Scopes::parse(words.map(str::to_owned).into()).unwrap();
+        assert_eq!(scopes.without_library(&["calc", "a.b"]).collect::<Vec<_>>(), ["call:a", "call:calculus"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Signatures of requests (RFC 9421) and digests of their bodies (RFC 9530), by the crate `bridge32-signature`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::http::header::HOST;
 use axum::http::request::Parts;
@@ -10,7 +11,7 @@ use bridge32_signature::{
 use jiff::Timestamp;
 
 use super::Arrival;
-use super::keys::{Keys, Owner};
+use super::keys::{Credential, Keys};
 use super::names::Names;
 use super::replay_log::{ReplayLog, ReplayLogError};
 use super::respond::Answer;
@@ -25,18 +26,17 @@ const REMEMBERED: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Verifier {
     store: ReplayStore,
-    /// None for those who verify nothing: the command line reads keys, too.
     log: Option<ReplayLog>,
     names: Names,
 }
 
-impl Default for Verifier {
-    fn default() -> Self {
+impl Verifier {
+    /// One that forgets what was used when it ends.
+    #[cfg(test)]
+    pub(super) fn forgetful() -> Self {
         Self { store: ReplayStore::new(REMEMBERED), log: None, names: Names::default() }
     }
-}
 
-impl Verifier {
     /// One that knows what was used before a restart.
     ///
     /// # Errors
@@ -61,35 +61,44 @@ impl Verifier {
     }
 }
 
+/// A request whose head is believed, and the key that has signed it.
+#[derive(Debug)]
+pub(super) struct Believed {
+    head: Head,
+    key: Arc<Credential>,
+}
+
 impl Keys {
     /// Verifies the head of a client's request.
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(super) fn verify(&self, parts: &Parts) -> Result<Head, Problem> {
-        let find = |id: &str| self.owners.get(id).map(|owner| &owner.key);
+    pub(super) fn verify(&self, parts: &Parts) -> Result<Believed, Problem> {
+        let keys = self.current();
+        let find = |id: &str| keys.get(id).map(|key| &key.entry.key);
         let names = self.verifier.names.of(parts);
-        Ok(verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?)
+        let head = verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?;
+        let key = keys.get(head.key_id()).cloned().ok_or(SignatureError::UnknownKey)?;
+        Ok(Believed { head, key })
     }
 
-    /// How the answer to a request with such a head is to be signed, if it is.
+    /// How the answer to such a request is to be signed, if it is.
     ///
     /// # Errors
     /// It cannot be signed as it is asked for.
-    pub(super) fn answer(&self, head: &Head, parts: &Parts) -> Result<Option<Answer>, Problem> {
-        let owner = self.owners.get(head.key_id()).ok_or(SignatureError::UnknownKey)?;
-        let request = self.verifier.names.of(parts).nth(head.named()).unwrap_or_else(|| covered(parts));
-        Answer::asked(&owner.key, &request, parts)
+    pub(super) fn answer(&self, believed: &Believed, parts: &Parts) -> Result<Option<Answer>, Problem> {
+        let request = self.verifier.names.of(parts).nth(believed.head.named()).unwrap_or_else(|| covered(parts));
+        Answer::asked(&believed.key.entry.key, &request, parts)
     }
 
     /// Verifies that the body belongs to the head and that both were not seen before, and gives the key that signed.
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(super) fn accept(&self, head: Head, parts: &Parts, body: &[u8]) -> Result<&Owner, Problem> {
-        let verified = head.with_body(&parts.headers, body)?;
+    pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: &[u8]) -> Result<Arc<Credential>, Problem> {
+        let verified = believed.head.with_body(&parts.headers, body)?;
         self.verifier.take(&verified)?;
-        self.owners.get(&verified.key_id).ok_or_else(|| SignatureError::UnknownKey.into())
+        Ok(believed.key)
     }
 }
 

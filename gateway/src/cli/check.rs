@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Failed, config_file, note, print};
-use crate::auth::Auth;
-use crate::config::{self, Config, LibraryFile, RuntimeConfig};
+use crate::auth::keys::{self, Entry};
+use crate::config::{self, AuthConfig, Config, LibraryFile, RuntimeConfig};
 use crate::files::sha256_of;
 use crate::libraries::coverage::{Coverage, Unexported};
 use crate::libraries::{Libraries, Library, file};
@@ -87,7 +87,13 @@ impl Report {
 
 fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
     let (libraries, _) = Libraries::prepare(config);
-    let mut problems: Vec<String> = Auth::open(&config.auth).err().iter().map(ToString::to_string).collect();
+    let mut problems = Vec::new();
+    if let AuthConfig::Hmac { keys_file } = &config.auth {
+        match keys::read(keys_file) {
+            Ok(entries) => warnings.extend(unknown_scopes(&entries, &libraries)),
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
     match config.listeners.tls_in_use().map(Certificate::open) {
         Some(Ok(certificate)) => warnings.extend(certificate.doubt()),
         Some(Err(error)) => problems.push(error.to_string()),
@@ -101,6 +107,16 @@ fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
         runtimes: config.runtimes.iter().map(|(target, runtime)| examine_runtime(*target, runtime)).collect(),
         libraries: libraries.all().map(|library| examine_library(library, config)).collect(),
     }
+}
+
+/// Scopes that are of no use.
+fn unknown_scopes(entries: &[Entry], libraries: &Libraries) -> Vec<String> {
+    let names: Vec<&str> = libraries.all().map(|library| library.name.as_str()).collect();
+    let told = |id: &str, scope: &str| format!("the key `{id}` has the scope `{scope}`, and there is no such library");
+    let of = |entry: &Entry| -> Vec<String> {
+        entry.scopes.without_library(&names).map(|scope| told(entry.key.id(), scope)).collect()
+    };
+    entries.iter().flat_map(of).collect()
 }
 
 fn examine_runtime(name: Target, runtime: &RuntimeConfig) -> RuntimeReport {

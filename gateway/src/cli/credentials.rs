@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::client::Gateway;
 use super::{Failed, config_file};
-use crate::auth::Keys;
+use crate::auth::keys;
 use crate::config::{self, AuthConfig, Config};
 
 /// Where a gateway is if nothing says anything else.
@@ -109,12 +109,14 @@ impl Access {
     }
 
     fn of_file(&self, file: &Path) -> Result<Key, Failed> {
-        let keys = Keys::read(file).map_err(Failed::problem)?;
-        let missing = || {
-            let id = self.key.as_deref().unwrap_or_default();
-            Failed::usage(format!("{} has no key `{id}`", file.display()))
-        };
-        keys.get(self.key.as_deref()).cloned().ok_or_else(missing)
+        let key = keys::to_sign_with(file, self.key.as_deref()).map_err(Failed::problem)?;
+        key.ok_or_else(|| {
+            let missing = match &self.key {
+                Some(id) => format!("has no key `{id}`"),
+                None => "has no key whose time is not over; `bridge32 keys rotate` gives another one".to_owned(),
+            };
+            Failed::usage(format!("{} {missing}", file.display()))
+        })
     }
 }
 

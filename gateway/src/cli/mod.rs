@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod interface;
 mod json;
+mod keys;
 mod openapi;
 mod password;
 mod request;
@@ -55,6 +56,7 @@ enum Command {
     Import(import::Import),
     Check(check::Check),
     Openapi(openapi::Openapi),
+    Keys(keys::Keys),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -98,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Openapi(command) => command.run(),
+        Command::Keys(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

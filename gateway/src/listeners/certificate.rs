@@ -1,5 +1,6 @@
 //! The certificate of the listeners with TLS, and its successors: the files are read again when they change.
 
+use std::fs::File;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -179,7 +180,7 @@ fn read(files: &TlsConfig, provider: &CryptoProvider) -> Result<CertifiedKey, Ce
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
     let chain = chain.ok().filter(|chain| !chain.is_empty());
     let chain = chain.ok_or_else(|| invalid(CERTIFICATE, &files.certificate, "it has no BEGIN CERTIFICATE of PEM"))?;
-    match private::exposed(&files.key) {
+    match File::open(&files.key).and_then(|file| private::exposed(&file)) {
         Ok(None) => {}
         Ok(Some(mode)) => return Err(CertificateError::Exposed { file: files.key.clone(), mode }),
         Err(source) => return Err(unreadable(KEY, &files.key, source)),
