@@ -40,7 +40,7 @@ pub async fn create(
         let detail = "A session makes no links. `bridge32 sign-in` makes one, with a key.";
         return Err(Problem::new(Code::Forbidden, detail));
     }
-    let grant = Grant { owner: name.to_owned(), scopes: scopes.without_agent() };
+    let grant = Grant { owner: name.to_owned(), key: Some(name.to_owned()), scopes: scopes.without_agent() };
     let link = bridge.sessions.invite(grant)?;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let url = link_address(host, &extensions, &link);

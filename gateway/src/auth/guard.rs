@@ -121,7 +121,7 @@ pub async fn guard(
     let (mut parts, body) = request.into_parts();
     let session = match (&bridge.auth, need) {
         (Auth::Off, _) | (_, Need::Public | Need::Agent) => None,
-        (Auth::Hmac(_), _) => bridge.sessions.of_request(&parts)?,
+        (Auth::Hmac(_), _) => bridge.sessions.of_request(&bridge.auth, &parts)?,
     };
     // Who has no key cannot make the gateway hold a large body.
     let (believed, limit) = match (&bridge.auth, need) {

@@ -13,6 +13,7 @@ pub use guard::{AgentProof, Caller, Guard, Via, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use scopes::{Need, Scopes};
+use sessions::Grant;
 
 /// How requests are authenticated.
 #[derive(Debug)]
@@ -24,6 +25,14 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// Whether a session with this grant still holds: with its key, what the key has let in goes, too.
+    pub fn honours(&self, grant: &Grant) -> bool {
+        match (self, &grant.key) {
+            (Self::Off, _) | (Self::Hmac(_), None) => true,
+            (Self::Hmac(keys), Some(id)) => keys.get(Some(id)).is_some(),
+        }
+    }
+
     /// Reads the keys, if the configuration asks for them.
     ///
     /// # Errors
