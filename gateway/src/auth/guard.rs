@@ -138,17 +138,19 @@ pub async fn guard(
         parts.extensions.insert(AgentProof(proof));
     }
     let owner = believed.map(|(keys, head)| keys.accept(head, &parts, &body)).transpose()?;
-    let caller = match &session {
-        Some(session) => Caller(Some((session.grant.owner.clone(), session.grant.scopes.clone())), Via::Session),
-        None => Caller(owner.map(|owner| (owner.key.id().to_owned(), owner.scopes.clone())), Via::Key),
+    let (who, via) = match &session {
+        Some(session) => (Some((session.grant.owner.as_str(), &session.grant.scopes)), Via::Session),
+        None => (owner.map(|owner| (owner.key.id(), &owner.scopes)), Via::Key),
     };
-    if let Some((library, function)) = target(need, param) {
-        caller.may(need, library, function)?;
+    if let (Some((name, scopes)), Some((library, function))) = (who, target(need, param)) {
+        allow(name, scopes, need, library, function)?;
     }
-    if let Some(session) = session {
+    if let Some(session) = &session {
         session.check(&parts.method, &parts.headers, &body)?;
     }
-    parts.extensions.insert(caller);
+    if matches!(need, Need::SomeCall | Need::Read | Need::Manage) {
+        parts.extensions.insert(Caller(who.map(|(name, scopes)| (name.to_owned(), scopes.clone())), via));
+    }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
