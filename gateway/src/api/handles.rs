@@ -66,7 +66,7 @@ pub async fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Principal, Scopes, Via};
+    use crate::auth::{Principal, Scopes};
 
     fn listed(library: &str, caller: &Caller) -> serde_json::Value {
         let view = HandleView {
@@ -82,7 +82,7 @@ mod tests {
 
     fn caller(scopes: &[&str]) -> Caller {
         let scopes = Scopes::parse(scopes.iter().map(|scope| (*scope).to_owned()).collect()).unwrap();
-        Caller(Some(Principal { name: "a-key".to_owned(), owner: "a-key".to_owned(), scopes, via: Via::Key }))
+        Caller(Some(Principal::with(scopes)))
     }
 
     #[test]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::auth::sessions::{Grant, LINK_LIFE};
-use crate::auth::{Arrival, Caller, Via};
+use crate::auth::{Arrival, Caller, Principal};
 use crate::bridge::Bridge;
 use crate::config::Origin;
 use crate::dashboard::link_address;
@@ -37,11 +37,12 @@ pub async fn create(
         let detail = "auth.mode is \"off\": everybody who opens the gateway's address may do everything.";
         return Err(Problem::new(Code::SignInNotNeeded, detail));
     };
-    if principal.via == Via::Session {
+    if matches!(principal, Principal::Session(_)) {
         let detail = "A session makes no links. `bridge32 sign-in` makes one, with a key.";
         return Err(Problem::new(Code::Forbidden, detail));
     }
-    let grant = Grant { owner: principal.owner, scopes: principal.scopes.without_agent() };
+    let (owner, key) = (principal.name().to_owned(), Some(principal.name().to_owned()));
+    let grant = Grant { owner, key, scopes: principal.scopes().without_agent() };
     let link = bridge.sessions.invite(grant)?;
     // The name by which the one who asks reaches the gateway, and so presumably the browser.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

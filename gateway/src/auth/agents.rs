@@ -40,7 +40,7 @@ fn member(auth: &Auth, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
     let found = keys.accept(keys.verify(parts)?, parts, body)?;
     // A registration is over as soon as it is answered: no slot is held for it.
     drop(found.begin()?);
-    let principal = Principal::of_key(&found.entry);
-    principal.may(Need::Agent, "", "")?;
-    Ok(Member { key: Arc::new(found.entry.key.clone()), owner: principal.owner })
+    let member = Member { key: Arc::new(found.entry.key.clone()), owner: found.entry.owner.clone() };
+    Principal::Key(found).may(Need::Agent, "", "")?;
+    Ok(member)
 }

@@ -133,7 +133,7 @@ impl<'a> Claim<'a> {
             (Auth::Off, _) => return Ok(Self::NotNeeded),
             (Auth::Hmac(keys), _) => keys,
         };
-        match bridge.sessions.of_request(parts)? {
+        match bridge.sessions.of_request(&bridge.auth, parts)? {
             Some(session) => Ok(Self::Session(session)),
             None => keys.verify(parts).map(|believed| Self::Signature(keys, Box::new(believed))),
         }
@@ -145,13 +145,13 @@ impl<'a> Claim<'a> {
             Self::None | Self::NotNeeded => (None, None, None),
             Self::Session(session) => {
                 session.check(&parts.method, &parts.headers, body)?;
-                (Some(Principal::of_session(&session)), None, None)
+                (Some(Principal::Session(session)), None, None)
             }
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;
                 let key = keys.accept(*believed, parts, body)?;
                 let permit = key.begin()?;
-                (Some(Principal::of_key(&key.entry)), Some(permit), answer)
+                (Some(Principal::Key(key)), Some(permit), answer)
             }
         };
         Ok(Admitted { caller: Caller(principal), permit, answer })

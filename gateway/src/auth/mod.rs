@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
+use sessions::Grant;
 
 pub use agents::Proven;
 pub use arrival::Arrival;
@@ -25,7 +26,7 @@ pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};
 pub use names::Names;
-pub use principal::{Principal, Via};
+pub use principal::Principal;
 pub use replay_log::ReplayLogError;
 pub use scopes::{Need, Scopes};
 
@@ -39,6 +40,14 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// Whether a session with this grant still holds: with its key, what the key has let in goes, too.
+    pub fn honours(&self, grant: &Grant) -> bool {
+        match (self, &grant.key) {
+            (Self::Off, _) | (Self::Hmac(_), None) => true,
+            (Self::Hmac(keys), Some(id)) => keys.current().get(id).is_some_and(|key| !key.is_over()),
+        }
+    }
+
     /// Reads the keys, if the configuration asks for them, and which signatures were used before a restart.
     ///
     /// # Errors

@@ -1,43 +1,50 @@
 //! Who is behind a request, and what they may do.
 
-use super::keys::Entry;
+use std::sync::Arc;
+
+use super::keys::Credential;
 use super::scopes::{Need, Scopes};
 use super::sessions::Session;
 use crate::error::{Code, Problem};
 
 /// Somebody who has shown who they are.
 #[derive(Clone, Debug)]
-pub struct Principal {
-    /// The id of the key, or whose session it is.
-    pub name: String,
-    /// Whose key it is: the same for all keys of one owner.
-    pub owner: String,
-    /// What they may do.
-    pub scopes: Scopes,
-    /// How they have shown it.
-    pub via: Via,
-}
-
-/// How somebody shows who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// By a signature.
-    Key,
+pub enum Principal {
+    /// By a signature with a key.
+    Key(Arc<Credential>),
     /// By the cookie of a session.
-    Session,
+    Session(Arc<Session>),
 }
 
 impl Principal {
-    /// Whoever signs with a key.
-    pub(super) fn of_key(entry: &Entry) -> Self {
-        let (name, owner) = (entry.key.id().to_owned(), entry.owner.clone());
-        Self { name, owner, scopes: entry.scopes.clone(), via: Via::Key }
+    /// Whoever has these scopes.
+    #[cfg(test)]
+    pub(crate) fn with(scopes: Scopes) -> Self {
+        Self::Session(Arc::new(Session::of(super::sessions::Grant { owner: "somebody".to_owned(), key: None, scopes })))
     }
 
-    /// Whoever has signed in.
-    pub(super) fn of_session(session: &Session) -> Self {
-        let (name, scopes) = (session.grant.owner.clone(), session.grant.scopes.clone());
-        Self { owner: name.clone(), name, scopes, via: Via::Session }
+    /// The id of the key, or whose session it is.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Key(key) => key.entry.key.id(),
+            Self::Session(session) => &session.grant.owner,
+        }
+    }
+
+    /// Whose key or session it is: the same for all keys of one owner.
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Key(key) => &key.entry.owner,
+            Self::Session(session) => &session.grant.owner,
+        }
+    }
+
+    /// What they may do.
+    pub fn scopes(&self) -> &Scopes {
+        match self {
+            Self::Key(key) => &key.entry.scopes,
+            Self::Session(session) => &session.grant.scopes,
+        }
     }
 
     /// Whether they may do this.
@@ -45,12 +52,12 @@ impl Principal {
     /// # Errors
     /// The scope that is missing.
     pub fn may(&self, need: Need, library: &str, function: &str) -> Result<(), Problem> {
-        self.scopes.allow(need, library, function).map_err(|missing| {
-            let (what, name) = match self.via {
-                Via::Key => ("key", &self.name),
-                Via::Session => ("session of", &self.name),
+        self.scopes().allow(need, library, function).map_err(|missing| {
+            let what = match self {
+                Self::Key(_) => "key",
+                Self::Session(_) => "session of",
             };
-            Problem::new(Code::Forbidden, format!("The {what} `{name}` does not have the scope `{missing}`."))
+            Problem::new(Code::Forbidden, format!("The {what} `{}` does not have the scope `{missing}`.", self.name()))
         })
     }
 }

@@ -48,7 +48,7 @@ impl Viewer {
             Auth::Off => Self::Anybody,
             Auth::Hmac(_) => {
                 let jar = Jar::of(headers, extensions);
-                bridge.sessions.find(headers, jar).map_or(Self::Nobody, Self::Session)
+                bridge.sessions.find(&bridge.auth, headers, jar).map_or(Self::Nobody, Self::Session)
             }
         }
     }

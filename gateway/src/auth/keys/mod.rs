@@ -36,7 +36,7 @@ const WRITE_AFTER: u32 = 5;
 
 /// A key that is in force, and what is known of it.
 #[derive(Debug)]
-pub(super) struct Credential {
+pub struct Credential {
     /// What the file says.
     pub(super) entry: Entry,
     meter: Arc<Meter>,
@@ -84,6 +84,11 @@ impl View {
 }
 
 impl Credential {
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.entry.expires.is_some_and(|expires| expires <= Timestamp::now())
+    }
+
     /// Lets a request that it has signed begin, and notes that it was used.
     ///
     /// # Errors
@@ -164,6 +169,15 @@ impl Keys {
         let set = KeySet::new(file::read(file)?, None, &uses);
         let (file, data_dir, current) = (file.to_owned(), data_dir.to_owned(), RwLock::new(Arc::new(set)));
         Ok(Self { file, data_dir, current, verifier })
+    }
+
+    /// Those of a file's text, of which nothing is kept.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        std::io::Write::write_all(&mut crate::private::create(&file).unwrap(), text.as_bytes()).unwrap();
+        Self::open(&file, folder.path(), Verifier::forgetful()).unwrap()
     }
 
     /// The keys that are in force now.

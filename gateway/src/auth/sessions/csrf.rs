@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn session() -> Session {
-        Session { grant: Grant::everything("somebody"), csrf: Token::fresh().unwrap() }
+        Session::of(Grant::everything("somebody"))
     }
 
     #[test]

@@ -18,8 +18,8 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
 use tokio::sync::Semaphore;
 
-use super::Arrival;
 use super::scopes::Scopes;
+use super::{Arrival, Auth};
 use crate::config::{DashboardConfig, Scheme};
 use crate::error::{Code, Problem};
 use cookies::Purpose;
@@ -42,6 +42,8 @@ const WAITING: usize = 8;
 pub struct Grant {
     /// Who.
     pub owner: String,
+    /// The key that asked for the link, if one did.
+    pub key: Option<String>,
     /// What they may do.
     pub scopes: Scopes,
 }
@@ -49,7 +51,7 @@ pub struct Grant {
 impl Grant {
     /// For whoever runs the gateway: they see what it prints, or set the password.
     pub fn everything(owner: &str) -> Self {
-        Self { owner: owner.to_owned(), scopes: Scopes::of_a_person() }
+        Self { owner: owner.to_owned(), key: None, scopes: Scopes::of_a_person() }
     }
 }
 
@@ -174,10 +176,11 @@ impl Sessions {
     }
 
     /// The session of a request. Where the cookies name several, somebody has added one: then none counts.
-    pub fn find(&self, headers: &HeaderMap, jar: Jar) -> Option<Arc<Session>> {
+    pub fn find(&self, auth: &Auth, headers: &HeaderMap, jar: Jar) -> Option<Arc<Session>> {
         let now = Instant::now();
         let ids = jar.read(headers, Purpose::Session);
-        let mut found = ids.iter().filter_map(|id| self.store.find(id, now));
+        let live = |id| self.store.find(id, now).filter(|session| auth.honours(&session.grant));
+        let mut found = ids.iter().filter_map(live);
         let session = found.next()?;
         found.all(|other| Arc::ptr_eq(&other, &session)).then_some(session)
     }
@@ -186,12 +189,12 @@ impl Sessions {
     ///
     /// # Errors
     /// The session has ended, or a page of another site uses it.
-    pub fn of_request(&self, parts: &Parts) -> Result<Option<Arc<Session>>, Problem> {
+    pub fn of_request(&self, auth: &Auth, parts: &Parts) -> Result<Option<Arc<Session>>, Problem> {
         let jar = Jar::of(&parts.headers, &parts.extensions);
         if parts.headers.contains_key("signature-input") || jar.read(&parts.headers, Purpose::Session).is_empty() {
             return Ok(None);
         }
-        let Some(session) = self.find(&parts.headers, jar) else {
+        let Some(session) = self.find(auth, &parts.headers, jar) else {
             return Err(Problem::new(Code::SessionEnded, "Your session has ended. Sign in again at /sign-in."));
         };
         csrf::check_origin(&parts.method, &parts.headers)?;

@@ -22,6 +22,14 @@ pub struct Session {
     pub csrf: Token,
 }
 
+impl Session {
+    /// One that nobody has signed in for.
+    #[cfg(test)]
+    pub(crate) fn of(grant: Grant) -> Self {
+        Self { grant, csrf: Token::fresh().unwrap() }
+    }
+}
+
 /// The sessions.
 #[derive(Debug)]
 pub(super) struct Store {

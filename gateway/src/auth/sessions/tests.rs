@@ -6,6 +6,7 @@ use axum::http::Request;
 use axum::http::header::{COOKIE, HOST};
 
 use super::*;
+use crate::auth::keys::Keys;
 
 const JAR: Jar = Jar::new(8032, false);
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -36,12 +37,12 @@ fn a_session_begins_with_a_link_and_ends_with_leaving() {
     let grant = sessions.by_link(link.as_str()).unwrap();
     assert_eq!(sessions.by_link(link.as_str()).unwrap_err().code(), Code::SignInFailed);
     let headers = cookies(&[&sessions.enter(grant, &HeaderMap::new(), JAR).unwrap()]);
-    let session = sessions.of_request(&request("127.0.0.1:8032", headers.clone())).unwrap().unwrap();
+    let session = sessions.of_request(&Auth::Off, &request("127.0.0.1:8032", headers.clone())).unwrap().unwrap();
     assert_eq!(session.grant.owner, "admin");
     let elsewhere = request("localhost:80", headers.clone());
-    assert!(sessions.of_request(&elsewhere).unwrap().is_none(), "of another port");
+    assert!(sessions.of_request(&Auth::Off, &elsewhere).unwrap().is_none(), "of another port");
     sessions.leave(&headers, JAR).unwrap();
-    let ended = sessions.of_request(&request("127.0.0.1:8032", headers)).unwrap_err();
+    let ended = sessions.of_request(&Auth::Off, &request("127.0.0.1:8032", headers)).unwrap_err();
     assert_eq!(ended.code(), Code::SessionEnded);
 }
 
@@ -50,7 +51,7 @@ fn a_signed_request_is_not_the_sessions() {
     let sessions = sessions(None);
     let mut headers = cookies(&[&sessions.enter(Grant::everything("a"), &HeaderMap::new(), JAR).unwrap()]);
     headers.insert("signature-input", "sig1=()".parse().unwrap());
-    assert!(sessions.of_request(&request("127.0.0.1:8032", headers)).unwrap().is_none());
+    assert!(sessions.of_request(&Auth::Off, &request("127.0.0.1:8032", headers)).unwrap().is_none());
 }
 
 /// Session fixation: an id that somebody has put into a browser is not the one that its owner's sign-in makes good.
@@ -60,8 +61,8 @@ fn signing_in_gives_a_new_id_and_ends_the_old_one() {
     let old = sessions.enter(Grant::everything("thief"), &HeaderMap::new(), JAR).unwrap();
     let new = sessions.enter(Grant::everything("owner"), &cookies(&[&old]), JAR).unwrap();
     assert_ne!(old, new);
-    assert!(sessions.find(&cookies(&[&old]), JAR).is_none());
-    assert_eq!(sessions.find(&cookies(&[&new]), JAR).unwrap().grant.owner, "owner");
+    assert!(sessions.find(&Auth::Off, &cookies(&[&old]), JAR).is_none());
+    assert_eq!(sessions.find(&Auth::Off, &cookies(&[&new]), JAR).unwrap().grant.owner, "owner");
 }
 
 #[test]
@@ -69,10 +70,24 @@ fn a_session_that_was_slipped_in_beside_ones_own_opens_nothing() {
     let sessions = sessions(None);
     let one = sessions.enter(Grant::everything("one"), &HeaderMap::new(), JAR).unwrap();
     let other = sessions.enter(Grant::everything("other"), &HeaderMap::new(), JAR).unwrap();
-    assert!(sessions.find(&cookies(&[&one, &other]), JAR).is_none());
-    assert!(sessions.find(&cookies(&[&one, &one]), JAR).is_some());
+    assert!(sessions.find(&Auth::Off, &cookies(&[&one, &other]), JAR).is_none());
+    assert!(sessions.find(&Auth::Off, &cookies(&[&one, &one]), JAR).is_some());
     let stale = HeaderValue::from_str(&format!("bridge32-8032={}", "A".repeat(43))).unwrap();
-    assert!(sessions.find(&cookies(&[&stale, &one]), JAR).is_some(), "a stale one does no harm");
+    assert!(sessions.find(&Auth::Off, &cookies(&[&stale, &one]), JAR).is_some(), "a stale one does no harm");
+}
+
+#[test]
+fn a_session_goes_with_the_key_that_asked_for_its_link() {
+    let sessions = sessions(None);
+    let other = "[[key]]\nid='other'\nsecret='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='\nscopes=['read']";
+    let keys = Keys::of_text(other);
+    let (none_left, grant) = (Auth::Hmac(Arc::new(keys)), Grant::everything("ci"));
+    let own = cookies(&[&sessions.enter(grant.clone(), &HeaderMap::new(), JAR).unwrap()]);
+    let of_key = Grant { key: Some("ci".to_owned()), ..grant };
+    let of_key = cookies(&[&sessions.enter(of_key, &HeaderMap::new(), JAR).unwrap()]);
+    assert!(sessions.find(&none_left, &own, JAR).is_some() && sessions.find(&none_left, &of_key, JAR).is_none());
+    let ended = sessions.of_request(&none_left, &request("127.0.0.1:8032", of_key)).unwrap_err();
+    assert_eq!(ended.code(), Code::SessionEnded);
 }
 
 #[test]
