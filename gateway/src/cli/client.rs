@@ -48,8 +48,8 @@ impl Gateway {
     ///
     /// # Errors
     /// No gateway answers.
-    pub(super) fn post(&self, path: &str, body: &[u8]) -> Result<(StatusCode, Bytes), Failed> {
-        self.send(&Method::POST, path, &json_headers(), body)?.whole()
+    pub(super) fn post(&self, path: &str, body: Vec<u8>) -> Result<(StatusCode, Bytes), Failed> {
+        self.send(&Method::POST, path, &json_headers(), body.into())?.whole()
     }
 
     /// Asks for something, and gives the status and the whole answer.
@@ -57,7 +57,7 @@ impl Gateway {
     /// # Errors
     /// No gateway answers.
     pub(super) fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failed> {
-        self.send(&Method::GET, path, &HeaderMap::new(), &[])?.whole()
+        self.send(&Method::GET, path, &HeaderMap::new(), Bytes::new())?.whole()
     }
 
     /// Sends any request, and gives the answer as soon as its head is there.
@@ -69,7 +69,7 @@ impl Gateway {
         method: &Method,
         target: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: Bytes,
     ) -> Result<Answer, Failed> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failed::problem)?;
         let request = self.request(method, target, headers, body)?;
@@ -92,16 +92,16 @@ impl Gateway {
         method: &Method,
         target: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Failed> {
         let place = Place::parse(target, Some(&self.base.to_string())).map_err(Failed::usage)?;
         let mut headers = headers.clone();
         if let Some(key) = &self.key {
-            headers.extend(signature(key, method, &place, &headers, body)?);
+            headers.extend(signature(key, method, &place, &headers, &body)?);
         }
         let authority = HeaderValue::from_str(&place.authority).map_err(Failed::usage)?;
         headers.entry(HOST).or_insert(authority);
-        let mut request = Request::new(Full::new(Bytes::copy_from_slice(body)));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = method.clone();
         *request.uri_mut() = place.target.parse().map_err(Failed::usage)?;
         *request.headers_mut() = headers;

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Write};
 
+use bytes::Bytes;
 use clap::Args;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -83,7 +84,7 @@ impl Curl {
             headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         }
         let method = self.request.clone().unwrap_or(if body.is_some() { Method::POST } else { Method::GET });
-        let answer = gateway.send(&method, &place.target, &headers, &body.unwrap_or_default())?;
+        let answer = gateway.send(&method, &place.target, &headers, body.unwrap_or_default())?;
         let unsigned = answer.head.status == StatusCode::UNAUTHORIZED && !gateway.signs();
         let remedy = unsigned.then(|| format!("the request was not signed, for want of a key: {NO_KEY}"));
         if self.fail && answer.head.status.as_u16() >= 400 {
@@ -96,7 +97,7 @@ impl Curl {
         Ok(())
     }
 
-    fn body(&self) -> Result<Option<Vec<u8>>, Failed> {
+    fn body(&self) -> Result<Option<Bytes>, Failed> {
         let (option, given) = match (&self.data, &self.json) {
             (Some(data), _) => ("--data @FILE", data),
             (None, Some(json)) => ("--json @FILE", json),
@@ -106,7 +107,7 @@ impl Curl {
             Some(file) => request::body_of(file, option)?,
             None => given.clone().into_bytes(),
         };
-        Ok(Some(body))
+        Ok(Some(body.into()))
     }
 
     /// Writes the answer while it arrives.

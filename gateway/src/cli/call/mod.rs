@@ -103,7 +103,7 @@ impl Call {
         };
         let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
         let body = serde_json::to_vec(&arguments).map_err(Failed::problem)?;
-        let (status, answer) = gateway.post(&path, &body)?;
+        let (status, answer) = gateway.post(&path, body)?;
         let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         self.show(status, &answer.ok_or_else(other)?, &library, function)
