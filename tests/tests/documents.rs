@@ -30,10 +30,15 @@ fn in_a_checkout(bridge: &Bridge, lines: &str) -> (Option<i32>, String, String) 
     shell(&lines.replace(ADDRESS, bridge.client().authority()), folder.path())
 }
 
+/// A part of docs/signing.md that is to be run.
+fn recipe(text: &str, number: usize) -> &str {
+    text.split("```sh\n").nth(number).and_then(|rest| rest.split("```").next()).unwrap()
+}
+
 #[test]
 fn the_openssl_recipe_works_as_printed() {
     let text = document("docs/signing.md");
-    let recipe = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let recipe = recipe(&text, 1);
     assert!(recipe.contains(&format!("host={ADDRESS}\n")), "{recipe}");
     let bridge = demo();
     let (code, output, notes) = in_a_checkout(&bridge, recipe);
@@ -43,6 +48,24 @@ fn the_openssl_recipe_works_as_printed() {
     let forged = recipe.replace("--data-raw \"$body\"", "--data-raw '{\"a\": 3, \"b\": 3}'");
     let (_, output, _) = in_a_checkout(&bridge, &forged);
     assert!(forged != recipe && output.contains("digest_mismatch"), "{output}");
+}
+
+#[test]
+fn the_openssl_recipe_for_signed_answers_tells_them_from_others() {
+    let text = document("docs/signing.md");
+    let wanted = text.lines().find_map(|line| line.strip_prefix("    Accept-Signature: ")).unwrap();
+    let options = format!("curl -H 'Accept-Signature: {wanted}' -D head -o answer -sS");
+    let request = recipe(&text, 1).replace("curl -sS", &options);
+    let check = recipe(&text, 2);
+    let bridge = demo();
+    let (code, output, notes) = in_a_checkout(&bridge, &format!("{request}\n{check}"));
+    let answer: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}{notes}"));
+    assert_eq!((code, notes.as_str(), &answer["result"]), (Some(0), "", &5.into()), "{output}");
+    // Another status, another body, an answer to another request.
+    for forgery in ["sed -i '1s/200/201/' head", "echo >> answer", "signature=x"] {
+        let (_, output, notes) = in_a_checkout(&bridge, &format!("{request}\n{forgery}\n{check}"));
+        assert!(output.is_empty() && notes.contains("not the answer"), "{forgery}: {output}{notes}");
+    }
 }
 
 #[test]

@@ -24,10 +24,10 @@ Examples:
   bridge32 curl -f -o bridge32.json http://127.0.0.1:8032/openapi.json
 
 The options have the meaning that they have for curl, with two differences: a body is sent as JSON unless -H says otherwise, and
-a file byte for byte. There is no option to follow redirections; an answer is written as it arrives. Without a key, or where the
-configuration says auth.mode = \"off\", the request is sent without a signature.
+a file byte for byte. An answer is written as it arrives.
 
-The key is that of --key-file, else of BRIDGE32_KEY_ID and BRIDGE32_SECRET, else of the configuration.
+The key is that of --key-file, else of BRIDGE32_KEY_ID and BRIDGE32_SECRET, else of the configuration. Without one the request is
+sent as it is, which is enough where auth.mode is \"off\".
 
 An answer of any status is an answer: the exit code is 0 unless -f says otherwise, then it is 1 from status 400 on.")]
 #[expect(clippy::struct_excessive_bools, reason = "they are the options of a command line")]
