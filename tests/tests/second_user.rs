@@ -339,13 +339,13 @@ fn what_a_library_starts_finds_no_key() {
         }
     });
     for (target, file) in files {
+        let inherited = bridge.call(target.name(), "ShowInherited", json!({"size": 60_000}));
+        assert_eq!(inherited.result(), 0, "{target}: {}", inherited.output("text"));
         let shown = bridge.call(target.name(), "ShowChild", json!({"size": 60_000}));
         let text = shown.output("text").as_str().unwrap().to_owned();
         let lower = text.to_lowercase();
         assert!(lower.contains("path=") && lower.contains("agent"), "{target}: a child shows what it sees: {text}");
         assert!(!text.contains("BRIDGE32_") && !text.contains("a-client"), "{target}: {text}");
         assert!(!text.contains(&secret_in(&file)), "{target}: {text}");
-        let inherited = bridge.call(target.name(), "ShowInherited", json!({"size": 60_000}));
-        assert_eq!(inherited.result(), 0, "{target}: {}", inherited.output("text"));
     }
 }
