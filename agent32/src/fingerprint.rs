@@ -1,21 +1,17 @@
-//! Which file a library is: its SHA-256 and its size, read right before the system's loader reads it.
+//! Which file a library is, read right before the system's loader reads it, and whether it is the one that is wanted.
 
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Read as _;
+use std::path::Path;
 
+use bridge32_image::fingerprint::Fingerprint;
 use bridge32_protocol::wire::{Fault, FaultCode, LoadedFile};
-use sha2::{Digest as _, Sha256};
-
-/// Read at a time, in bytes.
-const CHUNK: usize = 64 << 10;
 
 /// Of the file at that path.
 ///
 /// # Errors
 /// [`FaultCode::LoadFailed`] when it cannot be read.
 pub fn of(path: &str) -> Result<LoadedFile, Fault> {
-    let (sha256, size) = hash(path).map_err(|error| failed(format!("{path} cannot be read: {error}")))?;
+    let Fingerprint { sha256, size } =
+        Fingerprint::of(Path::new(path)).map_err(|error| failed(format!("{path} cannot be read: {error}")))?;
     Ok(LoadedFile { path: path.to_owned(), sha256, size })
 }
 
@@ -34,27 +30,6 @@ pub fn compare(file: &LoadedFile, wanted: Option<&str>) -> Result<(), Fault> {
     }
 }
 
-fn hash(path: &str) -> std::io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
-    let (mut hasher, mut size) = (Sha256::new(), 0);
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => break,
-            read => {
-                hasher.update(&chunk[..read]);
-                size += read as u64;
-            }
-        }
-    }
-    let mut text = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok((text, size))
-}
-
 const fn failed(detail: String) -> Fault {
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
 }
@@ -64,18 +39,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_known_by_its_hash_and_another_one_is_refused_with_both() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.so");
-        std::fs::write(&path, "abc").unwrap();
-        let found = of(path.to_str().unwrap()).unwrap();
-        // FIPS 180-2, B.1.
-        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!((found.sha256.as_str(), found.size), (abc, 3));
-        assert_eq!(compare(&found, Some(&abc.to_uppercase())), Ok(()));
-        assert_eq!(compare(&found, None), Ok(()));
-        let other = "0".repeat(64);
-        let refused = compare(&found, Some(&other)).unwrap_err();
-        assert!(refused.detail.contains(abc) && refused.detail.contains(&other), "{refused:?}");
+    fn another_file_than_the_wanted_one_is_refused_with_both_hashes() {
+        let (own, other) = ("ab".repeat(32), "00".repeat(32));
+        let file = LoadedFile { path: "a.so".to_owned(), sha256: own.clone(), size: 3 };
+        assert_eq!(compare(&file, None), Ok(()));
+        assert_eq!(compare(&file, Some(&own.to_uppercase())), Ok(()));
+        let refused = compare(&file, Some(&other)).unwrap_err();
+        assert!(refused.detail.contains(&own) && refused.detail.contains(&other), "{refused:?}");
     }
 }

@@ -112,8 +112,8 @@ fn read(file: &Path) -> Result<Joining, FileError> {
     check_mode(file)?;
     let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(unreadable)?;
     toml::from_str(&text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
         FileError::Invalid { file: file.to_owned(), line, message: error.message().trim().replace('\n', "; ") }
     })
 }
@@ -123,7 +123,8 @@ fn check_mode(file: &Path) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = std::fs::metadata(file).map_err(|source| FileError::Unreadable { file: file.to_owned(), source })?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(FileError::Exposed { file: file.to_owned(), mode }) }
+    let others = mode & 0o077;
+    if others == 0 { Ok(()) } else { Err(FileError::Exposed { file: file.to_owned(), mode }) }
 }
 
 #[cfg(not(unix))]
@@ -132,7 +133,8 @@ fn check_mode(_file: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -108,7 +108,10 @@ fn start() -> Result<Infallible, Failure> {
 }
 
 async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    // Made by the standard library, whose sockets no child process inherits: on Windows tokio's are.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
     let address = listener.local_addr()?.to_string();
     let secret = std::mem::take(&mut handover.secret);
     let trust =

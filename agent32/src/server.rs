@@ -25,7 +25,7 @@ use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
 use crate::diagnosis;
 use crate::handles::HandleError;
-use crate::platform::end_process;
+use crate::platform::{end_process, keep_from_children};
 use crate::trust::Trust;
 
 /// The largest request: more than the gateway ever sends.
@@ -85,6 +85,7 @@ impl Server {
             };
             // An answer line must not wait for the next one. Without this it is slower, not wrong.
             let _ = stream.set_nodelay(true);
+            keep_from_children(&stream);
             let server = Arc::clone(&self);
             tokio::spawn(async move {
                 let service = service_fn(move |request| Arc::clone(&server).answer(request));

@@ -102,7 +102,8 @@ pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -1,8 +1,8 @@
 //! Reads library files, Windows PE and Linux ELF, without running them: exports, dependencies, architecture, and why a
 //! file cannot be loaded.
 //!
-//! [`Image::parse`] takes any bytes and never panics; hostile counts and sizes are bounded. [`Image::open`] is the only place
-//! besides [`search`] that touches the file system.
+//! [`Image::parse`] takes any bytes and never panics; hostile counts and sizes are bounded. [`Image::open`], [`search`] and
+//! [`fingerprint`] are what touches the file system.
 //!
 //! - [`lookup::find`] finds the export that a C name means, decorated or not.
 //! - [`diagnose::diagnose`] says why a process of a given kind cannot load the file.
@@ -16,6 +16,7 @@ pub mod dependencies;
 pub mod diagnose;
 mod elf;
 mod error;
+pub mod fingerprint;
 mod looks;
 pub mod lookup;
 mod model;

@@ -34,6 +34,12 @@ impl External {
         Joined::start(self.bridge.config().folder(), target, &self.gateway, &id(target), "card", &self.secret)
     }
 
+    fn all_work(&self) {
+        for target in TARGETS_32 {
+            self.works(target);
+        }
+    }
+
     fn works(&self, target: Target) {
         self.bridge.call_until(THERE, target.name(), "EchoInt", &json!({"value": 32}));
     }
@@ -107,12 +113,12 @@ fn a_hung_library_of_an_agent_that_joined_is_ended_at_its_deadline() {
 fn an_agent_that_joined_outlives_the_gateway_and_finds_the_next_one() {
     let mut external = external();
     let joined: Vec<Joined> = TARGETS_32.into_iter().map(|target| external.join(target)).collect();
-    TARGETS_32.into_iter().for_each(|target| external.works(target));
+    external.all_work();
     external.bridge.restart();
-    TARGETS_32.into_iter().for_each(|target| external.works(target));
+    external.all_work();
     external.bridge.kill();
     external.bridge.restart();
-    TARGETS_32.into_iter().for_each(|target| external.works(target));
+    external.all_work();
     drop(joined);
 }
 

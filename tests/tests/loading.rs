@@ -165,6 +165,10 @@ fn a_file_that_is_not_the_pinned_one_is_not_loaded_and_the_right_one_is() {
         within(30.0, "it is refused", || (bridge.library(name)["state"] == "failed").then_some(()));
         let reason = bridge.failure(name);
         assert!(reason.contains(&pin) && reason.contains(&sha256sum(&file)), "{target}: {reason}");
+        let config = bridge.config().folder().join("bridge32.toml");
+        let (code, checked, _) = bridge32_tests::bridge::run(&["check", "--config", config.to_str().unwrap()]);
+        assert_eq!(code, Some(1), "{checked}");
+        assert!(checked.contains(&format!("`sha256` asks for {pin}")), "{target}: {checked}");
         fixture::put(&file, &right);
         restart();
         bridge.call_until(30.0, name, "Five", &json!({}));

@@ -14,7 +14,7 @@ use windows as system;
 #[cfg(windows)]
 pub(crate) use system::runtimes;
 pub use system::{
-    Module, ansi_code_page, bstr, end_process, errno, find_symbol, keep_streams_from_the_library,
+    Module, ansi_code_page, bstr, end_process, errno, find_symbol, keep_from_children, keep_streams_from_the_library,
     let_crashes_end_the_process, library_folders, resident_bytes,
 };
 

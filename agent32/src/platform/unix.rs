@@ -9,6 +9,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use bridge32_image::Dependency;
+use tokio::net::TcpStream;
 
 use super::LoadError;
 
@@ -99,6 +100,9 @@ fn keep_descriptors_from_children() -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// No child of the library gets this connection: here that is so for all that are accepted.
+pub const fn keep_from_children(_connection: &TcpStream) {}
 
 /// A crash ends the process, and its signal tells the gateway which it was. (Rust's own handler for stack overflows would
 /// let the first `raise(SIGSEGV)` of a library pass.)

@@ -7,11 +7,12 @@ pub(crate) mod runtimes;
 use std::ffi::{CStr, OsString, c_int, c_void};
 use std::fs::File;
 use std::os::windows::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::windows::io::{AsHandle as _, AsRawHandle as _, IntoRawHandle as _};
+use std::os::windows::io::{AsHandle as _, AsRawHandle as _, AsRawSocket as _, IntoRawHandle as _};
 use std::path::{Path, PathBuf};
 
 use bridge32_image::Dependency;
-use windows_sys::Win32::Foundation::{FreeLibrary, GetLastError, HMODULE};
+use tokio::net::TcpStream;
+use windows_sys::Win32::Foundation::{FreeLibrary, GetLastError, HANDLE_FLAG_INHERIT, HMODULE, SetHandleInformation};
 use windows_sys::Win32::Globalization::GetACP;
 use windows_sys::Win32::System::Console::{STD_INPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Diagnostics::Debug::{
@@ -102,6 +103,9 @@ const UNBUFFERED: c_int = 4;
 #[expect(unsafe_code, reason = "the process's handles and C streams are set in C")]
 pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     let lifeline = File::from(std::io::stdin().as_handle().try_clone_to_owned()?);
+    // The one that this process was started with stays open, and children of the library would get it.
+    // SAFETY: sets a flag of a handle that is open: it was just duplicated.
+    unsafe { SetHandleInformation(std::io::stdin().as_raw_handle(), HANDLE_FLAG_INHERIT, 0) };
     let null = File::open("NUL")?;
     // SAFETY: `null` is an open handle, and given away two lines below, so it is never closed.
     unsafe { SetStdHandle(STD_INPUT_HANDLE, null.as_raw_handle()) };
@@ -116,6 +120,14 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
         unsafe { setvbuf(stream, std::ptr::null_mut(), UNBUFFERED, 0) };
     }
     Ok(lifeline)
+}
+
+/// No child of the library gets this connection: accepted sockets are inherited here, unlike those that are made.
+#[expect(unsafe_code, reason = "a socket's flags are set in C")]
+pub fn keep_from_children(connection: &TcpStream) {
+    let handle = std::ptr::with_exposed_provenance_mut(usize::try_from(connection.as_raw_socket()).unwrap_or_default());
+    // SAFETY: sets a flag of a socket that is open, and sockets are handles.
+    unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
 }
 
 /// A crash ends the process, and its exception code tells the gateway which it was: no dialog waits for a click.

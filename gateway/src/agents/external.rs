@@ -80,17 +80,17 @@ impl External {
         );
         let (end, ended) = watch::channel(None);
         let mut life = Life::new(&agent, number, key, &self.troubles);
-        let (reason, goes_on) = tokio::select! {
-            reason = life.live(ended) => (reason, true),
-            order = order_for(&mut self.orders, number) => match order {
-                Some((reason, _)) => (reason, true),
-                None => ("the gateway is stopping".to_owned(), false),
-            },
+        let (reason, next) = tokio::select! {
+            reason = life.live(ended) => (reason, Next::Again),
+            order = order_for(&mut self.orders, number) => order,
         };
         let loading = life.loading.take();
         let exit = Exit::made(reason);
         if let Some(library) = loading {
             self.troubles.add(library, &exit, false);
+        }
+        if matches!(next, Next::Afresh) {
+            self.troubles.clear();
         }
         let link = agent.link();
         agent.shared.leave(number, &exit);
@@ -99,28 +99,39 @@ impl External {
         agent.reach.send_replace(Reach::Down(again));
         tracing::warn!(agent = agent.id(), generation = number, %exit, "an agent of somebody else is gone");
         end.send_replace(Some(exit));
-        dismiss(link, goes_on).await;
-        goes_on
+        let stopping = matches!(next, Next::Stop);
+        dismiss(link, stopping).await;
+        !stopping
     }
 }
 
-/// Waits for a reason to end that generation, and whether it was a person's; `None` to stop.
-async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> Option<(String, bool)> {
+/// What is to follow a generation.
+enum Next {
+    /// Another one, when there is one.
+    Again,
+    /// The same, as if no library had ever ended its process.
+    Afresh,
+    /// Nothing.
+    Stop,
+}
+
+/// Waits for a reason to end that generation. What was meant for an earlier one is past.
+async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> (String, Next) {
     loop {
         match orders.recv().await {
             Some(Order::Kill { generation, .. }) if generation != number => {}
-            Some(Order::Kill { reason, .. }) => return Some((reason, false)),
-            Some(Order::Restart { reason }) => return Some((reason, true)),
-            Some(Order::Stop) | None => return None,
+            Some(Order::Kill { reason, .. }) => return (reason, Next::Again),
+            Some(Order::Restart { reason }) => return (reason, Next::Afresh),
+            Some(Order::Stop) | None => return ("the gateway is stopping".to_owned(), Next::Stop),
         }
     }
 }
 
-/// Ends the process, if it can still be reached: what it has loaded is of no use to any later generation. Only at the end of
-/// the gateway there is time for its libraries.
-async fn dismiss(link: Option<Arc<Link>>, at_once: bool) {
+/// Ends the process, if it can still be reached: what it has loaded is of no use to any later generation. When the gateway
+/// stops there is time for its libraries.
+async fn dismiss(link: Option<Arc<Link>>, politely: bool) {
     let Some(link) = link else { return };
-    if !at_once && tokio::time::timeout(POLITE, link.client.shut_down()).await.is_ok_and(|asked| asked.is_ok()) {
+    if politely && tokio::time::timeout(POLITE, link.client.shut_down()).await.is_ok_and(|asked| asked.is_ok()) {
         return;
     }
     link.client.end().await;

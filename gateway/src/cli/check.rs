@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bridge32_image::fingerprint::Fingerprint;
 use bridge32_image::{ExportKind, Image};
 use bridge32_protocol::target::Target;
 use clap::Args;
@@ -184,7 +185,10 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
 fn other_file(library: &Library) -> Option<String> {
     let (LibraryFile::Host(path), Some(wanted)) = (&library.config.file, &library.config.sha256) else { return None };
     // A file that cannot be read is a problem already.
-    let found = sha256_of(path).ok().filter(|found| found != wanted)?;
+    let found = Fingerprint::of(path).ok()?.sha256;
+    if found == *wanted {
+        return None;
+    }
     Some(format!("`sha256` asks for {wanted}, and {} has {found}: it would not be loaded", path.display()))
 }
 

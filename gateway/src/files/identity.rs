@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use bridge32_image::fingerprint::Fingerprint;
 use bridge32_protocol::wire::LoadedFile;
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::FileState;
 
@@ -99,32 +99,9 @@ impl Identity {
         if let Some((_, sha256)) = lock(&self.on_disk).as_ref().filter(|(seen, _)| *seen == state) {
             return Ok(sha256.clone());
         }
-        let sha256 = sha256_of(path)?;
+        let sha256 = Fingerprint::of(path)?.sha256;
         *lock(&self.on_disk) = Some((state, sha256.clone()));
         Ok(sha256)
-    }
-}
-
-/// The SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// It cannot be read.
-pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let (mut file, mut hasher) = (std::fs::File::open(path)?, Sha256::new());
-    io::copy(&mut file, &mut Hashing(&mut hasher))?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-struct Hashing<'a>(&'a mut Sha256);
-
-impl io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -138,7 +115,8 @@ mod tests {
     use super::*;
 
     fn loaded(path: &Path) -> LoadedFile {
-        LoadedFile { path: path.display().to_string(), sha256: sha256_of(path).unwrap(), size: 1 }
+        let Fingerprint { sha256, size } = Fingerprint::of(path).unwrap();
+        LoadedFile { path: path.display().to_string(), sha256, size }
     }
 
     #[test]

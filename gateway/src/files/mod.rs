@@ -4,6 +4,6 @@ mod identity;
 mod places;
 mod state;
 
-pub use identity::{Changed, Identity, Known, OnDisk, sha256_of};
+pub use identity::{Changed, Identity, Known, OnDisk};
 pub use places::{Place, Places, Refusal};
 pub use state::FileState;
