@@ -9,6 +9,7 @@ mod cpp;
 mod crashes;
 mod demo;
 mod exports;
+mod forged;
 mod gateway;
 mod interface;
 mod kernel32;
