@@ -7,30 +7,38 @@
 mod measure;
 mod verification;
 
-use measure::Row;
+use std::process::ExitCode;
 
-/// What can be measured: the word, what it is, and the measurement.
-const SUBJECTS: &[(&str, &str, fn() -> Vec<Row>)] = &[(
-    "verification",
-    "a signed request, as the gateway looks at it: headers parsed, base, MAC, digest, nonce; against SHA-256 and HMAC of the \
-     same bytes",
-    verification::measure,
-)];
+use measure::{Results, Row};
 
-fn main() -> std::process::ExitCode {
+/// Something that can be measured.
+struct Subject {
+    name: &'static str,
+    about: &'static str,
+    measure: fn() -> Vec<Row>,
+}
+
+const SUBJECTS: &[Subject] = &[Subject {
+    name: "verification",
+    about: "a signed request, as the gateway looks at it: headers parsed, base, MAC, digest, nonce; against SHA-256 and HMAC \
+            of the same bytes",
+    measure: verification::measure,
+}];
+
+fn main() -> ExitCode {
     let (options, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--json");
-    let is_known = |word: &&String| !SUBJECTS.iter().any(|(name, ..)| name == word);
-    if let Some(word) = wanted.iter().find(is_known) {
-        let names: Vec<&str> = SUBJECTS.iter().map(|(name, ..)| *name).collect();
+    if let Some(word) = wanted.iter().find(|word| SUBJECTS.iter().all(|subject| subject.name != *word)) {
+        let names: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();
         println!("\"{word}\" cannot be measured; what can: {}", names.join(", "));
-        return std::process::ExitCode::from(2);
+        return ExitCode::from(2);
     }
-    let chosen = SUBJECTS.iter().filter(|(name, ..)| wanted.is_empty() || wanted.iter().any(|word| word == name));
-    let results: Vec<_> = chosen.map(|(name, about, measure)| (*name, *about, measure())).collect();
+    let chosen = SUBJECTS.iter().filter(|subject| wanted.is_empty() || wanted.iter().any(|word| word == subject.name));
+    let results: Vec<Results> =
+        chosen.map(|Subject { name, about, measure }| Results { name, about, rows: measure() }).collect();
     if options.is_empty() {
-        results.iter().for_each(|(name, about, rows)| print!("{}", measure::table(name, about, rows)));
+        print!("{}", results.iter().map(measure::table).collect::<String>());
     } else {
         println!("{}", measure::json(&results));
     }
-    std::process::ExitCode::SUCCESS
+    ExitCode::SUCCESS
 }

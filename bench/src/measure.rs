@@ -43,25 +43,33 @@ pub(crate) fn microseconds<const N: usize>(works: [&mut dyn FnMut(); N]) -> [f64
     works.map(|(_, calls, fastest)| fastest.as_secs_f64() * 1e6 / f64::from(calls))
 }
 
+/// What was measured of one subject.
+pub(crate) struct Results {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) rows: Vec<Row>,
+}
+
 /// For a person.
-pub(crate) fn table(name: &str, about: &str, rows: &[Row]) -> String {
-    let mut text = format!("{name}: {about}\n  {:<14}{:>10}{:>12}{:>8}\n", "", "µs", "baseline µs", "ratio");
-    for Row { name, cost, baseline, parts } in rows {
-        text += &format!("  {name:<14}{cost:>10.2}{baseline:>12.2}{:>8.2}", cost / baseline);
+pub(crate) fn table(results: &Results) -> String {
+    let head =
+        format!("{}: {}\n  {:<14}{:>10}{:>12}{:>8}", results.name, results.about, "", "µs", "baseline µs", "ratio");
+    let row = |Row { name, cost, baseline, parts }: &Row| {
         let parts: Vec<String> = parts.iter().map(|(part, cost)| format!("{part} {cost:.2}")).collect();
-        text += &format!("    {}\n", parts.join(", "));
-    }
-    text
+        format!("  {name:<14}{cost:>10.2}{baseline:>12.2}{:>8.2}    {}", cost / baseline, parts.join(", "))
+    };
+    let lines: Vec<String> = [head].into_iter().chain(results.rows.iter().map(row)).collect();
+    lines.join("\n") + "\n"
 }
 
 /// For a program.
-pub(crate) fn json(results: &[(&str, &str, Vec<Row>)]) -> Value {
+pub(crate) fn json(results: &[Results]) -> Value {
     let row = |row: &Row| {
         let parts: serde_json::Map<String, Value> =
             row.parts.iter().map(|(part, cost)| ((*part).to_owned(), json!(cost))).collect();
         let ratio = row.cost / row.baseline;
         json!({"name": row.name, "us": row.cost, "baseline_us": row.baseline, "ratio": ratio, "parts_us": parts})
     };
-    let subject = |(name, about, rows): &(&str, &str, Vec<Row>)| json!({"subject": name, "about": about, "rows": rows.iter().map(row).collect::<Vec<_>>()});
+    let subject = |Results { name, about, rows }: &Results| json!({"subject": name, "about": about, "rows": rows.iter().map(row).collect::<Vec<_>>()});
     json!({"subjects": results.iter().map(subject).collect::<Vec<_>>()})
 }

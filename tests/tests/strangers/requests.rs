@@ -5,16 +5,10 @@ use std::time::Instant;
 
 use bridge32_tests::{Bridge, Config, dist};
 
-use crate::tools::{checked, checkout, run, tool};
+use crate::tools::{checked, checkout, run, secret, tool};
 
 /// The files of schemathesis, which are copied beside the document: it writes beside them, too.
 const FILES: [&str; 2] = ["schemathesis.toml", "signing.py"];
-
-/// The secret of the only key of a configuration that was written.
-fn secret(config: &Config) -> String {
-    let keys: toml::Table = std::fs::read_to_string(config.folder().join("keys.toml")).unwrap().parse().unwrap();
-    keys["key"][0]["secret"].as_str().unwrap().to_owned()
-}
 
 #[test]
 fn schemathesis_finds_no_failure_in_the_demo() {

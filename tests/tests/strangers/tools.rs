@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use bridge32_tests::dist;
+use bridge32_tests::{Config, dist};
 
 /// A command of the tools' folders, or of this machine's PATH.
 pub(crate) fn tool(program: &str) -> Command {
@@ -47,6 +47,12 @@ pub(crate) fn run(command: &mut Command) -> (bool, String, String) {
     });
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+/// The secret (base64) of the only key of a configuration that was written.
+pub(crate) fn secret(config: &Config) -> String {
+    let keys: toml::Table = std::fs::read_to_string(config.folder().join("keys.toml")).unwrap().parse().unwrap();
+    keys["key"][0]["secret"].as_str().unwrap().to_owned()
 }
 
 /// A file or folder of the checkout.
