@@ -20,6 +20,7 @@ fn main() {
         "elf" => elf(),
         "header" => header(),
         "marshal" => marshal(),
+        "signature" => signature(),
         other => panic!("there is no target \"{other}\""),
     };
     for (index, seed) in seeds.iter().enumerate() {
@@ -105,4 +106,26 @@ fn marshal() -> Vec<Vec<u8>> {
         texts.iter().map(input).collect::<Vec<_>>()
     };
     (0..).zip(&arguments).flat_map(inputs).collect()
+}
+
+/// Headers in the order that `signature` knows, parts of the genuine request, and wishes for an answer.
+fn signature() -> Vec<Vec<u8>> {
+    const INPUT: &str = r#"sig1=("@method" "@authority" "@target-uri" "content-digest");created=1800000000;keyid="fuzz";nonce="n";alg="hmac-sha256""#;
+    const MAC: &str = "sig1=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
+    const DIGEST: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:, sha-512=:AAAA:";
+    let any = [
+        format!("{INPUT}\n{MAC}\n{DIGEST}"),
+        format!("p=(\"@path\" \"@query\" \"x-covered\");expires=1;tag=\"t\"\n{MAC}\n{DIGEST}\n\nx\n{INPUT}\np=:AAAA:"),
+        r#"sig1=("x-covered";sf "x-covered";bs "x-covered";key="a";req "@query-param";name="q");a=1.5;b=?0;c=*t"#
+            .to_owned(),
+    ];
+    let changed = ["POST", "http", "127.0.0.1:8032", "/v1/libraries/z/functions/f?x=1", "{\"value\": 5}", INPUT, MAC];
+    let wanted = [
+        r#"sig1=("@status" "content-type" "content-digest" "signature";req;key="sig1");created;nonce="q\"\\";tag="t""#,
+        r#"a=("@status" "@method";req "@path";req "signature";req "content-digest";key="sha-256" "content-digest"), b=();expires"#,
+    ];
+    let with = |choice: u8, text: &str| [&[choice][..], text.as_bytes()].concat();
+    let changed = (0u8..).zip(changed).flat_map(|(part, text)| [with(part * 3 + 1, text), with(part * 3 + 22, text)]);
+    let any = any.iter().map(|text| with(0, text));
+    any.chain(changed).chain(wanted.iter().map(|text| with(2, text))).collect()
 }

@@ -3,7 +3,9 @@
 mod header;
 mod image;
 mod marshal;
+mod signature;
 
 pub use header::header;
 pub use image::image;
 pub use marshal::{HEADER, marshal};
+pub use signature::signature;

@@ -121,7 +121,7 @@ pub enum SignatureError {
     #[error("this nonce was used before; sign each request anew, retries too")]
     Replayed,
     /// The nonces of the last minutes fill the store, and none may be forgotten yet.
-    #[error("too many requests were signed in the last minutes; try again later")]
+    #[error("no more signatures can be remembered now, and none may be forgotten yet; try again later")]
     Full,
     /// The signature is not what this key and this message make.
     #[error("the signature does not hold: {0}")]

@@ -11,6 +11,7 @@ mod demo;
 mod documents;
 mod exports;
 mod external;
+mod forged;
 mod gateway;
 mod init;
 mod interface;

@@ -1,8 +1,12 @@
-//! Signed requests: who is let in, to what, and that nothing signed can be used twice or for something else.
+//! Signed requests: who is let in, to what, and that nothing signed can be used twice or for something else; and answers that
+//! are signed because a request asks for it.
 
-use bridge32_signature::Key;
-use bridge32_tests::client::{Client, Request};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bridge32_signature::{Key, Request as Signed, Response, SignatureError, verify_response};
+use bridge32_tests::client::{Answer, Client, Request};
 use bridge32_tests::{Bridge, Target, fixture, json};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A bridge with keys of several scopes, and those keys.
 fn signed() -> (Bridge, Keys) {
@@ -103,6 +107,85 @@ fn a_digest_may_not_be_left_out() {
     let signature = client.request("POST", ECHO).signature(&keys.all, 0);
     let answer = echo(&client, ECHO).headers(&signature).send();
     assert_eq!(answer.status, 401, "{}", answer.text);
+}
+
+fn header_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let header =
+        |(name, value): (&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+    pairs.into_iter().map(header).collect()
+}
+
+/// Whether a client of that key believes the answer to what it has sent.
+fn believed(
+    key: &Key,
+    authority: &str,
+    path: &str,
+    sent: &[(String, String)],
+    answer: &Answer,
+) -> Result<(), SignatureError> {
+    let names = ["content-type", "content-digest", "signature-input", "signature", "retry-after"];
+    let got = header_map(names.iter().filter_map(|name| answer.header(name).map(|value| (*name, value))));
+    let sent = header_map(sent.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let request = Signed { method: "POST", scheme: "http", authority, target: path };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+    verify_response(
+        key,
+        &request,
+        &sent,
+        &Response { status: answer.status, headers: &got },
+        answer.text.as_bytes(),
+        now,
+    )
+}
+
+#[test]
+fn an_answer_is_signed_if_its_request_asks_for_it() {
+    let (bridge, keys) = signed();
+    let client = bridge.client().with_key(None);
+    let ask = |path: &str, body: &str, wanted: &str| {
+        let request = client.request("POST", path).body("application/json", body).header("accept-signature", wanted);
+        let mut sent = request.signature(&keys.all, 0);
+        let answer = request.headers(&sent).send();
+        sent.push(("accept-signature".to_owned(), wanted.to_owned()));
+        (sent, answer)
+    };
+    let wanted = r#"mine=("@status" "content-type" "content-digest" "@method";req "@path";req "signature";req;key="sig1" "retry-after");created;nonce="n";tag="t""#;
+    let ad_hoc = "/v1/libraries/scalars/calls";
+    for (path, body, status) in [(ECHO, "{\"value\": 5}", 200), (ECHO, "{}", 422), (ad_hoc, "no JSON", 400)] {
+        let (sent, answer) = ask(path, body, wanted);
+        assert_eq!(answer.status, status, "{}", answer.text);
+        believed(&keys.all, client.authority(), path, &sent, &answer)
+            .unwrap_or_else(|error| panic!("{path} {body}: {error}"));
+        let input = answer.header("signature-input").unwrap();
+        assert!(
+            input.starts_with("mine=(") && input.contains(";nonce=\"n\";tag=\"t\"") && !input.contains("retry"),
+            "{input}"
+        );
+        let (other, _) = ask(path, body, wanted);
+        assert!(believed(&keys.all, client.authority(), path, &other, &answer).is_err(), "it answers its own request");
+        let mut forged = answer.clone();
+        forged.text.push(' ');
+        assert_eq!(believed(&keys.all, client.authority(), path, &sent, &forged), Err(SignatureError::DigestMismatch));
+    }
+    assert_eq!(echo(&client.with_key(Some(&keys.all)), ECHO).send().header("signature"), None, "nobody has asked");
+}
+
+#[test]
+fn what_no_answer_can_cover_is_named_before_anything_is_done() {
+    let (bridge, _) = signed();
+    for (wanted, named) in [
+        ("mine", "list of components"),
+        ("mine=(\"@status\" \"@method\")", "\"@method\" cannot be covered"),
+        ("mine=(\"@status\" \"x-mine\";req)", "\"x-mine\";req cannot be covered: there is no such header"),
+        ("mine=(\"@status\");alg=\"rsa-pss-sha512\"", "`alg`"),
+    ] {
+        let problem =
+            echo(bridge.client(), ECHO).header("accept-signature", wanted).send().refused(400, "malformed_request");
+        assert!(problem["detail"].as_str().unwrap().contains(named), "{problem}");
+    }
+    // Nobody knows the key of a request that is not signed, and nothing is said of what it asks for.
+    let unsigned = bridge.client().with_key(None);
+    echo(&unsigned, ECHO).header("accept-signature", "mine").send().refused(401, "signature_missing");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::progress;
 use crate::workspace::Workspace;
 
 /// What `fuzz/Cargo.toml` has, for the usage text.
-const TARGETS: &[&str] = &["pe", "elf", "header", "marshal"];
+const TARGETS: &[&str] = &["pe", "elf", "header", "marshal", "signature"];
 /// How long a run takes unless it is told.
 const SECONDS: u32 = 60;
 /// Seconds that one input may take, and megabytes of memory.

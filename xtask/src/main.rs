@@ -2,6 +2,7 @@
 //! task is a function in the module of its name.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "telling a person what happens is this program's job")]
 
+mod bench;
 mod build;
 mod chroot;
 mod demo;
@@ -35,7 +36,8 @@ const TASKS: &[(&str, Task, &str)] = &[
     ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
     ("test", test::task, "everything that CI checks, and nothing else"),
-    ("fuzz", fuzz::task, "TARGET [SECONDS]: feed hostile input to what reads files, headers and arguments"),
+    ("fuzz", fuzz::task, "TARGET [SECONDS]: feed hostile input to what reads files, headers, arguments and signatures"),
+    ("bench", bench::task, "[--json] [SUBJECT]: what things cost, against baselines of the same run"),
 ];
 
 fn main() -> ExitCode {

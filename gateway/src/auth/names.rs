@@ -25,3 +25,21 @@ impl Names {
         once(received).chain(self.0.iter().map(named))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    #[test]
+    fn a_request_goes_by_its_host_and_by_every_public_name() {
+        let names = Names::new([("https".to_owned(), "bridge.example".to_owned())]);
+        let request = Request::builder().method("PUT").uri("/a?b").header("host", "127.0.0.1:8032").body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        let known: Vec<[&str; 4]> =
+            names.of(&parts).map(|it| [it.method, it.scheme, it.authority, it.target]).collect();
+        assert_eq!(known, [["PUT", "http", "127.0.0.1:8032", "/a?b"], ["PUT", "https", "bridge.example", "/a?b"]]);
+        assert_eq!(Names::default().of(&parts).count(), 1);
+    }
+}

@@ -51,3 +51,56 @@ impl Answer {
         Ok(Response::from_parts(parts, Body::from(body)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::Request;
+    use axum::response::IntoResponse as _;
+    use bridge32_signature::content_digest;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// What a request of that method asks for.
+    fn asked(method: &str, wanted: &str) -> Result<Option<Answer>, Problem> {
+        let request = Request::builder().method(method).header("accept-signature", wanted).body(()).unwrap();
+        let covered = Covered { method, scheme: "http", authority: "127.0.0.1:8032", target: "/" };
+        Answer::asked(&Key::new("k", &[7; 32]).unwrap(), &covered, &request.into_parts().0)
+    }
+
+    #[tokio::test]
+    async fn an_answer_has_the_digest_of_what_is_sent() {
+        for (method, sent) in [("GET", "text"), ("HEAD", "")] {
+            let answer = asked(method, "a=(\"@status\" \"content-digest\")").unwrap().unwrap();
+            let response = answer.sign("text".into_response()).await.unwrap();
+            assert_eq!(response.headers()["content-digest"], content_digest(sent.as_bytes()), "{method}");
+            assert!(
+                response.headers()["signature-input"]
+                    .to_str()
+                    .unwrap()
+                    .starts_with("a=(\"@status\" \"content-digest\");")
+            );
+            // What a HEAD leaves out is left out later.
+            assert_eq!(to_bytes(response.into_body(), 100).await.unwrap(), "text");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_not_signed() {
+        let answer = asked("GET", "a=(\"@status\")").unwrap().unwrap();
+        let endless = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        let problem = answer.sign(endless.into_response()).await.unwrap_err();
+        assert!(
+            problem.code() == Code::MalformedRequest && problem.detail().contains("stream"),
+            "{}",
+            problem.detail()
+        );
+    }
+
+    #[test]
+    fn who_asks_for_nothing_gets_nothing() {
+        assert!(asked("GET", "").unwrap().is_none());
+        assert!(asked("GET", "a").unwrap_err().detail().starts_with("Accept-Signature: it has no list"));
+    }
+}
