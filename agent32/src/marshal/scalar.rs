@@ -1,9 +1,11 @@
 //! One scalar between JSON and its bits: range-checked, never truncated.
 
 use bridge32_protocol::interface::{Int64, Integer, Scalar};
+use bridge32_protocol::wire::Fault;
 use serde_json::value::RawValue;
 
-use super::Context;
+use super::place::At;
+use super::{Context, mismatch};
 
 /// The bits of a scalar: the low `scalar_bytes` bytes count, integers are extended to 64 bits by their signedness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +81,26 @@ const fn low(bits: u64) -> u32 {
     bits as u32
 }
 
+/// What is wrong with a value: what follows the value in a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong(String);
+
+impl Wrong {
+    /// As a fault of the arguments, which repeats the value if that is allowed there.
+    pub fn fault(&self, raw: &RawValue, at: &At<'_>) -> Fault {
+        mismatch(at, format!("{} {}", at.shown(raw.get()), self.0))
+    }
+}
+
+fn wrong<T>(why: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong(why.into()))
+}
+
 /// The bits of a JSON value for a parameter of type `scalar`.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<Bits, String> {
+/// What is wrong with it.
+pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<Bits, Wrong> {
     let json = raw.get();
     match scalar {
         Scalar::Integer(integer) => decode_integer(json, *integer, context),
@@ -92,7 +109,7 @@ pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<B
             #[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest float is what C does too")]
             let float = number as f32;
             if float.is_infinite() && number.is_finite() {
-                return Err(format!("{} is out of range for `float` (at most {:e})", kind(json), f32::MAX));
+                return wrong(format!("is out of range for `float` (at most {:e})", f32::MAX));
             }
             Ok(Bits(float.to_bits().into()))
         }),
@@ -101,25 +118,32 @@ pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<B
     }
 }
 
-fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<Bits, String> {
+fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<Bits, Wrong> {
     let (least, most) = integer.range(context.target);
-    let expected = || format!("an integer from {least} to {most}");
+    let expected = format_args!("an integer from {least} to {most}");
     let number = match string(json) {
         Some(text) => {
             let constant = context.interface.constants.get(&*text).map(|value| i128::from(*value));
             // A decimal string is for the numbers that JavaScript cannot write.
             let decimal = || (integer.width.bytes(context.target) == 8).then(|| text.parse().ok()).flatten();
-            constant.or_else(decimal).ok_or_else(|| {
-                let given = kind(json);
-                format!("{given} is no constant of the header and no number; expected {}, as a JSON number", expected())
-            })?
+            match constant.or_else(decimal) {
+                Some(number) => number,
+                None => {
+                    return wrong(format!(
+                        "is no constant of the header and no number; expected {expected}, as a JSON number"
+                    ));
+                }
+            }
         }
-        None => whole_number(json).ok_or_else(|| format!("{} is not {}", kind(json), expected()))?,
+        None => match whole_number(json) {
+            Some(number) => number,
+            None => return wrong(format!("is not {expected}")),
+        },
     };
     if (least..=most).contains(&number) {
         Ok(Bits(wrap(number)))
     } else {
-        Err(format!("{number} is out of range: expected {}", expected()))
+        wrong(format!("is out of range: expected {expected}"))
     }
 }
 
@@ -163,15 +187,15 @@ fn whole_number(json: &str) -> Option<i128> {
     Some(text.parse().unwrap_or(huge))
 }
 
-fn decode_boolean(json: &str) -> Result<Bits, String> {
+fn decode_boolean(json: &str) -> Result<Bits, Wrong> {
     match json {
         "true" | "1" => Ok(Bits(1)),
         "false" | "0" => Ok(Bits(0)),
-        _ => Err(format!("{} is neither true nor false", kind(json))),
+        _ => wrong("is neither true nor false"),
     }
 }
 
-fn decode_float(json: &str, name: &str) -> Result<f64, String> {
+fn decode_float(json: &str, name: &str) -> Result<f64, Wrong> {
     match json {
         "\"NaN\"" => return Ok(f64::NAN),
         "\"Infinity\"" => return Ok(f64::INFINITY),
@@ -181,25 +205,27 @@ fn decode_float(json: &str, name: &str) -> Result<f64, String> {
     let number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok());
     match number.flatten() {
         Some(number) if f64::is_finite(number) => Ok(number),
-        Some(_) => Err(format!("{} is out of range for `{name}`", kind(json))),
-        None => Err(format!(
-            "{} is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\"",
-            kind(json)
-        )),
+        Some(_) => wrong(format!("is out of range for `{name}`")),
+        None => {
+            wrong(format!("is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\""))
+        }
     }
 }
 
-fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bits, String> {
+fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bits, Wrong> {
     let enumerators =
         context.interface.enumerations.get(name).map(|found| found.enumerators.as_slice()).unwrap_or_default();
     let number = if let Some(text) = string(json) {
         let found = enumerators.iter().find(|(enumerator, _)| *enumerator == text);
-        found.map(|(_, value)| i128::from(*value)).ok_or_else(|| {
+        let Some((_, value)) = found else {
             let names: Vec<&str> = enumerators.iter().take(20).map(|(enumerator, _)| enumerator.as_str()).collect();
-            format!("{} is no enumerator of `{name}`; it has {}", kind(json), names.join(", "))
-        })?
+            return wrong(format!("is no enumerator of `{name}`; it has {}", names.join(", ")));
+        };
+        i128::from(*value)
+    } else if let Some(number) = whole_number(json) {
+        number
     } else {
-        whole_number(json).ok_or_else(|| format!("{} is no enumerator of `{name}` and no integer", kind(json)))?
+        return wrong(format!("is no enumerator of `{name}` and no integer"));
     };
     // An enumerator such as `F_ALL = 0xFFFFFFFF` makes compilers take `unsigned`; the 32 bits are the same.
     let unsigned = enumerators.iter().any(|(_, value)| *value > i32::MAX.into());
@@ -207,7 +233,7 @@ fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bit
     if (i128::from(i32::MIN)..=most).contains(&number) {
         Ok(Bits::extend(wrap(number), 4, &Scalar::Enumeration(String::new())))
     } else {
-        Err(format!("{number} is out of range for `{name}`: expected an enumerator, or an integer up to {most}"))
+        wrong(format!("is out of range for `{name}`: expected an enumerator, or an integer up to {most}"))
     }
 }
 
@@ -265,17 +291,6 @@ pub fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str::<String>(json).ok().map(Into::into) } else { Some(inner.into()) }
 }
 
-/// What a JSON value is, for an error text; long ones are not repeated.
-pub fn kind(json: &str) -> String {
-    match json.as_bytes().first() {
-        Some(b'{') => "an object".into(),
-        Some(b'[') => "an array".into(),
-        Some(b'"') if json.len() > 60 => "a string".into(),
-        _ if json.len() > 60 => "a number".into(),
-        _ => json.into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,7 +309,8 @@ mod tests {
     fn decoded(json: &str, scalar: &Scalar) -> Result<Bits, String> {
         let interface = interface();
         let raw = RawValue::from_string(json.into()).unwrap();
-        decode(&raw, scalar, Context { interface: &interface, target: Target::Linux32 })
+        let decoded = decode(&raw, scalar, Context { interface: &interface, target: Target::Linux32 });
+        decoded.map_err(|wrong| wrong.fault(&raw, &At::ROOT).detail)
     }
 
     fn encoded(bits: Bits, scalar: &Scalar) -> String {

@@ -14,7 +14,7 @@ use super::{ConfigError, values};
 const PREFIX: &str = "BRIDGE32_";
 /// Variables of that prefix with a meaning of their own.
 const OTHER: [&str; 4] = ["BRIDGE32_LOG", "BRIDGE32_CONFIG", "BRIDGE32_URL", "BRIDGE32_COMPLETE"];
-const KEYS: [&str; 6] = ["listen", "data_dir", "max_body", "auth", "library", "runtime"];
+const KEYS: [&str; 7] = ["listen", "data_dir", "max_body", "sensitive_names", "auth", "library", "runtime"];
 
 /// Applies the variables in the order of their names, and says which were left out of account.
 ///
