@@ -3,10 +3,13 @@
 mod common;
 
 use bridge32_interface::redact::{self, MARKER};
+use bridge32_interface::schema;
 use bridge32_interface::sensitive::Marks;
 use bridge32_protocol::interface::Interface;
+use bridge32_protocol::target::Target;
 use common::{callback, header, interface, only};
 use proptest::prelude::*;
+use serde_json::Value;
 
 fn marked(text: &str, names: &[&str], listed: &[&str]) -> (Interface, Vec<String>) {
     let mut interface = interface(text);
@@ -104,8 +107,7 @@ fn kept(function: &str, json: &str) -> String {
 #[test]
 fn arguments_keep_all_but_what_is_sensitive() {
     let login = r#"{"user":"u","password":"hunter2"}"#;
-    let given =
-        format!(r#"{{"s":{{"logins":[{login}, null],"next":{{"n":1.50,"pin":4711}},"n":7}},"mapping":[1, 2]}}"#);
+    let given = format!(r#"{{"s":{{"logins":[{login}, null],"next":{{"n":1.50,"pin":4711}},"n":7}},"mapping":1.0}}"#);
     let expected = r#"{"s":{"logins":[{"user":"u","password":X},null],"next":{"n":1.50,"pin":X},"n":7},"mapping":1.0}"#;
     assert_eq!(kept("open", &given), expected);
     let ask = r#"{"ask":{"returns":5,"table":[{"when":{"question":"q","secret":"hunter2"},"returns":1}],"limit":3}}"#;
@@ -174,4 +176,29 @@ proptest! {
             prop_assert!(json.starts_with("{\"ask\"") && !json.contains("when"), "{}", json);
         }
     }
+}
+
+#[test]
+fn a_schema_says_what_is_sensitive() {
+    let text = "struct login { const char *user, *password; };
+        int log_in(const struct login *who, _Inout_updates_(n) char *secret, int n, int pin,
+                   _In_reads_bytes_(4) const void *api_key);
+        const char *key(int n); extern int token;";
+    let (interface, _) = marked(text, &["password", "pin", "secret", "apikey", "token"], &["key.return"]);
+    let schemas = schema::schemas(&interface, Target::Win32, "lib", &mut str::to_owned);
+    let of = |schema: &Value, member: &str| {
+        let schema = &schema["properties"][member];
+        let said = schema["description"].as_str().is_some_and(|text| text.contains("Sensitive: "));
+        (schema["format"].as_str().unwrap_or_default().to_owned(), said)
+    };
+    let arguments = &schemas.functions[&0].arguments.schema;
+    assert_eq!(of(arguments, "secret"), ("password".to_owned(), true));
+    assert_eq!(of(arguments, "pin"), ("int32".to_owned(), true));
+    assert_eq!(of(arguments, "api_key"), ("byte".to_owned(), true));
+    assert_eq!(of(&schemas.functions[&0].outputs.schema, "secret"), ("password".to_owned(), true));
+    let login = &schemas.components["login"];
+    assert_eq!((of(login, "password"), of(login, "user")), (("password".to_owned(), true), (String::new(), false)));
+    assert_eq!(schemas.functions[&1].result.schema["format"], "password");
+    let token = schemas.variables[&0].read.schema["description"].as_str().unwrap_or_default();
+    assert!(token.contains("Sensitive: "), "{token}");
 }

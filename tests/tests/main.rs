@@ -19,6 +19,7 @@ mod load;
 mod openapi;
 mod output;
 mod registration;
+mod sensitive;
 mod signed;
 mod sqlite;
 mod windows;

@@ -133,7 +133,11 @@ fn function(walk: &mut Walk<'_>, function: &Function) -> FunctionSchemas {
 }
 
 fn variable(walk: &mut Walk<'_>, variable: &Variable) -> VariableSchemas {
-    let mut value = |way| walk.value(&variable.ty, way).hidden(variable.sensitive).into();
+    let mut value = |way| {
+        let shape = walk.value(&variable.ty, way).hidden(variable.sensitive);
+        let note = shape.note.clone().unwrap_or_default();
+        Shape { schema: described(shape.schema, &[&note]), ..shape }.into()
+    };
     let read = value(Way::Told);
     let written = (!variable.constant).then(|| value(Way::Given(Given::Whole)));
     VariableSchemas { read, written }
