@@ -17,7 +17,7 @@ const REFUSED: [(&str, &str); 36] = [
     ("CheckPin", r#"{"userPin":1,"userPin":"Hunter2Marker","n":1}"#),
     ("CheckPin", r#"{"userPin":Hunter2Marker,"n":1}"#),
     ("CheckPin", r#"{"userPin":"Hunter2Marker"#),
-    ("CheckPin", r#"{'userPin':'Hunter2Marker','n':1}"#),
+    ("CheckPin", r"{'userPin':'Hunter2Marker','n':1}"),
     ("CheckPin", r#"{"usrPin":"Hunter2Marker","n":1}"#),
     ("CheckPin", r#"["Hunter2Marker"]"#),
     ("CheckPin", r#""Hunter2Marker""#),
