@@ -127,12 +127,16 @@ impl Marker<'_> {
     }
 
     fn is_listed(&mut self, owner: &str, name: &str) -> bool {
-        let same = |listed: &String| match owner {
-            "" => listed == name,
+        let same = |listed: &str| match owner {
+            "" => listed == name && !name.is_empty(),
             _ => listed.split_once('.').is_some_and(|pair| pair == (owner, name)),
         };
-        let index = self.marks.listed.iter().position(same).filter(|_| !name.is_empty());
-        index.inspect(|index| self.found[*index] = true).is_some()
+        let mut any = false;
+        for (_, found) in self.marks.listed.iter().zip(&mut self.found).filter(|(listed, _)| same(listed)) {
+            *found = true;
+            any = true;
+        }
+        any
     }
 }
 

@@ -197,7 +197,7 @@ fn a_schema_says_what_is_sensitive() {
     assert_eq!(of(arguments, "pin"), ("int32".to_owned(), true));
     assert_eq!(of(arguments, "api_key"), ("byte".to_owned(), true));
     assert_eq!(of(&schemas.functions[&0].outputs.schema, "secret"), ("password".to_owned(), true));
-    let login = &schemas.components["login"];
+    let login = schemas.components.values().find(|schema| schema["properties"].get("user").is_some()).unwrap();
     assert_eq!((of(login, "password"), of(login, "user")), (("password".to_owned(), true), (String::new(), false)));
     assert_eq!(schemas.functions[&1].result.schema["format"], "password");
     let token = schemas.variables[&0].read.schema["description"].as_str().unwrap_or_default();

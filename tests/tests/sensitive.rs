@@ -147,7 +147,7 @@ fn no_secret_is_repeated_whatever_goes_wrong() {
         calls_that_are_refused(&bridge, target);
         calls_that_fail(&bridge, target);
     }
-    assert!(bridge.log().contains("TRACE"), "all of it is logged");
+    bridge.logs(&["agent ended", "SIGSEGV"]);
     has_none(&bridge.log(), "the log");
     assert!(files_have_none(&bridge.config().folder().join("data")) > 0, "there are reports of crashes");
 }
