@@ -69,10 +69,10 @@ fn a_tag_that_marks_nothing_is_an_error() {
 }
 
 const HEADER: &str = "struct login { const char *user; const char *password; };
-    struct session { struct login logins[2]; const struct session *next; union { int pin; float ratio; }; int n; };
+    struct office { struct login logins[2]; const struct office *next; union { int pin; float ratio; }; int n; };
     typedef int (*asked)(const char *question, const char *secret);
     extern int api_key;
-    int open(const struct session *s, asked ask, int mapping);
+    int open(const struct office *s, asked ask, int mapping);
     int print(const char *format, ...);
     int log_in(const char *user, const char *pwd, ...);
     const char *key(int n);";
@@ -88,7 +88,7 @@ fn names_are_looked_for_everywhere() {
 #[test]
 fn what_is_listed_is_marked_and_what_is_not_there_is_told() {
     let listed =
-        ["open.mapping", "session.n", "user", "key.return", "print....", "question", "open.mode", "key.n", "nobody"];
+        ["open.mapping", "office.n", "user", "key.return", "print....", "question", "open.mode", "key.n", "nobody"];
     let (interface, nowhere) = marked(HEADER, &[], &listed);
     assert_eq!(names(&interface), ["mapping", "n", "n", "user", "user"]);
     assert_eq!(nowhere, ["open.mode", "nobody"]);
