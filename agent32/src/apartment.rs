@@ -215,7 +215,8 @@ fn run(
     };
     let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-    caller.run(what, Request { id: call.id, args: &args, revision, called: &counters.called }, line)
+    let hidden = matches!(args, Cow::Owned(_));
+    caller.run(what, Request { id: call.id, args: &args, hidden, revision, called: &counters.called }, line)
 }
 
 fn stopped() -> Fault {

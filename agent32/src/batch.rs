@@ -1,10 +1,8 @@
 //! Batches: arguments that refer to what earlier calls of the same request answered, `{"$ref": "0.outputs.handle"}`.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use bridge32_protocol::wire::Fault;
-use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::marshal::place::At;
@@ -106,7 +104,7 @@ impl Outcomes {
         {
             let path: Cow<'_, str> = serde_json::from_str(path.get())
                 .map_err(|_| mismatch(at, "a reference is written {\"$ref\": \"0.outputs.name\"}"))?;
-            let value = self.find(&path).map_err(|why| mismatch(at, format!("{:?}: {why}", shortened(&path))))?.get();
+            let value = self.find(&path).map_err(|why| mismatch(at, why))?.get();
             if text.len() + value.len() > MAX_BYTES {
                 let detail = format!("with this value the arguments are longer than {MAX_BYTES} bytes");
                 return Err(mismatch(at, detail));
@@ -131,10 +129,15 @@ impl Outcomes {
     fn find(&self, path: &str) -> Result<&RawValue, String> {
         // With slashes for names that have dots in them, such as the `...` of variadic functions.
         let separator = if path.contains('/') { '/' } else { '.' };
+        // What does not begin as a reference may be a value that was meant, and is not repeated.
         let (index, rest) = path.split_once(separator).ok_or(
             "a reference is the index of an earlier call, a dot, and `result` or `outputs` with the way into it",
         )?;
-        let index: usize = index.parse().map_err(|_| "it must begin with the index of an earlier call".to_owned())?;
+        let index: usize = index.parse().map_err(|_| "a reference must begin with the index of an earlier call")?;
+        self.follow(index, rest, separator).map_err(|why| format!("{:?}: {why}", shortened(path)))
+    }
+
+    fn follow(&self, index: usize, way: &str, separator: char) -> Result<&RawValue, String> {
         let outcome = self.0.get(index).ok_or_else(|| {
             format!("call {index} has not run yet; only earlier calls can be referred to, and the first is 0")
         })?;
@@ -142,7 +145,7 @@ impl Outcomes {
             return Err(format!("call {index} failed, so it has no value"));
         };
         let mut value: &RawValue = serde_json::from_str(outcome).map_err(|error| error.to_string())?;
-        for step in rest.split(separator) {
+        for step in way.split(separator) {
             value = inside(value.get(), step)?;
         }
         Ok(value)
@@ -171,23 +174,7 @@ fn inside<'a>(json: &'a str, step: &str) -> Result<&'a RawValue, String> {
 
 /// The members of an object in their order, duplicates included: whoever gets them refuses those.
 fn members(json: &str) -> Vec<(String, &RawValue)> {
-    struct Members;
-    impl<'de> Visitor<'de> for Members {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
-    }
-    serde_json::Deserializer::from_str(json).deserialize_map(Members).unwrap_or_default()
+    bridge32_protocol::json::members(json).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{Fault, FaultCode};
 use serde::Deserialize;
 
@@ -117,11 +118,12 @@ fn check(handles: &Handles, number: u64) -> Result<(), Fault> {
 }
 
 fn parsed<'a, T: Deserialize<'a>>(args: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(args).map_err(|error| mismatch("", format!("the body cannot be read: {error}")))
+    serde_json::from_str(args).map_err(|error| mismatch("", format!("the body cannot be read: {}", complaint(&error))))
 }
 
 fn decoded(data: &str) -> Result<Vec<u8>, Fault> {
-    STANDARD.decode(data).map_err(|error| mismatch("/data", bytes::wrong(data, Some(&error))))
+    // Nobody has said what a block holds: nothing of it is repeated.
+    STANDARD.decode(data).map_err(|error| mismatch("/data", bytes::wrong(data, Some(&error), true)))
 }
 
 fn beyond(pointer: &str) -> Fault {

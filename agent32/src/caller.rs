@@ -45,6 +45,8 @@ pub struct Request<'a> {
     pub id: Uuid,
     /// The arguments: a JSON object.
     pub args: &'a str,
+    /// Values of earlier calls are among them, which may have been sensitive there: none is repeated.
+    pub hidden: bool,
     /// The interface whose numbers the callee uses.
     pub revision: Option<u32>,
     /// Counts the calls that reach the library's code.
@@ -180,7 +182,7 @@ struct Call<'a> {
 
 impl<'a> Call<'a> {
     fn run(mut self, json: &mut Vec<u8>) -> Result<Aside, Fault> {
-        let given = decode::split(self.request.args, self.function)?;
+        let given = decode::split(self.request.args, self.function, self.request.hidden)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;

@@ -70,6 +70,19 @@ pub enum HandleError {
 }
 
 impl HandleError {
+    /// The same, where the token must not be repeated.
+    #[must_use]
+    pub fn without_token(self) -> Self {
+        let token = "that was given".to_owned();
+        match self {
+            Self::Stale { why, .. } => Self::Stale { token, why },
+            Self::WrongKind { kind, wanted, .. } => Self::WrongKind { token, kind, wanted },
+            Self::NotMemory(_) => Self::NotMemory(token),
+            // Whose it is was read from it.
+            Self::Unknown(_) | Self::Foreign { .. } => Self::Unknown("a sensitive value".to_owned()),
+        }
+    }
+
     /// Of an earlier start of the process.
     fn of_an_earlier_start(token: &str) -> Self {
         let why = "the library's process has been started again since".to_owned();

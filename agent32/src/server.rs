@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load, Rebind};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
@@ -279,7 +280,7 @@ fn image(body: &Bytes) -> Reply {
 
 fn parsed<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<T, Fault> {
     serde_json::from_slice(body)
-        .map_err(|error| malformed(format!("the request is not what the protocol says: {error}")))
+        .map_err(|error| malformed(format!("the request is not what the protocol says: {}", complaint(&error))))
 }
 
 const fn malformed(detail: String) -> Fault {

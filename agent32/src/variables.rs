@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bridge32_protocol::interface::{Type, Variable};
+use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{Fault, FaultCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -53,12 +54,12 @@ pub fn write(
     }
     let args: Args<'_> = serde_json::from_str(args).map_err(|error| Fault {
         code: FaultCode::ArgumentMismatch,
-        detail: format!("the body must be {{\"value\": …}}: {error}"),
+        detail: format!("the body must be {{\"value\": …}}: {}", complaint(&error)),
         pointer: Some(String::new()),
         ran: false,
     })?;
     let environment = environment(library, variable, handles);
-    let root = At::ROOT;
+    let root = At::ROOT.hidden(variable.sensitive);
     let block = decode::single(args.value, &variable.ty, &root.member("value"), environment, callbacks, arena)?;
     if arena.count() > 1 {
         return Err(refused(

@@ -409,6 +409,7 @@ impl Member {
             ty: self.ty.clone(),
             bits: self.bits,
             align: self.align,
+            sensitive: false,
             description: String::new(),
         }
     }

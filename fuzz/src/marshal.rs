@@ -83,7 +83,7 @@ fn call(world: &World, function: u8, written: u8, args: &str) {
     let environment = Environment::of(&world.home, codec, &world.handles, &function.name);
     let mut arena = Arena::default();
     let mut ranges = Vec::new();
-    let prepared = decode::split(&args, function).and_then(|given| {
+    let prepared = decode::split(&args, function, false).and_then(|given| {
         let bytes;
         (ranges, bytes) = slots(world, &given.parameters);
         Ok((given, bytes))

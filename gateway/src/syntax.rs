@@ -1,13 +1,15 @@
-//! What is wrong with a text that is no JSON, in words: those mistakes that people make by hand.
+//! What is wrong with a text that is no JSON, in words: those mistakes that people make by hand. Nothing of what was given
+//! is repeated but names: it may be a secret.
 
+use bridge32_protocol::json::complaint;
 use serde_json::Error;
 use serde_json::error::Category;
 
 /// The reason, and behind it what the parser says.
 pub fn reason(text: &[u8], error: &Error) -> String {
     match hint(text, error) {
-        Some(hint) => format!("{hint} ({error})"),
-        None => error.to_string(),
+        Some(hint) => format!("{hint} ({})", complaint(error)),
+        None => complaint(error),
     }
 }
 
@@ -77,7 +79,11 @@ mod tests {
             let error = serde_json::from_str::<Value>(text).unwrap_err();
             assert_eq!(reason(text.as_bytes(), &error), error.to_string());
         }
+    }
+
+    #[test]
+    fn what_is_there_instead_of_what_was_expected_is_not_repeated() {
         let error = serde_json::from_str::<Vec<u8>>("[300]").unwrap_err();
-        assert_eq!(reason(b"[300]", &error), error.to_string());
+        assert_eq!(reason(b"[300]", &error), "invalid value: integer, expected u8 at line 1 column 4");
     }
 }

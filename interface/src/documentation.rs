@@ -48,6 +48,7 @@ pub(crate) enum TagKind {
     Frees,
     Releases,
     Handle,
+    Sensitive,
 }
 
 impl TagKind {
@@ -58,6 +59,7 @@ impl TagKind {
             "frees" => Self::Frees,
             "releases" => Self::Releases,
             "handle" => Self::Handle,
+            "sensitive" => Self::Sensitive,
             _ => return None,
         })
     }
@@ -69,6 +71,7 @@ impl TagKind {
             Self::Frees => "@frees",
             Self::Releases => "@releases",
             Self::Handle => "@handle",
+            Self::Sensitive => "@sensitive",
         }
     }
 }
@@ -99,8 +102,19 @@ impl Documentation {
 
 /// The tag of ours that a word nearly is: with letters swapped, or one too many or too few.
 pub(crate) fn misspelt(word: &str) -> Option<&'static str> {
-    const OURS: [&str; 10] =
-        ["length", "encoding", "lossy", "handle", "frees", "releases", "export", "ordinal", "idempotent", "deadline"];
+    const OURS: [&str; 11] = [
+        "length",
+        "encoding",
+        "lossy",
+        "handle",
+        "frees",
+        "releases",
+        "export",
+        "ordinal",
+        "idempotent",
+        "deadline",
+        "sensitive",
+    ];
     let sorted = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
         letters.sort_unstable();

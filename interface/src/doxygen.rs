@@ -2,7 +2,7 @@
 //!
 //! Commands begin with `@` or `\`. Those of Doxygen that only mark up text leave the text. Ours are `@encoding`,
 //! `@lossy`, `@idempotent`, `@deadline`, `@export`, `@ordinal`, and those that [`crate::tags`] joins with the parameters:
-//! `@length`, `@frees`, `@releases`, `@handle`.
+//! `@length`, `@frees`, `@releases`, `@handle`, `@sensitive`.
 
 use bridge32_protocol::interface::{Direction, ExportName};
 
@@ -176,9 +176,6 @@ impl Reader {
                     "“@deadline {rest}” is not a duration: write a number and ms, s or min, such as `@deadline 2s`"
                 )),
             },
-            "sensitive" => {
-                self.documentation.problems.push(format!("“@{command}” is not supported yet and was ignored"));
-            }
             _ => {
                 if let Some(kind) = TagKind::of(command) {
                     return self.tagged_rest(kind, rest, self.home != Section::Description);
@@ -193,10 +190,11 @@ impl Reader {
     }
 
     /// One of our tags, and what follows. `inside` says that it stands in the text of a parameter or the result: then
-    /// what follows `@handle` is that text.
+    /// what follows `@handle` or `@sensitive` is that text.
     fn tagged_rest(&mut self, kind: TagKind, rest: &str, inside: bool) {
         let end = next_tag(rest).unwrap_or(rest.len());
-        let (own, after) = rest.split_at(if inside && kind == TagKind::Handle { 0 } else { end });
+        let (own, after) =
+            rest.split_at(if inside && matches!(kind, TagKind::Handle | TagKind::Sensitive) { 0 } else { end });
         self.keep(kind, own);
         self.inline(after);
     }
@@ -212,7 +210,9 @@ impl Reader {
             }
             _ => Subject::Whole,
         };
-        let text = text.trim().trim_end_matches(['.', ',']).to_owned();
+        let text = text.trim();
+        // `@sensitive ...` speaks of the arguments behind the last parameter.
+        let text = if text.ends_with("...") { text } else { text.trim_end_matches(['.', ',']) }.to_owned();
         self.documentation.tags.push(Tag { kind, subject, text });
     }
 

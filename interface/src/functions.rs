@@ -69,6 +69,11 @@ pub(crate) fn build(
     found.reasons.extend(doubled.into_iter().map(|name| (Some(name), Reason::SameName)));
     let mut result = declare_result(prototype, &mut documentation);
     tags::apply(&documentation, &mut declared, Some(&mut result), around, owner, reporter);
+    let sensitive_extra = tags::hides_extra(&documentation);
+    if sensitive_extra && !function.variadic {
+        reporter
+            .error(prototype.at, format!("“@sensitive ...” of “{}”: it takes no further arguments", prototype.name));
+    }
 
     let around = &Surroundings { encoding: documentation.encoding.as_ref(), ..*around };
     let place = |name: Option<&str>| {
@@ -78,6 +83,7 @@ pub(crate) fn build(
     let note = |found: &mut Found, name: Option<&str>, notes| {
         found.findings.add(&prototype.name, name, place(name), notes, files);
     };
+    let sensitive_result = result.sensitive;
     let (parameters, result) = decide(&declared, &result, around, &mut found, &note, reporter);
     let notes = calling_convention(function, chunk, files, options, &mut found.reasons);
     note(&mut found, None, notes);
@@ -93,6 +99,8 @@ pub(crate) fn build(
         hresult: is_hresult(function, &result),
         result,
         export: documentation.export,
+        sensitive_result,
+        sensitive_extra,
         lossy: documentation.lossy,
         idempotent: documentation.idempotent,
         deadline_ms: documentation.deadline_ms,

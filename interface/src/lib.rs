@@ -15,7 +15,7 @@
 //! says it, `guesses`, by the names in `counts` and by what `usage` tells of all functions), `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
 //! was stated and what was assumed on the way are `findings`. Of an interface, `needs` says what a request has to have, and
-//! `schema` all that it may have.
+//! `schema` all that it may have; `sensitive` marks the values that must not be repeated, and `redact` takes them out.
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
@@ -51,9 +51,11 @@ mod predefined;
 mod preprocess;
 mod prototypes;
 mod reach;
+pub mod redact;
 pub mod report;
 mod sal;
 pub mod schema;
+pub mod sensitive;
 mod signatures;
 mod source;
 mod structures;

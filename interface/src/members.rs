@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use bridge32_protocol::interface::{Enumeration, Field, Function, Scalar, Structure, Type, Variable};
 
-use crate::documentation::Documentation;
+use crate::documentation::{Documentation, TagKind};
 use crate::doxygen;
 use crate::lengths::{MEMBERS, Scope};
 use crate::parameters::{Declared, Role, Surroundings, pass_one};
 use crate::report::Reporter;
+use crate::source::Position;
 use crate::structures::{Layout, Member};
 use crate::tags::{self, Owner};
 use crate::types::{CType, Types};
@@ -116,9 +117,13 @@ pub(crate) fn build(around: &Surroundings, reporter: &mut Reporter) -> BTreeMap<
 }
 
 fn structure(layout: &Layout, around: &Surroundings, reporter: &mut Reporter) -> Structure {
-    let documentation = layout.comment.as_deref().map(doxygen::read).unwrap_or_default();
+    let mut documentation = layout.comment.as_deref().map(doxygen::read).unwrap_or_default();
+    // The others speak of functions.
+    documentation.tags.retain(|tag| tag.kind == TagKind::Sensitive);
     let around = &Surroundings { encoding: documentation.encoding.as_ref(), ..*around };
     let mut declared: Vec<Declared> = layout.members.iter().map(|member| declare(member, around, reporter)).collect();
+    let owner = Owner { name: "", at: layout.members.first().map_or(Position::default(), |first| first.place.at) };
+    tags::apply(&documentation, &mut declared, None, around, owner, reporter);
     let operands: Vec<_> = declared.iter().map(|declared| declared.operand(Role::Member)).collect();
     let scope = Scope { operands: &operands, types: around.types, what: MEMBERS, numeric_result: false };
     let fields = layout.members.iter().zip(&mut declared).map(|(member, declared)| Field {
@@ -126,6 +131,7 @@ fn structure(layout: &Layout, around: &Surroundings, reporter: &mut Reporter) ->
         ty: pass_one(declared, Role::Member, scope, around, reporter).what,
         bits: member.bits,
         align: member.align,
+        sensitive: declared.sensitive,
         description: declared.documentation.text.trim_end().to_owned(),
     });
     Structure {

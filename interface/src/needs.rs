@@ -54,6 +54,7 @@ pub(crate) struct Member<'a> {
     pub(crate) description: &'a str,
     pub(crate) bits: Option<u32>,
     pub(crate) releases: Option<Release>,
+    pub(crate) sensitive: bool,
 }
 
 /// All of them, in order.
@@ -79,6 +80,7 @@ impl<'a> Members<'a> {
             description: &parameter.description,
             bits: None,
             releases: parameter.releases,
+            sensitive: parameter.sensitive,
         };
         Self { all: parameters.iter().map(member).collect(), owner: Owner::Function }
     }
@@ -93,6 +95,7 @@ impl<'a> Members<'a> {
             description: &field.description,
             bits: field.bits,
             releases: None,
+            sensitive: field.sensitive,
         };
         Self { all: fields.iter().map(member).collect(), owner: Owner::Structure }
     }

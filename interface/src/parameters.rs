@@ -38,6 +38,8 @@ pub(crate) struct Declared {
     pub(crate) frees: Option<String>,
     /// `@releases`
     pub(crate) releases: Option<Release>,
+    /// `@sensitive`
+    pub(crate) sensitive: bool,
 }
 
 /// What something is declared as: it decides what is taken for granted where nothing is said.
@@ -131,6 +133,7 @@ pub(crate) fn pass(
             optional: declared.sal.iter().any(|sal| sal.optional) || accepts_null(declared, role, &ty),
             ty,
             releases: declared.release(),
+            sensitive: declared.sensitive,
             description: declared.documentation.text.clone(),
         };
         Passed { what, reason, notes }

@@ -77,6 +77,7 @@ pub(crate) fn one(
         handle: false,
         frees: None,
         releases: None,
+        sensitive: false,
     }
 }
 
@@ -128,6 +129,19 @@ fn of(owner: Owner) -> String {
     if owner.name.is_empty() { String::new() } else { format!(" of “{}”", owner.name) }
 }
 
+/// The arguments behind the last parameter, as `@sensitive` names them.
+const EXTRA: &str = "...";
+
+/// Whether the arguments behind the last parameter are said to be sensitive.
+pub(crate) fn hides_extra(documentation: &Documentation) -> bool {
+    let mut tags = documentation.tags.iter().filter(|tag| tag.kind == TagKind::Sensitive);
+    tags.any(|tag| sensitive_names(tag).any(|name| name == EXTRA))
+}
+
+fn sensitive_names(tag: &Tag) -> impl Iterator<Item = &str> {
+    tag.text.split(|c: char| c == ',' || c.is_whitespace()).filter(|name| !name.is_empty())
+}
+
 /// What a tag may speak of.
 struct Targets<'t> {
     declared: &'t mut [Declared],
@@ -176,6 +190,22 @@ impl Targets<'_> {
                 target.frees = Some(function.to_owned());
             }
             TagKind::Releases => self.release(tag, first, rest, around)?,
+            TagKind::Sensitive => self.hide(tag)?,
+        }
+        Ok(())
+    }
+
+    /// `@sensitive`, with any number of names: a typing error must not go unnoticed.
+    fn hide(&mut self, tag: &Tag) -> Result<(), String> {
+        let any = |_: &CType| true;
+        let mut names = sensitive_names(tag).peekable();
+        if names.peek().is_none() {
+            let target = self.subject(&tag.subject, any);
+            target.ok_or("it does not say of what: write `@sensitive` and the name, or `return`")?.sensitive = true;
+        }
+        for name in names.filter(|name| *name != EXTRA) {
+            let target = self.named(name, any);
+            target.ok_or_else(|| format!("there is no parameter or member “{name}”"))?.sensitive = true;
         }
         Ok(())
     }

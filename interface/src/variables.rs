@@ -54,6 +54,7 @@ pub(crate) fn build(
         name: declared.name.clone(),
         ty: if callback { crate::parameters::handle(false, "function".to_owned(), false) } else { passed.what },
         constant: declared.ty.constant,
+        sensitive: one.sensitive,
         description,
         unsupported: passed.reason.map(|reason| reason.text(About::Variable)),
         declaration: declaration(chunk, files),

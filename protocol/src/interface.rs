@@ -69,6 +69,9 @@ pub struct Variable {
     /// It is `const`: it can be read only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub constant: bool,
+    /// Its value stands in no error text, log or record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// The documentation comment's text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -130,6 +133,9 @@ pub struct Field {
     /// It is aligned to at least so many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub align: Option<u32>,
+    /// Its value, and all within it, stands in no error text, log or record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// What the documentation says of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
@@ -171,6 +177,12 @@ pub struct Function {
     /// How the library exports it, where that is not the declared name (`@export ?f@@YAHH@Z`, `@ordinal 5`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<ExportName>,
+    /// Its result stands in no error text, log or record (`@sensitive return`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive_result: bool,
+    /// Nor do the arguments behind `...` (`@sensitive ...`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive_extra: bool,
     /// Text that cannot be encoded or decoded is passed with replacement characters instead of being refused (`@lossy`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lossy: bool,
@@ -245,6 +257,9 @@ pub struct Parameter {
     /// The function closes or frees what is passed here (`@releases`): the handle is good for nothing afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub releases: Option<Release>,
+    /// Its value, and all within it, stands in no error text, log or record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
     /// What the documentation says of it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,

@@ -4,8 +4,10 @@
 //!   a library is loaded, and again when it was replaced; a call then names a function by its number.
 //! - [`target`]: the ABIs that an agent can be built for, and the widths that C leaves to them.
 //! - [`wire`]: the messages themselves.
+//! - [`json`]: what both sides do with JSON that they do not read.
 
 pub mod interface;
+pub mod json;
 pub mod target;
 pub mod wire;
 

@@ -47,7 +47,7 @@ fn call_tells_what_is_wrong_and_by_its_exit_code() {
     let (code, _, notes) = run(&["call", "--url", &url, "nope", "Divide"]);
     assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", &url, "memory", "Divide", "17", "5"]);
-    assert!(code == Some(2) && notes.contains("`17` is not name=value"), "{notes}");
+    assert!(code == Some(2) && notes.contains("argument 1 is not name=value"), "{notes}");
     assert!(notes.contains("usage: bridge32 call memory Divide dividend=… divisor=…"), "{notes}");
     let (code, _, notes) = run(&["call", "--url", &url, "memory", "SumBytes", "data=test"]);
     assert!(code == Some(2) && notes.contains("data=base64:test"), "{notes}");

@@ -27,6 +27,7 @@ mod output;
 mod registration;
 mod second_user;
 mod sign_in;
+mod sensitive;
 mod signed;
 mod signing_commands;
 mod sqlite;

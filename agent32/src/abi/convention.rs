@@ -249,6 +249,7 @@ mod tests {
             direction: Direction::In,
             optional: false,
             releases: None,
+            sensitive: false,
             description: String::new(),
         };
         Function {
@@ -261,6 +262,8 @@ mod tests {
             result: ty.clone(),
             hresult: false,
             export: None,
+            sensitive_result: false,
+            sensitive_extra: false,
             lossy: false,
             idempotent: false,
             deadline_ms: None,

@@ -53,7 +53,14 @@ impl Random {
                 let count = u32::try_from(self.below(4)).unwrap() + 1;
                 ty = Type::Array(Box::new(Array { of: ty, count, text: None }));
             }
-            Field { name: format!("m{index}"), ty, bits: None, align: None, description: String::new() }
+            Field {
+                name: format!("m{index}"),
+                ty,
+                bits: None,
+                align: None,
+                sensitive: false,
+                description: String::new(),
+            }
         });
         Structure {
             fields: fields.collect(),
@@ -171,7 +178,15 @@ pub(super) struct Block(pub(super) [u8; 2048]);
 
 pub(super) fn parameter(index: u64, ty: Type) -> Parameter {
     let name = format!("p{index}");
-    Parameter { name, ty, direction: Direction::In, optional: false, releases: None, description: String::new() }
+    Parameter {
+        name,
+        ty,
+        direction: Direction::In,
+        optional: false,
+        releases: None,
+        sensitive: false,
+        description: String::new(),
+    }
 }
 
 /// The conventions that differ on this target.

@@ -102,7 +102,8 @@ pub(super) fn read(
     let description: Description<'_> = serde_json::from_str(raw.get()).map_err(|error| {
         let detail = format!(
             "`{at}` is a callback: pass null, or an object with any of returns, table, compare, stop_after, stop_returns, \
-             record, stream, limit, such as {{\"returns\": 0}}: {error}"
+             record, stream, limit, such as {{\"returns\": 0}}: {}",
+            at.complaint(&error)
         );
         mismatch(at, detail)
     })?;
@@ -167,7 +168,11 @@ impl Answers<'_> {
             return Ok(());
         };
         let known: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-        let detail = format!("the callback has no parameter `{unknown}`; its parameters are {}", known.join(", "));
+        let known = known.join(", ");
+        if at.is_sensitive() {
+            return Err(mismatch(at, format!("the callback has no such parameter; its parameters are {known}")));
+        }
+        let detail = format!("the callback has no parameter `{unknown}`; its parameters are {known}");
         Err(mismatch(&at.member(unknown), detail))
     }
 

@@ -6,7 +6,7 @@ fn integer(width: Width) -> Scalar {
 }
 
 fn member(name: &str, ty: Type) -> Field {
-    Field { name: name.into(), ty, bits: None, align: None, description: String::new() }
+    Field { name: name.into(), ty, bits: None, align: None, sensitive: false, description: String::new() }
 }
 
 fn number(width: Width) -> Type {

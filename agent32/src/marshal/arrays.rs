@@ -85,7 +85,7 @@ impl Writer<'_, '_> {
         let count = bytes::decoded_length(&text);
         let block = self.buffer(pointer, count, 0, at, scope)?;
         let place = &mut self.arena.bytes_mut(block)[..count];
-        bytes::decode(&text, place).map_err(|detail| mismatch(at, detail))?;
+        bytes::decode(&text, place, at)?;
         Ok(block)
     }
 
@@ -177,7 +177,7 @@ impl Writer<'_, '_> {
             let given = bytes::decoded_length(&text);
             self.check_count(given, count, "bytes", at)?;
             let place = &mut self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + given];
-            return bytes::decode(&text, place).map_err(|detail| mismatch(at, detail));
+            return bytes::decode(&text, place, at);
         }
         let elements = list(raw, at)?;
         self.check_count(elements.len(), count, "elements", at)?;
@@ -234,9 +234,11 @@ impl Writer<'_, '_> {
             Ok(bytes) if bytes <= MAX_BUFFER_BYTES => Ok(Some(bytes)),
             _ => {
                 let length = scope.describe(capacity);
-                let detail = format!(
-                    "the length of `{at}` is {length}, which is {bytes} bytes; it must be from 0 to {MAX_BUFFER_BYTES}"
-                );
+                let secret = length::dependencies(capacity).iter().any(|index| scope.members.is_sensitive(*index));
+                let bytes =
+                    if secret || at.is_sensitive() { String::new() } else { format!(", which is {bytes} bytes") };
+                let detail =
+                    format!("the length of `{at}` is {length}{bytes}; it must be from 0 to {MAX_BUFFER_BYTES} bytes");
                 let culprit = length::dependencies(capacity).first().map(|index| scope.members.name(*index));
                 Err(culprit
                     .map_or_else(|| mismatch(at, detail.as_str()), |name| mismatch(&at.sibling(name), detail.as_str())))
@@ -290,11 +292,10 @@ fn wrong_length(pointer: &Pointer, have: usize, says: &str, at: &At<'_>, scope: 
 
 fn base64<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Cow<'a, str>, Fault> {
     scalar::string(raw.get())
-        .ok_or_else(|| mismatch(at, format!("{} is not a base64 string of bytes", scalar::kind(raw.get()))))
+        .ok_or_else(|| mismatch(at, format!("{} is not a base64 string of bytes", at.shown(raw.get()))))
 }
 
 fn list<'a>(raw: &'a RawValue, at: &At<'_>) -> Result<Vec<&'a RawValue>, Fault> {
-    serde_json::from_str(raw.get()).map_err(|_| {
-        mismatch(at, format!("`{at}` is declared as an array, and {} is not one", scalar::kind(raw.get())))
-    })
+    serde_json::from_str(raw.get())
+        .map_err(|_| mismatch(at, format!("`{at}` is declared as an array, and {} is not one", at.shown(raw.get()))))
 }

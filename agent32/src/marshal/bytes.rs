@@ -2,6 +2,10 @@
 
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeError, DecodeSliceError, Engine as _};
+use bridge32_protocol::wire::Fault;
+
+use super::mismatch;
+use super::place::At;
 
 /// How many bytes a base64 text stands for, if it is one.
 pub(super) fn decoded_length(text: &str) -> usize {
@@ -9,21 +13,25 @@ pub(super) fn decoded_length(text: &str) -> usize {
     (text.len() / 4 * 3).saturating_sub(padding)
 }
 
-/// Decodes `text` into `bytes`, which has [`decoded_length`].
+/// Decodes `text`, which stands at that place, into `bytes`, which has [`decoded_length`].
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub(super) fn decode(text: &str, bytes: &mut [u8]) -> Result<(), String> {
+/// What is wrong with it.
+pub(super) fn decode(text: &str, bytes: &mut [u8], at: &At<'_>) -> Result<(), Fault> {
+    let wrong = |error| mismatch(at, wrong(text, error, at.is_sensitive()));
     match STANDARD.decode_slice(text, bytes) {
         Ok(written) if written == bytes.len() => Ok(()),
-        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(wrong(text, None)),
-        Err(DecodeSliceError::DecodeError(error)) => Err(wrong(text, Some(&error))),
+        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(wrong(None)),
+        Err(DecodeSliceError::DecodeError(error)) => Err(wrong(Some(&error))),
     }
 }
 
-/// What is wrong with a text that is no base64.
-pub(crate) fn wrong(text: &str, error: Option<&DecodeError>) -> String {
+/// What is wrong with a text that is no base64. `hidden`: nothing of it may be repeated.
+pub(crate) fn wrong(text: &str, error: Option<&DecodeError>, hidden: bool) -> String {
     let why = match error {
+        Some(&DecodeError::InvalidByte(index, _)) if hidden => {
+            format!("what is at {index} does not belong there (- and _ are of the alphabet for addresses)")
+        }
         Some(&DecodeError::InvalidByte(index, _)) => match text.get(index..).and_then(|rest| rest.chars().next()) {
             Some('-' | '_') => "this is the alphabet for addresses: it needs + for - and / for _".to_owned(),
             Some(other) => format!("there is no {other:?} in it, or not at this place ({index})"),
@@ -63,7 +71,7 @@ mod tests {
             ("é", "there is no 'é' in it"),
         ] {
             let mut bytes = vec![0; decoded_length(text)];
-            let error = decode(text, &mut bytes).unwrap_err();
+            let error = decode(text, &mut bytes, &At::ROOT).unwrap_err().detail;
             assert!(error.contains(expected) && error.contains("\"aGVsbG8=\""), "{text}: {error}");
             assert!(!error.contains("DecodeError"), "{error}");
         }
@@ -76,14 +84,14 @@ mod tests {
             encode(&bytes, &mut json);
             let text = str::from_utf8(&json[1..json.len() - 1]).unwrap();
             let mut again = vec![0; decoded_length(text)];
-            prop_assert_eq!(decode(text, &mut again), Ok(()));
+            prop_assert_eq!(decode(text, &mut again, &At::ROOT), Ok(()));
             prop_assert_eq!(again, bytes);
         }
 
         #[test]
         fn any_text_is_decoded_or_refused(text in "[A-Za-z0-9+/=\\-_ é]{0,12}") {
             let mut bytes = vec![0; decoded_length(&text)];
-            let _ = decode(&text, &mut bytes);
+            let _ = decode(&text, &mut bytes, &At::ROOT);
         }
     }
 }

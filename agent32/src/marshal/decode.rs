@@ -17,6 +17,7 @@ use super::place::At;
 use super::pointers::Level;
 use super::scalar::{self, Bits};
 use super::scope::{Members, Scope};
+use super::structures::holds_secrets;
 use super::{Environment, mismatch, out_of_memory, unsupported, variadic};
 use crate::callbacks::{Bound as Callback, Callbacks};
 
@@ -100,25 +101,31 @@ pub struct Given<'a> {
     values: Vec<Option<&'a RawValue>>,
     /// How many are declared.
     pub fixed: usize,
+    /// The place of all of them.
+    root: At<'static>,
 }
 
-/// Takes the arguments' object apart.
+/// Takes the arguments' object apart. `hidden`: no value in it may be repeated.
 ///
 /// # Errors
 /// [`bridge32_protocol::wire::FaultCode::ArgumentMismatch`]: it is no object, or has a name that is no parameter's.
-pub fn split<'a>(json: &'a str, function: &'a Function) -> Result<Given<'a>, Fault> {
+pub fn split<'a>(json: &'a str, function: &'a Function, hidden: bool) -> Result<Given<'a>, Fault> {
     let names = ParameterNames { parameters: &function.parameters, variadic: function.variadic };
+    let root = At::ROOT.hidden(hidden);
+    // Names are no values, whatever stands under them.
     let mut values = object::by_name(json, &names, &At::ROOT)?;
     let mut parameters = Cow::Borrowed(function.parameters.as_slice());
     if function.variadic
         && let Some(list) = values.pop().flatten()
     {
-        for (parameter, value) in variadic::read(list)? {
+        // They have no names by which one could be told from the other.
+        let sensitive = function.sensitive_extra || function.parameters.iter().any(|parameter| parameter.sensitive);
+        for (parameter, value) in variadic::read(list, sensitive, &root)? {
             parameters.to_mut().push(parameter);
             values.push(value);
         }
     }
-    Ok(Given { parameters, values, fixed: function.parameters.len() })
+    Ok(Given { parameters, values, fixed: function.parameters.len(), root })
 }
 
 /// Checks the arguments against the declaration and lays them out in `arena`.
@@ -133,13 +140,12 @@ pub fn arguments<'a>(
     callbacks: &Arc<Callbacks>,
     arena: &mut Arena,
 ) -> Result<Prepared<'a>, Fault> {
-    let Given { parameters, values, fixed } = given;
+    let Given { parameters, values, fixed, root } = given;
     let block = arena.allocate(slots.bytes).map_err(|error| out_of_memory(&At::ROOT, error))?;
     let count = parameters.len();
     let mut writer = Writer::new(environment, callbacks, arena);
     let (mut pointees, mut first_blocks) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut scope = Scope::new(Members::Parameters(&parameters), values, environment.context);
-    let root = At::ROOT;
     let list = root.member(variadic::NAME);
     writer.infer_lengths(&mut scope, &root)?;
     for (index, parameter) in parameters.iter().enumerate() {
@@ -154,7 +160,8 @@ pub fn arguments<'a>(
                 element = list.element(extra);
                 element.member("value")
             }
-        };
+        }
+        .hidden(parameter.sensitive);
         pointees.push(writer.parameter(parameter, &scope, index, &at, spot)?);
     }
     let blocks = writer.arena.count();
@@ -214,7 +221,7 @@ impl Names for ParameterNames<'_> {
         self.parameters.iter().position(|parameter| parameter.name == name)
     }
 
-    fn unknown(&self, name: &str) -> String {
+    fn unknown(&self, name: &str, _: &At<'_>) -> String {
         let mut names: Vec<String> = self.parameters.iter().map(|parameter| format!("`{}`", parameter.name)).collect();
         names.extend(self.variadic.then(|| format!("`{}`", variadic::NAME)));
         let known = if names.is_empty() {
@@ -300,7 +307,7 @@ impl<'c, 'm> Writer<'c, 'm> {
         match ty {
             Type::Scalar(scalar) => {
                 let bits = scalar::decode(raw, scalar, self.environment.context);
-                let bits = bits.map_err(|detail| mismatch(at, detail))?;
+                let bits = bits.map_err(|wrong| wrong.fault(raw, at))?;
                 self.store(bits, scalar, spot);
                 Ok(())
             }
@@ -364,7 +371,8 @@ impl<'c, 'm> Writer<'c, 'm> {
         bare: Bare,
         at: &At<'_>,
     ) -> Result<Option<Held>, Fault> {
-        Ok(match handle::decode(raw.get(), kind, bare, &self.environment, at)? {
+        let secrets = bare == Bare::Token && holds_secrets(self.environment.context.interface, kind, 0);
+        Ok(match handle::decode(raw.get(), kind, bare, &self.environment, &at.hidden(secrets))? {
             handle::Given::Other => None,
             handle::Given::Sentinel(address) => Some(Held { address, size: None }),
             handle::Given::Token(resolved) => {

@@ -80,8 +80,9 @@ pub(super) fn decode(
         handle: std::borrow::Cow<'a, str>,
     }
     if json.starts_with('{') && json.contains("\"$handle\"") {
-        let explicit: Explicit<'_> = serde_json::from_str(json)
-            .map_err(|error| mismatch(at, format!("a handle is written {{\"$handle\": \"token\"}}: {error}")))?;
+        let explicit: Explicit<'_> = serde_json::from_str(json).map_err(|error| {
+            mismatch(at, format!("a handle is written {{\"$handle\": \"token\"}}: {}", at.complaint(&error)))
+        })?;
         return resolve(&explicit.handle, kind, environment, at);
     }
     if bare == Bare::Nothing {
@@ -97,18 +98,23 @@ pub(super) fn decode(
                 Ok(Given::Sentinel(bits(*number, environment.context.target)))
             }
             Some(number) => {
-                let detail =
-                    format!("the constant {token} is {number}, which may be an address; only handles are passed");
+                let constant = if at.is_sensitive() {
+                    "this constant".into()
+                } else {
+                    format!("the constant {token} is {number}, which")
+                };
+                let detail = format!("{constant} may be an address; only handles are passed");
                 Err(mismatch(at, detail))
             }
         };
     }
     match json.parse::<i64>() {
         Ok(number) if bare.accepts(number, kind) => Ok(Given::Sentinel(bits(number, environment.context.target))),
-        Ok(number) if matches!(bare, Bare::Handle { .. }) => {
+        Ok(_) if matches!(bare, Bare::Handle { .. }) => {
             let detail = format!(
-                "{number} is no handle: addresses and the numbers of handles are not passed as numbers. Pass the token that \
-                 an earlier call answered, null for a null pointer, or the name of a constant of the header"
+                "{} is no handle: addresses and the numbers of handles are not passed as numbers. Pass the token that \
+                 an earlier call answered, null for a null pointer, or the name of a constant of the header",
+                at.shown(json)
             );
             Err(mismatch(at, detail))
         }
@@ -117,7 +123,8 @@ pub(super) fn decode(
 }
 
 fn resolve(token: &str, kind: &str, environment: &Environment<'_>, at: &At<'_>) -> Result<Given, Fault> {
-    environment.handles.resolve(token, kind).map(Given::Token).map_err(|error| refused(&error, at))
+    let shown = |error: HandleError| if at.is_sensitive() { error.without_token() } else { error };
+    environment.handles.resolve(token, kind).map(Given::Token).map_err(|error| refused(&shown(error), at))
 }
 
 /// A handle that cannot be used, as a fault: nothing was called.

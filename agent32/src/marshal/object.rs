@@ -16,8 +16,8 @@ pub(super) trait Names {
     fn count(&self) -> usize;
     /// The index of a name.
     fn index(&self, name: &str) -> Option<usize>;
-    /// What is said of a name that there is not.
-    fn unknown(&self, name: &str) -> String;
+    /// What is said of a name that there is not in the object at this place.
+    fn unknown(&self, name: &str, at: &At<'_>) -> String;
 }
 
 /// The value given for each name, in the order of their indices.
@@ -29,12 +29,9 @@ pub(super) fn by_name<'a>(json: &'a str, names: &dyn Names, at: &At<'_>) -> Resu
     let visitor = Members { names, at, fault: &mut fault };
     let values = serde_json::Deserializer::from_str(json).deserialize_map(visitor);
     values.map_err(|error| {
-        fault.unwrap_or_else(|| {
-            let kind = super::scalar::kind(json);
-            match json.as_bytes().first() {
-                Some(b'{') => mismatch(at, format!("{} not a JSON object: {error}", at.subject())),
-                _ => mismatch(at, format!("{} not a JSON object, but {kind}", at.subject())),
-            }
+        fault.unwrap_or_else(|| match json.as_bytes().first() {
+            Some(b'{') => mismatch(at, format!("{} not a JSON object: {}", at.subject(), at.complaint(&error))),
+            _ => mismatch(at, format!("{} not a JSON object, but {}", at.subject(), at.shown(json))),
         })
     })
 }
@@ -67,10 +64,12 @@ impl<'de> Visitor<'de> for Members<'_, '_> {
                     continue;
                 }
                 Some(_) => format!("`{}` is given twice", shortened(&name)),
-                None => self.names.unknown(&name),
+                None => self.names.unknown(&name, self.at),
             };
             members.next_value::<IgnoredAny>()?;
-            *self.fault = Some(mismatch(&self.at.member(&name), detail));
+            // Names within something sensitive are a part of it.
+            let named = self.at.member(&name);
+            *self.fault = Some(mismatch(if self.at.is_sensitive() { self.at } else { &named }, detail));
             return Err(M::Error::custom("refused"));
         }
         Ok(values)

@@ -11,6 +11,7 @@ use super::handle::Bare;
 use super::place::At;
 use super::scalar::{self, Bits};
 use super::scope::Scope;
+use super::text::TextError;
 use super::{is_bytes, mismatch, out_of_memory, text, unsupported};
 use crate::layout::text_unit_bytes;
 use crate::platform;
@@ -110,7 +111,7 @@ impl Writer<'_, '_> {
     fn pointee(&mut self, pointer: &Pointer, raw: &RawValue, at: &At<'_>, scope: &Scope<'_>) -> Result<Target, Fault> {
         match &pointer.extent {
             Extent::Handle { kind, .. } => {
-                let given = scalar::kind(raw.get());
+                let given = at.shown(raw.get());
                 Err(mismatch(
                     at,
                     format!("{given} is no handle of a `{kind}`: pass the token that an earlier call answered"),
@@ -202,13 +203,22 @@ impl Writer<'_, '_> {
     /// A string's bytes in its encoding, without NUL.
     pub(super) fn text(&self, raw: &RawValue, encoding: &Encoding, at: &At<'_>) -> Result<Vec<u8>, Fault> {
         let text = scalar::string(raw.get())
-            .ok_or_else(|| mismatch(at, format!("{} is not a string", scalar::kind(raw.get()))))?;
-        text::encode(&text, encoding, self.environment.codec).map_err(|error| mismatch(at, error.to_string()))
+            .ok_or_else(|| mismatch(at, format!("{} is not a string", at.shown(raw.get()))))?;
+        text::encode(&text, encoding, self.environment.codec).map_err(|error| match error {
+            TextError::Unencodable { encoding, .. } if at.is_sensitive() => {
+                let detail = format!(
+                    "a character of this sensitive text does not exist in {encoding}; declare another `@encoding`, leave the \
+                     character out, or declare `@lossy` to have it replaced"
+                );
+                mismatch(at, detail)
+            }
+            error => mismatch(at, error.to_string()),
+        })
     }
 
     fn bstr(&mut self, raw: &RawValue, at: &At<'_>) -> Result<usize, Fault> {
         let text = scalar::string(raw.get())
-            .ok_or_else(|| mismatch(at, format!("{} is not a string", scalar::kind(raw.get()))))?;
+            .ok_or_else(|| mismatch(at, format!("{} is not a string", at.shown(raw.get()))))?;
         let units: Vec<u16> = text.encode_utf16().collect();
         let address = platform::bstr::allocate(&units).map_err(|why| Fault {
             code: FaultCode::OutOfMemory,

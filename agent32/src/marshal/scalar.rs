@@ -1,9 +1,11 @@
 //! One scalar between JSON and its bits: range-checked, never truncated.
 
 use bridge32_protocol::interface::{Int64, Integer, Scalar};
+use bridge32_protocol::wire::Fault;
 use serde_json::value::RawValue;
 
-use super::Context;
+use super::place::At;
+use super::{Context, mismatch};
 
 /// The bits of a scalar: the low `scalar_bytes` bytes count, integers are extended to 64 bits by their signedness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +81,26 @@ const fn low(bits: u64) -> u32 {
     bits as u32
 }
 
+/// What is wrong with a value: what follows the value in a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong(String);
+
+impl Wrong {
+    /// As a fault of the arguments, which repeats the value if that is allowed there.
+    pub fn fault(&self, raw: &RawValue, at: &At<'_>) -> Fault {
+        mismatch(at, format!("{} {}", at.shown(raw.get()), self.0))
+    }
+}
+
+fn wrong<T>(why: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong(why.into()))
+}
+
 /// The bits of a JSON value for a parameter of type `scalar`.
 ///
 /// # Errors
-/// What is wrong with it, in words.
-pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<Bits, String> {
+/// What is wrong with it.
+pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<Bits, Wrong> {
     let json = raw.get();
     match scalar {
         Scalar::Integer(integer) => decode_integer(json, *integer, context),
@@ -92,7 +109,7 @@ pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<B
             #[expect(clippy::cast_possible_truncation, reason = "rounding to the nearest float is what C does too")]
             let float = number as f32;
             if float.is_infinite() && number.is_finite() {
-                return Err(format!("{} is out of range for `float` (at most {:e})", kind(json), f32::MAX));
+                return wrong(format!("is out of range for `float` (at most {:e})", f32::MAX));
             }
             Ok(Bits(float.to_bits().into()))
         }),
@@ -101,25 +118,32 @@ pub fn decode(raw: &RawValue, scalar: &Scalar, context: Context<'_>) -> Result<B
     }
 }
 
-fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<Bits, String> {
+fn decode_integer(json: &str, integer: Integer, context: Context<'_>) -> Result<Bits, Wrong> {
     let (least, most) = integer.range(context.target);
-    let expected = || format!("an integer from {least} to {most}");
+    let expected = format_args!("an integer from {least} to {most}");
     let number = match string(json) {
         Some(text) => {
             let constant = context.interface.constants.get(&*text).map(|value| i128::from(*value));
             // A decimal string is for the numbers that JavaScript cannot write.
             let decimal = || (integer.width.bytes(context.target) == 8).then(|| text.parse().ok()).flatten();
-            constant.or_else(decimal).ok_or_else(|| {
-                let given = kind(json);
-                format!("{given} is no constant of the header and no number; expected {}, as a JSON number", expected())
-            })?
+            match constant.or_else(decimal) {
+                Some(number) => number,
+                None => {
+                    return wrong(format!(
+                        "is no constant of the header and no number; expected {expected}, as a JSON number"
+                    ));
+                }
+            }
         }
-        None => whole_number(json).ok_or_else(|| format!("{} is not {}", kind(json), expected()))?,
+        None => match whole_number(json) {
+            Some(number) => number,
+            None => return wrong(format!("is not {expected}")),
+        },
     };
     if (least..=most).contains(&number) {
         Ok(Bits(wrap(number)))
     } else {
-        Err(format!("{number} is out of range: expected {}", expected()))
+        wrong(format!("is out of range: expected {expected}"))
     }
 }
 
@@ -163,15 +187,15 @@ fn whole_number(json: &str) -> Option<i128> {
     Some(text.parse().unwrap_or(huge))
 }
 
-fn decode_boolean(json: &str) -> Result<Bits, String> {
+fn decode_boolean(json: &str) -> Result<Bits, Wrong> {
     match json {
         "true" | "1" => Ok(Bits(1)),
         "false" | "0" => Ok(Bits(0)),
-        _ => Err(format!("{} is neither true nor false", kind(json))),
+        _ => wrong("is neither true nor false"),
     }
 }
 
-fn decode_float(json: &str, name: &str) -> Result<f64, String> {
+fn decode_float(json: &str, name: &str) -> Result<f64, Wrong> {
     match json {
         "\"NaN\"" => return Ok(f64::NAN),
         "\"Infinity\"" => return Ok(f64::INFINITY),
@@ -181,25 +205,27 @@ fn decode_float(json: &str, name: &str) -> Result<f64, String> {
     let number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| json.parse().ok());
     match number.flatten() {
         Some(number) if f64::is_finite(number) => Ok(number),
-        Some(_) => Err(format!("{} is out of range for `{name}`", kind(json))),
-        None => Err(format!(
-            "{} is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\"",
-            kind(json)
-        )),
+        Some(_) => wrong(format!("is out of range for `{name}`")),
+        None => {
+            wrong(format!("is not a number; `{name}` takes a JSON number, or \"NaN\", \"Infinity\" or \"-Infinity\""))
+        }
     }
 }
 
-fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bits, String> {
+fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bits, Wrong> {
     let enumerators =
         context.interface.enumerations.get(name).map(|found| found.enumerators.as_slice()).unwrap_or_default();
     let number = if let Some(text) = string(json) {
         let found = enumerators.iter().find(|(enumerator, _)| *enumerator == text);
-        found.map(|(_, value)| i128::from(*value)).ok_or_else(|| {
+        let Some((_, value)) = found else {
             let names: Vec<&str> = enumerators.iter().take(20).map(|(enumerator, _)| enumerator.as_str()).collect();
-            format!("{} is no enumerator of `{name}`; it has {}", kind(json), names.join(", "))
-        })?
+            return wrong(format!("is no enumerator of `{name}`; it has {}", names.join(", ")));
+        };
+        i128::from(*value)
+    } else if let Some(number) = whole_number(json) {
+        number
     } else {
-        whole_number(json).ok_or_else(|| format!("{} is no enumerator of `{name}` and no integer", kind(json)))?
+        return wrong(format!("is no enumerator of `{name}` and no integer"));
     };
     // An enumerator such as `F_ALL = 0xFFFFFFFF` makes compilers take `unsigned`; the 32 bits are the same.
     let unsigned = enumerators.iter().any(|(_, value)| *value > i32::MAX.into());
@@ -207,7 +233,7 @@ fn decode_enumerator(json: &str, name: &str, context: Context<'_>) -> Result<Bit
     if (i128::from(i32::MIN)..=most).contains(&number) {
         Ok(Bits::extend(wrap(number), 4, &Scalar::Enumeration(String::new())))
     } else {
-        Err(format!("{number} is out of range for `{name}`: expected an enumerator, or an integer up to {most}"))
+        wrong(format!("is out of range for `{name}`: expected an enumerator, or an integer up to {most}"))
     }
 }
 
@@ -265,148 +291,5 @@ pub fn string(json: &str) -> Option<std::borrow::Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str::<String>(json).ok().map(Into::into) } else { Some(inner.into()) }
 }
 
-/// What a JSON value is, for an error text; long ones are not repeated.
-pub fn kind(json: &str) -> String {
-    match json.as_bytes().first() {
-        Some(b'{') => "an object".into(),
-        Some(b'[') => "an array".into(),
-        Some(b'"') if json.len() > 60 => "a string".into(),
-        _ if json.len() > 60 => "a number".into(),
-        _ => json.into(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bridge32_protocol::interface::{Enumeration, Interface, Width};
-    use bridge32_protocol::target::Target;
-    use proptest::prelude::*;
-
-    fn interface() -> Interface {
-        let mut interface = Interface::default();
-        let enumerators = vec![("RED".to_owned(), 0), ("BLUE".to_owned(), -2), ("ALL".to_owned(), 0xFFFF_FFFF)];
-        interface.enumerations.insert("color".into(), Enumeration { enumerators });
-        interface.constants.insert("LEVEL_BEST".into(), 9);
-        interface
-    }
-
-    fn decoded(json: &str, scalar: &Scalar) -> Result<Bits, String> {
-        let interface = interface();
-        let raw = RawValue::from_string(json.into()).unwrap();
-        decode(&raw, scalar, Context { interface: &interface, target: Target::Linux32 })
-    }
-
-    fn encoded(bits: Bits, scalar: &Scalar) -> String {
-        let mut json = Vec::new();
-        encode(bits, scalar, Context { interface: &interface(), target: Target::Linux32 }, &mut json);
-        String::from_utf8(json).unwrap()
-    }
-
-    const fn integer(width: Width, signed: bool) -> Scalar {
-        Scalar::Integer(Integer { width, signed })
-    }
-
-    #[test]
-    fn integers_are_checked_against_their_range_and_never_truncated() {
-        for (width, signed, least, most) in [
-            (Width::W8, true, "-128", "127"),
-            (Width::W8, false, "0", "255"),
-            (Width::W16, true, "-32768", "32767"),
-            (Width::Long, false, "0", "4294967295"),
-            (Width::W32, true, "-2147483648", "2147483647"),
-            (Width::W64, true, "-9223372036854775808", "9223372036854775807"),
-            (Width::W64, false, "0", "18446744073709551615"),
-        ] {
-            let scalar = integer(width, signed);
-            for edge in [least, most] {
-                assert_eq!(encoded(decoded(edge, &scalar).unwrap(), &scalar), edge);
-            }
-            let (below, above): (i128, i128) = (least.parse::<i128>().unwrap() - 1, most.parse::<i128>().unwrap() + 1);
-            for outside in [below.to_string(), above.to_string(), format!("1{}", "0".repeat(60)), "1e300".into()] {
-                assert!(decoded(&outside, &scalar).unwrap_err().contains("out of range"), "{outside} {scalar:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn where_clients_round_large_numbers_64_bits_are_answered_as_text_and_nothing_else_is() {
-        let interface = Interface { int64: Int64::String, ..Interface::default() };
-        let answered = |bits: u64, scalar: &Scalar, target: Target| {
-            let mut json = Vec::new();
-            encode(Bits(bits), scalar, Context { interface: &interface, target }, &mut json);
-            String::from_utf8(json).unwrap()
-        };
-        let (int, wide, size) = (Width::W32, Width::W64, Width::Pointer);
-        assert_eq!(answered(u64::MAX, &integer(wide, false), Target::Win32), "\"18446744073709551615\"");
-        assert_eq!(answered(u64::MAX, &integer(wide, true), Target::Win32), "\"-1\"");
-        assert_eq!(answered(5, &integer(int, true), Target::Win32), "5");
-        assert_eq!(answered(5, &integer(size, false), Target::Win32), "5");
-        assert_eq!(answered(5, &integer(size, false), Target::Linux64), "\"5\"");
-    }
-
-    #[test]
-    fn an_integer_takes_whole_numbers_and_named_constants_only() {
-        let int = integer(Width::W32, true);
-        assert_eq!(decoded("\"LEVEL_BEST\"", &int), Ok(Bits(9)));
-        assert_eq!(decoded("5.0", &int), Ok(Bits(5)));
-        assert_eq!(decoded("-2e3", &int), Ok(Bits((-2000i64).cast_unsigned())));
-        for wrong in ["1.5", "\"5\"", "null", "true", "[1]", "{}", "\"x\"", "-1.5e-7"] {
-            decoded(wrong, &int).unwrap_err();
-        }
-        assert_eq!(decoded("\"5\"", &integer(Width::W64, true)), Ok(Bits(5)));
-        let wide = integer(Width::W64, false);
-        for (json, number) in [
-            ("9007199254740993.0", 9_007_199_254_740_993),
-            ("12345678901234567e1", 123_456_789_012_345_670),
-            ("18446744073709551615.0", u64::MAX),
-            ("1500e-2", 15),
-            ("0.0e999999999999999999999", 0),
-            ("-0.0", 0),
-        ] {
-            assert_eq!(decoded(json, &wide), Ok(Bits(number)), "{json}");
-        }
-        for wrong in ["1.00000000000000001", "1e-400", "15e-1", "1e-999999999999999999999"] {
-            assert!(decoded(wrong, &wide).unwrap_err().contains("not an integer"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn floats_take_the_three_names_that_json_lacks() {
-        for name in ["\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "0.1", "-1e-300", "5"] {
-            let bits = decoded(name, &Scalar::Double).unwrap();
-            let again = encoded(bits, &Scalar::Double);
-            assert!(again == name || again.parse::<f64>().unwrap().to_bits() == bits.0, "{name} {again}");
-        }
-        assert!(decoded("1e39", &Scalar::Float).unwrap_err().contains("out of range"));
-        assert!(decoded("1e999", &Scalar::Double).unwrap_err().contains("out of range"));
-        assert_eq!(encoded(decoded("0.1", &Scalar::Float).unwrap(), &Scalar::Float), "0.1");
-        decoded("\"nan\"", &Scalar::Double).unwrap_err();
-    }
-
-    #[test]
-    fn enumerators_go_by_name_or_number_and_come_back_by_name() {
-        let color = Scalar::Enumeration("color".into());
-        let blue = decoded("\"BLUE\"", &color).unwrap();
-        assert_eq!(encoded(blue, &color), "\"BLUE\"");
-        assert_eq!(encoded(decoded("77", &color).unwrap(), &color), "77");
-        assert!(decoded("\"GREEN\"", &color).unwrap_err().contains("RED, BLUE"));
-        let all = decoded("\"ALL\"", &color).unwrap();
-        assert_eq!((all, encoded(all, &color)), (Bits(u64::MAX), "\"ALL\"".to_owned()));
-    }
-
-    #[test]
-    fn results_ignore_what_the_callee_left_beyond_their_width() {
-        assert_eq!(Bits::extend(0xdead_beef_ffff_ff80, 1, &integer(Width::W8, true)), Bits((-128i64).cast_unsigned()));
-        assert_eq!(Bits::extend(0xdead_beef_ffff_ff80, 1, &integer(Width::W8, false)), Bits(0x80));
-        assert_eq!(Bits::extend(0xdead_beef_ffff_ff00, 1, &Scalar::Boolean(Width::W8)), Bits(0));
-    }
-
-    proptest! {
-        #[test]
-        fn every_double_comes_back_with_the_same_bits(number in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
-            let json = encoded(Bits(number.to_bits()), &Scalar::Double);
-            prop_assert_eq!(decoded(&json, &Scalar::Double), Ok(Bits(number.to_bits())));
-        }
-    }
-}
+mod tests;

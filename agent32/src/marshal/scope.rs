@@ -37,6 +37,14 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// Whether no text may repeat its value.
+    pub(super) fn is_sensitive(self, index: usize) -> bool {
+        match self {
+            Self::Parameters(parameters) => parameters.get(index).is_some_and(|parameter| parameter.sensitive),
+            Self::Fields(fields) => fields.get(index).is_some_and(|field| field.sensitive),
+        }
+    }
+
     fn direction(self, index: usize) -> Direction {
         match self {
             Self::Parameters(parameters) => parameters[index].direction,

@@ -19,7 +19,9 @@ impl Writer<'_, '_> {
         let interface = self.environment.context.interface;
         let structure = known(interface, name, at)?;
         let names = FieldNames { interface, structure, name };
-        let given = object::by_name(raw.get(), &names, at)?;
+        // What is no object may be the secret that belongs into one.
+        let misplaced = !raw.get().starts_with('{') && holds_secrets(interface, name, 0);
+        let given = object::by_name(raw.get(), &names, &at.hidden(misplaced))?;
         self.fields(name, structure, &given, at, spot)
     }
 
@@ -52,38 +54,39 @@ impl Writer<'_, '_> {
         self.infer_lengths(&mut scope, at)?;
         for (index, field) in structure.fields.iter().enumerate() {
             let spot = spot.plus(places[index].offset);
+            let around = at;
+            let at = around.member(&field.name).hidden(field.sensitive);
             match (&field.ty, scope.given[index]) {
                 (Type::Structure(name), _) if is_anonymous(field) => {
+                    let around = &around.hidden(field.sensitive);
                     if structure.kind == StructureKind::Struct || inner[index].iter().any(Option::is_some) {
-                        let structure = known(interface, name, at)?;
-                        self.fields(name, structure, inner[index], at, spot)?;
+                        let structure = known(interface, name, around)?;
+                        self.fields(name, structure, inner[index], around, spot)?;
                     }
                 }
                 (Type::Scalar(scalar), Some(raw)) if field.bits.is_some() => {
-                    let at = at.member(&field.name);
                     let bits = scalar::decode(raw, scalar, self.environment.context);
-                    let bits = bits.map_err(|detail| mismatch(&at, detail))?;
+                    let bits = bits.map_err(|wrong| wrong.fault(raw, &at))?;
                     self.bit_field(scalar, &places[index], bits, &at, spot)?;
                 }
-                (ty, Some(raw)) => self.value(ty, raw, &at.member(&field.name), &scope, spot)?,
+                (ty, Some(raw)) => self.value(ty, raw, &at, &scope, spot)?,
                 (Type::Scalar(scalar), None) if scope.known(index).is_some() => {
                     let bits = Bits::of(scope.known(index).unwrap_or_default());
                     if field.bits.is_some() {
-                        self.bit_field(scalar, &places[index], bits, &at.member(&field.name), spot)?;
+                        self.bit_field(scalar, &places[index], bits, &at, spot)?;
                     } else {
                         self.store(bits, scalar, spot);
                     }
                 }
                 (Type::Pointer(pointer), None) => {
                     if let (Some(number), Some(scalar)) = (scope.known(index), pointed_scalar(pointer)) {
-                        let target = self.length(number, scalar, pointer, &at.member(&field.name))?;
+                        let target = self.length(number, scalar, pointer, &at)?;
                         self.store_target(&target, spot);
                     }
                 }
                 (Type::Callback(_), None) => {}
                 (_, None) if !complete || field.name.is_empty() => {}
                 (_, None) => {
-                    let at = at.member(&field.name);
                     return Err(mismatch(&at, format!("`{at}` is missing: every member of `{name}` is needed here")));
                 }
             }
@@ -112,7 +115,8 @@ impl Writer<'_, '_> {
             (0, (1_i128 << place.width) - 1)
         };
         if !(least..=most).contains(&number) {
-            let detail = format!("{number} is out of range: `{at}` has {} bits, from {least} to {most}", place.width);
+            let shown = at.shown(&number.to_string());
+            let detail = format!("{shown} is out of range: `{at}` has {} bits, from {least} to {most}", place.width);
             return Err(mismatch(at, detail));
         }
         place.store(&mut self.arena.bytes_mut(spot.block)[spot.offset..spot.offset + place.unit], bits.0);
@@ -133,6 +137,17 @@ pub(super) fn word(bytes: &[u8]) -> u64 {
 /// The interface does not have it: it should not have let the declaration through.
 fn known<'i>(interface: &'i Interface, name: &str, at: &At<'_>) -> Result<&'i Structure, Fault> {
     interface.structures.get(name).ok_or_else(|| unsupported(at, &format!("the members of `{name}` are not known")))
+}
+
+/// Whether some member of a structure is sensitive, however deep. Deeper ones are not even laid out.
+pub(super) fn holds_secrets(interface: &Interface, name: &str, depth: usize) -> bool {
+    const MAX_DEPTH: usize = 24;
+    let inner = |field: &Field| match &field.ty {
+        Type::Structure(inner) => holds_secrets(interface, inner, depth + 1),
+        _ => false,
+    };
+    depth < MAX_DEPTH
+        && interface.structures.get(name).is_some_and(|found| found.fields.iter().any(|f| f.sensitive || inner(f)))
 }
 
 /// How many names a member has: those of its members, if it has none itself.
@@ -181,9 +196,10 @@ impl Names for FieldNames<'_> {
         if name.is_empty() { None } else { self.find(self.structure, name, &mut 0) }
     }
 
-    fn unknown(&self, name: &str) -> String {
+    fn unknown(&self, name: &str, at: &At<'_>) -> String {
         let fields = self.structure.fields.iter().map(|field| field.name.as_str()).filter(|name| !name.is_empty());
         let known: Vec<&str> = fields.take(40).collect();
-        format!("`{}` has no member `{}`; it has {}", self.name, shortened(name), known.join(", "))
+        let member = if at.is_sensitive() { "such member".to_owned() } else { format!("member `{}`", shortened(name)) };
+        format!("`{}` has no {member}; it has {}", self.name, known.join(", "))
     }
 }

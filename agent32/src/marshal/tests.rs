@@ -1,6 +1,7 @@
 //! Arguments and outcomes of whole functions, declared as a header would.
 
 mod pointers;
+mod sensitive;
 mod structures;
 
 use std::ops::Range;
@@ -58,10 +59,21 @@ impl World {
     /// Marshals `args`, lets `library` write into the memory of the pointer parameters (by index), and tells the outcome.
     /// `register` is what the function returns.
     fn played(&self, args: &str, library: impl Fn(usize, &mut [u8]), register: u64) -> Result<String, Fault> {
+        self.played_with(args, false, library, register)
+    }
+
+    /// The same. `hidden`: values of earlier calls are among the arguments.
+    fn played_with(
+        &self,
+        args: &str,
+        hidden: bool,
+        library: impl Fn(usize, &mut [u8]),
+        register: u64,
+    ) -> Result<String, Fault> {
         let function = &self.home.interface.functions[0];
         let environment = Environment::of(&self.home, CODEC, &self.handles, &function.name);
         let mut arena = Arena::default();
-        let given = decode::split(args, function)?;
+        let given = decode::split(args, function, hidden)?;
         let (ranges, bytes) = slots(self, &given.parameters);
         let slots = Slots { ranges: &ranges, bytes };
         let prepared = decode::arguments(given, slots, environment, &self.callbacks, &mut arena)?;

@@ -10,8 +10,8 @@ use bridge32_protocol::wire::Fault;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::mismatch;
 use super::place::At;
-use super::{mismatch, scalar};
 
 /// The name of the list among the arguments and the outputs.
 pub(super) const NAME: &str = "...";
@@ -34,32 +34,40 @@ struct Argument<'a> {
     encoding: Option<String>,
 }
 
-/// Reads the list: for each argument what it is, as a parameter named `...0`, and its value.
+/// Reads the list: for each argument what it is, as a parameter named `...0`, and its value. `sensitive`: values in it may
+/// not be repeated.
 ///
 /// # Errors
 /// It is no such list.
-pub(super) fn read(list: &RawValue) -> Result<Vec<(Parameter, Option<&RawValue>)>, Fault> {
-    let root = At::ROOT;
-    let at = root.member(NAME);
+pub(super) fn read<'a>(
+    list: &'a RawValue,
+    sensitive: bool,
+    root: &At<'_>,
+) -> Result<Vec<(Parameter, Option<&'a RawValue>)>, Fault> {
+    let at = root.member(NAME).hidden(sensitive);
     let shape = "must be an array of objects such as {\"type\": \"int\", \"value\": 5}";
     let items: Vec<&RawValue> = serde_json::from_str(list.get())
-        .map_err(|_| mismatch(&at, format!("`...` {shape}, not {}", scalar::kind(list.get()))))?;
+        .map_err(|_| mismatch(&at, format!("`...` {shape}, not {}", at.shown(list.get()))))?;
     if items.len() > MAX_ARGUMENTS {
         return Err(mismatch(&at, format!("`...` has {} arguments; at most {MAX_ARGUMENTS} are passed", items.len())));
     }
     let mut arguments = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         let at = at.element(index);
-        let argument: Argument<'_> =
-            serde_json::from_str(item.get()).map_err(|error| mismatch(&at, format!("`...` {shape}: {error}")))?;
-        let (ty, direction) = type_of(&argument.ty, argument.encoding.as_deref())
-            .ok_or_else(|| mismatch(&at.member("type"), format!("{:?} is none of the types {TYPES}", argument.ty)))?;
+        let argument: Argument<'_> = serde_json::from_str(item.get())
+            .map_err(|error| mismatch(&at, format!("`...` {shape}: {}", at.complaint(&error))))?;
+        let (ty, direction) = type_of(&argument.ty, argument.encoding.as_deref()).ok_or_else(|| {
+            let at = at.member("type");
+            let given = if at.is_sensitive() { "this".to_owned() } else { format!("{:?}", argument.ty) };
+            mismatch(&at, format!("{given} is none of the types {TYPES}"))
+        })?;
         let parameter = Parameter {
             name: format!("{NAME}{index}"),
             ty,
             direction,
             optional: false,
             releases: None,
+            sensitive,
             description: String::new(),
         };
         arguments.push((parameter, argument.value));
@@ -152,7 +160,7 @@ mod tests {
 
     fn read_text(list: &str) -> Result<Vec<Parameter>, Fault> {
         let raw = RawValue::from_string(list.to_owned()).unwrap();
-        read(&raw).map(|arguments| arguments.into_iter().map(|(parameter, _)| parameter).collect())
+        read(&raw, false, &At::ROOT).map(|arguments| arguments.into_iter().map(|(parameter, _)| parameter).collect())
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl World {
         let environment = Environment::of(&self.home, codec, &self.handles, &function.name);
         let mut arena = Arena::default();
         let text = arguments.to_string();
-        let given = decode::split(&text, function).map_err(|fault| fault.detail)?;
+        let given = decode::split(&text, function, false).map_err(|fault| fault.detail)?;
         let (ranges, bytes) = self.slots(&given.parameters);
         let slots = Slots { ranges: &ranges, bytes };
         let prepared = decode::arguments(given, slots, environment, &self.callbacks, &mut arena);

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::CallbackEvent;
 use bytes::Bytes;
 use futures_util::stream;
@@ -140,7 +141,7 @@ impl Feed {
 
     fn invocation(&mut self, line: &[u8]) -> Bytes {
         invocation(line).unwrap_or_else(|error| {
-            tracing::error!(%error, "an agent's event cannot be read");
+            tracing::error!(error = complaint(&error), "an agent's event cannot be read");
             self.end(Reason::CallbackGone, "the agent sent an event that cannot be read")
         })
     }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ pub async fn create(
     let args = Arguments::of(&wanted(&body)?);
     let (id, answer) = ask(&bridge, &library, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
-        .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {error}")))?;
+        .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
     let mut response = (StatusCode::CREATED, axum::Json(made)).into_response();
     if let Ok(location) = location {
@@ -154,8 +155,9 @@ fn wanted(body: &[u8]) -> Result<Wanted, Problem> {
                 "A block needs a `size` in bytes, or `data` (base64) that it begins with, such as {\"size\": 64}.";
             return Err(Problem::new(Code::MalformedRequest, detail));
         };
-        let bytes = STANDARD.decode(data).map_err(|error| {
-            let detail = format!("`data` is not base64 (RFC 4648 §4, with padding): {error}");
+        // What it says of a wrong character is the character.
+        let bytes = STANDARD.decode(data).map_err(|_| {
+            let detail = "`data` is not base64 (RFC 4648 §4, with padding).";
             Problem::new(Code::ArgumentMismatch, detail).at("/data")
         })?;
         wanted.size = Some(to_raw_value(&bytes.len()).map_err(Problem::internal)?);

@@ -33,6 +33,8 @@ pub(super) struct Declared<'a> {
     #[serde(rename = "type")]
     ty: &'a Type,
     constant: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sensitive: bool,
     declaration: &'a str,
     file: &'a str,
     line: u32,
@@ -119,8 +121,9 @@ pub(super) fn declared<'a>(interface: &'a interfaces::Declared, bound: Option<&'
             (None, Some(None)) => (Some(true), None),
             (None, Some(Some(fault))) => (Some(false), Some(fault.detail.as_str())),
         };
-        let Variable { name, ty, constant, description, declaration, file, line, .. } = variable;
-        Declared { name, ty, constant: *constant, declaration, file, line: *line, description, callable, reason }
+        let Variable { name, ty, constant, sensitive, description, declaration, file, line, .. } = variable;
+        let (constant, sensitive) = (*constant, *sensitive);
+        Declared { name, ty, constant, sensitive, declaration, file, line: *line, description, callable, reason }
     };
     interface.interface().variables.iter().enumerate().map(describe).collect()
 }
@@ -155,6 +158,7 @@ mod tests {
             name: name.into(),
             ty: int.clone(),
             constant,
+            sensitive: false,
             description: String::new(),
             unsupported: unsupported.map(str::to_owned),
             declaration: format!("extern int {name}"),

@@ -64,6 +64,9 @@ impl Bridge {
         kept.map_err(|error| not_kept(&error))?;
         library.interface.replace(Arc::clone(&declared));
         tracing::info!(library = library.name, revision = declared.revision, "interface replaced");
+        if let Some(text) = declared.unmarked() {
+            tracing::warn!(library = library.name, "{text}");
+        }
         // An agent that is not ready begins with the new one.
         if let Err(failure) = self.dispatch.replace(&library.name, declared, library.config.deadline).await {
             tracing::warn!(library = library.name, ?failure, "the agent does not have the new interface yet");

@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::{Failed, config_file, note, print};
 use crate::auth::keys::{self, Entry};
 use crate::config::{self, AuthConfig, Config, LibraryFile, RuntimeConfig};
-use crate::files::sha256_of;
 use crate::libraries::coverage::{Coverage, Unexported};
 use crate::libraries::{Libraries, Library, file};
 use crate::listeners::Certificate;
@@ -148,6 +147,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
             bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
         }
     }
+    warnings.extend(declared.unmarked());
     let functions = &declared.interface().functions;
     warnings.extend(functions.iter().filter_map(|function| {
         function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))

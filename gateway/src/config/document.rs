@@ -21,6 +21,7 @@ pub(super) struct Document {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) max_body: Option<Size>,
     pub(super) library_folders: Option<Vec<PathBuf>>,
+    pub(super) sensitive_names: Option<Vec<String>>,
     pub(super) auth: AuthDocument,
     pub(super) dashboard: DashboardDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
@@ -63,6 +64,7 @@ pub(super) struct LibraryDocument {
     pub(super) lossy: Option<bool>,
     pub(super) int64: Option<String>,
     pub(super) dialect: Option<String>,
+    pub(super) sensitive: Option<Vec<String>>,
     pub(super) definitions: BTreeMap<String, Definition>,
 }
 
@@ -227,6 +229,7 @@ impl Document {
             ("data_dir", self.data_dir.is_some() && other.data_dir.is_some()),
             ("max_body", self.max_body.is_some() && other.max_body.is_some()),
             ("library_folders", self.library_folders.is_some() && other.library_folders.is_some()),
+            ("sensitive_names", self.sensitive_names.is_some() && other.sensitive_names.is_some()),
             ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
             ("auth.keys_file", self.auth.keys_file.is_some() && other.auth.keys_file.is_some()),
             ("dashboard.password", self.dashboard.password.is_some() && other.dashboard.password.is_some()),
@@ -257,6 +260,7 @@ impl Document {
         replace(&mut self.data_dir, over.data_dir);
         replace(&mut self.max_body, over.max_body);
         replace(&mut self.library_folders, over.library_folders);
+        replace(&mut self.sensitive_names, over.sensitive_names);
         replace(&mut self.auth.mode, over.auth.mode);
         replace(&mut self.auth.keys_file, over.auth.keys_file);
         replace(&mut self.dashboard.password, over.dashboard.password);
@@ -290,6 +294,7 @@ impl LibraryDocument {
         replace(&mut self.lossy, over.lossy);
         replace(&mut self.int64, over.int64);
         replace(&mut self.dialect, over.dialect);
+        replace(&mut self.sensitive, over.sensitive);
         self.definitions.extend(over.definitions);
     }
 }

@@ -22,7 +22,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_KEY_ID",
     "BRIDGE32_SECRET",
 ];
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "listen",
     "tls",
     "public_urls",
@@ -32,6 +32,7 @@ const KEYS: [&str; 13] = [
     "data_dir",
     "max_body",
     "library_folders",
+    "sensitive_names",
     "auth",
     "dashboard",
     "library",

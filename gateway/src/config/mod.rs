@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bridge32_interface::sensitive::{DEFAULT_NAMES, Marks};
 use bridge32_protocol::interface::{Encoding, Int64};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
@@ -85,6 +86,8 @@ pub struct LibraryConfig {
     pub dialect: Option<Dialect>,
     /// Macros that the header needs, as with `-D name=value`.
     pub definitions: Vec<(String, String)>,
+    /// Whose values stand in no error text, log or record.
+    pub sensitive: Marks,
 }
 
 /// Where a library's file is.
@@ -213,9 +216,10 @@ impl Config {
             let (target, runtime) = context.runtime(&name, table, &directory)?;
             runtimes.insert(target, runtime);
         }
+        let names = context.sensitive_names(document.sensitive_names)?;
         let mut libraries = BTreeMap::new();
         for (name, table) in document.library {
-            let library = context.library(&name, table)?;
+            let library = context.library(&name, table, &names)?;
             libraries.insert(name, library);
         }
         context.groups(&libraries)?;
@@ -282,7 +286,18 @@ impl Context<'_> {
         })
     }
 
-    fn library(&self, name: &str, table: LibraryDocument) -> Result<LibraryConfig, ConfigError> {
+    /// The words that make a name sensitive.
+    fn sensitive_names(&self, names: Option<Vec<String>>) -> Result<Vec<String>, ConfigError> {
+        let Some(names) = names else { return Ok(DEFAULT_NAMES.map(str::to_owned).into()) };
+        match names.iter().find(|name| !name.contains(char::is_alphabetic)) {
+            None => Ok(names),
+            Some(name) => {
+                Err(self.wrong("sensitive_names", format!("`{name}` has no letters: it is found in no name")))
+            }
+        }
+    }
+
+    fn library(&self, name: &str, table: LibraryDocument, names: &[String]) -> Result<LibraryConfig, ConfigError> {
         let key = |leaf: &str| format!("library.{name}.{leaf}");
         if !is_name(name) {
             let rule = "a library's name stands in addresses: letters, digits, `_`, `-` and `.`, at most 64 of them";
@@ -319,6 +334,7 @@ impl Context<'_> {
             int64: int64.map_err(|message| self.wrong(key("int64"), message))?.unwrap_or_default(),
             dialect: dialect.map_err(|message| self.wrong(key("dialect"), message))?,
             definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
+            sensitive: Marks::new(names, table.sensitive.unwrap_or_default()),
         })
     }
 

@@ -66,6 +66,7 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[dashboard]\nsession='12'", "dashboard.session: `12` is not a duration"),
         ("[dashboard]\npasswort='x'", "unknown key `passwort`; did you mean `password`?"),
         ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
+        ("sensitive_names=['pin','1']", "sensitive_names: `1` has no letters"),
         ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),
     ] {
         let text = message(text);
@@ -133,4 +134,17 @@ fn a_library_can_say_its_compilers_abi_and_how_strict_its_text_is() {
     assert_eq!((a.int64, b.int64), (Int64::Number, Int64::String));
     assert_eq!((b.dialect, b.lossy, &b.encoding), (Some(Dialect::Microsoft), true, &Encoding::Ansi));
     assert!(message("[library.a]\nfile='a'\nlossy='yes'").contains("boolean"));
+}
+
+#[test]
+fn sensitive_names_take_the_place_of_the_default_ones_and_the_environment_may_set_them() {
+    let text = "[library.a]\nfile='a'\nsensitive=['code']";
+    let marks = |names: &str| load_text(&format!("{names}\n{text}")).unwrap().libraries["a"].sensitive.clone();
+    assert!(marks("").matches("userPin") && !marks("").matches("tax"));
+    assert!(marks("sensitive_names=['tax']").matches("taxNumber") && !marks("sensitive_names=['tax']").matches("pin"));
+    assert!(!marks("sensitive_names=[]").matches("password"));
+    let (_folder, main) = written(&[("bridge32.toml", text)]);
+    let variables = [("BRIDGE32_SENSITIVE_NAMES".to_owned(), "['tax']".to_owned())];
+    let loaded = load(&main, variables).unwrap();
+    assert!(loaded.warnings.is_empty() && loaded.config.libraries["a"].sensitive.matches("tax"));
 }

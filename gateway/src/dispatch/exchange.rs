@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::pin::pin;
 use std::time::Duration;
 
+use bridge32_protocol::json::complaint;
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -131,7 +132,7 @@ impl<'a> List<'a> {
     }
 
     fn take(&mut self, line: &Bytes, agent: &Agent) -> Result<(), String> {
-        let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {error}"))?;
+        let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
         let call = self.calls.get_mut(index).and_then(Option::take);
         let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
         if result.is_ok() {

@@ -78,6 +78,8 @@ pub struct Declared {
     pub texts: Vec<HeaderText>,
     /// Where it comes from.
     pub origin: Origin,
+    /// What the library's table lists as sensitive, and these headers do not have.
+    pub unmarked: Vec<String>,
     /// The numbers of the functions by name: each call looks one up.
     numbers: HashMap<String, u32>,
     prototypes: Prototypes,
@@ -88,7 +90,7 @@ impl Declared {
     pub fn new(revision: u32, header: Header, texts: Vec<HeaderText>, origin: Origin) -> Self {
         let functions = header.interface.functions.iter().zip(0..);
         let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
-        Self { revision, header, texts, origin, numbers, prototypes: Prototypes::default() }
+        Self { revision, header, texts, origin, unmarked: Vec::new(), numbers, prototypes: Prototypes::default() }
     }
 
     /// Reads headers as the library's table says, for that target.
@@ -100,8 +102,8 @@ impl Declared {
         target: Option<Target>,
     ) -> Self {
         let mut header = bridge32_interface::read(&sources(&texts), &options(config, target));
-        apply(config, &mut header.interface);
-        Self::new(revision, header, texts, origin)
+        let unmarked = apply(config, &mut header.interface);
+        Self { unmarked, ..Self::new(revision, header, texts, origin) }
     }
 
     /// Functions and types.
@@ -141,6 +143,13 @@ impl Declared {
     pub fn variable(&self, name: &str) -> Option<(u32, &Variable)> {
         let mut variables = self.interface().variables.iter().zip(0..);
         variables.find(|(variable, _)| variable.name == name).map(|(variable, number)| (number, variable))
+    }
+
+    /// That something is listed as sensitive which these headers do not have, in words.
+    pub fn unmarked(&self) -> Option<String> {
+        let names: Vec<String> = self.unmarked.iter().map(|name| format!("`{name}`")).collect();
+        let text = "is listed under `sensitive`, and the headers have no parameter, member or variable of that name";
+        (!names.is_empty()).then(|| format!("{} {text}", names.join(", ")))
     }
 
     /// The names of the headers for people: the paths of the configuration, if these are it.
@@ -188,12 +197,13 @@ pub fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
     }
 }
 
-/// What the library's table says once for all functions.
-pub fn apply(config: &LibraryConfig, interface: &mut Interface) {
+/// What the library's table says once for all functions. Gives what it lists as sensitive and is not there.
+pub fn apply(config: &LibraryConfig, interface: &mut Interface) -> Vec<String> {
     interface.int64 = config.int64;
     for function in &mut interface.functions {
         function.lossy |= config.lossy;
     }
+    config.sensitive.apply(interface).into_iter().map(str::to_owned).collect()
 }
 
 /// The SHA-256 of a library's headers, base64, whatever their names.

@@ -118,7 +118,8 @@ impl Library {
     pub async fn prototype(&self, text: &str, arguments: &Arguments) -> Result<Interface, Arc<[Diagnostic]>> {
         let options = interfaces::options(&self.config, self.target);
         let mut interface = self.declared().prototype(text, arguments.as_bytes(), options).await?;
-        interfaces::apply(&self.config, &mut interface);
+        // What a prototype lacks of all that is listed does not matter.
+        let _ = interfaces::apply(&self.config, &mut interface);
         Ok(interface)
     }
 
@@ -163,7 +164,7 @@ impl Libraries {
             for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
             }
-            if let Some(text) = library.replacement() {
+            for text in library.replacement().into_iter().chain(library.declared().unmarked()) {
                 tracing::warn!(library = name, "{text}");
             }
             if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
@@ -256,6 +257,7 @@ pub(crate) mod tests {
             int64: bridge32_protocol::interface::Int64::default(),
             dialect: None,
             definitions: Vec::new(),
+            sensitive: bridge32_interface::sensitive::Marks::default(),
         };
         let texts = vec![HeaderText { name: "calc.h".to_owned(), text: header.as_bytes().to_vec() }];
         let declared = Declared::read(1, texts.clone(), Origin::Configured, &config, config.runtime);

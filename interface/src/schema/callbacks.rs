@@ -115,7 +115,7 @@ fn parameters(walk: &mut Walk<'_>, signature: &Signature, fallible: bool) -> Map
     let around = std::mem::replace(&mut walk.numbers, numbers(&members));
     let mut properties = Map::new();
     for (_, member) in members.iter() {
-        let shape = walk.value(member.ty, Way::Told);
+        let shape = walk.value(member.ty, Way::Told).hidden(member.sensitive);
         let certain = matches!(member.ty, Type::Scalar(_) | Type::Void);
         let shape = if certain || !fallible {
             shape

@@ -125,7 +125,7 @@ fn function(walk: &mut Walk<'_>, function: &Function) -> FunctionSchemas {
     let arguments = walk.arguments(&function.parameters, function.variadic).into();
     let outputs = walk.outputs(&function.parameters, function.variadic).into();
     let void = function.result == Type::Void;
-    let shape = walk.value(&function.result, Way::Told);
+    let shape = walk.value(&function.result, Way::Told).hidden(function.sensitive_result);
     let nothing = if void { "Nothing: it is always null." } else { "" };
     let texts = [function.result_description.as_str(), shape.note.as_deref().unwrap_or_default(), nothing];
     let result = Shape { schema: described(shape.schema, &texts), ..shape }.into();
@@ -133,8 +133,13 @@ fn function(walk: &mut Walk<'_>, function: &Function) -> FunctionSchemas {
 }
 
 fn variable(walk: &mut Walk<'_>, variable: &Variable) -> VariableSchemas {
-    let read = walk.value(&variable.ty, Way::Told).into();
-    let written = (!variable.constant).then(|| walk.value(&variable.ty, Way::Given(Given::Whole)).into());
+    let mut value = |way| {
+        let shape = walk.value(&variable.ty, way).hidden(variable.sensitive);
+        let note = shape.note.clone().unwrap_or_default();
+        Shape { schema: described(shape.schema, &[&note]), ..shape }.into()
+    };
+    let read = value(Way::Told);
+    let written = (!variable.constant).then(|| value(Way::Given(Given::Whole)));
     VariableSchemas { read, written }
 }
 

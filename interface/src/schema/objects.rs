@@ -41,6 +41,7 @@ impl Object {
     /// Adds a member of a request.
     fn given(&mut self, members: &Members<'_>, index: usize, shape: Shape, (required, shown): (bool, bool)) {
         let member = members.get(index);
+        let shape = shape.hidden(member.sensitive);
         let mut notes = vec![shape.note.unwrap_or_default()];
         let measured = members.measured_by(index).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
         if !measured.is_empty() {
@@ -58,6 +59,7 @@ impl Object {
 
     /// Adds a member of an answer: it is always there.
     fn told(&mut self, member: &Member<'_>, shape: Shape) {
+        let shape = shape.hidden(member.sensitive);
         let note = shape.note.unwrap_or_default();
         self.property(member.name, described(shape.schema, &[member.description, &note]), true);
         self.show(member.name, shape.example);

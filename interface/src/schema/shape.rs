@@ -25,6 +25,21 @@ impl Shape {
         self
     }
 
+    /// The same, if it is sensitive: nobody should show or keep it.
+    pub(super) fn hidden(mut self, sensitive: bool) -> Self {
+        const NOTE: &str = "Sensitive: the bridge keeps it out of logs and error texts.";
+        if !sensitive {
+            return self;
+        }
+        if let Some(schema) = self.schema.as_object_mut()
+            && schema.get("type").is_some_and(|ty| ty == "string")
+        {
+            schema.entry("format").or_insert_with(|| "password".into());
+        }
+        let note = self.note.take().map_or_else(|| NOTE.to_owned(), |note| format!("{note} {NOTE}"));
+        self.noted(note)
+    }
+
     /// The same, or null.
     pub(super) fn nullable(self) -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bridge32_tests::{Bridge, Target, fixture};
 
-use crate::tools::{checked, checkout, kit, succeed, tool};
+use crate::tools::{checked, checkout, key_of, kit, succeed, tool};
 
 /// What each prints: of five requests, the last two are answered by a problem.
 const ANSWERS: &str = "\

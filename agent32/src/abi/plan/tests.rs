@@ -18,8 +18,14 @@ fn structure(name: &str) -> Type {
 /// `one` (a float), `small` (2 bytes), `two` (8), `three` (3 chars), `large` (24), `aligned` (32, to 32).
 fn layouts(target: Target, dialect: Dialect) -> Layouts {
     let of = |types: &[Type], align| {
-        let field =
-            |ty: &Type| Field { name: "x".into(), ty: ty.clone(), bits: None, align: None, description: String::new() };
+        let field = |ty: &Type| Field {
+            name: "x".into(),
+            ty: ty.clone(),
+            bits: None,
+            align: None,
+            sensitive: false,
+            description: String::new(),
+        };
         let fields = types.iter().map(field).collect();
         let kind = StructureKind::Struct;
         Structure { kind, fields, pack: None, packed: false, align, description: String::new() }

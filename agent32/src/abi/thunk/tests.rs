@@ -15,7 +15,8 @@ const BYTE: Type = Type::Scalar(Scalar::Integer(Integer { width: Width::W8, sign
 /// A structure of so many bytes, as the only parameter.
 fn plan(bytes: u32) -> Plan {
     let ty = Type::Array(Box::new(Array { of: BYTE, count: bytes, text: None }));
-    let fields = vec![Field { name: "all".into(), ty, bits: None, align: None, description: String::new() }];
+    let fields =
+        vec![Field { name: "all".into(), ty, bits: None, align: None, sensitive: false, description: String::new() }];
     let (kind, description) = (StructureKind::Struct, String::new());
     let structure = Structure { kind, fields, pack: None, packed: false, align: None, description };
     let interface = Interface { structures: [("s".to_owned(), structure)].into(), ..Interface::default() };

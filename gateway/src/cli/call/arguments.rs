@@ -7,8 +7,11 @@ use bridge32_protocol::interface::{Direction, Extent, Field, Function, Interface
 use super::parts::{Conflict, Part, Step};
 use super::scalars::meant;
 use super::typed::{self, handed, is_buffer, is_token};
-use super::values::{Given, Read, Written, json};
+use super::values::{Given, Place, Read, Written, json};
 use crate::cli::json::Json;
+
+/// Structures within structures are looked into so far.
+const MAX_DEPTH: usize = 16;
 
 /// Makes the object.
 ///
@@ -45,21 +48,23 @@ fn part<'g>(
     let (root, path) = place(given.name, function);
     let Some(parameter) = function.parameters.iter().find(|parameter| parameter.name == root) else {
         if function.variadic && root == "..." {
-            return Ok((root, Part::Whole(variadic(given)?)));
+            return Ok((root, Part::Whole(variadic(given, function)?)));
         }
         return Err(unknown(root, function));
     };
     if parameter.direction == Direction::Out && matches!(parameter.ty, Type::Pointer(_)) && !is_handle(given) {
         return Err(format!("`{root}` is an output of {}: leave it out, it comes back in the answer", function.name));
     }
-    let mut ty = &parameter.ty;
+    let (mut ty, mut sensitive) = (&parameter.ty, parameter.sensitive);
     let mut way = Vec::new();
     for name in path {
-        let (step, to) = member(ty, name, interface).map_err(|why| format!("{}: {why}", given.name))?;
+        let (step, to, hidden) = member(ty, name, interface).map_err(|why| format!("{}: {why}", given.name))?;
         way.push(step);
         ty = to;
+        sensitive |= hidden;
     }
-    Ok((root, Part::at(&way, typed::value(given, ty, interface, read)?)))
+    let place = Place { name: given.name, sensitive: sensitive || holds(ty, interface, 0) };
+    Ok((root, Part::at(&way, typed::value(place, &given.value, ty, interface, read)?)))
 }
 
 /// The parameter, and the way into it: `from.x`. A parameter's own name may have no dot, except `...`.
@@ -71,13 +76,13 @@ fn place<'g>(name: &'g str, function: &Function) -> (&'g str, Vec<&'g str>) {
     }
 }
 
-fn variadic(given: &Given) -> Result<Json, String> {
+fn variadic(given: &Given, function: &Function) -> Result<Json, String> {
+    let sensitive = function.sensitive_extra || function.parameters.iter().any(|parameter| parameter.sensitive);
+    let place = Place { name: given.name, sensitive };
     let hint =
         "what stands behind the declared parameters is a list with types, ...='[{\"type\": \"int\", \"value\": 5}]'";
     match given.value {
-        Written::Json(text) | Written::Plain(text) => {
-            json(given.name, text).map_err(|error| format!("{error}; {hint}"))
-        }
+        Written::Json(text) | Written::Plain(text) => json(place, text).map_err(|error| format!("{error}; {hint}")),
         Written::File(_) | Written::Quoted(_) => Err(hint.to_owned()),
     }
 }
@@ -103,8 +108,23 @@ fn is_handle(given: &Given) -> bool {
     }
 }
 
-/// The step to a member or an element, and the type of that.
-fn member<'t, 'n>(ty: &'t Type, part: &'n str, interface: &'t Interface) -> Result<(Step<'n>, &'t Type), String> {
+/// Whether some part of a value of this type is sensitive: one that is not read as it should be is not repeated.
+fn holds(ty: &Type, interface: &Interface, depth: usize) -> bool {
+    match ty {
+        Type::Pointer(pointer) => holds(&pointer.to, interface, depth),
+        Type::Array(array) => holds(&array.of, interface, depth),
+        Type::Structure(name) if depth < MAX_DEPTH => interface.structures.get(name).is_some_and(|structure| {
+            structure.fields.iter().any(|field| field.sensitive || holds(&field.ty, interface, depth + 1))
+        }),
+        Type::Callback(signature) => signature.parameters.iter().any(|parameter| parameter.sensitive),
+        _ => false,
+    }
+}
+
+/// The step to a member or an element, the type of that, and whether it is sensitive itself.
+type Found<'t, 'n> = (Step<'n>, &'t Type, bool);
+
+fn member<'t, 'n>(ty: &'t Type, part: &'n str, interface: &'t Interface) -> Result<Found<'t, 'n>, String> {
     match ty {
         _ if is_buffer(ty) => Err("bytes have no parts: give all of them".to_owned()),
         Type::Pointer(pointer) if pointer.extent == Extent::One => member(&pointer.to, part, interface),
@@ -117,24 +137,25 @@ fn member<'t, 'n>(ty: &'t Type, part: &'n str, interface: &'t Interface) -> Resu
                 let names = fields.iter().map(|field| field.name.as_str()).filter(|name| !name.is_empty());
                 format!("{name} has no member `{part}`{}", meant(part, names))
             });
-            found.map(|ty| (Step::Member(part), ty))
+            found.map(|field| (Step::Member(part), &field.ty, field.sensitive))
         }
         _ => Err(format!("only structures and lists have parts, so there is no `{part}`")),
     }
 }
 
-fn element<'t, 'n>(of: &'t Type, part: &'n str) -> Result<(Step<'n>, &'t Type), String> {
+fn element<'t, 'n>(of: &'t Type, part: &'n str) -> Result<Found<'t, 'n>, String> {
     // One number has one way to be written, so that nothing is given twice unnoticed.
     let index = part.parse::<usize>().ok().filter(|index| index.to_string() == part);
     let index = index.ok_or_else(|| format!("`{part}` is no number of an element; the first is 0"))?;
-    Ok((Step::Element(index), of))
+    Ok((Step::Element(index), of, false))
 }
 
 /// A member by name; those of anonymous structures are members of the one around them.
-fn field<'t>(fields: &'t [Field], name: &str, interface: &'t Interface, depth: usize) -> Option<&'t Type> {
-    let own = fields.iter().find(|field| field.name == name && !name.is_empty()).map(|field| &field.ty);
+fn field<'t>(fields: &'t [Field], name: &str, interface: &'t Interface, depth: usize) -> Option<&'t Field> {
+    let own = fields.iter().find(|field| field.name == name && !name.is_empty());
     own.or_else(|| {
-        let anonymous = fields.iter().filter(|field| field.name.is_empty() && field.bits.is_none() && depth < 16);
+        let anonymous =
+            fields.iter().filter(|field| field.name.is_empty() && field.bits.is_none() && depth < MAX_DEPTH);
         anonymous.into_iter().find_map(|field_of| match &field_of.ty {
             Type::Structure(inner) => field(&interface.structures.get(inner)?.fields, name, interface, depth + 1),
             _ => None,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::scalars::integer;
 use super::typed::elements;
-use super::values::{as_text, json, shortened};
+use super::values::{Place, json, shortened};
 use crate::cli::json::Json;
 
 /// What base64 begins with on a command line.
@@ -17,50 +17,51 @@ const MAX_NUMBERS: usize = 8;
 ///
 /// # Errors
 /// It does not say which bytes, and what does.
-pub(super) fn value(name: &str, text: &str) -> Result<Json, String> {
+pub(super) fn value(place: Place, text: &str) -> Result<Json, String> {
     if let Some(base64) = text.strip_prefix(BASE64) {
         let decoded = STANDARD.decode(base64);
         return match decoded {
             Ok(_) => Ok(Json::text(base64)),
             Err(error) => {
-                Err(format!("{name}: what follows `{BASE64}` is not base64 (RFC 4648 §4, with padding): {error}"))
+                let why = if place.sensitive { String::new() } else { format!(": {error}") };
+                Err(format!("{place}: what follows `{BASE64}` is not base64 (RFC 4648 §4, with padding){why}"))
             }
         };
     }
     let bytes = if text.is_empty() {
         Vec::new()
     } else if text.starts_with('[') {
-        listed(name, text)?
+        listed(place, text)?
     } else if text.contains(',') && text.split(',').any(|part| integer(part.trim()).is_some()) {
-        elements(name, text)?.into_iter().map(|part| byte(name, part)).collect::<Result<_, _>>()?
+        elements(place, text)?.into_iter().map(|part| byte(place, part)).collect::<Result<_, _>>()?
     } else {
-        return Err(unclear(name, text));
+        return Err(unclear(place, text));
     };
     Ok(Json::text(&STANDARD.encode(bytes)))
 }
 
 /// `[1, 2, 3]`, also for one byte.
-fn listed(name: &str, text: &str) -> Result<Vec<u8>, String> {
-    match json(name, text)? {
-        Json::List(elements) => elements.iter().map(|element| byte(name, &element.compact())).collect(),
-        _ => Err(unclear(name, text)),
+fn listed(place: Place, text: &str) -> Result<Vec<u8>, String> {
+    match json(place, text)? {
+        Json::List(elements) => elements.iter().map(|element| byte(place, &element.compact())).collect(),
+        _ => Err(unclear(place, text)),
     }
 }
 
 /// A byte with or without a sign: `char` has one or not by the compiler.
-fn byte(name: &str, text: &str) -> Result<u8, String> {
+fn byte(place: Place, text: &str) -> Result<u8, String> {
     let number = integer(text).and_then(|number| number.parse::<i16>().ok()).filter(|n| (-128..=255).contains(n));
     let low = number.and_then(|number| u8::try_from(number & 0xff).ok());
-    low.ok_or_else(|| format!("{name}: `{}` is no byte: it is a number from 0 to 255", shortened(text)))
+    low.ok_or_else(|| format!("{place}: {} is no byte: it is a number from 0 to 255", place.shown(text)))
 }
 
-fn unclear(name: &str, text: &str) -> String {
-    let base64 = if STANDARD.decode(text).is_ok() { text } else { "…" };
+fn unclear(place: Place, text: &str) -> String {
+    let base64 = if STANDARD.decode(text).is_ok() && !place.sensitive { text } else { "…" };
     format!(
-        "{name}: `{}` does not say which bytes: write {name}=@FILE for those of a file, {} for those of a text, \
-         {name}={BASE64}{} for base64, or numbers, {name}=1,2,3",
-        shortened(text),
-        as_text(name, text),
+        "{place}: {} does not say which bytes: write {place}=@FILE for those of a file, {} for those of a text, \
+         {place}={BASE64}{} for base64, or numbers, {place}=1,2,3",
+        place.shown(text),
+        place.as_text(text),
         shortened(base64),
     )
 }
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Result<String, String> {
-        value("data", text).map(|json| json.compact())
+        value(Place { name: "data", sensitive: false }, text).map(|json| json.compact())
     }
 
     #[test]

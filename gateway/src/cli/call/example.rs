@@ -7,7 +7,7 @@ use bridge32_protocol::target::Target;
 use serde_json::Value;
 
 use super::typed::{self, is_buffer, is_token};
-use super::values::{Given, Written};
+use super::values::{Given, Place, Written};
 use super::{buffers, values};
 use crate::cli::json::Json;
 
@@ -66,7 +66,8 @@ fn word(parameter: &Parameter, value: &Value, interface: &Interface) -> String {
         let word = [format!("{name}={text}")];
         let given = values::given(&word).ok()?;
         let [given @ Given { value: Written::Plain(_), .. }] = given.as_slice() else { return None };
-        typed::value(given, ty, interface, &|_| Err(std::io::ErrorKind::NotFound.into())).ok()
+        let place = Place { name, sensitive: parameter.sensitive };
+        typed::value(place, &given.value, ty, interface, &|_| Err(std::io::ErrorKind::NotFound.into())).ok()
     };
     let same = |text: &String| read(text).as_ref().map(Json::compact).as_ref() == Some(&json);
     let easiest = plain(ty, value).into_iter().chain([json.clone()]).find(same);

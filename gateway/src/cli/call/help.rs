@@ -119,12 +119,13 @@ fn parameters(function: &Function, words: Words, names: &[&str]) -> String {
         let way = direction(parameter);
         let json = words.of(&parameter.ty, names);
         let name = &parameter.name;
+        let secret = if parameter.sensitive { "; sensitive: no error repeats it" } else { "" };
         let how = if is_buffer(&parameter.ty) && parameter.direction != Direction::Out {
             format!("; given as {name}=@FILE, {name}=base64:…, {name}=1,2,3 or {name}=\"'TEXT'\"")
         } else {
             String::new()
         };
-        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {way}, {json}; {need}{how}"), 4));
+        let _ = writeln!(text, "{}", wrapped(&format!("{name}: {way}, {json}; {need}{how}{secret}"), 4));
         if !parameter.description.is_empty() {
             let _ = writeln!(text, "{}", wrapped(&parameter.description, 8));
         }
@@ -218,6 +219,13 @@ mod tests {
         let line = "data: in, bytes (base64), 4 of them; required; given as data=@FILE, data=base64:…, data=1,2,3 or\n    \
                     data=\"'TEXT'\"\n";
         assert!(text.contains(line) && text.ends_with("f data=1,2,3,4"), "{text}");
+    }
+
+    #[test]
+    fn what_is_sensitive_is_said() {
+        let interface = interface("/** @sensitive code */ int f(int code, int n);");
+        let text = function("lib", &interface.functions[0], &interface, Target::Win32);
+        assert_eq!(text.matches("; required; sensitive: no error repeats it").count(), 1, "{text}");
     }
 
     #[test]

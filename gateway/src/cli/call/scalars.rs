@@ -2,7 +2,7 @@
 
 use bridge32_protocol::interface::{Interface, Scalar};
 
-use super::values::shortened;
+use super::values::Place;
 use crate::cli::json::Json;
 use crate::config::nearest;
 
@@ -10,18 +10,19 @@ use crate::config::nearest;
 ///
 /// # Errors
 /// Why it is none of this type.
-pub(super) fn value(name: &str, text: &str, scalar: &Scalar, interface: &Interface) -> Result<Json, String> {
+pub(super) fn value(place: Place, text: &str, scalar: &Scalar, interface: &Interface) -> Result<Json, String> {
     if text.is_empty() {
-        return Err(format!("{name} has no value: it is {}", called(scalar)));
+        return Err(format!("{place} has no value: it is {}", called(scalar)));
     }
-    let wrong = |why: &str| Err(format!("{name}: `{}` {why}", shortened(text)));
+    let wrong = |why: &str| Err(format!("{place}: {} {why}", place.shown(text)));
     match scalar {
         Scalar::Integer(_) => match integer(text) {
             Some(number) => Ok(Json::scalar(number)),
             None if interface.constants.contains_key(text) => Ok(Json::text(text)),
             None if is_octal(text) => wrong(OCTAL),
             None => {
-                let near = meant(text, interface.constants.keys().map(String::as_str));
+                let names = interface.constants.keys().map(String::as_str).filter(|_| !place.sensitive);
+                let near = meant(text, names);
                 wrong(&format!("is no integer and no constant of the header{near}"))
             }
         },
@@ -39,18 +40,18 @@ pub(super) fn value(name: &str, text: &str, scalar: &Scalar, interface: &Interfa
         Scalar::Enumeration(kind) => match integer(text) {
             Some(number) => Ok(Json::scalar(number)),
             None if is_octal(text) => wrong(OCTAL),
-            None => enumerator(text, kind, interface).map_or_else(|why| wrong(&why), Ok),
+            None => enumerator(place, text, kind, interface).map_or_else(|why| wrong(&why), Ok),
         },
     }
 }
 
-fn enumerator(text: &str, kind: &str, interface: &Interface) -> Result<Json, String> {
+fn enumerator(place: Place, text: &str, kind: &str, interface: &Interface) -> Result<Json, String> {
     let found = interface.enumerations.get(kind).map(|found| found.enumerators.as_slice());
     let mut names = found.unwrap_or_default().iter().map(|(enumerator, _)| enumerator.as_str());
     if names.clone().any(|enumerator| enumerator == text) {
         return Ok(Json::text(text));
     }
-    let near = meant(text, names.clone());
+    let near = meant(text, names.clone().filter(|_| !place.sensitive));
     let first = names.by_ref().take(6).collect::<Vec<_>>().join(", ");
     Err(format!("is no enumerator of {kind}, which has {first}{near}"))
 }
@@ -114,7 +115,7 @@ mod tests {
         let (name, text) = word.split_once('=').unwrap();
         let parameter = interface.functions[0].parameters.iter().find(|parameter| parameter.name == name).unwrap();
         let Type::Scalar(scalar) = &parameter.ty else { panic!("{:?}", parameter.ty) };
-        value(name, text, scalar, &interface).map(|json| json.compact())
+        value(Place { name, sensitive: false }, text, scalar, &interface).map(|json| json.compact())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::interface::{Extent, Interface, Pointer, Type};
 
-use super::values::{Given, Read, Written, bytes, called, is_composed, json, shortened};
+use super::values::{Place, Read, Written, bytes, called, is_composed, json};
 use super::{buffers, scalars};
 use crate::cli::json::Json;
 use crate::cli::words::is_bytes;
@@ -13,26 +13,31 @@ use crate::cli::words::is_bytes;
 ///
 /// # Errors
 /// What is wrong with it, with the name.
-pub(super) fn value(given: &Given, ty: &Type, interface: &Interface, read: Read) -> Result<Json, String> {
-    let name = given.name;
-    match given.value {
-        Written::Json(text) => json(name, text),
+pub(super) fn value(
+    place: Place,
+    written: &Written,
+    ty: &Type,
+    interface: &Interface,
+    read: Read,
+) -> Result<Json, String> {
+    match *written {
+        Written::Json(text) => json(place, text),
         Written::File(file) => {
-            let bytes = bytes(name, file, read)?;
+            let bytes = bytes(place, file, read)?;
             if is_buffer(ty) {
                 return Ok(Json::text(&STANDARD.encode(bytes)));
             }
             let file = called(file);
-            let text = String::from_utf8(bytes).map_err(|_| format!("{name}: {file} is not UTF-8 text"))?;
+            let text = String::from_utf8(bytes).map_err(|_| format!("{place}: {file} is not UTF-8 text"))?;
             if is_text(ty) {
                 return Ok(Json::text(&text));
             }
             // What is in a file is not repeated: it may be long, or a secret.
-            Json::parse(text.trim()).map_err(|error| format!("{name}: what is in {file} is not JSON: {error}"))
+            Json::parse(text.trim()).map_err(|error| format!("{place}: what is in {file} is not JSON: {error}"))
         }
         Written::Quoted(text) if is_buffer(ty) => Ok(Json::text(&STANDARD.encode(text))),
         Written::Quoted(text) => Ok(Json::text(text)),
-        Written::Plain(text) => Plain { name, interface }.value(ty, text),
+        Written::Plain(text) => Plain { place, interface }.value(ty, text),
     }
 }
 
@@ -79,37 +84,37 @@ pub(super) fn handed(text: &str) -> Option<Json> {
 
 /// A value without quotes.
 struct Plain<'a> {
-    name: &'a str,
+    place: Place<'a>,
     interface: &'a Interface,
 }
 
 impl Plain<'_> {
     fn value(&self, ty: &Type, text: &str) -> Result<Json, String> {
         match ty {
-            Type::Scalar(scalar) => scalars::value(self.name, text, scalar, self.interface),
+            Type::Scalar(scalar) => scalars::value(self.place, text, scalar, self.interface),
             Type::Pointer(pointer) => self.pointer(pointer, text),
             Type::Array(array) if array.text.is_some() => Ok(Json::text(text)),
-            Type::Array(array) if is_bytes(&array.of) => buffers::value(self.name, text),
+            Type::Array(array) if is_bytes(&array.of) => buffers::value(self.place, text),
             Type::Array(array) => self.list(&array.of, text),
-            Type::Structure(structure) => match is_composed(text).then(|| json(self.name, text)).transpose()? {
+            Type::Structure(structure) => match is_composed(text).then(|| json(self.place, text)).transpose()? {
                 Some(object @ Json::Object(_)) => Ok(object),
                 _ => Err(self.structure(structure, text)),
             },
             Type::Callback(_) if is_token(text) => Ok(Json::text(text)),
-            Type::Callback(_) => json(self.name, text)
+            Type::Callback(_) => json(self.place, text)
                 .map_err(|error| format!("{error}; a callback is null or an object, such as {{\"returns\": 0}}")),
             Type::Void | Type::Unsupported { .. } => Ok(Json::parse(text).unwrap_or_else(|_| Json::text(text))),
         }
     }
 
     fn structure(&self, name: &str, text: &str) -> String {
-        let own = self.name;
+        let own = self.place;
         let fields = self.interface.structures.get(name).map(|structure| structure.fields.as_slice());
         let first = fields.unwrap_or_default().iter().find(|field| !field.name.is_empty());
         let member = first.map_or("member", |field| field.name.as_str());
         format!(
-            "{own}: `{}` is no structure: write its members, as in {own}.{member}=…, or an object, {own}='{{\"{member}\": …}}'",
-            shortened(text)
+            "{own}: {} is no structure: write its members, as in {own}.{member}=…, or an object, {own}='{{\"{member}\": …}}'",
+            own.shown(text)
         )
     }
 
@@ -127,7 +132,7 @@ impl Plain<'_> {
         match &pointer.extent {
             Extent::Handle { .. } => Ok(scalars::integer(text).map_or_else(|| Json::text(text), Json::scalar)),
             _ if is_token(text) => Ok(Json::text(text)),
-            Extent::Elements { .. } if is_bytes(&pointer.to) => buffers::value(self.name, text),
+            Extent::Elements { .. } if is_bytes(&pointer.to) => buffers::value(self.place, text),
             Extent::Elements { .. } => self.list(&pointer.to, text),
             _ => self.value(&pointer.to, text),
         }
@@ -135,16 +140,16 @@ impl Plain<'_> {
 
     /// `[1, 2]`, and `1,2` for numbers.
     fn list(&self, of: &Type, text: &str) -> Result<Json, String> {
-        let name = self.name;
-        let composed = is_composed(text).then(|| json(name, text)).transpose()?;
+        let place = self.place;
+        let composed = is_composed(text).then(|| json(place, text)).transpose()?;
         match (composed, of) {
             (Some(list @ Json::List(_)), _) => Ok(list),
             (None, _) if text.is_empty() => Ok(Json::List(Vec::new())),
             (None, Type::Scalar(scalar)) => {
-                let number = |part| scalars::value(name, part, scalar, self.interface);
-                Ok(Json::List(elements(name, text)?.into_iter().map(number).collect::<Result<_, _>>()?))
+                let number = |part| scalars::value(place, part, scalar, self.interface);
+                Ok(Json::List(elements(place, text)?.into_iter().map(number).collect::<Result<_, _>>()?))
             }
-            _ => Err(format!("{name}: `{}` is no list: write it as JSON, {name}='[…]'", shortened(text))),
+            _ => Err(format!("{place}: {} is no list: write it as JSON, {place}='[…]'", place.shown(text))),
         }
     }
 }
@@ -153,12 +158,12 @@ impl Plain<'_> {
 ///
 /// # Errors
 /// One of them is empty: it is not guessed what was to be there.
-pub(super) fn elements<'t>(name: &str, text: &'t str) -> Result<Vec<&'t str>, String> {
+pub(super) fn elements<'t>(place: Place, text: &'t str) -> Result<Vec<&'t str>, String> {
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     match parts.iter().position(|part| part.is_empty()) {
         Some(empty) => Err(format!(
-            "{name}: element {empty} of `{}` is empty (the first is element 0); the empty list is {name}=",
-            shortened(text)
+            "{place}: element {empty} of {} is empty (the first is element 0); the empty list is {place}=",
+            place.shown(text)
         )),
         None => Ok(parts),
     }
@@ -182,13 +187,14 @@ mod tests {
         let interface = interface(HEADER);
         let words = [word.to_owned()];
         let given = given(&words).unwrap();
+        let place = Place { name: given[0].name, sensitive: false };
         let parameter = interface.functions[0].parameters.iter().find(|p| p.name == given[0].name).unwrap();
         let read = |file: &str| match file {
             "json" => Ok(b" {\"x\": 1} \n".to_vec()),
             "binary" => Ok(vec![0xff]),
             _ => Ok(b"abc".to_vec()),
         };
-        value(&given[0], &parameter.ty, &interface, &read).map(|json| json.compact())
+        value(place, &given[0].value, &parameter.ty, &interface, &read).map(|json| json.compact())
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Arguments of a call as people write them on a command line: `name=value`, `name:=JSON`, `name=@file`.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bridge32_interface::sensitive::Marks;
 
 use crate::cli::json::Json;
 
@@ -15,6 +18,40 @@ pub(super) struct Given<'a> {
     pub(super) name: &'a str,
     /// Its value.
     pub(super) value: Written<'a>,
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// The argument's name, or that of a part of one.
+    pub(super) name: &'a str,
+    /// No error repeats what was written: terminals are logged, too.
+    pub(super) sensitive: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Of a function of which nothing is known: the name says whether it is sensitive.
+    fn of_unknown(name: &'a str) -> Self {
+        Self { name, sensitive: Marks::default().matches(name) }
+    }
+
+    /// A value as an error repeats it.
+    pub(super) fn shown(&self, text: &str) -> String {
+        if self.sensitive { "a sensitive value".to_owned() } else { format!("`{}`", shortened(text)) }
+    }
+
+    /// How it is written in a shell that it is to be text whatever it looks like: the shell takes one pair of quotes away.
+    pub(super) fn as_text(&self, text: &str) -> String {
+        // Within double quotes these have a meaning for shells.
+        let plain = text.chars().count() <= MAX_REPEATED && !text.contains(['"', '$', '`', '\\', '!', '\n']);
+        format!("{self}=\"'{}'\"", if plain && !self.sensitive { text } else { "TEXT" })
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// A value as it is written.
@@ -36,9 +73,10 @@ pub(super) enum Written<'a> {
 /// Which one is wrong, and how it should look.
 pub(super) fn given(words: &[String]) -> Result<Vec<Given<'_>>, String> {
     let mut all: Vec<Given> = Vec::new();
-    for word in words {
+    for (index, word) in words.iter().enumerate() {
         let Some((name, text)) = word.split_once('=').filter(|(name, _)| !name.is_empty() && *name != ":") else {
-            return Err(format!("`{word}` is not name=value, such as a=2 or s=text"));
+            // It may be a value whose name is missing, and that a secret.
+            return Err(format!("argument {} is not name=value, such as a=2 or s=text", index + 1));
         };
         let quoted = || text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
         let (name, value) = if let Some(name) = name.strip_suffix(':') {
@@ -63,10 +101,12 @@ pub(super) type Read<'r> = &'r dyn Fn(&str) -> std::io::Result<Vec<u8>>;
 ///
 /// # Errors
 /// That it cannot be read, and for which argument.
-pub(super) fn bytes(name: &str, file: &str, read: Read) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(place: Place, file: &str, read: Read) -> Result<Vec<u8>, String> {
     read(file).map_err(|error| {
-        let text = as_text(name, &format!("@{file}"));
-        format!("{name}: cannot read {}: {error}; if it is text that begins with @, write {text}", called(file))
+        let text = place.as_text(&format!("@{file}"));
+        // It may be no file at all, but a password that begins with @.
+        let file = if place.sensitive { "the file" } else { called(file) };
+        format!("{place}: cannot read {file}: {error}; if it is text that begins with @, write {text}")
     })
 }
 
@@ -78,14 +118,7 @@ pub(super) const fn called(file: &str) -> &str {
     }
 }
 
-/// How an argument is written in a shell that is to be text whatever it looks like: the shell takes one pair of quotes away.
-pub(super) fn as_text(name: &str, text: &str) -> String {
-    // Within double quotes these have a meaning for shells.
-    let plain = text.chars().count() <= MAX_REPEATED && !text.contains(['"', '$', '`', '\\', '!', '\n']);
-    format!("{name}=\"'{}'\"", if plain { text } else { "TEXT" })
-}
-
-/// A value as an error repeats it.
+/// The beginning of a long text.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_REPEATED) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -97,8 +130,8 @@ pub(super) fn shortened(text: &str) -> String {
 ///
 /// # Errors
 /// That it is not.
-pub(super) fn json(name: &str, text: &str) -> Result<Json, String> {
-    Json::parse(text).map_err(|error| format!("{name}: `{}` is not JSON: {error}", shortened(text)))
+pub(super) fn json(place: Place, text: &str) -> Result<Json, String> {
+    Json::parse(text).map_err(|error| format!("{place}: {} is not JSON: {error}", place.shown(text)))
 }
 
 /// Whether it is meant as an object or a list.
@@ -113,12 +146,14 @@ pub(super) fn is_composed(text: &str) -> bool {
 /// Which argument is wrong.
 pub(super) fn untyped(all: &[Given], read: Read) -> Result<Json, String> {
     let value = |given: &Given| {
+        let place = Place::of_unknown(given.name);
         let value = match given.value {
-            Written::Json(text) => json(given.name, text)?,
-            Written::File(file) => Json::text(&STANDARD.encode(bytes(given.name, file, read)?)),
+            Written::Json(text) => json(place, text)?,
+            Written::File(file) => Json::text(&STANDARD.encode(bytes(place, file, read)?)),
             Written::Quoted(text) => Json::text(text),
-            Written::Plain(text) if is_composed(text) => json(given.name, text)
-                .map_err(|error| format!("{error}; if it is text, write {}", as_text(given.name, text)))?,
+            Written::Plain(text) if is_composed(text) => {
+                json(place, text).map_err(|error| format!("{error}; if it is text, write {}", place.as_text(text)))?
+            }
             Written::Plain(text) => Json::parse(text).unwrap_or_else(|_| Json::text(text)),
         };
         Ok((given.name.to_owned(), value))
@@ -160,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert!(values(&["x"]).unwrap_err().contains("`x` is not name=value"));
+        assert!(values(&["a=1", "x"]).unwrap_err().contains("argument 2 is not name=value"));
         assert!(values(&["=1"]).is_err() && values(&[":=1"]).is_err());
         assert!(values(&["a=1", "a:=2"]).unwrap_err().contains("twice"));
         let gone = values(&["a=@gone"]).unwrap_err();
@@ -189,7 +224,16 @@ mod tests {
 
     #[test]
     fn text_is_shown_with_quotes_that_a_shell_leaves() {
-        assert_eq!(as_text("s", "@x y"), "s=\"'@x y'\"");
-        assert_eq!(as_text("s", "$HOME"), "s=\"'TEXT'\"");
+        let place = Place { name: "s", sensitive: false };
+        assert_eq!(place.as_text("@x y"), "s=\"'@x y'\"");
+        assert_eq!(place.as_text("$HOME"), "s=\"'TEXT'\"");
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated() {
+        for word in ["hunter2", "pin:=hunter2", "login.password=@hunter2", "szToken={hunter2", "pin:hunter2"] {
+            let error = values(&[word]).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }
