@@ -47,7 +47,7 @@ enum FileError {
     #[error("cannot read {}: {source}", file.display())]
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{} can be read by others (mode {mode:04o}), and holds a key: chmod 600 {}", file.display(), file.display())]
-    #[cfg_attr(windows, expect(dead_code, reason = "access there is by lists, inherited from the folder"))]
+    #[cfg(unix)]
     Exposed { file: PathBuf, mode: u32 },
     /// Without the line that the TOML reader would show: it may hold the secret.
     #[error("{}: line {line}: {message}. It needs gateway, agent, key and secret, each a text in quotes", file.display())]
@@ -109,6 +109,8 @@ fn run_once(joining: Joining) -> io::Result<ExitStatus> {
 
 fn read(file: &Path) -> Result<Joining, FileError> {
     let unreadable = |source| FileError::Unreadable { file: file.to_owned(), source };
+    // Elsewhere the profile of the user is closed to others; under Wine the modes of the host cannot be seen.
+    #[cfg(unix)]
     check_mode(file)?;
     let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(unreadable)?;
     toml::from_str(&text).map_err(|error| {
@@ -125,12 +127,6 @@ fn check_mode(file: &Path) -> Result<(), FileError> {
     let mode = metadata.permissions().mode() & 0o7777;
     let others = mode & 0o077;
     if others == 0 { Ok(()) } else { Err(FileError::Exposed { file: file.to_owned(), mode }) }
-}
-
-#[cfg(not(unix))]
-fn check_mode(_file: &Path) -> Result<(), FileError> {
-    // The profile of the user is closed to others; under Wine the modes of the host cannot be seen.
-    Ok(())
 }
 
 #[cfg(test)]
