@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_request_goes_by_its_host_and_by_every_public_name() {
-        let names = Names::new([("https".to_owned(), "bridge.example".to_owned())]);
+        let names = Names::new(&[Origin::parse("https://bridge.example").unwrap()]);
         let request = Request::builder().method("PUT").uri("/a?b").header("host", "127.0.0.1:8032").body(()).unwrap();
         let (parts, ()) = request.into_parts();
         let known: Vec<[&str; 4]> =
