@@ -21,7 +21,8 @@ impl Names {
     /// A request as it came, and then as it was sent if that was by one of the names.
     pub(super) fn of<'a>(&'a self, parts: &'a Parts) -> impl Iterator<Item = Covered<'a>> + Clone {
         let received = covered(parts);
-        let named = move |name: &'a Origin| Covered { scheme: name.scheme.name(), authority: &name.authority, ..received };
+        let named =
+            move |name: &'a Origin| Covered { scheme: name.scheme.name(), authority: &name.authority, ..received };
         once(received).chain(self.0.iter().map(named))
     }
 }

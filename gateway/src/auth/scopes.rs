@@ -92,7 +92,8 @@ impl Scopes {
     /// The scopes for calls that fit none of these libraries.
     pub fn without_library<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a str> {
         let fits = |rest: &str| {
-            let of = |name: &&str| rest.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let of =
+                |name: &&str| rest.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             rest == "*" || names.iter().any(|name| of(&name))
         };
         let calls = self.0.iter().filter(|scope| scope.starts_with("call:"));

@@ -191,7 +191,10 @@ impl Rotate {
         let file = self.place.files()?.keys;
         let shown = keys::rotate(&file, &self.id, self.keep).map_err(Failed::problem)?;
         show(&shown, self.json)?;
-        note(format_args!("`{}` stays good until {}; `bridge32 keys revoke {}` ends it at once.", self.id, self.keep, self.id));
+        note(format_args!(
+            "`{}` stays good until {}; `bridge32 keys revoke {}` ends it at once.",
+            self.id, self.keep, self.id
+        ));
         Ok(())
     }
 }
@@ -212,7 +215,9 @@ fn show(shown: &Shown, json: bool) -> Result<(), Failed> {
     } else {
         print(format_args!("id      {}\nsecret  {}", shown.id, shown.secret.as_str()));
     }
-    note("This is the only time that the secret is shown: give it to whoever is to call, on a way that nobody else sees.");
+    note(
+        "This is the only time that the secret is shown: give it to whoever is to call, on a way that nobody else sees.",
+    );
     note("`bridge32 curl` and the helpers of examples/ take it from BRIDGE32_KEY_ID and BRIDGE32_SECRET.");
     Ok(())
 }
@@ -237,7 +242,9 @@ mod tests {
         let hours = |text: &str| (time(text).unwrap().as_second() - Timestamp::now().as_second() + 1) / 3600;
         assert_eq!((hours("12h"), hours("90d"), hours("2w")), (12, 90 * 24, 14 * 24));
         assert_eq!(time("9000-01-31").unwrap().to_string(), "9000-01-31T00:00:00Z");
-        for (wrong, words) in [("soon", "such as 90d"), ("90", "such as 90d"), ("2020-01-01", "over already"), ("-5d", "over")] {
+        for (wrong, words) in
+            [("soon", "such as 90d"), ("90", "such as 90d"), ("2020-01-01", "over already"), ("-5d", "over")]
+        {
             assert!(time(wrong).unwrap_err().contains(words), "{wrong}: {:?}", time(wrong));
         }
     }

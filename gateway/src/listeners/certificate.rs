@@ -1,7 +1,7 @@
 //! The certificate of the listeners with TLS, and its successors: the files are read again when they change.
 
-use std::fs::File;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

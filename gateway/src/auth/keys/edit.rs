@@ -196,9 +196,9 @@ impl Locked {
             invalid(error.message().to_owned())
         })?;
         let tables = document.entry("key").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-        let tables = tables
-            .as_array_of_tables_mut()
-            .ok_or_else(|| invalid("`key` is written in another way: write [[key]], with double brackets".to_owned()))?;
+        let tables = tables.as_array_of_tables_mut().ok_or_else(|| {
+            invalid("`key` is written in another way: write [[key]], with double brackets".to_owned())
+        })?;
         let done = change(tables)?;
         let text = Zeroizing::new(document.to_string());
         // Beside it, so that it takes the file's place in one step; dropped, and so removed, if it is not fit to.

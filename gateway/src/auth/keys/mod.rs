@@ -98,7 +98,8 @@ impl Credential {
         let now = Timestamp::now();
         if let Some(expires) = self.entry.expires.filter(|expires| *expires <= now) {
             // Whoever has signed with it may know that.
-            let detail = format!("The key `{id}` was good until {expires}; whoever runs this gateway has to give a new one.");
+            let detail =
+                format!("The key `{id}` was good until {expires}; whoever runs this gateway has to give a new one.");
             return Err(Problem::new(Code::UnknownKey, detail));
         }
         let permit = self.meter.begin(id)?;
