@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// Somebody who issues certificates.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ impl Authority {
     /// One that nobody trusts so far.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
+        // A name of its own: OpenSSL takes a certificate that names itself as its issuer for one that it is.
+        params.distinguished_name.push(DnType::CommonName, "the tests' authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("the system has random numbers");
         let pem = params.self_signed(&key).expect("it signs itself").pem();

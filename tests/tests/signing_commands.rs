@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 
 use bridge32_tests::bridge::{finish, gateway_command, run, shell};
+use bridge32_tests::tls::Authority;
 use bridge32_tests::{Bridge, Target, Value, fixture, json};
 
 const ECHO: &str = "/v1/libraries/text/functions/EchoUtf8";
@@ -346,6 +347,27 @@ fn call_signs_with_the_key_of_the_environment_too() {
     command.env("BRIDGE32_URL", url(&bridge)).args(["call", "text", "EchoUtf8", "text=a"]);
     let (code, output, notes) = finish(&mut command);
     assert_eq!((code, output.as_str()), (Some(0), "\"a\"\n"), "{notes}");
+}
+
+#[test]
+fn over_tls_the_line_and_the_command_trust_what_is_named() {
+    let authority = Authority::new();
+    let bridge = Bridge::start(|config| {
+        config.key("tester", &["read"]);
+        config.set("listen", "https://127.0.0.1:0").tls(&authority);
+    });
+    let root = bridge.config().folder().join("the root.pem");
+    std::fs::write(&root, authority.pem()).unwrap();
+    let url = format!("{}/v1/libraries?a={{b}}", bridge.addresses().remove(0));
+    let keys = bridge.config().folder().join("keys.toml");
+    let options = ["--cacert", root.to_str().unwrap(), "--key-file", keys.to_str().unwrap()];
+    let (code, line, notes) = run(&[&["sign", "GET", &url, "--curl"], &options[..]].concat());
+    assert_eq!((code, notes.as_str()), (Some(0), ""));
+    assert!(answer_in(bridge.config().folder(), &line)["libraries"].is_array());
+    let (code, output, notes) = run(&[&["curl", &url], &options[..]].concat());
+    assert!(code == Some(0) && output.contains("\"libraries\""), "{output}{notes}");
+    let (code, _, notes) = run(&[&["curl", &url], &options[2..]].concat());
+    assert!(code == Some(3) && notes.contains("--cacert"), "{notes}");
 }
 
 #[test]

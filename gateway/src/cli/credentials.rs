@@ -60,6 +60,11 @@ impl Access {
         self.url.clone().or_else(configured).unwrap_or_else(|| DEFAULT_URL.to_owned())
     }
 
+    /// The file of certificates to trust, if one is given.
+    pub(super) fn trusted(&self) -> Option<&Path> {
+        self.cacert.as_deref()
+    }
+
     /// The gateway, with the key if there is one.
     ///
     /// # Errors
@@ -73,7 +78,7 @@ impl Access {
     /// # Errors
     /// As [`Access::gateway`].
     pub(super) fn gateway_at(&self, url: &str, config: Option<&Config>) -> Result<Gateway, Failed> {
-        Gateway::new(url, self.key(config)?, self.cacert.as_deref())
+        Gateway::new(url, self.key(config)?, self.trusted())
     }
 
     /// The key to sign with: of `--key-file`, else of the environment, else of the configuration's key file. `None` where

@@ -91,6 +91,9 @@ impl Sign {
             // What looks like a step up would be taken before it is sent, but after it is signed.
             words.push("--path-as-is".to_owned());
         }
+        if let Some(file) = self.access.trusted().filter(|_| place.scheme == "https") {
+            words.extend(["--cacert".to_owned(), quoted(&file.display().to_string())]);
+        }
         words.push(quoted(&place.to_url()));
         for (name, value) in headers.iter().chain(signature) {
             words.extend(["-H".to_owned(), quoted(&format!("{name}: {}", text(value)))]);
