@@ -17,7 +17,7 @@ use crate::api::{
     agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface, keys,
     libraries, memory, openapi, sign_in_links, variables,
 };
-use crate::auth::{Guard, Need, check_host, guard};
+use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
 use crate::dashboard::{assets, errors, index, sign_in, sign_out};
@@ -124,10 +124,10 @@ fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: O
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        // Inside of the check, which knows what a proxy says of the request.
-        .layer(from_fn_with_state(Arc::clone(bridge), errors::show))
         .layer(option_layer(cors))
         .layer(middleware::from_fn(check_host))
+        .layer(from_fn_with_state(Arc::clone(bridge), errors::show))
+        .layer(middleware::from_fn(note_arrival))
         .layer(middleware::map_response(protect))
         // The guard has its own limit, which answers as all errors do.
         .layer(DefaultBodyLimit::disable())

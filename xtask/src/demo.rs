@@ -1,12 +1,10 @@
 //! The demo: the project's own C library, the headers of libraries that the system has, and the configuration that names
 //! them, with the start commands that work on this machine, and a key.
 
-mod keys;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
@@ -20,6 +18,11 @@ pub(crate) const ADDRESS: &str = "127.0.0.1:8032";
 
 /// Its configuration, in `dist/`.
 pub(crate) const CONFIG: &str = "bridge32.toml";
+
+/// The file of its keys, in `dist/`.
+const KEYS: &str = "keys.toml";
+/// What the demo's key may do: everything but be an agent.
+const SCOPES: [&str; 5] = ["call:*", "adhoc", "read", "history", "manage"];
 
 /// One library of the demo.
 struct Library {
@@ -75,7 +78,7 @@ pub(crate) fn curl_lines(dist: &Path) -> String {
 
 /// What else a person may want to know of the running demo.
 pub(crate) fn hints(dist: &Path) -> String {
-    let (program, config, keys) = (dist.join(GATEWAY.1), dist.join(CONFIG), dist.join(keys::FILE));
+    let (program, config, keys) = (dist.join(GATEWAY.1), dist.join(CONFIG), dist.join(KEYS));
     let (program, config, keys) = (program.display(), config.display(), keys.display());
     format!(
         "They are signed with the key of {keys}, which stays between builds. In a browser http://{ADDRESS}/ wants a link to\n\
@@ -103,7 +106,20 @@ pub(crate) fn make(workspace: &Workspace, wine: &Wine) -> Result<()> {
     let text = configuration(&workspace.dist, wine, &there);
     let path = workspace.dist.join(CONFIG);
     fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-    keys::ensure(&workspace.dist.join(keys::FILE))
+    make_key(&workspace.dist)
+}
+
+/// Makes the demo's key once, so that programs which were given it go on working after the next build.
+fn make_key(dist: &Path) -> Result<()> {
+    let file = dist.join(KEYS);
+    if file.exists() {
+        return Ok(());
+    }
+    let mut keys = Command::new(dist.join(format!("{}{}", GATEWAY.1, std::env::consts::EXE_SUFFIX)));
+    keys.args(["keys", "add", "demo", "--keys-file"]).arg(&file);
+    keys.args(SCOPES.iter().flat_map(|scope| ["--scope", scope]));
+    // What it prints is in the file: `bridge32 curl` takes it from there.
+    progress::run(keys.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 fn compile_library(source: &Path, dist: &Path) -> Result<()> {
@@ -128,7 +144,7 @@ fn configuration(dist: &Path, wine: &Wine, libraries: &[&Library]) -> String {
         "# The demo, made anew by each `cargo xtask build`.\n\nlisten = \"{ADDRESS}\"\ndata_dir = \"data\"\n\n\
          # Every request is signed with a key of this file, which is made once and then kept.\n\
          [auth]\nmode = \"hmac\"\nkeys_file = \"{}\"\n\n# How agents are started on this machine.\n",
-        keys::FILE
+        KEYS
     );
     if cfg!(unix) {
         for (runtime, agent) in [("linux32", "agent32"), ("linux64", "agent64")] {

@@ -2,7 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::middleware::Next;
+use axum::response::Response;
 
 use super::hosts::Hosts;
 use crate::config::Scheme;
@@ -26,7 +30,7 @@ impl Arrival {
     /// The same with what a proxy says, which is believed only if the configuration says that there is one.
     ///
     /// A scheme that no header gives is that of the public URL which the `Host` names.
-    pub(super) fn seen_through_proxy(mut self, headers: &HeaderMap, host: &str) -> Self {
+    fn seen_through_proxy(mut self, headers: &HeaderMap, host: &str) -> Self {
         if self.scheme == Scheme::Http {
             let forwarded = self.forwarded(headers, "x-forwarded-proto");
             let secure = forwarded.map(|scheme| scheme.eq_ignore_ascii_case(Scheme::Https.name()));
@@ -44,6 +48,16 @@ impl Arrival {
         let last = headers.get_all(name).iter().next_back().filter(|_| self.hosts.behind_proxy())?;
         last.to_str().ok()?.rsplit(',').next().map(str::trim)
     }
+}
+
+/// Has the request's [`Arrival`] say what a proxy knows.
+pub async fn note_arrival(mut request: Request, next: Next) -> Response {
+    if let Some(arrival) = request.extensions_mut().remove::<Arrival>() {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let arrival = arrival.seen_through_proxy(request.headers(), host);
+        request.extensions_mut().insert(arrival);
+    }
+    next.run(request).await
 }
 
 /// An address as proxies write it, some with a port.

@@ -156,12 +156,12 @@ fn is_link(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::GET && headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate")
 }
 
-/// Refuses what is not meant for this gateway, and notes how the request came here.
+/// Refuses what is not meant for this gateway.
 ///
 /// # Errors
 /// The request names another host, comes from a page of another site, or has too large a head.
 pub async fn check_host(mut request: Request, next: Next) -> Result<Response, Problem> {
-    let arrival = request.extensions_mut().remove::<Arrival>();
+    let arrival = request.extensions().get::<Arrival>();
     let arrival = arrival.ok_or_else(|| Problem::internal("a request came without its connection"))?;
     let page = arrival.hosts.check(request.method(), request.uri(), request.headers())?;
     let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
@@ -173,9 +173,6 @@ pub async fn check_host(mut request: Request, next: Next) -> Result<Response, Pr
         // Where it is a port of the same machine, browsers would send the cookie of a session along.
         request.headers_mut().remove(COOKIE);
     }
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let arrival = arrival.seen_through_proxy(request.headers(), host);
-    request.extensions_mut().insert(arrival);
     Ok(next.run(request).await)
 }
 

@@ -21,7 +21,7 @@ use crate::config::{AuthConfig, Config};
 use sessions::Grant;
 
 pub use agents::Proven;
-pub use arrival::Arrival;
+pub use arrival::{Arrival, note_arrival};
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};

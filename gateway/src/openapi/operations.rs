@@ -17,7 +17,7 @@ const FAILURES: [(&str, &str); 13] = [
     ("413", "PayloadTooLarge"),
     ("415", "UnsupportedMediaType"),
     ("422", "ArgumentMismatch"),
-    ("429", "QueueFull"),
+    ("429", "TooManyRequests"),
     ("500", "InternalError"),
     ("502", "AgentEnded"),
     ("503", "Unavailable"),

@@ -115,9 +115,26 @@ pub fn revoke(file: &Path, id: &str) -> Result<(), EditError> {
             let text = format!("`{id}` is the only key: without it nobody could sign a request. Add another one first");
             return Err(EditError::Key(text));
         }
+        let before = tables.get(at).map(comments_apart).unwrap_or_default();
         tables.remove(at);
+        // Whatever was the last one has nothing behind it that could keep them.
+        if let Some(next) = tables.get_mut(at) {
+            let own = prefix(next);
+            next.decor_mut().set_prefix(before + &own);
+        }
         Ok(())
     })
+}
+
+/// What stands in front of a table.
+fn prefix(table: &Table) -> String {
+    table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned()
+}
+
+/// The comments in front of a table that a blank line keeps apart from it: they are not about this one.
+fn comments_apart(table: &Table) -> String {
+    let prefix = prefix(table);
+    prefix.rfind("\n\n").map_or(String::new(), |end| prefix[..=end].to_owned())
 }
 
 fn find(tables: &ArrayOfTables, id: &str) -> Option<usize> {
@@ -177,7 +194,8 @@ impl Locked {
     fn open(file: &Path) -> Result<Self, EditError> {
         let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let failed = |source| EditError::Write { file: file.clone(), source };
-        let lock = private::create(&file.with_extension("lock")).map_err(failed)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let lock = private::create(&file.with_file_name(format!(".{name}.lock"))).map_err(failed)?;
         lock.lock().map_err(failed)?;
         Ok(Self { file, _lock: lock })
     }
@@ -195,11 +213,17 @@ impl Locked {
             // Its own text would show the line, which may hold a secret.
             invalid(error.message().to_owned())
         })?;
+        // Comments of a file without tables are behind everything else, as TOML sees it: what is added goes behind them.
+        let comments = if document.contains_key("key") { String::new() } else { trailing(&mut document) };
         let tables = document.entry("key").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let tables = tables.as_array_of_tables_mut().ok_or_else(|| {
             invalid("`key` is written in another way: write [[key]], with double brackets".to_owned())
         })?;
         let done = change(tables)?;
+        if let Some(first) = tables.get_mut(0).filter(|_| !comments.is_empty()) {
+            let own = prefix(first);
+            first.decor_mut().set_prefix(comments + &own);
+        }
         let text = Zeroizing::new(document.to_string());
         // Beside it, so that it takes the file's place in one step; dropped, and so removed, if it is not fit to.
         let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -214,8 +238,18 @@ impl Locked {
     }
 }
 
+/// Takes what stands behind the last value.
+fn trailing(document: &mut DocumentMut) -> String {
+    let text = document.trailing().as_str().unwrap_or_default().to_owned();
+    document.set_trailing("");
+    text
+}
+
 /// How a new file begins.
-const FIRST_LINES: &str = "# The keys of this gateway. Only its user may read them; `bridge32 keys` changes them.\n";
+const FIRST_LINES: &str = "\
+# The keys of this gateway; `bridge32 keys` changes them. Whoever has a secret of this file can do here what its scopes say:
+# keep it to yourself (mode 0600), and out of repositories.
+";
 
 #[cfg(test)]
 mod tests {

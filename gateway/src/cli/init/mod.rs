@@ -6,13 +6,12 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bridge32_signature::Key;
 use clap::Args;
 
 use super::call::example::quoted;
 use super::{Failed, note, print};
+use crate::auth;
+use crate::auth::keys::NewKey;
 use runtimes::Runtimes;
 
 /// The id of the key that is made.
@@ -48,10 +47,10 @@ impl Init {
         }
         let program = std::env::current_exe().map_err(Failed::problem)?;
         let runtimes = Runtimes::find(&program);
-        let secret = Key::random_secret().map_err(Failed::problem)?;
         std::fs::create_dir_all(&self.folder).map_err(|error| unwritable(&self.folder, &error))?;
-        write_new(&config, &configuration(&runtimes), 0o644)?;
-        write_new(&keys, &key_file(&secret), 0o600).inspect_err(|_| {
+        write_new(&config, &configuration(&runtimes))?;
+        let key = NewKey { id: KEY.to_owned(), scopes: SCOPES.map(str::to_owned).into(), ..NewKey::default() };
+        auth::keys::add(&keys, &key).map_err(Failed::problem).inspect_err(|_| {
             // Half of it would only be in the way of the next attempt.
             let _ = std::fs::remove_file(&config);
         })?;
@@ -89,26 +88,10 @@ fn configuration(runtimes: &Runtimes) -> String {
     )
 }
 
-fn key_file(secret: &[u8]) -> String {
-    let scopes = SCOPES.map(|scope| format!("\"{scope}\"")).join(", ");
-    format!(
-        "# Whoever has a secret of this file can run native code here: keep it to yourself (mode 0600), and out of repositories.\n\
-         [[key]]\n\
-         id = \"{KEY}\"\n\
-         secret = \"{}\"\n\
-         scopes = [{scopes}]\n",
-        STANDARD.encode(secret)
-    )
-}
-
 /// Writes a file that must not be there yet.
-fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), Failed> {
+fn write_new(file: &Path, text: &str) -> Result<(), Failed> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
     let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| unwritable(file, &error))
 }
