@@ -16,6 +16,7 @@ mod gateway;
 mod init;
 mod interface;
 mod kernel32;
+mod keys;
 mod libc;
 mod library_commands;
 mod lifecycle;
