@@ -143,8 +143,7 @@ fn configuration(dist: &Path, wine: &Wine, libraries: &[&Library]) -> String {
     let mut text = format!(
         "# The demo, made anew by each `cargo xtask build`.\n\nlisten = \"{ADDRESS}\"\ndata_dir = \"data\"\n\n\
          # Every request is signed with a key of this file, which is made once and then kept.\n\
-         [auth]\nmode = \"hmac\"\nkeys_file = \"{}\"\n\n# How agents are started on this machine.\n",
-        KEYS
+         [auth]\nmode = \"hmac\"\nkeys_file = \"{KEYS}\"\n\n# How agents are started on this machine.\n"
     );
     if cfg!(unix) {
         for (runtime, agent) in [("linux32", "agent32"), ("linux64", "agent64")] {

@@ -91,11 +91,10 @@ impl Scopes {
 
     /// The scopes for calls that fit none of these libraries.
     pub fn without_library<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a str> {
-        let fits = |rest: &str| {
-            let of =
-                |name: &&str| rest.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-            rest == "*" || names.iter().any(|name| of(&name))
+        let of = |rest: &str, name: &str| {
+            rest.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
+        let fits = move |rest: &str| rest == "*" || names.iter().any(|name| of(rest, name));
         let calls = self.0.iter().filter(|scope| scope.starts_with("call:"));
         calls.filter(move |scope| !fits(&scope["call:".len()..])).map(String::as_str)
     }

@@ -151,7 +151,9 @@ impl List {
             let document = serde_json::json!({ "keys": views });
             print(serde_json::to_string_pretty(&document).map_err(Failed::problem)?);
         } else {
-            views.iter().for_each(|view| print(line(view)));
+            for view in &views {
+                print(line(view));
+            }
         }
         Ok(())
     }

@@ -167,7 +167,8 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| day().map(|day| day.timestamp()))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -125,8 +125,8 @@ impl KeySet {
             let before = before.and_then(|set| set.by_id.get(&id));
             let meter = before.map(|before| &before.meter).filter(|meter| meter.limits == entry.limits);
             let meter = meter.map_or_else(|| Arc::new(Meter::new(entry.limits)), Arc::clone);
-            let used = || Arc::new(LastUse::at(uses.get(&id).copied()));
-            let last_use = before.map_or_else(used, |before| Arc::clone(&before.last_use));
+            let known = || Arc::new(LastUse::at(uses.get(&id).copied()));
+            let last_use = before.map_or_else(known, |before| Arc::clone(&before.last_use));
             (id, Arc::new(Credential { entry, meter, last_use }))
         };
         Self { by_id: entries.into_iter().map(credential).collect(), order }
@@ -274,7 +274,8 @@ pub fn to_sign_with(file: &Path, id: Option<&str>) -> Result<Option<Key>, KeyFil
     Ok(entries.into_iter().find(wanted).map(|entry| entry.key))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
