@@ -79,3 +79,39 @@ fn the_first_call_of_the_readme_works_as_printed() {
     let answer: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}{notes}"));
     assert_eq!((code, notes.as_str(), &answer["result"]), (Some(0), "", &5.into()), "{output}");
 }
+
+/// The text of every Rust file of these folders.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            *text += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_the_threat_model_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut text = String::new();
+    for folder in ["tests/tests", "gateway/src", "signature/src", "agent32/src"] {
+        sources(&root.join(folder), &mut text);
+    }
+    let page = document("docs/security.md");
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| tries") && !line.starts_with("| ---"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "what shows it? {row}");
+        named += tests.len();
+        for test in tests {
+            assert!(text.contains(&format!("fn {test}(")), "there is no test `{test}`: {row}");
+        }
+    }
+    assert!(named > 50, "{named}");
+}
