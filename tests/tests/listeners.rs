@@ -263,6 +263,13 @@ fn behind_a_proxy_requests_are_signed_for_the_public_url() {
     };
     get("https").ok();
     get("http").refused(401, "signature_invalid");
+    // Many proxies ask by the gateway's own address: then the name that the client has signed is none of the request.
+    let rewritten = |name| {
+        let headers = signed(key.as_ref().unwrap(), "https", name, "/v1/libraries");
+        client.request("GET", "/v1/libraries").headers(&headers).send()
+    };
+    rewritten("bridge.example.com").ok();
+    rewritten("bridge.example.org").refused(401, "signature_invalid");
 }
 
 #[test]
