@@ -41,6 +41,7 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 
 pub use base::Request;
 pub use component::Uncoverable;
@@ -84,6 +85,12 @@ impl Key {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         Ok(secret)
+    }
+
+    /// Whether both are the same: by name and by secret.
+    pub fn is_same(&self, other: &Self) -> bool {
+        const ANYTHING: &[u8] = b"the same secret makes the same of it";
+        self.id == other.id && bool::from(self.mac(ANYTHING).ct_eq(&other.mac(ANYTHING)))
     }
 
     /// The key's name.

@@ -37,12 +37,11 @@ pub async fn create(
         let detail = "auth.mode is \"off\": everybody who opens the gateway's address may do everything.";
         return Err(Problem::new(Code::SignInNotNeeded, detail));
     };
-    if matches!(principal, Principal::Session(_)) {
+    let Principal::Key(key) = principal else {
         let detail = "A session makes no links. `bridge32 sign-in` makes one, with a key.";
         return Err(Problem::new(Code::Forbidden, detail));
-    }
-    let (owner, key) = (principal.name().to_owned(), Some(principal.name().to_owned()));
-    let grant = Grant { owner, key, scopes: principal.scopes().without_agent() };
+    };
+    let grant = Grant { owner: key.id().to_owned(), scopes: key.scopes().without_agent(), key: Some(key) };
     let link = bridge.sessions.invite(grant)?;
     // The name by which the one who asks reaches the gateway, and so presumably the browser.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -114,7 +114,7 @@ enum Claim<'a> {
     /// Nobody has to.
     NotNeeded,
     /// By a cookie.
-    Session(Arc<Session>),
+    Session(&'a Auth, Arc<Session>),
     /// By a signature.
     Signature(&'a Keys, Box<Believed>),
 }
@@ -134,7 +134,7 @@ impl<'a> Claim<'a> {
             (Auth::Hmac(keys), _) => keys,
         };
         match bridge.sessions.of_request(&bridge.auth, parts)? {
-            Some(session) => Ok(Self::Session(session)),
+            Some(session) => Ok(Self::Session(&bridge.auth, session)),
             None => keys.verify(parts).map(|believed| Self::Signature(keys, Box::new(believed))),
         }
     }
@@ -143,9 +143,11 @@ impl<'a> Claim<'a> {
     fn check(self, parts: &Parts, body: &[u8]) -> Result<Admitted, Problem> {
         let (principal, permit, answer) = match self {
             Self::None | Self::NotNeeded => (None, None, None),
-            Self::Session(session) => {
+            Self::Session(auth, session) => {
                 session.check(&parts.method, &parts.headers, body)?;
-                (Some(Principal::Session(session)), None, None)
+                let key = auth.credential_of(&session.grant);
+                let permit = key.map(|key| key.begin()).transpose()?;
+                (Some(Principal::Session(session)), permit, None)
             }
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
+use keys::Credential;
 use sessions::Grant;
 
 pub use agents::Proven;
@@ -40,11 +41,18 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// Whether a session with this grant still holds: with its key, what the key has let in goes, too.
+    /// Whether a session with this grant still holds: what a key has let in goes when the key does, or is another one.
     pub fn honours(&self, grant: &Grant) -> bool {
+        let Some(then) = &grant.key else { return true };
+        let same = |now: &Arc<Credential>| now.is_same(then) && !now.is_over();
+        self.credential_of(grant).as_ref().is_some_and(same)
+    }
+
+    /// The key that a session has to thank for its grant, as it is now: the session's requests count as the key's.
+    pub(crate) fn credential_of(&self, grant: &Grant) -> Option<Arc<Credential>> {
         match (self, &grant.key) {
-            (Self::Off, _) | (Self::Hmac(_), None) => true,
-            (Self::Hmac(keys), Some(id)) => keys.current().get(id).is_some_and(|key| !key.is_over()),
+            (Self::Hmac(keys), Some(then)) => keys.current().get(then.id()).cloned(),
+            _ => None,
         }
     }
 

@@ -26,7 +26,7 @@ impl Principal {
     /// The id of the key, or whose session it is.
     pub fn name(&self) -> &str {
         match self {
-            Self::Key(key) => key.entry.key.id(),
+            Self::Key(key) => key.id(),
             Self::Session(session) => &session.grant.owner,
         }
     }
@@ -42,7 +42,7 @@ impl Principal {
     /// What they may do.
     pub fn scopes(&self) -> &Scopes {
         match self {
-            Self::Key(key) => &key.entry.scopes,
+            Self::Key(key) => key.scopes(),
             Self::Session(session) => &session.grant.scopes,
         }
     }

@@ -79,6 +79,7 @@ impl Keys {
         let names = self.verifier.names.of(parts);
         let head = verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?;
         let key = keys.get(head.key_id()).cloned().ok_or(SignatureError::UnknownKey)?;
+        key.check_time()?;
         Ok(Believed { head, key })
     }
 

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::{Failed, config_file, note, print};
-use crate::auth::keys::{self, NewKey, Shown, View};
+use crate::auth::keys::{self, LastUses, NewKey, Shown, View};
 use crate::config::{self, AuthConfig};
 
 /// List, add, rotate and revoke keys
@@ -143,8 +143,11 @@ impl List {
     fn run(self) -> Result<(), Failed> {
         let Files { keys: file, data_dir } = self.place.files()?;
         let entries = keys::read(&file).map_err(Failed::problem)?;
-        let uses = data_dir.map(|data_dir| keys::last_uses(&data_dir)).transpose().map_err(Failed::problem)?;
-        let uses = uses.unwrap_or_default();
+        let uses = data_dir.map_or_else(|| Ok(LastUses::default()), |data_dir| keys::last_uses(&data_dir));
+        let uses = uses.unwrap_or_else(|error| {
+            note(format_args!("bridge32: when keys were used last is not known: {error}"));
+            LastUses::default()
+        });
         let views: Vec<View> =
             entries.iter().map(|entry| View::new(entry, uses.get(entry.key.id()).copied())).collect();
         if self.json {
@@ -191,11 +194,11 @@ impl Add {
 impl Rotate {
     fn run(self) -> Result<(), Failed> {
         let file = self.place.files()?.keys;
-        let shown = keys::rotate(&file, &self.id, self.keep).map_err(Failed::problem)?;
+        let (shown, until) = keys::rotate(&file, &self.id, self.keep).map_err(Failed::problem)?;
         show(&shown, self.json)?;
         note(format_args!(
-            "`{}` stays good until {}; `bridge32 keys revoke {}` ends it at once.",
-            self.id, self.keep, self.id
+            "`{id}` stays good until {until}; `bridge32 keys revoke {id}` ends it at once.",
+            id = self.id
         ));
         Ok(())
     }

@@ -78,11 +78,11 @@ pub fn add(file: &Path, new: &NewKey) -> Result<Shown, EditError> {
     })
 }
 
-/// Adds a key like that of an id, which ends at `until`.
+/// Adds a key like that of an id, which ends at `until` if it did not end before; gives when it ends.
 ///
 /// # Errors
 /// The file cannot be used or written, or has no such key.
-pub fn rotate(file: &Path, id: &str, until: Timestamp) -> Result<Shown, EditError> {
+pub fn rotate(file: &Path, id: &str, until: Timestamp) -> Result<(Shown, Timestamp), EditError> {
     Locked::open(file)?.edit(|tables| {
         let at = find(tables, id).ok_or_else(|| unknown(tables, id))?;
         let old = tables.get_mut(at).ok_or_else(|| EditError::Key(format!("there is no key `{id}`")))?;
@@ -96,11 +96,13 @@ pub fn rotate(file: &Path, id: &str, until: Timestamp) -> Result<Shown, EditErro
             rate: text("rate"),
             concurrency: old.get("concurrency").and_then(Item::as_integer).and_then(|number| number.try_into().ok()),
         };
-        old.insert("expires", value(seconds(until)));
-        let new = NewKey { id: next_id(tables, id), ..new };
+        let before = old.get("expires").and_then(Item::as_value).and_then(file::time_of);
+        let until = before.map_or(until, |before| before.min(until));
+        set(old, "expires", seconds(until));
+        let new = NewKey { id: next_id(tables, id, new.owner.as_deref()), ..new };
         let (table, shown) = table_of(&new)?;
         tables.push(table);
-        Ok(shown)
+        Ok((shown, until))
     })
 }
 
@@ -146,10 +148,20 @@ fn unknown(tables: &ArrayOfTables, id: &str) -> EditError {
     EditError::Key(format!("there is no key `{id}`; there are: {}", known.join(", ")))
 }
 
-/// `ci`, `ci-2`, `ci-3`, …
-fn next_id(tables: &ArrayOfTables, id: &str) -> String {
+/// Sets a text, and leaves the comment behind it where it is.
+fn set(table: &mut Table, key: &str, text: String) {
+    let decor = table.get(key).and_then(Item::as_value).map(|old| old.decor().clone());
+    let mut new = toml_edit::Value::from(text);
+    if let Some(decor) = decor {
+        *new.decor_mut() = decor;
+    }
+    table.insert(key, Item::Value(new));
+}
+
+/// `ci`, `ci-2`, `ci-3`, …: a number at the end counts on only where a rotation has put it behind the owner's name.
+fn next_id(tables: &ArrayOfTables, id: &str, owner: Option<&str>) -> String {
     let numbered = id.rsplit_once('-').and_then(|(stem, number)| Some((stem, number.parse::<u32>().ok()?)));
-    let (stem, first) = numbered.unwrap_or((id, 1));
+    let (stem, first) = numbered.filter(|(stem, _)| owner == Some(stem)).unwrap_or((id, 1));
     let ids = (first.saturating_add(1)..).map(|number| format!("{stem}-{number}"));
     ids.into_iter().find(|id| find(tables, id).is_none()).unwrap_or_default()
 }
@@ -233,9 +245,44 @@ impl Locked {
             KeyFileError::Invalid { message, .. } => EditError::Key(message),
             other => other.into(),
         })?;
+        self.keep_owner(partial.as_file()).map_err(failed)?;
         partial.persist(&self.file).map_err(|error| failed(error.error))?;
+        sync_folder(folder).map_err(failed)?;
         Ok(done)
     }
+}
+
+impl Locked {
+    /// A file that another user's gateway reads stays that user's, whoever changes it.
+    #[cfg(unix)]
+    fn keep_owner(&self, new: &File) -> io::Result<()> {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let (Ok(old), made) = (std::fs::metadata(&self.file), new.metadata()?) else { return Ok(()) };
+        if (old.uid(), old.gid()) == (made.uid(), made.gid()) {
+            return Ok(());
+        }
+        let failed = |error| {
+            let text = format!("it belongs to the user {}, who has to run this command ({error})", old.uid());
+            io::Error::new(io::ErrorKind::PermissionDenied, text)
+        };
+        fchown(new, Some(old.uid()), Some(old.gid())).map_err(failed)
+    }
+
+    #[cfg(not(unix))]
+    fn keep_owner(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A name is kept over a loss of power once its folder is written.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Takes what stands behind the last value.
@@ -265,10 +312,11 @@ mod tests {
         let file = folder.path().join("keys.toml");
         let first = add(&file, &NewKey { rate: Some("5/s".to_owned()), concurrency: Some(2), ..new("ci") }).unwrap();
         let commented = format!("# mine\n{}", std::fs::read_to_string(&file).unwrap());
-        std::fs::write(&file, commented).unwrap();
-        let second = rotate(&file, "ci", Timestamp::from_second(1_900_000_000).unwrap()).unwrap();
-        assert_eq!((second.id.as_str(), first.secret == second.secret), ("ci-2", false));
-        assert_eq!(rotate(&file, "ci-2", Timestamp::now()).unwrap().id, "ci-3");
+        std::fs::write(&file, commented.replace("[[key]]", "# about ci\n[[key]]") + "# at the end\n").unwrap();
+        let end = Timestamp::from_second(1_900_000_000).unwrap();
+        let (second, until) = rotate(&file, "ci", end).unwrap();
+        assert_eq!((second.id.as_str(), first.secret == second.secret, until), ("ci-2", false, end));
+        assert_eq!(rotate(&file, "ci-2", Timestamp::now()).unwrap().0.id, "ci-3");
         let entries = file::read(&file).unwrap();
         let [old, new, _] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!(old.expires.unwrap().as_second(), 1_900_000_000);
@@ -276,8 +324,23 @@ mod tests {
         assert!(old.created.is_some() && new.expires.is_some());
         revoke(&file, "ci").unwrap();
         let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.starts_with("# mine\n# The keys") && !text.contains(first.secret.as_str()), "{text}");
+        assert!(text.starts_with("# mine\n# The keys") && text.ends_with("# at the end\n"), "{text}");
+        assert!(!text.contains(first.secret.as_str()) && !text.contains("about ci"), "{text}");
         assert_eq!(file::read(&file).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_rotation_lets_nothing_live_longer_and_counts_on_only_where_it_has_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        add(&file, &NewKey { owner: Some("tills".to_owned()), ..new("till-7") }).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap() + "expires = \"2027-01-31\"   # the lease\n";
+        std::fs::write(&file, text).unwrap();
+        let (shown, until) = rotate(&file, "till-7", Timestamp::from_second(2_000_000_000).unwrap()).unwrap();
+        assert_eq!((shown.id.as_str(), until.to_string().as_str()), ("till-7-2", "2027-01-31T00:00:00Z"));
+        assert!(std::fs::read_to_string(&file).unwrap().contains("   # the lease\n"));
+        let (_, until) = rotate(&file, "till-7", Timestamp::from_second(1_700_000_000).unwrap()).unwrap();
+        assert_eq!(until.as_second(), 1_700_000_000);
     }
 
     #[test]

@@ -68,6 +68,13 @@ pub struct Entry {
     pub limits: Limits,
 }
 
+impl Entry {
+    /// Whether its time is over.
+    pub fn is_over(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= Timestamp::now())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -159,6 +166,15 @@ fn time(name: &str, value: &toml::Value) -> Result<Timestamp, String> {
         other => other.to_string(),
     };
     parse_time(&text).ok_or_else(|| format!("{name}: `{text}` is no time, such as \"2027-01-31T12:00:00Z\""))
+}
+
+/// The time that a value of an edited file means, if it does.
+pub(super) fn time_of(value: &toml_edit::Value) -> Option<Timestamp> {
+    match value {
+        toml_edit::Value::String(text) => parse_time(text.value()),
+        toml_edit::Value::Datetime(time) => parse_time(&time.value().to_string()),
+        _ => None,
+    }
 }
 
 /// The time that a text means: of RFC 3339, or a day.

@@ -10,7 +10,7 @@ mod usage;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bridge32_signature::Key;
@@ -75,7 +75,7 @@ impl View {
             scopes: entry.scopes.clone(),
             created: entry.created,
             expires: entry.expires,
-            expired: entry.expires.is_some_and(|expires| expires <= Timestamp::now()),
+            expired: entry.is_over(),
             last_used,
             rate: entry.limits.rate,
             concurrency: entry.limits.concurrency,
@@ -84,26 +84,47 @@ impl View {
 }
 
 impl Credential {
-    /// Whether its time is over.
-    pub(super) fn is_over(&self) -> bool {
-        self.entry.expires.is_some_and(|expires| expires <= Timestamp::now())
+    /// Its id.
+    pub fn id(&self) -> &str {
+        self.entry.key.id()
     }
 
-    /// Lets a request that it has signed begin, and notes that it was used.
+    /// What it allows.
+    pub fn scopes(&self) -> &Scopes {
+        &self.entry.scopes
+    }
+
+    /// Whether both have the same secret and allow the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.entry.key.is_same(&other.entry.key) && self.entry.scopes == other.entry.scopes
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.entry.is_over()
+    }
+
+    /// Looks whether its time is over; whoever has signed with it may know that.
     ///
     /// # Errors
-    /// Its time is over, or it asks too much.
-    pub(super) fn begin(&self) -> Result<Permit, Problem> {
-        let id = self.entry.key.id();
-        let now = Timestamp::now();
-        if let Some(expires) = self.entry.expires.filter(|expires| *expires <= now) {
-            // Whoever has signed with it may know that.
+    /// It is.
+    pub(super) fn check_time(&self) -> Result<(), Problem> {
+        let id = self.id();
+        if let Some(expires) = self.entry.expires.filter(|_| self.is_over()) {
             let detail =
                 format!("The key `{id}` was good until {expires}; whoever runs this gateway has to give a new one.");
             return Err(Problem::new(Code::UnknownKey, detail));
         }
-        let permit = self.meter.begin(id)?;
-        self.last_use.note(now.as_second());
+        Ok(())
+    }
+
+    /// Lets a request begin, and notes that the key was used.
+    ///
+    /// # Errors
+    /// It asks too much.
+    pub(super) fn begin(&self) -> Result<Permit, Problem> {
+        let permit = self.meter.begin(self.id())?;
+        self.last_use.note(Timestamp::now().as_second());
         Ok(permit)
     }
 }
@@ -153,6 +174,8 @@ type FileState = Option<(SystemTime, u64, u64)>;
 pub struct Keys {
     file: PathBuf,
     data_dir: PathBuf,
+    /// Of which state of the file they are.
+    read: Mutex<FileState>,
     current: RwLock<Arc<KeySet>>,
     pub(super) verifier: Verifier,
 }
@@ -167,9 +190,11 @@ impl Keys {
             tracing::warn!(%error, "when keys were used last is not known any more");
             LastUses::default()
         });
+        // Before it is read: what changes in between is noticed.
+        let read = Mutex::new(state_of(file));
         let set = KeySet::new(file::read(file)?, None, &uses);
         let (file, data_dir, current) = (file.to_owned(), data_dir.to_owned(), RwLock::new(Arc::new(set)));
-        Ok(Self { file, data_dir, current, verifier })
+        Ok(Self { file, data_dir, read, current, verifier })
     }
 
     /// Those of a file's text, of which nothing is kept.
@@ -211,22 +236,39 @@ impl Keys {
 
     /// Follows the file, and writes down when keys were used, until `stopping` says so.
     pub async fn watch(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
-        let mut state = self.state();
         let mut written = self.current().last_uses();
+        let mut told = None;
         for look in 1.. {
             let last = tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok();
-            let now = self.state();
-            if now != state {
-                state = now;
-                if let Err(error) = self.reload() {
-                    tracing::error!(%error, "the key file has changed and cannot be used: the keys stay what they were");
-                }
-            }
+            self.look(&mut told);
             if last || look % WRITE_AFTER == 0 {
                 self.write_uses(&mut written);
             }
             if last {
                 return;
+            }
+        }
+    }
+
+    /// Reads the file again if it has changed. What is wrong with it is told once.
+    fn look(&self, told: &mut Option<String>) {
+        let now = state_of(&self.file);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if now == *read {
+            return;
+        }
+        match self.reload() {
+            Ok(()) => (*read, *told) = (now, None),
+            Err(error) => {
+                // One that cannot be read may be there again at the next look, as when an editor was just writing it.
+                if !matches!(error, KeyFileError::Unreadable { .. }) {
+                    *read = now;
+                }
+                let text = error.to_string();
+                if told.as_ref() != Some(&text) {
+                    tracing::error!(%error, "the key file has changed and cannot be used: the keys stay what they were");
+                    *told = Some(text);
+                }
             }
         }
     }
@@ -240,12 +282,12 @@ impl Keys {
             }
         }
     }
+}
 
-    /// One that is gone for a moment, as while an editor writes it, is not worth an error: then it has not changed.
-    fn state(&self) -> FileState {
-        let metadata = std::fs::metadata(&self.file).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), identity(&metadata)))
-    }
+/// The state of a file now; `None` if it is not there.
+fn state_of(file: &Path) -> FileState {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len(), identity(&metadata)))
 }
 
 /// A file that takes another's place is another one, and so is one whose mode has changed.
@@ -266,10 +308,9 @@ fn identity(_: &std::fs::Metadata) -> u64 {
 /// The file cannot be used.
 pub fn to_sign_with(file: &Path, id: Option<&str>) -> Result<Option<Key>, KeyFileError> {
     let entries = file::read(file)?;
-    let now = Timestamp::now();
     let wanted = |entry: &Entry| match id {
         Some(id) => entry.key.id() == id,
-        None => entry.expires.is_none_or(|expires| expires > now),
+        None => !entry.is_over(),
     };
     Ok(entries.into_iter().find(wanted).map(|entry| entry.key))
 }
@@ -335,13 +376,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_time_is_over_begins_nothing() {
+    fn a_key_whose_time_is_over_is_good_for_nothing() {
         let folder = Folder::with(&(table("old", "expires='2020-01-01'") + &table("new", "expires='9000-01-01'")));
         let keys = folder.open().current();
-        let problem = keys.get("old").unwrap().begin().unwrap_err();
+        let problem = keys.get("old").unwrap().check_time().unwrap_err();
         assert_eq!(problem.code(), Code::UnknownKey);
         assert!(problem.detail().contains("2020-01-01T00:00:00Z"), "{problem:?}");
-        assert!(keys.get("new").unwrap().begin().is_ok());
+        assert!(keys.get("new").unwrap().check_time().is_ok());
         assert_eq!(to_sign_with(&folder.file(), None).unwrap().unwrap().id(), "new");
         assert_eq!(to_sign_with(&folder.file(), Some("old")).unwrap().unwrap().id(), "old");
         assert!(to_sign_with(&folder.file(), Some("none")).unwrap().is_none());

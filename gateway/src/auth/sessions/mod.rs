@@ -18,6 +18,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
 use tokio::sync::Semaphore;
 
+use super::keys::Credential;
 use super::scopes::Scopes;
 use super::{Arrival, Auth};
 use crate::config::{DashboardConfig, Scheme};
@@ -43,7 +44,7 @@ pub struct Grant {
     /// Who.
     pub owner: String,
     /// The key that asked for the link, if one did.
-    pub key: Option<String>,
+    pub key: Option<Arc<Credential>>,
     /// What they may do.
     pub scopes: Scopes,
 }
@@ -179,7 +180,15 @@ impl Sessions {
     pub fn find(&self, auth: &Auth, headers: &HeaderMap, jar: Jar) -> Option<Arc<Session>> {
         let now = Instant::now();
         let ids = jar.read(headers, Purpose::Session);
-        let live = |id| self.store.find(id, now).filter(|session| auth.honours(&session.grant));
+        let live = |id| {
+            let session = self.store.find(id, now)?;
+            if auth.honours(&session.grant) {
+                return Some(session);
+            }
+            // For good: a key that comes back under the same name brings nobody back.
+            self.store.end(id, now);
+            None
+        };
         let mut found = ids.iter().filter_map(live);
         let session = found.next()?;
         found.all(|other| Arc::ptr_eq(&other, &session)).then_some(session)

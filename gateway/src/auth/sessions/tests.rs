@@ -6,6 +6,8 @@ use axum::http::Request;
 use axum::http::header::{COOKIE, HOST};
 
 use super::*;
+use base64::Engine as _;
+
 use crate::auth::keys::Keys;
 
 const JAR: Jar = Jar::new(8032, false);
@@ -76,18 +78,35 @@ fn a_session_that_was_slipped_in_beside_ones_own_opens_nothing() {
     assert!(sessions.find(&Auth::Off, &cookies(&[&stale, &one]), JAR).is_some(), "a stale one does no harm");
 }
 
+/// What a gateway has with one key.
+fn with_key(id: &str, secret: u8, scope: &str) -> Auth {
+    let secret = base64::engine::general_purpose::STANDARD.encode([secret; 32]);
+    Auth::Hmac(Arc::new(Keys::of_text(&format!("[[key]]\nid='{id}'\nsecret='{secret}'\nscopes=['{scope}']"))))
+}
+
 #[test]
 fn a_session_goes_with_the_key_that_asked_for_its_link() {
     let sessions = sessions(None);
-    let other = "[[key]]\nid='other'\nsecret='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='\nscopes=['read']";
-    let keys = Keys::of_text(other);
-    let (none_left, grant) = (Auth::Hmac(Arc::new(keys)), Grant::everything("ci"));
-    let own = cookies(&[&sessions.enter(grant.clone(), &HeaderMap::new(), JAR).unwrap()]);
-    let of_key = Grant { key: Some("ci".to_owned()), ..grant };
-    let of_key = cookies(&[&sessions.enter(of_key, &HeaderMap::new(), JAR).unwrap()]);
-    assert!(sessions.find(&none_left, &own, JAR).is_some() && sessions.find(&none_left, &of_key, JAR).is_none());
-    let ended = sessions.of_request(&none_left, &request("127.0.0.1:8032", of_key)).unwrap_err();
-    assert_eq!(ended.code(), Code::SessionEnded);
+    let auth = with_key("ci", 1, "read");
+    let Auth::Hmac(keys) = &auth else { panic!("there are keys") };
+    let grant = Grant { key: keys.current().get("ci").cloned(), ..Grant::everything("ci") };
+    let enter = |grant: &Grant| cookies(&[&sessions.enter(grant.clone(), &HeaderMap::new(), JAR).unwrap()]);
+    let own = enter(&Grant::everything("ci"));
+    for (what, changed) in [
+        ("it is gone", with_key("other", 1, "read")),
+        ("it has another secret", with_key("ci", 2, "read")),
+        ("it allows something else", with_key("ci", 1, "call:a")),
+    ] {
+        let of_key = enter(&grant);
+        assert!(sessions.find(&auth, &of_key, JAR).is_some());
+        assert!(sessions.find(&with_key("ci", 1, "read"), &of_key, JAR).is_some(), "the file was read again");
+        assert!(
+            sessions.find(&changed, &own, JAR).is_some() && sessions.find(&changed, &of_key, JAR).is_none(),
+            "{what}"
+        );
+        let ended = sessions.of_request(&auth, &request("127.0.0.1:8032", of_key)).unwrap_err();
+        assert_eq!(ended.code(), Code::SessionEnded, "{what}: for good");
+    }
 }
 
 #[test]
