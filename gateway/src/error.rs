@@ -390,7 +390,18 @@ impl From<SignatureError> for Problem {
             SignatureError::DigestMismatch => Code::DigestMismatch,
             SignatureError::UnknownKey => Code::UnknownKey,
         };
-        let problem = Self::new(code, error.to_string());
+        let remedy = match code {
+            Code::SignatureMissing => {
+                ". `bridge32 curl` signs and sends; docs/signing.md is for programs, /sign-in for browsers"
+            }
+            Code::SignatureInvalid => ". docs/signing.md has what goes wrong most often",
+            Code::DigestMismatch => ": sign exactly the bytes that are sent",
+            Code::UnknownKey => {
+                ". Is it meant for another gateway, or was it revoked? `bridge32 keys list` shows which there are"
+            }
+            _ => "",
+        };
+        let problem = Self::new(code, format!("{error}{remedy}."));
         if code == Code::RateLimited { problem.with_retry_after(30) } else { problem }
     }
 }

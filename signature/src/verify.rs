@@ -183,7 +183,7 @@ fn one<'r, 'k>(
         }
     }
     let named = named.ok_or(SignatureError::Invalid(
-        "it does not belong to this method, target, authority, digest and key; check what was signed",
+        "it does not belong to this method, target, authority, digest and key; check what was signed, and that the secret is this key's, decoded from base64",
     ))?;
     signed.check_time(now)?;
     let verified = Verified { key_id: signed.key_id.to_owned(), nonce: nonce.to_owned(), created: signed.created };

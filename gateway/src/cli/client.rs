@@ -124,6 +124,10 @@ fn unreached(base: &Uri, error: &ureq::Error) -> Failed {
     let text = error.to_string();
     // Rustls says what is wrong with a certificate inside of other errors.
     let remedy = match text.as_str() {
+        text if text.contains("InvalidContentType") => {
+            let text = format!("what listens at {base} does not speak TLS: write http:// instead of https://");
+            return Failed::unreached(text);
+        }
         text if !text.contains("certificate") => {
             let text = format!("no gateway answers at {base}: {text}. Start one with `bridge32 serve`");
             return Failed::unreached(text);

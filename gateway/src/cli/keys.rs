@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use super::{Failed, config_file, note, print};
+use crate::auth::Scopes;
 use crate::auth::keys::{self, LastUses, NewKey, Shown, View};
-use crate::config::{self, AuthConfig};
+use crate::config::{self, AuthConfig, Config};
 
 /// List, add, rotate and revoke keys
 #[derive(Debug, Args)]
@@ -120,17 +121,18 @@ impl Keys {
 /// Where keys are, and where the gateway keeps when they were used.
 struct Files {
     keys: PathBuf,
-    data_dir: Option<PathBuf>,
+    /// What the configuration says, if one is meant.
+    config: Option<Config>,
 }
 
 impl Place {
     fn files(self) -> Result<Files, Failed> {
         if let Some(keys) = self.keys_file {
-            return Ok(Files { keys, data_dir: None });
+            return Ok(Files { keys, config: None });
         }
         let config = config::load(&config_file(self.config), std::env::vars()).map_err(Failed::problem)?.config;
-        match config.auth {
-            AuthConfig::Hmac { keys_file } => Ok(Files { keys: keys_file, data_dir: Some(config.data_dir) }),
+        match &config.auth {
+            AuthConfig::Hmac { keys_file } => Ok(Files { keys: keys_file.clone(), config: Some(config) }),
             AuthConfig::Off => Err(Failed::problem(format!(
                 "{} says auth.mode = \"off\": nobody needs a key there. Set it to \"hmac\", or name a file with --keys-file",
                 config.file.display()
@@ -141,9 +143,9 @@ impl Place {
 
 impl List {
     fn run(self) -> Result<(), Failed> {
-        let Files { keys: file, data_dir } = self.place.files()?;
+        let Files { keys: file, config } = self.place.files()?;
         let entries = keys::read(&file).map_err(Failed::problem)?;
-        let uses = data_dir.map_or_else(|| Ok(LastUses::default()), |data_dir| keys::last_uses(&data_dir));
+        let uses = config.map_or_else(|| Ok(LastUses::default()), |config| keys::last_uses(&config.data_dir));
         let uses = uses.unwrap_or_else(|error| {
             note(format_args!("bridge32: when keys were used last is not known: {error}"));
             LastUses::default()
@@ -171,13 +173,17 @@ fn line(view: &View) -> String {
     facts.extend(view.expires.map(|at| format!("{} {at}", if view.expired { "EXPIRED" } else { "expires" })));
     facts.extend(view.rate.map(|rate| format!("at most {rate}")));
     facts.extend(view.concurrency.map(|number| format!("at most {number} at once")));
-    facts.push(view.last_used.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}")));
+    facts.push(
+        view.last_used
+            .map_or_else(|| "not used yet, as of some seconds ago".to_owned(), |at| format!("last used {at}")),
+    );
     format!("{}{of}: {}", view.id, facts.join("; "))
 }
 
 impl Add {
     fn run(self) -> Result<(), Failed> {
-        let file = self.place.files()?.keys;
+        let Files { keys: file, config } = self.place.files()?;
+        let unknown = config.map(|config| unknown_libraries(&config, &self.scopes)).unwrap_or_default();
         let new = NewKey {
             id: self.id,
             owner: self.owner,
@@ -187,8 +193,18 @@ impl Add {
             concurrency: self.concurrency,
         };
         let shown = keys::add(&file, &new).map_err(Failed::problem)?;
+        for scope in unknown {
+            note(format_args!("warning: the configuration has no library of which `{scope}` could be"));
+        }
         show(&shown, self.json)
     }
+}
+
+/// The scopes for calls of what the configuration does not have.
+fn unknown_libraries(config: &Config, scopes: &[String]) -> Vec<String> {
+    let names: Vec<&str> = config.libraries.keys().map(String::as_str).collect();
+    let scopes = Scopes::parse(scopes.to_vec()).unwrap_or_default();
+    scopes.without_library(&names).map(str::to_owned).collect()
 }
 
 impl Rotate {

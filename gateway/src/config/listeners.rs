@@ -209,8 +209,8 @@ impl Context<'_> {
         if listeners.max_connections == 0 {
             return Err(self.wrong("max_connections", "0 would answer nobody"));
         }
-        self.protected(&listeners)?;
         self.authenticated(&listeners, auth)?;
+        self.protected(&listeners)?;
         Ok(listeners)
     }
 
@@ -219,7 +219,7 @@ impl Context<'_> {
         let mut found: Vec<Listen> = Vec::new();
         for text in written.map_or(&default[..], OneOrMany::as_slice) {
             let listen = Listen::parse(text).ok_or_else(|| {
-                let shape = format!("such as {DEFAULT_LISTEN}, or https://0.0.0.0:8443 for TLS");
+                let shape = format!("such as {DEFAULT_LISTEN}, or https://0.0.0.0:8443 for TLS; names do not count");
                 self.wrong("listen", format!("`{text}` is not an address and a port, {shape}"))
             })?;
             let twice = found.iter().any(|known| known.address == listen.address);

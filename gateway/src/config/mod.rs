@@ -141,7 +141,7 @@ impl RuntimeConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
+    #[error("cannot read {}: {source}{}", file.display(), missing(source))]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -178,6 +178,14 @@ pub enum ConfigError {
         /// What is wrong, and what to do about it.
         message: String,
     },
+}
+
+/// What to do about a file that is not there.
+fn missing(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => ". `bridge32 init` makes a configuration; --config FILE names another one",
+        _ => "",
+    }
 }
 
 /// A configuration, and what was strange about it.

@@ -58,19 +58,24 @@ fn answer(asked: &Asked, problem: &Problem) -> Result<Response, Problem> {
     let code = problem.code();
     let frame = Frame { title: code.title(), here: "", viewer: asked.viewer.clone() };
     let (status, detail) = (code.status(), problem.detail());
-    page(status, &Page { frame, status: status.as_u16(), code: code.name(), detail, remedy: remedy(code) })
+    page(
+        status,
+        &Page { frame, status: status.as_u16(), code: code.name(), detail, remedy: remedy(code, &asked.viewer) },
+    )
 }
 
 /// What to do, where the detail speaks to programs.
-fn remedy(code: Code) -> Option<&'static str> {
+fn remedy(code: Code, viewer: &Viewer) -> Option<&'static str> {
     match code {
         Code::Internal => Some("Nothing is known of the state of what you asked for: look before you repeat it."),
         Code::MethodNotAllowed => {
             Some("Pages link to nothing of the kind; the API documentation says what is possible.")
         }
-        Code::Forbidden | Code::SignatureMissing => {
-            Some("Sign in as somebody who may, or ask whoever runs the bridge.")
+        // Nobody who has not signed in is refused for want of a scope.
+        Code::Forbidden if viewer.name().is_some() => {
+            Some("Ask whoever runs the bridge, or sign in as somebody who may.")
         }
+        Code::SignatureMissing => Some("Sign in first."),
         _ => None,
     }
 }

@@ -66,7 +66,8 @@ impl Places {
         let own = path.parent().filter(|_| named);
         let folders = self.host.iter().map(PathBuf::as_path).chain(own);
         // A folder that is not there has nothing in it.
-        let folders: Vec<PathBuf> = folders.filter_map(|folder| dunce::canonicalize(folder).ok()).collect();
+        let mut folders: Vec<PathBuf> = folders.filter_map(|folder| dunce::canonicalize(folder).ok()).collect();
+        folders.dedup();
         if folders.iter().any(|folder| real.starts_with(folder)) {
             return Ok(real);
         }

@@ -155,12 +155,18 @@ impl Call {
     fn list_libraries(&self) -> Result<(), Failed> {
         let config = self.access.configuration()?;
         let gateway = self.access.gateway(config.as_ref())?;
-        let shown = source::libraries_of_gateway(&gateway);
+        let address = gateway.address();
+        let (shown, why) = match source::libraries_of_gateway(&gateway) {
+            Ok(shown) => (shown, format!("no gateway at {address} shows its libraries")),
+            Err((StatusCode::FORBIDDEN, why)) => {
+                (None, format!("the gateway at {address} does not show its libraries: {why}"))
+            }
+            Err((_, why)) => {
+                return Err(Failed::problem(format!("the gateway at {address} does not believe the key: {why}")));
+            }
+        };
         if shown.is_none() && config.is_some() {
-            note(format_args!(
-                "no gateway at {} shows its libraries; these are the configuration's",
-                gateway.address()
-            ));
+            note(format_args!("{why}; these are the configuration's"));
         }
         let configured = || Some(config.as_ref()?.libraries.keys().cloned().collect());
         let names: Vec<String> = shown.or_else(configured).ok_or_else(|| {

@@ -19,11 +19,19 @@ pub(in crate::cli) struct Known {
     pub(in crate::cli) target: Target,
 }
 
-/// The libraries that the gateway has; `None` if it does not answer, or does not show them to this key.
-pub(super) fn libraries_of_gateway(gateway: &Gateway) -> Option<Vec<String>> {
-    let document = get(gateway, "/v1/libraries")?;
-    let libraries = document.get("libraries")?.as_array()?;
-    Some(libraries.iter().filter_map(|library| library.get("name")?.as_str().map(str::to_owned)).collect())
+/// The libraries that the gateway has; `None` if none answers there.
+///
+/// # Errors
+/// It does not believe this key, and says why; or does not show them to it: then with [`StatusCode::FORBIDDEN`].
+pub(super) fn libraries_of_gateway(gateway: &Gateway) -> Result<Option<Vec<String>>, (StatusCode, String)> {
+    let Ok((status, body)) = gateway.get("/v1/libraries") else { return Ok(None) };
+    let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = status {
+        return Err((status, document.get("detail").and_then(Value::as_str).unwrap_or_default().to_owned()));
+    }
+    let libraries = document.get("libraries").and_then(Value::as_array);
+    let name = |library: &Value| library.get("name")?.as_str().map(str::to_owned);
+    Ok(libraries.map(|libraries| libraries.iter().filter_map(name).collect()))
 }
 
 /// The interface as the gateway has it; `None` if it does not answer, or does not show it to this key.
