@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,9 +19,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
@@ -34,6 +35,15 @@ const MAX_REQUEST_BYTES: usize = 512 << 20;
 
 /// The pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// So long a connection has to show that it is the gateway's.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many connections may be trying to.
+const STRANGERS: usize = 128;
+
+/// The largest head of a request; also what is read at a time.
+const HEAD_BYTES: usize = 64 << 10;
 
 /// Lines that are ready together go out together, up to about this many bytes.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -74,6 +84,7 @@ impl Server {
     /// Serves connections until the gateway asks for the end.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut ending = self.ending.subscribe();
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -88,22 +99,33 @@ impl Server {
             let _ = stream.set_nodelay(true);
             keep_from_children(&stream);
             let server = Arc::clone(&self);
-            tokio::spawn(async move {
-                let service = service_fn(move |request| Arc::clone(&server).answer(request));
-                let connection =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                // A connection that breaks is the gateway's to notice.
-                let _ = connection.await;
-            });
+            // Anybody on this machine can connect; only the gateway can go on. Without a place the connection is dropped.
+            let Ok(place) = Arc::clone(&strangers).try_acquire_owned() else { continue };
+            tokio::spawn(async move { server.converse(stream, place).await });
         }
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    /// Answers what comes on one connection, until it turns out that it is not the gateway's.
+    async fn converse(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
+        let known = Arc::new(AtomicBool::new(false));
+        let believe = Arc::clone(&known);
+        let service = service_fn(move |request| Arc::clone(&self).answer(request, Arc::clone(&believe)));
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        let mut connection = pin!(builder.max_buf_size(HEAD_BYTES).serve_connection(TokioIo::new(stream), service));
+        // A connection that breaks is the gateway's to notice.
+        if tokio::time::timeout(PATIENCE, connection.as_mut()).await.is_err() && known.load(Ordering::Relaxed) {
+            drop(place);
+            let _ = connection.await;
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, known: Arc<AtomicBool>) -> Result<Reply, Infallible> {
         let (head, body) = request.into_parts();
         let believed = match self.trust.verify(&head) {
             Ok(believed) => believed,
             Err(refusal) => return Ok(refused(&refusal.to_string())),
         };
+        known.store(true, Ordering::Relaxed);
         let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => return Ok(fault(&malformed(format!("the body could not be read: {error}")))),

@@ -15,6 +15,17 @@ pub enum FolderError {
         /// Why not.
         source: io::Error,
     },
+    /// It is somebody else's.
+    #[error(
+        "data_dir: {} belongs to the user {owner}, who could change what this gateway believes: run the gateway as that user, or set \
+         `data_dir` to a folder of its own", folder.display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// The id of its owner.
+        owner: u32,
+    },
     /// Others could put files into it.
     #[error(
         "data_dir: other users can write into {} (mode {mode:04o}), and so change what this gateway believes: chmod 700 {}, or \
@@ -46,6 +57,25 @@ pub(crate) fn exposed(file: &File) -> io::Result<Option<u32>> {
 #[cfg(not(unix))]
 pub(crate) fn exposed(file: &File) -> io::Result<Option<u32>> {
     file.metadata().map(|_| None)
+}
+
+/// Whether standard error is kept where others may read it: in a file that they can open, or in the system's journal (systemd.exec(5)).
+#[cfg(unix)]
+pub(crate) fn others_read_stderr() -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let exposed = || {
+        let file = File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?);
+        let metadata = file.metadata().ok()?;
+        Some(metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
+    };
+    std::env::var_os("JOURNAL_STREAM").is_some() || exposed().unwrap_or_default()
+}
+
+/// Access is by lists there, see [`exposed`].
+#[cfg(not(unix))]
+pub(crate) fn others_read_stderr() -> bool {
+    false
 }
 
 /// Makes a folder, and what is missing above it, for this user alone. One that is there stays as it is.
@@ -90,7 +120,11 @@ pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(folder).map_err(unusable)?.permissions().mode() & 0o7777;
+        let metadata = std::fs::metadata(folder).map_err(unusable)?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if let Some(owner) = foreign(&metadata) {
+            return Err(FolderError::Foreign { folder: folder.to_owned(), owner });
+        }
         if mode & 0o022 != 0 {
             return Err(FolderError::Writable { folder: folder.to_owned(), mode });
         }
@@ -100,6 +134,18 @@ pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
         }
     }
     Ok(())
+}
+
+/// The owner of what is neither this user's nor the system's own.
+#[cfg(target_os = "linux")]
+fn foreign(metadata: &std::fs::Metadata) -> Option<u32> {
+    let own = rustix::process::geteuid().as_raw();
+    Some(std::os::unix::fs::MetadataExt::uid(metadata)).filter(|owner| *owner != own && *owner != 0)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn foreign(_: &std::fs::Metadata) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Route {
     pub fn scope(&self) -> Option<&'static str> {
         match self.need {
             Need::Public => None,
-            Need::Agent => Some("agent"),
+            Need::Agent => Some("agent:ID"),
             Need::Read => Some("read"),
             Need::History => Some("history"),
             Need::Manage => Some("manage"),

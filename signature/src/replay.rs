@@ -91,6 +91,12 @@ impl ReplayStore {
         Ok(taken)
     }
 
+    /// Whether a nonce was taken before, without taking it: for those who would otherwise read a long body in vain.
+    pub fn knows(&self, verified: &Verified) -> bool {
+        let fingerprint = fingerprint(verified);
+        self.shard(fingerprint).known.contains(&fingerprint)
+    }
+
     /// Takes a nonce again that was taken before a restart. There is room for it in any case: no promise is given up.
     pub fn restore(&self, taken: Taken, now: i64) {
         let mut shard = self.shard(taken.fingerprint);

@@ -33,6 +33,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// What its signature says, if the body is the one that was signed.
+    pub const fn signed(&self) -> &Verified {
+        &self.verified
+    }
+
     /// Whose it is, if the body is the one that was signed.
     pub fn key_id(&self) -> &str {
         &self.verified.key_id

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -54,7 +55,14 @@ impl Bridge {
         let mark = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let file = config.write();
         let path = config.folder().join("gateway.log");
-        let output = File::create(&path).expect("the log can be written");
+        // For its user alone: a log that others can read is told no link to sign in with.
+        let output = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .expect("the log can be written");
         let mut command = gateway_command();
         command.arg("serve").arg("--config").arg(&file).current_dir(config.folder());
         command.env(MARK, &mark).envs(config.environment.iter().cloned());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bridge32_signature::Key;
 use bridge32_tests::bridge::run;
-use bridge32_tests::{Bridge, Config, Target, Value, fixture, within};
+use bridge32_tests::{Bridge, Config, Target, Value, fixture, raw, within};
 
 const ECHO: &str = "/v1/libraries/scalars/functions/EchoInt";
 
@@ -248,4 +248,24 @@ fn what_a_key_may_do_follows_its_scopes_while_the_gateway_runs() {
     assert_ne!(text, more);
     std::fs::write(file(&bridge), more).unwrap();
     assert_eq!(within(10.0, "it may call", || Some(call()).filter(|answer| answer.status == 200)).result(), 5);
+}
+
+#[test]
+fn who_may_not_call_cannot_make_the_gateway_take_a_large_body() {
+    let (bridge, key) = bridge();
+    let client = bridge.client();
+    let head = |method: &str, path: &str| {
+        let signature = client.request(method, path).body("application/json", "{}").signature(&key, 0);
+        let lines: Vec<String> = signature.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n{}\r\n",
+            client.authority(),
+            lines.concat()
+        )
+    };
+    // The body never comes: an answer at all shows that nobody waits for it.
+    let refused = raw::exchange(client.authority(), &head("POST", ECHO));
+    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("call:scalars.EchoInt"), "{refused}");
+    let refused = raw::exchange(client.authority(), &head("GET", "/v1/libraries"));
+    assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bridge32_signature::Key;
 use bridge32_tests::client::{Answer, Client};
 use bridge32_tests::other_user::as_another_user;
-use bridge32_tests::{Bridge, Config, Joined, TARGETS, Target, fixture, json, process, within};
+use bridge32_tests::{Bridge, Browser, Config, Joined, TARGETS, Target, fixture, json, process, within};
 
 use crate::on_all_targets;
 
@@ -352,4 +352,54 @@ fn what_a_library_starts_finds_no_key() {
         assert!(!text.contains("BRIDGE32_") && !text.contains("a-client"), "{target}: {text}");
         assert!(!text.contains(&secret_in(&file)), "{target}: {text}");
     }
+}
+
+#[test]
+fn the_cookie_of_a_session_is_of_no_use_to_another_user() {
+    let bridge = signed().bridge;
+    let mut browser = Browser::new(bridge.client());
+    let url = bridge.client().request("POST", "/v1/sign-in-links").send().is(201)["url"].as_str().unwrap().to_owned();
+    let link = url.split_once("link=").unwrap().1.to_owned();
+    let page = browser.open(&format!("/sign-in?link={link}")).text;
+    let form = page.split_once("name=\"form\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+    assert_eq!(browser.submit("/sign-in", &[("form", &form), ("link", &link)]).status, 303);
+    browser.request("GET", "/v1/libraries").send().ok();
+    let cookies: Vec<String> = browser.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let (cookies, authority) = (cookies.join("; "), bridge.client().authority().to_owned());
+    as_another_user(|| {
+        // Browsers give it to whoever listens on another port of the same host.
+        let stranger = Client::new(&authority, None);
+        let with = |target| stranger.request("GET", target).header("cookie", &cookies).send();
+        with("/v1/libraries").refused(401, "session_ended");
+        with("/").refused(401, "session_ended");
+    });
+    browser.request("GET", "/v1/libraries").send().ok();
+}
+
+#[test]
+fn whoever_only_connects_to_an_agent_is_cut_off_and_holds_nobody_up() {
+    let bridge = on_all_targets("trouble");
+    let pid = bridge.agent_pid("linux32");
+    let authority = format!("127.0.0.1:{}", process::listening_ports(pid)[0]);
+    as_another_user(|| {
+        let mut idle: Vec<TcpStream> = (0..200).filter_map(|_| TcpStream::connect(&authority).ok()).collect();
+        for (number, stream) in idle.iter_mut().enumerate() {
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            if number % 2 == 0 {
+                let _ = stream.write_all(b"POST /calls HTTP/1.1\r\nX: ");
+            }
+        }
+        assert_eq!(bridge.call("linux32", "EchoInt", json!({"value": 3})).result(), 3);
+        let start = Instant::now();
+        for stream in &mut idle {
+            let mut end = Vec::new();
+            // Ended or reset, but not a time-out.
+            let read = stream.read_to_end(&mut end);
+            assert!(read.is_ok_and(|read| read < 500) || start.elapsed() < Duration::from_secs(20));
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    });
+    within(20.0, "the agent answers others", || {
+        (bridge.client().get("/v1/agents/linux32/handles").status == 200).then_some(())
+    });
 }

@@ -1,5 +1,6 @@
 //! People at a browser: how they sign in, what their session may do, and what others cannot make it do.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Stdio;
 
 use bridge32_tests::bridge::{gateway_command, run};
@@ -462,4 +463,36 @@ fn a_password_stands_in_the_configuration_as_its_hash_alone() {
     assert_ne!(hash(PASSWORD), hash(PASSWORD));
     let json: Value = json!(hash(PASSWORD));
     assert!(json.as_str().unwrap().starts_with("$argon2id$"), "{json}");
+}
+
+#[test]
+fn no_link_is_printed_where_others_read_it() {
+    let mut config = Config::new();
+    config.key("all", &["manage"]);
+    let file = config.write();
+    let read = |mode: u32, journal: bool| {
+        let log = config.folder().join(format!("{mode:o}-{journal}.log"));
+        let output = std::fs::File::options().write(true).create_new(true).mode(mode).open(&log).unwrap();
+        let mut command = gateway_command();
+        command
+            .args(["serve", "--config", file.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output);
+        if journal {
+            command.env("JOURNAL_STREAM", "1:1");
+        }
+        let mut child = command.spawn().unwrap();
+        let text = within(20.0, "it says how to sign in", || {
+            Some(std::fs::read_to_string(&log).unwrap()).filter(|text| text.contains("To sign in"))
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        text
+    };
+    assert!(read(0o600, false).contains("/sign-in?link="));
+    for (mode, journal) in [(0o644, false), (0o640, false), (0o600, true)] {
+        let text = read(mode, journal);
+        assert!(!text.contains("?link=") && text.contains("`bridge32 sign-in`"), "{text}");
+    }
 }

@@ -27,7 +27,7 @@ pub enum Proven {
 pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Result<Proven, Problem> {
     let agent = bridge.agents.get(id);
     if agent.is_some_and(|agent| agent.is_external()) {
-        return member(&bridge.auth, parts, body).map(Proven::Member);
+        return member(&bridge.auth, id, parts, body).map(Proven::Member);
     }
     let key = agent.and_then(|agent| agent.key());
     verify::agent(parts, body, key.as_deref()).map(|()| Proven::Own)
@@ -35,12 +35,14 @@ pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Re
 
 /// The key of the key file that signed, if it has the scope. Its nonces are good once: a registration that was kept could
 /// otherwise lead the gateway to where the agent is no more.
-fn member(auth: &Auth, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
+fn member(auth: &Auth, id: &str, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
     let Auth::Hmac(keys) = auth else { return Err(SignatureError::UnknownKey.into()) };
-    let found = keys.accept(keys.verify(parts)?, parts, body)?;
+    let believed = keys.verify(parts)?;
+    let found = Arc::clone(&believed.key);
+    keys.accept(believed, parts, body)?;
     // A registration is over as soon as it is answered: no slot is held for it.
     drop(found.begin()?);
     let member = Member { key: Arc::new(found.entry.key.clone()), owner: found.entry.owner.clone() };
-    Principal::Key(found).may(Need::Agent, "", "")?;
+    Principal::Key(found).may(Need::Agent, id, "")?;
     Ok(member)
 }

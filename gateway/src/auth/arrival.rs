@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::hosts::Hosts;
+use super::peer::Peer;
 use crate::config::Scheme;
 
 /// Where a request came in. Every request carries it as an extension.
@@ -18,13 +19,19 @@ pub struct Arrival {
     pub scheme: Scheme,
     /// Who asks: with a proxy in front, whom that says it asks for.
     pub client: IpAddr,
+    peer: SocketAddr,
     pub(super) hosts: Hosts,
 }
 
 impl Arrival {
     /// What is known once a connection is there.
     pub fn new(hosts: &Hosts, peer: SocketAddr) -> Self {
-        Self { scheme: hosts.scheme(), client: peer.ip().to_canonical(), hosts: hosts.clone() }
+        Self { scheme: hosts.scheme(), client: peer.ip().to_canonical(), peer, hosts: hosts.clone() }
+    }
+
+    /// The ends of the connection, for what is known of the user at the other one; a proxy's user says nothing.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        (!self.hosts.behind_proxy()).then(|| Peer { client: self.peer, port: self.hosts.port() })
     }
 
     /// The same with what a proxy says, which is believed only if the configuration says that there is one.

@@ -1,13 +1,13 @@
-//! What stands before every handler: the body is taken whole, the signature is checked, then the scope.
+//! What stands before every handler: the head of the signature, scope and limits, then the body and its digest.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -86,18 +86,19 @@ pub async fn guard(
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let (mut parts, body) = request.into_parts();
+    // All that the head can tell comes first: who may not, or asks too much, cannot make the gateway hold a large body.
     let claim = Claim::of(&bridge, need, &parts)?;
-    // Who has no key cannot make the gateway hold a large body.
-    let limit = if matches!(claim, Claim::None) { SMALL_BODY } else { bridge.config.max_body };
-    let body = take(&parts.headers, body, limit).await?;
+    let caller = Caller(claim.principal());
+    if let Some((library, function)) = target(need, param) {
+        caller.may(need, library, function)?;
+    }
+    let permit = claim.begin()?;
+    let body = take(&parts.headers, body, claim.largest_body(&bridge, &parts.method)).await?;
     if need == Need::Agent {
         let proof = prove(&bridge, param("id"), &parts, &body);
         parts.extensions.insert(AgentProof(proof));
     }
-    let Admitted { caller, permit, answer } = claim.check(&parts, &body)?;
-    if let Some((library, function)) = target(need, param) {
-        caller.may(need, library, function)?;
-    }
+    let answer = claim.check(&parts, &body)?;
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let response = match answer {
@@ -119,13 +120,6 @@ enum Claim<'a> {
     Signature(&'a Keys, Box<Believed>),
 }
 
-/// A request that may begin, if its scopes allow what it asks for.
-struct Admitted {
-    caller: Caller,
-    permit: Option<Permit>,
-    answer: Option<Answer>,
-}
-
 impl<'a> Claim<'a> {
     fn of(bridge: &'a Bridge, need: Need, parts: &Parts) -> Result<Self, Problem> {
         let keys = match (&bridge.auth, need) {
@@ -139,24 +133,45 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// What the body has to do with it, and what is counted.
-    fn check(self, parts: &Parts, body: &[u8]) -> Result<Admitted, Problem> {
-        let (principal, permit, answer) = match self {
-            Self::None | Self::NotNeeded => (None, None, None),
-            Self::Session(auth, session) => {
-                session.check(&parts.method, &parts.headers, body)?;
-                let key = auth.credential_of(&session.grant);
-                let permit = key.map(|key| key.begin()).transpose()?;
-                (Some(Principal::Session(session)), permit, None)
-            }
+    /// Whose it is, if the body belongs to it.
+    fn principal(&self) -> Option<Principal> {
+        match self {
+            Self::None | Self::NotNeeded => None,
+            Self::Session(_, session) => Some(Principal::Session(Arc::clone(session))),
+            Self::Signature(_, believed) => Some(Principal::Key(Arc::clone(&believed.key))),
+        }
+    }
+
+    /// Counts it for its key: what a session asks counts for the key that has let it in.
+    fn begin(&self) -> Result<Option<Permit>, Problem> {
+        match self {
+            Self::None | Self::NotNeeded => Ok(None),
+            Self::Session(auth, session) => auth.credential_of(&session.grant).map(|key| key.begin()).transpose(),
+            Self::Signature(_, believed) => believed.key.begin().map(Some),
+        }
+    }
+
+    /// The most bytes that its body may have.
+    fn largest_body(&self, bridge: &Bridge, method: &Method) -> usize {
+        let carries = !matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
+        if carries && !matches!(self, Self::None) {
+            bridge.config.max_body
+        } else {
+            SMALL_BODY.min(bridge.config.max_body)
+        }
+    }
+
+    /// Whether the body belongs to it. Gives how the answer is to be signed, if it is.
+    fn check(self, parts: &Parts, body: &[u8]) -> Result<Option<Answer>, Problem> {
+        match self {
+            Self::None | Self::NotNeeded => Ok(None),
+            Self::Session(_, session) => session.check(&parts.method, &parts.headers, body).map(|()| None),
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;
-                let key = keys.accept(*believed, parts, body)?;
-                let permit = key.begin()?;
-                (Some(Principal::Key(key)), Some(permit), answer)
+                keys.accept(*believed, parts, body)?;
+                Ok(answer)
             }
-        };
-        Ok(Admitted { caller: Caller(principal), permit, answer })
+        }
     }
 }
 

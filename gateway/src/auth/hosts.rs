@@ -61,6 +61,10 @@ impl Hosts {
         }))
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.0.address.port()
+    }
+
     pub(super) fn scheme(&self) -> Scheme {
         self.0.scheme
     }

@@ -6,6 +6,7 @@ mod guard;
 mod hosts;
 pub mod keys;
 mod names;
+mod peer;
 mod principal;
 mod replay_log;
 mod respond;

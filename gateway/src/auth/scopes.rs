@@ -35,6 +35,11 @@ pub struct Scopes(BTreeSet<String>);
 
 const WORDS: [&str; 5] = ["read", "adhoc", "history", "manage", "agent"];
 
+/// What may stand behind the colon of a scope.
+fn is_target(text: &str) -> bool {
+    !text.is_empty() && !text.contains(' ')
+}
+
 impl Scopes {
     /// Checks that every scope is one that there is.
     ///
@@ -43,11 +48,11 @@ impl Scopes {
     pub fn parse(words: Vec<String>) -> Result<Self, String> {
         let known = |word: &str| {
             WORDS.contains(&word)
-                || word.strip_prefix("call:").is_some_and(|rest| !rest.is_empty() && !rest.contains(' '))
+                || ["call:", "agent:"].iter().filter_map(|prefix| word.strip_prefix(prefix)).any(is_target)
         };
         match words.iter().find(|word| !known(word)) {
             Some(word) => Err(format!(
-                "`{word}` is no scope: there are read, adhoc, history, manage, agent, call:*, call:LIBRARY and \
+                "`{word}` is no scope: there are read, adhoc, history, manage, agent, agent:ID, call:*, call:LIBRARY and \
                  call:LIBRARY.FUNCTION"
             )),
             None => Ok(Self(words.into_iter().collect())),
@@ -63,7 +68,7 @@ impl Scopes {
     /// What of these a session may have.
     #[must_use]
     pub fn without_agent(&self) -> Self {
-        Self(self.0.iter().filter(|scope| *scope != "agent").cloned().collect())
+        Self(self.0.iter().filter(|scope| *scope != "agent" && !scope.starts_with("agent:")).cloned().collect())
     }
 
     /// Whether they allow what a route needs, for the library and the function of its path.
@@ -76,7 +81,7 @@ impl Scopes {
         let whole_library = self.has("call:*") || self.has(&library_scope);
         let (allowed, missing) = match need {
             Need::Public => (true, String::new()),
-            Need::Agent => (self.has("agent"), "agent".to_owned()),
+            Need::Agent => (self.has("agent") || self.has(&format!("agent:{library}")), format!("agent:{library}")),
             Need::Read => (self.has("read"), "read".to_owned()),
             Need::History => (self.has("history"), "history".to_owned()),
             Need::Manage => (self.has("manage"), "manage".to_owned()),
@@ -160,6 +165,16 @@ mod tests {
         assert!(person.allow(Need::Agent, "calc", "").is_err());
         assert_eq!(person.without_agent(), person);
         assert_eq!(Scopes::parse(vec!["agent".into(), "read".into()]).unwrap().without_agent().0.len(), 1);
+    }
+
+    #[test]
+    fn an_agent_may_be_every_one_or_one() {
+        for (scope, may) in [("agent", true), ("agent:cardpc", true), ("agent:other", false), ("call:*", false)] {
+            let scopes = Scopes::parse(vec![scope.to_owned()]).unwrap();
+            assert_eq!(scopes.allow(Need::Agent, "cardpc", "").is_ok(), may, "{scope}");
+            assert_eq!(scopes.without_agent().0.is_empty(), scope.starts_with("agent"), "{scope}");
+        }
+        assert!(Scopes::parse(vec!["agent:".into()]).is_err());
     }
 
     #[test]

@@ -65,7 +65,8 @@ impl Verifier {
 #[derive(Debug)]
 pub(super) struct Believed {
     head: Head,
-    key: Arc<Credential>,
+    /// The key.
+    pub(super) key: Arc<Credential>,
 }
 
 impl Keys {
@@ -80,6 +81,9 @@ impl Keys {
         let head = verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?;
         let key = keys.get(head.key_id()).cloned().ok_or(SignatureError::UnknownKey)?;
         key.check_time()?;
+        if self.verifier.store.knows(head.signed()) {
+            return Err(SignatureError::Replayed.into());
+        }
         Ok(Believed { head, key })
     }
 
@@ -92,14 +96,13 @@ impl Keys {
         Answer::asked(&believed.key.entry.key, &request, parts)
     }
 
-    /// Verifies that the body belongs to the head and that both were not seen before, and gives the key that signed.
+    /// Verifies that the body belongs to the head and that both were not seen before.
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: &[u8]) -> Result<Arc<Credential>, Problem> {
+    pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: &[u8]) -> Result<(), Problem> {
         let verified = believed.head.with_body(&parts.headers, body)?;
-        self.verifier.take(&verified)?;
-        Ok(believed.key)
+        Ok(self.verifier.take(&verified)?)
     }
 }
 

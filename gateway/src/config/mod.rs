@@ -231,6 +231,7 @@ impl Config {
             libraries.insert(name, library);
         }
         context.groups(&libraries)?;
+        context.scopes(&libraries)?;
         context.agents(&libraries, &auth)?;
         let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
@@ -344,6 +345,22 @@ impl Context<'_> {
             definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
             sensitive: Marks::new(names, table.sensitive.unwrap_or_default()),
         })
+    }
+
+    /// The scope `call:a.b` is for the function `b` of the library `a`, or for the library `a.b`: there must not be both.
+    fn scopes(&self, libraries: &BTreeMap<String, LibraryConfig>) -> Result<(), ConfigError> {
+        for name in libraries.keys() {
+            let stems = name.match_indices('.').map(|(at, _)| &name[..at]);
+            if let Some(stem) = stems.into_iter().find(|stem| libraries.contains_key(*stem)) {
+                let message = format!(
+                    "a key with the scope `call:{name}` could mean a function of the library `{stem}`: choose another name, such as \
+                     `{}`",
+                    name.replace('.', "-")
+                );
+                return Err(self.wrong(format!("library.{name}"), message));
+            }
+        }
+        Ok(())
     }
 
     /// A group is an agent's id, and so is the name of a library without one: the two must not meet.

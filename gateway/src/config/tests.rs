@@ -65,6 +65,7 @@ fn values_that_make_no_sense_are_named_with_their_key() {
         ("[dashboard]\nsession='721h'", "dashboard.session: is too long"),
         ("[dashboard]\nsession='12'", "dashboard.session: `12` is not a duration"),
         ("[dashboard]\npasswort='x'", "unknown key `passwort`; did you mean `password`?"),
+        ("[library.a]\nfile='a'\n[library.'a.b']\nfile='b'", "could mean a function of the library `a`"),
         ("[auth]\nmode='on'", "auth.mode: `on` is not known"),
         ("sensitive_names=['pin','1']", "sensitive_names: `1` has no letters"),
         ("[library.a]\nfile='a'\ngroup='b'\n[library.b]\nfile='b'", "`b` is also a library outside that group"),

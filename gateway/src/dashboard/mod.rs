@@ -25,6 +25,7 @@ use crate::auth::sessions::{Jar, LINK_LIFE, Session, Token};
 use crate::bridge::Bridge;
 use crate::config::Origin;
 use crate::error::Problem;
+use crate::private;
 
 /// What a page may load and do. The icons of Swagger UI's style sheet are `data:` addresses.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -148,9 +149,14 @@ pub fn link_address(gateway: &Origin, link: &Token) -> String {
     format!("{gateway}{}?link={}", sign_in::PATH, link.as_str())
 }
 
-/// Tells whoever started the gateway how to sign in: on standard error and not in the log, which may be kept and read by others.
+/// Tells whoever started the gateway how to sign in: on standard error, unless that is kept where others read it.
 pub fn announce(bridge: &Bridge) {
     if matches!(bridge.auth, Auth::Off) {
+        return;
+    }
+    if private::others_read_stderr() {
+        let text = "\nTo sign in with a browser, open the link that `bridge32 sign-in` prints.\n";
+        let _ = writeln!(std::io::stderr(), "{text}");
         return;
     }
     // Without one, the log says why; programs can use the gateway all the same.

@@ -105,6 +105,12 @@ impl Unit {
         }
     }
 
+    /// Whether nobody waits for any of its answers any more.
+    fn is_abandoned(&self) -> bool {
+        let calls = self.calls();
+        !calls.is_empty() && calls.iter().all(|call| call.reply.is_closed())
+    }
+
     /// A batch begins with its first call, so that one's deadline is how long it waits for an agent.
     fn expiry(&self, down: Instant) -> Option<Instant> {
         match self {
@@ -238,6 +244,13 @@ impl Queue {
         let mut declared = None;
         let mut bytes = 0;
         while let Some(unit) = waiting.units.front() {
+            if unit.is_abandoned() {
+                // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than one may.
+                let calls =
+                    waiting.pop_front().map_or(0, |unit| unit.calls().iter().filter(|call| call.is_call()).count());
+                self.failed.fetch_add(calls as u64, Ordering::Relaxed);
+                continue;
+            }
             let Unit::Single(next) = unit else {
                 if calls.is_empty() {
                     return waiting.pop_front().map(alone);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 /// For any body, however short.
 const GRACE: Duration = Duration::from_secs(20);
 /// Bytes that buy a body one more second: what a bad connection of a telephone manages.
-const BYTES_A_SECOND: u64 = 4 << 10;
+const BYTES_A_SECOND: u64 = 64 << 10;
 
 /// A body did not come in time.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_keeps_coming_may_take_long() {
-        assert_eq!(collected(100, 8 << 10, Duration::from_secs(1)).await.unwrap(), 800 << 10);
+        assert_eq!(collected(100, 64 << 10, Duration::from_secs(1)).await.unwrap(), 6400 << 10);
         assert_eq!(collected(3, 1, Duration::from_secs(4)).await.unwrap(), 3);
     }
 

@@ -12,7 +12,6 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use zeroize::Zeroizing;
 
 use super::file::{self, KeyFileError};
-use crate::private;
 
 /// A key that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -206,10 +205,13 @@ impl Locked {
     fn open(file: &Path) -> Result<Self, EditError> {
         let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let failed = |source| EditError::Write { file: file.clone(), source };
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let lock = private::create(&file.with_file_name(format!(".{name}.lock"))).map_err(failed)?;
+        let lock = lock_file(&file).map_err(failed)?;
         lock.lock().map_err(failed)?;
         Ok(Self { file, _lock: lock })
+    }
+
+    fn folder(&self) -> &Path {
+        folder_of(&self.file)
     }
 
     fn edit<T>(&self, change: impl FnOnce(&mut ArrayOfTables) -> Result<T, EditError>) -> Result<T, EditError> {
@@ -238,8 +240,7 @@ impl Locked {
         }
         let text = Zeroizing::new(document.to_string());
         // Beside it, so that it takes the file's place in one step; dropped, and so removed, if it is not fit to.
-        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut partial = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let mut partial = tempfile::NamedTempFile::new_in(self.folder()).map_err(failed)?;
         partial.write_all(text.as_bytes()).and_then(|()| partial.as_file().sync_all()).map_err(failed)?;
         file::read(partial.path()).map_err(|error| match error {
             KeyFileError::Invalid { message, .. } => EditError::Key(message),
@@ -247,9 +248,25 @@ impl Locked {
         })?;
         self.keep_owner(partial.as_file()).map_err(failed)?;
         partial.persist(&self.file).map_err(|error| failed(error.error))?;
-        sync_folder(folder).map_err(failed)?;
+        sync_folder(self.folder()).map_err(failed)?;
         Ok(done)
     }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What is locked while a file is changed: its folder, because the file itself is replaced.
+#[cfg(unix)]
+fn lock_file(file: &Path) -> io::Result<File> {
+    File::open(folder_of(file))
+}
+
+/// Folders cannot be locked there: a file beside it is.
+#[cfg(not(unix))]
+fn lock_file(file: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).open(file.with_extension("lock"))
 }
 
 impl Locked {
@@ -360,7 +377,7 @@ mod tests {
         refused(rotate(&file, "b", Timestamp::now()).map(drop), "there are: ci");
         refused(revoke(&file, "ci"), "the only key");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the file and its lock");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

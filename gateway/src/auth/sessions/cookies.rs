@@ -9,6 +9,8 @@ use axum::http::{Extensions, HeaderMap, HeaderValue};
 
 use super::is_encrypted;
 use super::token::Token;
+use crate::auth::Arrival;
+use crate::auth::peer::Peer;
 use crate::error::Problem;
 
 /// More bytes of cookies than these are not looked through.
@@ -19,6 +21,7 @@ const READ: usize = 16 << 10;
 pub struct Jar {
     port: u16,
     encrypted: bool,
+    peer: Option<Peer>,
 }
 
 /// What a cookie is for.
@@ -33,7 +36,7 @@ pub(super) enum Purpose {
 impl Jar {
     /// The cookies of the listener at `port`.
     pub const fn new(port: u16, encrypted: bool) -> Self {
-        Self { port, encrypted }
+        Self { port, encrypted, peer: None }
     }
 
     /// The cookies of the listener whose name and port the request has in its `Host`, which has been checked.
@@ -41,7 +44,12 @@ impl Jar {
         let encrypted = is_encrypted(extensions);
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
         let port = host.and_then(|host| host.port_u16()).unwrap_or(if encrypted { 443 } else { 80 });
-        Self::new(port, encrypted)
+        Self { peer: extensions.get::<Arrival>().and_then(Arrival::peer), ..Self::new(port, encrypted) }
+    }
+
+    /// Which user of this machine the browser is, if it is on this machine and that can be told.
+    pub(super) fn user(self) -> Option<u32> {
+        self.peer.and_then(Peer::user)
     }
 
     fn name(self, purpose: Purpose) -> String {

@@ -158,7 +158,7 @@ impl Sessions {
     pub fn enter(&self, grant: Grant, headers: &HeaderMap, jar: Jar) -> Result<HeaderValue, Problem> {
         self.end(headers, jar);
         tracing::info!(owner = grant.owner, "somebody signed in");
-        let id = self.store.begin(grant, Instant::now())?;
+        let id = self.store.begin(grant, jar.user(), Instant::now())?;
         jar.set(Purpose::Session, &id)
     }
 
@@ -181,7 +181,7 @@ impl Sessions {
         let now = Instant::now();
         let ids = jar.read(headers, Purpose::Session);
         let live = |id| {
-            let session = self.store.find(id, now)?;
+            let session = self.store.find(id, now).filter(|session| session.is_of(|| jar.user()))?;
             if auth.honours(&session.grant) {
                 return Some(session);
             }

@@ -20,13 +20,20 @@ pub struct Session {
     pub grant: Grant,
     /// What stands in the session's own pages, and so is not known to those of others.
     pub csrf: Token,
+    /// The user of this machine who has signed in, if that could be told: of no use to others.
+    user: Option<u32>,
 }
 
 impl Session {
+    /// Whether it is of use to this user. One that began where users cannot be told is to everybody.
+    pub(super) fn is_of(&self, user: impl FnOnce() -> Option<u32>) -> bool {
+        self.user.is_none_or(|own| user() == Some(own))
+    }
+
     /// One that nobody has signed in for.
     #[cfg(test)]
     pub(crate) fn of(grant: Grant) -> Self {
-        Self { grant, csrf: Token::fresh().unwrap() }
+        Self { grant, csrf: Token::fresh().unwrap(), user: None }
     }
 }
 
@@ -54,9 +61,9 @@ impl Store {
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub(super) fn begin(&self, grant: Grant, now: Instant) -> Result<Token, Problem> {
+    pub(super) fn begin(&self, grant: Grant, user: Option<u32>, now: Instant) -> Result<Token, Problem> {
         let (id, csrf) = (Token::fresh()?, Token::fresh()?);
-        let entry = Entry { session: Arc::new(Session { grant, csrf }), since: now, used: now };
+        let entry = Entry { session: Arc::new(Session { grant, csrf, user }), since: now, used: now };
         self.with(now, |sessions| {
             if sessions.len() >= KEPT {
                 let oldest = sessions.iter().min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id);
@@ -102,7 +109,7 @@ mod tests {
     }
 
     fn begin(store: &Store, now: Instant) -> Token {
-        store.begin(Grant::everything("somebody"), now).unwrap()
+        store.begin(Grant::everything("somebody"), None, now).unwrap()
     }
 
     #[test]

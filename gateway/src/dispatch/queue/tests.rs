@@ -14,6 +14,13 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
     (Queued { id, callee: Callee::Function(7), args, deadline, declared, since, reply }, outcome)
 }
 
+/// One whose answer somebody waits for as long as the test runs.
+fn awaited(args: &str) -> Queued {
+    let (call, outcome) = queued(args);
+    std::mem::forget(outcome);
+    call
+}
+
 pub(in crate::dispatch) fn interface(revision: u32) -> Arc<Declared> {
     Arc::new(Declared::new(revision, Header::default(), Vec::new(), Origin::Configured))
 }
@@ -34,13 +41,13 @@ fn count(units: &[Unit]) -> usize {
 fn a_list_takes_what_waits_up_to_the_limits() {
     let queue = Queue::default();
     for _ in 0..300 {
-        queue.push(queued("{}").0).unwrap();
+        queue.push(awaited("{}")).unwrap();
     }
     let taken = || take_work(&queue).calls.len();
     assert_eq!((taken(), taken(), taken()), (256, 44, 0));
     let large = format!("{{\"s\":\"{}\"}}", "x".repeat(MAX_LIST_BYTES));
     for args in ["{}", &large, "{}"] {
-        queue.push(queued(args).0).unwrap();
+        queue.push(awaited(args)).unwrap();
     }
     let taken = || take_work(&queue).calls.len();
     assert_eq!((taken(), taken(), taken()), (1, 1, 1));
@@ -50,9 +57,9 @@ fn a_list_takes_what_waits_up_to_the_limits() {
 fn a_full_queue_refuses_and_what_is_put_back_comes_first() {
     let queue = Queue::default();
     for _ in 0..MAX_WAITING {
-        queue.push(queued("{}").0).unwrap();
+        queue.push(awaited("{}")).unwrap();
     }
-    assert!(matches!(queue.push(queued("{}").0), Err(Failure::QueueFull { waiting: MAX_WAITING })));
+    assert!(matches!(queue.push(awaited("{}")), Err(Failure::QueueFull { waiting: MAX_WAITING })));
     let work = take_work(&queue);
     let before = ids(&work);
     queue.put_back(Next::Work(work));
@@ -64,7 +71,7 @@ fn ids(work: &Work) -> Vec<Uuid> {
 }
 
 fn three() -> Vec<Queued> {
-    (0..3).map(|_| queued("{}").0).collect()
+    (0..3).map(|_| awaited("{}")).collect()
 }
 
 const BATCH: Batch = Batch { stop_on_error: true };
@@ -72,11 +79,11 @@ const BATCH: Batch = Batch { stop_on_error: true };
 #[test]
 fn a_batch_is_taken_whole_and_alone() {
     let queue = Queue::default();
-    queue.push(queued("{}").0).unwrap();
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
+    queue.push(awaited("{}")).unwrap();
     queue.push_batch(three(), BATCH).unwrap();
     queue.push_batch(three(), Batch { stop_on_error: false }).unwrap();
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     assert_eq!(queue.counts().waiting, 9);
     let taken = || {
         let work = take_work(&queue);
@@ -90,7 +97,7 @@ fn a_batch_is_taken_whole_and_alone() {
 fn a_batch_that_was_not_sent_is_a_batch_again() {
     let queue = Queue::default();
     queue.push_batch(three(), BATCH).unwrap();
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     let work = take_work(&queue);
     let before = ids(&work);
     queue.put_back(Next::Work(work));
@@ -102,11 +109,11 @@ fn a_batch_that_was_not_sent_is_a_batch_again() {
 fn a_batch_that_does_not_fit_whole_is_refused_whole() {
     let queue = Queue::default();
     for _ in 0..MAX_WAITING - 2 {
-        queue.push(queued("{}").0).unwrap();
+        queue.push(awaited("{}")).unwrap();
     }
     assert!(matches!(queue.push_batch(three(), BATCH), Err(Failure::QueueFull { .. })));
     assert_eq!((queue.counts().waiting, queue.counts().failed), (MAX_WAITING - 2, 3));
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
 }
 
 #[test]
@@ -129,7 +136,7 @@ fn work_on_memory_is_not_counted_as_a_call() {
     block.callee = Callee::FreeBlock;
     queue.end(block, answer());
     assert_eq!(queue.counts().failed, 0);
-    queue.end(queued("{}").0, answer());
+    queue.end(awaited("{}"), answer());
     assert_eq!(queue.counts().failed, 1);
 }
 
@@ -138,7 +145,7 @@ fn only_what_is_overdue_expires() {
     let queue = Queue::default();
     let (mut late, _outcome) = queued("{}");
     late.deadline = Duration::ZERO;
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     queue.push(late).unwrap();
     let down = Instant::now();
     assert_eq!(queue.next_expiry(down), Some(down));
@@ -150,7 +157,7 @@ fn only_what_is_overdue_expires() {
 fn calls_that_mean_different_interfaces_do_not_go_together_and_others_go_with_any() {
     let queue = Queue::default();
     for revision in [Some(1), None, Some(1), Some(2), None, Some(1)] {
-        let (mut call, _outcome) = queued("{}");
+        let mut call = awaited("{}");
         call.declared = revision.map(interface);
         queue.push(call).unwrap();
     }
@@ -166,9 +173,9 @@ fn an_interface_waits_for_its_turn_and_comes_first_when_it_is_put_back() {
     let queue = Queue::default();
     let (done, mut outcome) = oneshot::channel();
     let patience = Duration::from_secs(5);
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     queue.push_interface(Replacement { declared: interface(2), patience, since: Instant::now(), done });
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     assert_eq!(queue.counts().waiting, 2);
     assert_eq!(take_work(&queue).calls.len(), 1);
     let Some(next @ Next::Interface(_)) = queue.take() else { panic!("the interface is next") };
@@ -188,10 +195,25 @@ fn of_several_interfaces_that_wait_only_the_last_one_is_left() {
         outcome
     };
     let mut first = push(2);
-    queue.push(queued("{}").0).unwrap();
+    queue.push(awaited("{}")).unwrap();
     let _second = push(3);
     assert!(matches!(first.try_recv(), Ok(Ok(()))));
     assert_eq!((take_work(&queue).calls.len(), queue.counts().waiting), (1, 0));
     assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 3));
     assert!(queue.take().is_none());
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_run() {
+    let queue = Queue::default();
+    let (call, outcome) = queued("{}");
+    queue.push(call).unwrap();
+    let (batched, of_batch) = queued("{}");
+    queue.push_batch(vec![batched, awaited("{}")], BATCH).unwrap();
+    queue.push(awaited("{}")).unwrap();
+    drop((outcome, of_batch));
+    let Some(Next::Work(work)) = queue.take() else { panic!("there is work") };
+    assert_eq!((work.calls.len(), work.batch.is_some()), (2, true), "somebody waits for a part of the batch");
+    assert_eq!(take_work(&queue).calls.len(), 1);
+    assert_eq!((queue.counts().failed, queue.counts().waiting), (1, 0));
 }
