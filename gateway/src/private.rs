@@ -59,17 +59,22 @@ pub(crate) fn exposed(file: &File) -> io::Result<Option<u32>> {
     file.metadata().map(|_| None)
 }
 
-/// Whether standard error is kept where others may read it: in a file that they can open, or in the system's journal (systemd.exec(5)).
+/// Whether standard error is kept where others may read it: in a file that they can open, or in the system's journal.
 #[cfg(unix)]
 pub(crate) fn others_read_stderr() -> bool {
     use std::os::fd::AsFd as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let exposed = || {
-        let file = File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?);
-        let metadata = file.metadata().ok()?;
-        Some(metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
-    };
-    std::env::var_os("JOURNAL_STREAM").is_some() || exposed().unwrap_or_default()
+    let metadata = || File::from(std::io::stderr().as_fd().try_clone_to_owned().ok()?).metadata().ok();
+    let journal = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    metadata().is_some_and(|stderr| others_read(&stderr, &journal))
+}
+
+/// `journal` is what systemd has put into the environment (systemd.exec(5)): device and inode of the journal's stream. Programs of a
+/// desktop inherit the variable, too, with a terminal for standard error.
+#[cfg(unix)]
+fn others_read(stream: &std::fs::Metadata, journal: &str) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let exposed = stream.is_file() && stream.mode() & 0o077 != 0;
+    exposed || journal == format!("{}:{}", stream.dev(), stream.ino())
 }
 
 /// Access is by lists there, see [`exposed`].
@@ -157,6 +162,23 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_others_read_is_a_file_that_they_can_open_or_the_journal() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log");
+        let with = |mode| {
+            create(&file).unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            std::fs::metadata(&file).unwrap()
+        };
+        assert!(!others_read(&with(0o600), "") && !others_read(&with(0o600), "1:1"));
+        assert!(others_read(&with(0o640), "") && others_read(&with(0o604), "1:1"));
+        let own = with(0o600);
+        assert!(others_read(&own, &format!("{}:{}", own.dev(), own.ino())));
+        assert!(!others_read(&std::fs::metadata("/dev/null").unwrap(), "1:1"));
     }
 
     #[test]

@@ -46,7 +46,7 @@ use subtle::ConstantTimeEq as _;
 pub use base::Request;
 pub use component::Uncoverable;
 pub use digest::content_digest;
-pub use replay::{ReplayStore, Taken};
+pub use replay::{Mark, ReplayStore};
 pub use response::{Response, Wanted, WantedError, verify_response};
 pub use sign::{SignedHeaders, sign, sign_with_nonce};
 pub use verify::{Head, Verified, verify, verify_head, verify_head_of_any};

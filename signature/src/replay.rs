@@ -27,15 +27,20 @@ pub struct ReplayStore {
 /// A key's id and a nonce, hashed: nobody finds two that are alike, and if somebody did, the second would be refused.
 type Fingerprint = u128;
 
-/// A nonce that was taken, for those who keep it over a restart.
+/// What a store keeps of a nonce, and what is kept of it over a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct Mark {
     fingerprint: Fingerprint,
     created: i64,
 }
 
-impl Taken {
-    /// How many bytes [`Taken::to_bytes`] gives.
+impl Mark {
+    /// That of a verified message.
+    pub fn of(verified: &Verified) -> Self {
+        Self { fingerprint: fingerprint(verified), created: verified.created }
+    }
+
+    /// How many bytes [`Mark::to_bytes`] gives.
     pub const BYTES: usize = 24;
 
     /// A form that can be stored. The nonce cannot be found from it.
@@ -46,7 +51,7 @@ impl Taken {
         bytes
     }
 
-    /// Reads what [`Taken::to_bytes`] has made; `None` if it is of another length.
+    /// Reads what [`Mark::to_bytes`] has made; `None` if it is of another length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (fingerprint, created) = bytes.split_first_chunk()?;
         let fingerprint = Fingerprint::from_le_bytes(*fingerprint);
@@ -74,8 +79,7 @@ impl ReplayStore {
     /// # Errors
     /// [`SignatureError::Replayed`] if it was taken before; [`SignatureError::Full`] when there is no room;
     /// [`SignatureError::Expired`] if it is too old to be remembered, as after the clock was set back.
-    pub fn take(&self, verified: &Verified, now: i64) -> Result<Taken, SignatureError> {
-        let taken = Taken { fingerprint: fingerprint(verified), created: verified.created };
+    pub fn take(&self, taken: Mark, now: i64) -> Result<(), SignatureError> {
         let mut shard = self.shard(taken.fingerprint);
         shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
         if !shard.can_remember(taken) {
@@ -88,17 +92,16 @@ impl ReplayStore {
             return Err(SignatureError::Full);
         }
         shard.remember(taken);
-        Ok(taken)
+        Ok(())
     }
 
     /// Whether a nonce was taken before, without taking it: for those who would otherwise read a long body in vain.
-    pub fn knows(&self, verified: &Verified) -> bool {
-        let fingerprint = fingerprint(verified);
-        self.shard(fingerprint).known.contains(&fingerprint)
+    pub fn knows(&self, mark: Mark) -> bool {
+        self.shard(mark.fingerprint).known.contains(&mark.fingerprint)
     }
 
     /// Takes a nonce again that was taken before a restart. There is room for it in any case: no promise is given up.
-    pub fn restore(&self, taken: Taken, now: i64) {
+    pub fn restore(&self, taken: Mark, now: i64) {
         let mut shard = self.shard(taken.fingerprint);
         shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
         if shard.can_remember(taken) && !shard.known.contains(&taken.fingerprint) {
@@ -123,11 +126,11 @@ impl ReplayStore {
 }
 
 impl Shard {
-    fn can_remember(&self, taken: Taken) -> bool {
+    fn can_remember(&self, taken: Mark) -> bool {
         slice(taken) >= self.first
     }
 
-    fn remember(&mut self, taken: Taken) {
+    fn remember(&mut self, taken: Mark) {
         self.known.insert(taken.fingerprint);
         self.slices.entry(slice(taken)).or_default().push(taken.fingerprint);
     }
@@ -155,7 +158,7 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn slice(taken: Taken) -> i64 {
+fn slice(taken: Mark) -> i64 {
     taken.created.div_euclid(SLICE)
 }
 
@@ -182,26 +185,26 @@ impl fmt::Debug for ReplayStore {
 mod tests {
     use super::*;
 
-    fn verified(key: &str, nonce: &str, created: i64) -> Verified {
-        Verified { key_id: key.into(), nonce: nonce.into(), created }
+    fn mark(key: &str, nonce: &str, created: i64) -> Mark {
+        Mark::of(&Verified { key_id: key.into(), nonce: nonce.into(), created })
     }
 
     #[test]
     fn a_nonce_is_good_once_for_each_key() {
         let store = ReplayStore::new(100);
-        store.take(&verified("a", "n", 1000), 1000).unwrap();
+        store.take(mark("a", "n", 1000), 1000).unwrap();
         for created in [1000, 1001, 1300] {
-            assert_eq!(store.take(&verified("a", "n", created), 1000), Err(SignatureError::Replayed));
+            assert_eq!(store.take(mark("a", "n", created), 1000), Err(SignatureError::Replayed));
         }
-        store.take(&verified("b", "n", 1000), 1000).unwrap();
-        store.take(&verified("an", "", 1000), 1000).unwrap();
-        store.take(&verified("", "an", 1000), 1000).unwrap();
+        store.take(mark("b", "n", 1000), 1000).unwrap();
+        store.take(mark("an", "", 1000), 1000).unwrap();
+        store.take(mark("", "an", 1000), 1000).unwrap();
     }
 
     #[test]
     fn a_full_store_refuses_until_old_nonces_cannot_come_back() {
         let store = ReplayStore::new(1);
-        let full = |nonce: u32, now| store.take(&verified("a", &nonce.to_string(), now), now).is_err();
+        let full = |nonce: u32, now| store.take(mark("a", &nonce.to_string(), now), now).is_err();
         assert!((0..200).filter(|nonce| full(*nonce, 1000)).count() >= 200 - SHARDS);
         assert!((200..300).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
         assert!((300..500).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
@@ -211,16 +214,18 @@ mod tests {
     fn what_was_taken_before_a_restart_is_taken_after_it() {
         let (before, after) = (ReplayStore::new(100), ReplayStore::new(1));
         for nonce in ["a", "b"] {
-            let taken = before.take(&verified("k", nonce, 1000), 1000).unwrap();
-            after.restore(Taken::from_bytes(&taken.to_bytes()).unwrap(), 1100);
+            let taken = mark("k", nonce, 1000);
+            before.take(taken, 1000).unwrap();
+            after.restore(Mark::from_bytes(&taken.to_bytes()).unwrap(), 1100);
         }
-        let old = before.take(&verified("k", "old", 700), 1000).unwrap();
+        let old = mark("k", "old", 700);
+        before.take(old, 1000).unwrap();
         after.restore(old, 1100);
         assert_eq!(after.len(), 2, "what is too old to be used is not kept");
         for nonce in ["a", "b"] {
-            assert_eq!(after.take(&verified("k", nonce, 1000), 1100), Err(SignatureError::Replayed));
+            assert_eq!(after.take(mark("k", nonce, 1000), 1100), Err(SignatureError::Replayed));
         }
-        assert!(Taken::from_bytes(&[0; Taken::BYTES + 1]).is_none() && Taken::from_bytes(&[0; 3]).is_none());
+        assert!(Mark::from_bytes(&[0; Mark::BYTES + 1]).is_none() && Mark::from_bytes(&[0; 3]).is_none());
     }
 
     #[test]
@@ -228,7 +233,7 @@ mod tests {
         let store = ReplayStore::new(100_000);
         for second in 0..3000 {
             for number in 0..10 {
-                store.take(&verified("a", &format!("{second}.{number}"), second), second).unwrap();
+                store.take(mark("a", &format!("{second}.{number}"), second), second).unwrap();
             }
         }
         let most = 10 * usize::try_from(CLOCK_WINDOW + 2 * SLICE).unwrap();
@@ -240,18 +245,18 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_opens_no_gap() {
         let store = ReplayStore::new(100);
-        store.take(&verified("a", "n", 1000), 1000).unwrap();
-        store.take(&verified("a", "other", 2000), 2000).unwrap();
+        store.take(mark("a", "n", 1000), 1000).unwrap();
+        store.take(mark("a", "other", 2000), 2000).unwrap();
         // Every shard forgets by itself, and the same nonce always meets the same shard.
-        let _ = store.take(&verified("a", "n", 2000), 2000);
-        assert!(store.take(&verified("a", "n", 1000), 1000).is_err());
+        let _ = store.take(mark("a", "n", 2000), 2000);
+        assert!(store.take(mark("a", "n", 1000), 1000).is_err());
     }
 
     #[test]
     fn times_at_the_ends_of_the_range_are_survived() {
         let store = ReplayStore::new(100);
         for time in [i64::MIN, -1, 0, i64::MAX] {
-            let _ = store.take(&verified("a", "n", time), time);
+            let _ = store.take(mark("a", "n", time), time);
         }
     }
 }

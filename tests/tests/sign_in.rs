@@ -1,6 +1,6 @@
 //! People at a browser: how they sign in, what their session may do, and what others cannot make it do.
 
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::process::Stdio;
 
 use bridge32_tests::bridge::{gateway_command, run};
@@ -480,7 +480,8 @@ fn no_link_is_printed_where_others_read_it() {
             .stdout(Stdio::null())
             .stderr(output);
         if journal {
-            command.env("JOURNAL_STREAM", "1:1");
+            let stream = std::fs::metadata(&log).unwrap();
+            command.env("JOURNAL_STREAM", format!("{}:{}", stream.dev(), stream.ino()));
         }
         let mut child = command.spawn().unwrap();
         let text = within(20.0, "it says how to sign in", || {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bridge32_signature::{CLOCK_WINDOW, ReplayStore, Taken};
+use bridge32_signature::{CLOCK_WINDOW, Mark, ReplayStore};
 use jiff::Timestamp;
 
 /// How long nonces wait at most until they are written.
@@ -104,9 +104,9 @@ impl ReplayLog {
     }
 
     /// Hands over a nonce that was taken; false if so many wait that it cannot be promised to be written.
-    pub(super) fn push(&self, taken: Taken) -> bool {
+    pub(super) fn push(&self, taken: Mark) -> bool {
         let mut waiting = self.queue.lock();
-        if waiting.nonces.len() >= MOST_WAITING * Taken::BYTES {
+        if waiting.nonces.len() >= MOST_WAITING * Mark::BYTES {
             return false;
         }
         let first = waiting.nonces.is_empty();
@@ -229,7 +229,7 @@ fn restore(bytes: &[u8], store: &ReplayStore, now: i64) -> Option<()> {
         // It was begun when the process ended.
         return MAGIC.starts_with(bytes).then_some(());
     };
-    nonces.chunks_exact(Taken::BYTES).filter_map(Taken::from_bytes).for_each(|taken| store.restore(taken, now));
+    nonces.chunks_exact(Mark::BYTES).filter_map(Mark::from_bytes).for_each(|taken| store.restore(taken, now));
     Some(())
 }
 
@@ -271,7 +271,9 @@ mod tests {
 
     /// Takes a nonce and logs it.
     fn take(log: &ReplayLog, store: &ReplayStore, nonce: &str) {
-        assert!(log.push(store.take(&verified(nonce, now()), now()).unwrap()));
+        let nonce = Mark::of(&verified(nonce, now()));
+        store.take(nonce, now()).unwrap();
+        assert!(log.push(nonce));
     }
 
     fn open(folder: &Path) -> (ReplayLog, ReplayStore) {
@@ -293,8 +295,8 @@ mod tests {
         log.close();
         let (_log, store) = open(folder.path());
         assert_eq!(store.len(), 500);
-        assert_eq!(store.take(&verified("7", now()), now()), Err(SignatureError::Replayed));
-        assert!(store.take(&verified("500", now()), now()).is_ok());
+        assert_eq!(store.take(Mark::of(&verified("7", now())), now()), Err(SignatureError::Replayed));
+        assert!(store.take(Mark::of(&verified("500", now())), now()).is_ok());
     }
 
     #[test]
@@ -349,7 +351,7 @@ mod tests {
         assert_eq!(files(folder.path()).len(), 2);
         let mut segment = Segment { folder: folder.path().to_owned(), current: None };
         for (at, files_then) in [(0, 3), (SEGMENT - 1, 3), (SEGMENT, 4), (SEGMENT - 1, 5), (SEGMENT + OLD + 1, 1)] {
-            segment.append(&[0; Taken::BYTES], now() + at).unwrap();
+            segment.append(&[0; Mark::BYTES], now() + at).unwrap();
             assert!(files(folder.path()).len() <= files_then, "{at}");
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use bridge32_signature::{
-    Head, Key, ReplayStore, Request as Covered, SignatureError, Verified, verify, verify_head_of_any,
+    Head, Key, Mark, ReplayStore, Request as Covered, SignatureError, verify, verify_head_of_any,
 };
 use jiff::Timestamp;
 
@@ -54,9 +54,9 @@ impl Verifier {
         }
     }
 
-    fn take(&self, verified: &Verified) -> Result<(), SignatureError> {
-        let taken = self.store.take(verified, Timestamp::now().as_second())?;
-        let kept = self.log.as_ref().is_none_or(|log| log.push(taken));
+    fn take(&self, nonce: Mark) -> Result<(), SignatureError> {
+        self.store.take(nonce, Timestamp::now().as_second())?;
+        let kept = self.log.as_ref().is_none_or(|log| log.push(nonce));
         if kept { Ok(()) } else { Err(SignatureError::Full) }
     }
 }
@@ -65,6 +65,7 @@ impl Verifier {
 #[derive(Debug)]
 pub(super) struct Believed {
     head: Head,
+    nonce: Mark,
     /// The key.
     pub(super) key: Arc<Credential>,
 }
@@ -81,10 +82,12 @@ impl Keys {
         let head = verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?;
         let key = keys.get(head.key_id()).cloned().ok_or(SignatureError::UnknownKey)?;
         key.check_time()?;
-        if self.verifier.store.knows(head.signed()) {
+        // Taken it is only with its body; but nobody reads that twice.
+        let nonce = Mark::of(head.signed());
+        if self.verifier.store.knows(nonce) {
             return Err(SignatureError::Replayed.into());
         }
-        Ok(Believed { head, key })
+        Ok(Believed { head, nonce, key })
     }
 
     /// How the answer to such a request is to be signed, if it is.
@@ -101,8 +104,8 @@ impl Keys {
     /// # Errors
     /// What is wrong with the signature.
     pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: &[u8]) -> Result<(), Problem> {
-        let verified = believed.head.with_body(&parts.headers, body)?;
-        Ok(self.verifier.take(&verified)?)
+        believed.head.with_body(&parts.headers, body)?;
+        Ok(self.verifier.take(believed.nonce)?)
     }
 }
 
