@@ -96,8 +96,10 @@ impl ReplayStore {
     }
 
     /// Whether a nonce was taken before, without taking it: for those who would otherwise read a long body in vain.
-    pub fn knows(&self, mark: Mark) -> bool {
-        self.shard(mark.fingerprint).known.contains(&mark.fingerprint)
+    pub fn knows(&self, mark: Mark, now: i64) -> bool {
+        let mut shard = self.shard(mark.fingerprint);
+        shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
+        shard.known.contains(&mark.fingerprint)
     }
 
     /// Takes a nonce again that was taken before a restart. There is room for it in any case: no promise is given up.
@@ -208,6 +210,16 @@ mod tests {
         assert!((0..200).filter(|nonce| full(*nonce, 1000)).count() >= 200 - SHARDS);
         assert!((200..300).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
         assert!((300..500).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
+    }
+
+    #[test]
+    fn a_nonce_is_known_until_it_would_be_too_old() {
+        let store = ReplayStore::new(10);
+        let nonce = mark("a", "n", 1000);
+        assert!(!store.knows(nonce, 1000));
+        store.take(nonce, 1000).unwrap();
+        assert!(store.knows(nonce, 1000) && store.knows(nonce, 1000 + CLOCK_WINDOW));
+        assert!(!store.knows(mark("a", "n", 2000), 2000), "in a store that nobody has used since");
     }
 
     #[test]

@@ -79,12 +79,13 @@ impl Keys {
         let keys = self.current();
         let find = |id: &str| keys.get(id).map(|key| &key.entry.key);
         let names = self.verifier.names.of(parts);
-        let head = verify_head_of_any(&names, &parts.headers, find, Timestamp::now().as_second())?;
+        let now = Timestamp::now().as_second();
+        let head = verify_head_of_any(&names, &parts.headers, find, now)?;
         let key = keys.get(head.key_id()).cloned().ok_or(SignatureError::UnknownKey)?;
         key.check_time()?;
         // Taken it is only with its body; but nobody reads that twice.
         let nonce = Mark::of(head.signed());
-        if self.verifier.store.knows(nonce) {
+        if self.verifier.store.knows(nonce, now) {
             return Err(SignatureError::Replayed.into());
         }
         Ok(Believed { head, nonce, key })
