@@ -4,11 +4,11 @@ use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::queue::Work;
+use super::unit::Work;
 
 /// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
-pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
-    let Work { calls, batch, declared } = work;
+pub(super) fn assemble(library: &str, lane: u32, work: &Work) -> Bytes {
+    let Work { calls, batch, declared, .. } = work;
     let size = calls.iter().map(|call| call.args.as_bytes().len() + 96).sum::<usize>() + library.len() + 32;
     let mut body = Vec::with_capacity(size);
     body.extend_from_slice(b"{\"library\":");
@@ -18,9 +18,13 @@ pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
         if index > 0 {
             body.push(b',');
         }
-        write_call(&mut body, call.id, &call.callee, call.args.as_bytes());
+        write_call(&mut body, call);
     }
     body.push(b']');
+    if lane > 0 {
+        body.extend_from_slice(b",\"lane\":");
+        write_json(&mut body, &lane);
+    }
     if let Some(declared) = declared {
         body.extend_from_slice(b",\"revision\":");
         write_json(&mut body, &declared.revision);
@@ -33,14 +37,23 @@ pub(super) fn assemble(library: &str, work: &Work) -> Bytes {
     Bytes::from(body)
 }
 
-fn write_call(body: &mut Vec<u8>, id: Uuid, callee: &Callee, args: &[u8]) {
+fn write_call(body: &mut Vec<u8>, call: &Queued) {
     body.extend_from_slice(b"{\"id\":\"");
-    body.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    write_id(body, call.id);
     body.extend_from_slice(b"\",\"callee\":");
-    write_json(body, callee);
+    write_json(body, &call.callee);
+    if let Some(session) = call.session {
+        body.extend_from_slice(b",\"session\":\"");
+        write_id(body, session);
+        body.push(b'"');
+    }
     body.extend_from_slice(b",\"args\":");
-    body.extend_from_slice(args);
+    body.extend_from_slice(call.args.as_bytes());
     body.push(b'}');
+}
+
+fn write_id(body: &mut Vec<u8>, id: Uuid) {
+    body.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
 }
 
 fn write_json(body: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {

@@ -1,60 +1,75 @@
-//! One request to an agent, from its calls to their outcomes: every call of the list ends here, or was never sent.
+//! One request to an agent, from its calls to their outcomes: every call of the list ends here, or provably did not begin.
 
-use std::cmp::Ordering;
 use std::pin::pin;
 use std::time::Duration;
 
 use bridge32_protocol::json::complaint;
+use bridge32_protocol::wire::{Batch, Fault, FaultCode};
 use bytes::Bytes;
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use super::apartment::refusal;
 use super::assembly::assemble;
-use super::outcome::{Failure, Moment, read_line};
-use super::queue::{Queue, Queued, Work};
+use super::outcome::{Execution, Failure, read_line};
+use super::progress::Progress;
+use super::queue::Queue;
+use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::agents::client::{ClientError, Connection, Lines};
-use crate::agents::{Agent, Exit, Link};
+use crate::agents::{Agent, Exit, Link, Noted};
 
 /// How long the end of a process may lag behind the end of its connection.
-const LAG: Duration = Duration::from_secs(2);
+pub(super) const LAG: Duration = Duration::from_secs(2);
 
 /// How long bytes that an ended process has sent may take through the loopback interface.
 const UNDER_WAY: Duration = Duration::from_millis(200);
 
+/// A call is sent to no more processes than these.
+const MAX_ATTEMPTS: u32 = 4;
+
+/// The pause before a call that ended its process is sent to another one, the first time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
 /// How a request ended.
-pub(super) enum Exchange {
+pub(super) enum End {
     /// Every call has its outcome, and the connection can be used again.
     Complete,
     /// The agent has seen nothing of it.
     NotSent(Work, String),
-    /// Every call has its outcome, and the agent is gone.
+    /// Every call has its outcome or waits again, and the agent is gone.
     Over,
 }
 
+/// Where a list runs.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) queue: &'a Queue,
+    pub(super) lane: Lane,
+    pub(super) agent: &'a Agent,
+    pub(super) link: &'a Link,
+}
+
 /// Sends the calls and gives each its outcome as soon as it arrives.
-pub(super) async fn run(
-    library: &str,
-    queue: &Queue,
-    connection: &mut Connection,
-    work: Work,
-    link: &Link,
-    agent: &Agent,
-) -> Exchange {
-    let body = assemble(library, &work);
-    let Work { calls, batch, declared } = work;
-    let mut list = List::new(library, queue, calls);
-    match tokio::time::timeout_at(list.deadline(), while_alive(link, connection.calls(body))).await {
-        Err(_) => list.overdue(agent, link).await,
-        Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
+pub(super) async fn run(place: Place<'_>, connection: &mut Connection, work: Work) -> End {
+    let body = assemble(place.queue.library(), place.lane.number, &work);
+    let mut list = List::new(place, work);
+    match tokio::time::timeout_at(list.deadline(), while_alive(place.link, connection.calls(body))).await {
+        Err(_) => list.overdue().await,
+        Ok(Ok(Ok(lines))) => list.receive(lines).await,
         Ok(Ok(Err(fault))) => {
             let failure = refusal(fault);
             list.end_all(|| failure.clone());
-            Exchange::Complete
+            End::Complete
         }
-        Ok(Err(ClientError::NotSent(why))) => {
-            Exchange::NotSent(Work { calls: list.into_calls(), batch, declared }, why)
-        }
-        Ok(Err(error)) => list.broken(&error.to_string(), agent, link).await,
+        Ok(Err(ClientError::NotSent(why))) => End::NotSent(list.into_work(), why),
+        Ok(Err(error)) => list.broken(&error.to_string()).await,
+    }
+}
+
+/// What a fault of the agent's means that is about all that it was sent.
+pub(super) fn refusal(fault: Fault) -> Failure {
+    match fault.code {
+        FaultCode::LoadFailed | FaultCode::NotLoaded => Failure::NotLoaded(fault),
+        _ => Failure::Fault(fault),
     }
 }
 
@@ -84,22 +99,32 @@ pub(super) async fn end_of(link: &Link, patience: Duration) -> Option<Exit> {
 
 /// The calls of one request and how far they are. The agent runs them in their order.
 struct List<'a> {
-    library: &'a str,
-    queue: &'a Queue,
+    place: Place<'a>,
+    ids: Vec<Uuid>,
     calls: Vec<Option<Queued>>,
-    /// The first one without an outcome: the one that runs.
+    batch: Option<Batch>,
+    route: Route,
+    /// The first one without an outcome: the one that runs, as far as is known.
     running: usize,
     /// Since when it runs.
     since: Instant,
 }
 
 impl<'a> List<'a> {
-    fn new(library: &'a str, queue: &'a Queue, calls: Vec<Queued>) -> Self {
-        Self { library, queue, calls: calls.into_iter().map(Some).collect(), running: 0, since: Instant::now() }
+    fn new(place: Place<'a>, work: Work) -> Self {
+        let Work { calls, batch, route, .. } = work;
+        place.queue.running.begin(place.lane, &calls);
+        let ids = calls.iter().map(|call| call.id).collect();
+        let calls = calls.into_iter().map(Some).collect();
+        Self { place, ids, calls, batch, route, running: 0, since: Instant::now() }
     }
 
-    fn into_calls(self) -> Vec<Queued> {
-        self.calls.into_iter().flatten().collect()
+    /// The same as it came.
+    fn into_work(mut self) -> Work {
+        let _ = self.place.queue.running.finish(self.place.lane);
+        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
+        let declared = calls.iter().find_map(|call| call.declared.clone());
+        Work { calls, batch: self.batch, route: self.route, declared }
     }
 
     fn is_complete(&self) -> bool {
@@ -107,38 +132,44 @@ impl<'a> List<'a> {
     }
 
     fn deadline(&self) -> Instant {
-        let running = self.calls.get(self.running).and_then(Option::as_ref);
-        self.since + running.map_or(Duration::ZERO, |call| call.deadline)
+        let Some(running) = self.calls.get(self.running).and_then(Option::as_ref) else { return self.since };
+        let end = self.since + running.deadline;
+        running.until.map_or(end, |until| end.min(until.max(self.since)))
     }
 
-    async fn receive(mut self, mut lines: Lines, agent: &Agent, link: &Link) -> Exchange {
+    async fn receive(mut self, mut lines: Lines) -> End {
         while !self.is_complete() {
-            let why = match tokio::time::timeout_at(self.deadline(), while_alive(link, lines.next())).await {
-                Err(_) => return self.overdue(agent, link).await,
-                Ok(Ok(Some(next))) => match self.take(&next, agent) {
+            let why = match tokio::time::timeout_at(self.deadline(), while_alive(self.place.link, lines.next())).await {
+                Err(_) => return self.overdue().await,
+                Ok(Ok(Some(next))) => match self.take(&next) {
                     Ok(()) => continue,
                     Err(why) => why,
                 },
                 Ok(Ok(None)) => "the answer ended before every call had its outcome".to_owned(),
                 Ok(Err(error)) => error.to_string(),
             };
-            return self.broken(&why, agent, link).await;
+            return self.broken(&why).await;
         }
+        let _ = self.place.queue.running.finish(self.place.lane);
         // The end of the body makes the connection free for the next request.
         match tokio::time::timeout(LAG, lines.next()).await {
-            Ok(Ok(None)) => Exchange::Complete,
-            _ => Exchange::Over,
+            Ok(Ok(None)) => End::Complete,
+            _ => End::Over,
         }
     }
 
-    fn take(&mut self, line: &Bytes, agent: &Agent) -> Result<(), String> {
+    fn take(&mut self, line: &Bytes) -> Result<(), String> {
+        let Place { queue, lane, agent, link } = self.place;
         let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
         let call = self.calls.get_mut(index).and_then(Option::take);
         let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
         if result.is_ok() {
             agent.note_success();
         }
-        self.queue.end(call, result);
+        if queue.running.end(lane, call.id) {
+            agent.kill(link.generation, "the call that it runs now was cancelled");
+        }
+        queue.end(call, result);
         let before = self.running;
         while self.calls.get(self.running).is_some_and(Option::is_none) {
             self.running += 1;
@@ -149,21 +180,20 @@ impl<'a> List<'a> {
         Ok(())
     }
 
-    /// The running call has had its time: its process is ended, and the others are told what became of them.
-    async fn overdue(mut self, agent: &Agent, link: &Link) -> Exchange {
-        let Some(running) = self.calls.get_mut(self.running).and_then(Option::take) else { return Exchange::Over };
-        let (id, deadline) = (running.id, running.deadline);
-        let reason = format!("call {id} was still running after {} ms", deadline.as_millis());
+    /// The running call has had its time: its process is ended.
+    async fn overdue(self) -> End {
+        let Place { agent, link, .. } = self.place;
+        let Some(call) = self.calls.get(self.running).and_then(Option::as_ref) else { return End::Over };
+        let reason = format!("call {} was still running after {} ms", call.id, self.since.elapsed().as_millis());
         agent.kill(link.generation, reason.clone());
-        self.queue.end(running, Err(Failure::Deadline { deadline }));
-        let exit = Exit::made(reason);
-        self.end_all(|| Failure::Ended { exit: exit.clone(), moment: Moment::Behind(id) });
-        let _ = end_of(link, LAG).await;
-        Exchange::Over
+        let exit = end_of(link, LAG).await.unwrap_or_else(|| Exit::made(reason));
+        self.settle(&exit, true);
+        End::Over
     }
 
     /// The connection is gone, and nearly always the process with it.
-    async fn broken(mut self, why: &str, agent: &Agent, link: &Link) -> Exchange {
+    async fn broken(self, why: &str) -> End {
+        let Place { agent, link, .. } = self.place;
         let exit = if let Some(exit) = end_of(link, LAG).await {
             exit
         } else {
@@ -171,32 +201,85 @@ impl<'a> List<'a> {
             agent.kill(link.generation, reason.clone());
             end_of(link, LAG).await.unwrap_or_else(|| Exit::made(reason))
         };
-        self.ended(&exit);
-        Exchange::Over
+        self.settle(&exit, false);
+        End::Over
     }
 
-    /// Tells every call that has no outcome what became of the process. The running one is that which the process
-    /// itself named while it was dying, else the first; the outcome of one before it was lost on its way.
-    fn ended(&mut self, exit: &Exit) {
-        let left: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
+    /// Gives every call that has no outcome its own, now that the process has ended; what provably did not begin waits for
+    /// another process. `overdue` says that it was ended because the running call took too long.
+    fn settle(mut self, exit: &Exit, overdue: bool) {
+        let Place { queue, lane, link, .. } = self.place;
+        let cancelled = queue.running.finish(lane);
+        let noted = exit.noted(link.slot(queue.library(), lane.number));
         let named = exit.crash.as_ref().and_then(|crash| crash.call());
-        let at = left.iter().position(|call| Some(call.id) == named).unwrap_or_default();
-        let running = left.get(at).map(|call| call.id);
-        for (index, call) in left.into_iter().enumerate() {
-            let running = running.unwrap_or(call.id);
-            let moment = match index.cmp(&at) {
-                Ordering::Less => Moment::Before(running),
-                Ordering::Equal => Moment::Running,
-                Ordering::Greater => Moment::Behind(running),
-            };
-            let exit = exit.for_call(self.library, running);
-            self.queue.end(call, Err(Failure::Ended { exit, moment }));
+        let progress = Progress::new(&self.ids, self.running, noted, named);
+        let left: Vec<(usize, Queued)> =
+            self.calls.iter_mut().enumerate().filter_map(|(index, call)| Some((index, call.take()?))).collect();
+        if self.batch.is_some() && progress.is_untouched() && cancelled.is_empty() {
+            return self.repeat(left.into_iter().map(|(_, call)| call).collect(), exit, progress);
         }
+        let mut repeated = Vec::new();
+        for (index, call) in left {
+            let execution = |exit: &Exit| failure_of(exit, progress, index, &self.ids).execution();
+            if cancelled.contains(&call.id) {
+                let execution = execution(exit);
+                queue.end(call, Err(Failure::Cancelled(execution)));
+            } else if overdue && (progress.running() == Some(index) || (index == self.running && !progress.has_not_begun(index))) {
+                let ran = progress.running() != Some(index);
+                let deadline = call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
+                queue.end(call, Err(Failure::Deadline { deadline, ran }));
+            } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + 1 < MAX_ATTEMPTS {
+                repeated.push(call);
+            } else if self.batch.is_none()
+                && progress.running() == Some(index)
+                && call.idempotent
+                && call.attempts + 1 < MAX_ATTEMPTS
+            {
+                again(queue, self.route, call, true);
+            } else {
+                self.end(call, index, exit, progress);
+            }
+        }
+        // The first of them comes first again.
+        for call in repeated.into_iter().rev() {
+            again(queue, self.route, call, false);
+        }
+    }
+
+    /// Has a batch run elsewhere of which nothing has begun.
+    fn repeat(&self, mut calls: Vec<Queued>, exit: &Exit, progress: Progress) {
+        let spent = calls.iter().any(|call| call.attempts + 1 >= MAX_ATTEMPTS);
+        match self.batch {
+            Some(batch) if !spent => {
+                calls.iter_mut().for_each(|call| call.attempts += 1);
+                self.place.queue.again(Unit { route: self.route, kind: Kind::Batch(calls, batch) }, Duration::ZERO);
+            }
+            _ => calls.into_iter().enumerate().for_each(|(index, call)| self.end(call, index, exit, progress)),
+        }
+    }
+
+    fn end(&self, call: Queued, index: usize, exit: &Exit, progress: Progress) {
+        let running = progress.running().and_then(|index| self.ids.get(index).copied()).unwrap_or(call.id);
+        let exit = exit.for_call(self.place.queue.library(), running);
+        self.place.queue.end(call, Err(failure_of(&exit, progress, index, &self.ids)));
     }
 
     fn end_all(&mut self, failure: impl Fn() -> Failure) {
+        let _ = self.place.queue.running.finish(self.place.lane);
         for call in self.calls.iter_mut().filter_map(Option::take) {
-            self.queue.end(call, Err(failure()));
+            self.place.queue.end(call, Err(failure()));
         }
     }
+}
+
+fn failure_of(exit: &Exit, progress: Progress, index: usize, ids: &[Uuid]) -> Failure {
+    Failure::Ended { exit: exit.clone(), moment: progress.moment(index, ids) }
+}
+
+/// Has a call tried once more. One that was running when its process ended waits longer each time.
+fn again(queue: &Queue, route: Route, mut call: Queued, was_running: bool) {
+    call.attempts += 1;
+    let pause = if was_running { FIRST_PAUSE * 2u32.saturating_pow(call.attempts - 1) } else { Duration::ZERO };
+    let jitter = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
+    queue.again(Unit { route, kind: Kind::Single(call) }, pause.mul_f64(0.5 + jitter / 2.0));
 }

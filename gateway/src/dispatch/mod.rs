@@ -1,15 +1,21 @@
-//! Which agent gets a call, and what becomes of it: one queue for each apartment, deadlines, coalescing.
+//! Which agent gets a call, and what becomes of it: a queue for each library, pools of agents, deadlines, coalescing.
 //!
-//! Every call that [`Dispatcher::call`] takes has exactly one outcome, also if nobody waits for it any more.
+//! Every call that [`Queue::call`] takes has exactly one outcome, also if nobody waits for it any more.
 
-mod apartment;
 mod arguments;
 mod assembly;
 mod exchange;
+mod fair;
+mod keeper;
+mod lane;
 mod outcome;
+mod pool;
+mod progress;
 mod queue;
+mod route;
+mod running;
+mod unit;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,86 +24,21 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::agents::{Agent, Exit};
+use crate::agents::Exit;
 use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
-pub use queue::Counts;
+pub use pool::{LibraryState, Pool, PoolSpec};
+pub use queue::{Counts, Queue};
+pub use running::Sent;
+pub use unit::Lane;
 
-use queue::{MAX_LIST, Queue, Queued, Replacement};
+use queue::MAX_LIST;
+use unit::{Kind, Queued};
 
 /// A batch has no more calls than these: they are one request to the agent.
 pub const MAX_BATCH: usize = MAX_LIST;
-
-/// The queues of all libraries that have an agent.
-#[derive(Debug, Default)]
-pub struct Dispatcher {
-    apartments: BTreeMap<String, Arc<Queue>>,
-}
-
-impl Dispatcher {
-    /// Starts the task of an apartment.
-    pub fn add(&mut self, library: &str, agent: Arc<Agent>) {
-        let queue = Arc::new(Queue::default());
-        self.apartments.insert(library.to_owned(), Arc::clone(&queue));
-        tokio::spawn(apartment::run(library.to_owned(), agent, queue));
-    }
-
-    /// Calls, and gives the call's id and how it ended. A caller that stops waiting does not stop the call.
-    pub async fn call(&self, library: &str, order: Order) -> (Uuid, CallResult) {
-        let (queued, pending) = queued(order);
-        match self.queue(library).and_then(|queue| queue.push(queued)) {
-            Ok(()) => pending.end().await,
-            Err(failure) => (pending.id, Err(failure)),
-        }
-    }
-
-    /// Runs calls as one: in their order, with nothing between them. Gives each one's id and how it ended.
-    ///
-    /// # Errors
-    /// None of them was taken.
-    pub async fn batch(
-        &self,
-        library: &str,
-        orders: Vec<Order>,
-        batch: Batch,
-    ) -> Result<Vec<(Uuid, CallResult)>, Failure> {
-        let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(queued).unzip();
-        self.queue(library)?.push_batch(calls, batch)?;
-        let mut results = Vec::with_capacity(pending.len());
-        for pending in pending {
-            results.push(pending.end().await);
-        }
-        Ok(results)
-    }
-
-    /// Gives the library's agent another interface, after the calls that wait already. Returns when it has it, or when
-    /// `patience` is over: then its turn comes later, or the next agent begins with the interface that is current then.
-    ///
-    /// # Errors
-    /// There is no agent that could take it, or it does not.
-    pub async fn replace(&self, library: &str, declared: Arc<Declared>, patience: Duration) -> Result<(), Failure> {
-        let (done, outcome) = oneshot::channel();
-        self.queue(library)?.push_interface(Replacement { declared, patience, since: Instant::now(), done });
-        match tokio::time::timeout(patience, outcome).await {
-            Ok(outcome) => outcome.unwrap_or_else(|_| Err(stopping())),
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn queue(&self, library: &str) -> Result<&Queue, Failure> {
-        self.apartments.get(library).map(|queue| &**queue).ok_or_else(|| {
-            let reason = format!("no agent is configured for the library `{library}`");
-            Failure::NoAgent { reason, retry: false }
-        })
-    }
-
-    /// How many calls a library has had and has waiting.
-    pub fn counts(&self, library: &str) -> Counts {
-        self.apartments.get(library).map(|queue| queue.counts()).unwrap_or_default()
-    }
-}
 
 /// A call that is to be made.
 #[derive(Debug)]
@@ -108,32 +49,103 @@ pub struct Order {
     pub args: Arguments,
     /// How long it may run, and how long it waits for an agent.
     pub deadline: Duration,
+    /// How long its client waits in all: for its turn, for an agent, and for the library.
+    pub wait: Option<Duration>,
     /// The interface whose numbers `callee` uses: the call runs with that one, whatever replaces it meanwhile.
     pub declared: Option<Arc<Declared>>,
+    /// Calling it twice does no harm.
+    pub idempotent: bool,
+}
+
+/// For whom calls are made.
+#[derive(Clone, Debug, Default)]
+pub struct Sender {
+    /// The id of the key: clients take turns.
+    pub client: Option<Arc<str>>,
+    /// The session, and the lane that it is bound to.
+    pub session: Option<(Uuid, Lane)>,
 }
 
 /// A call whose outcome is waited for.
-struct Pending {
-    id: Uuid,
+#[derive(Debug)]
+pub struct Pending {
+    /// Its id.
+    pub id: Uuid,
     outcome: oneshot::Receiver<CallResult>,
 }
 
 impl Pending {
-    async fn end(self) -> (Uuid, CallResult) {
+    /// Waits for the outcome. Whoever drops this does not stop a call that has begun; one that waits is not run.
+    pub async fn end(self) -> (Uuid, CallResult) {
         (self.id, self.outcome.await.unwrap_or_else(|_| Err(stopping())))
     }
 }
 
-/// The queue is gone; what it held may have been sent already.
-fn stopping() -> Failure {
-    Failure::Ended { exit: Exit::made("the gateway is stopping"), moment: Moment::Running }
+impl Queue {
+    /// Takes a call. A failure is its outcome, too.
+    pub fn call(&self, order: Order, sender: &Sender) -> Pending {
+        let (queued, pending) = queued(order, sender);
+        let (id, lane) = (pending.id, sender.session.map(|(_, lane)| lane));
+        match self.push(Kind::Single(queued), lane) {
+            Ok(()) => pending,
+            Err(failure) => {
+                let (reply, outcome) = oneshot::channel();
+                let _ = reply.send(Err(failure));
+                Pending { id, outcome }
+            }
+        }
+    }
+
+    /// Takes calls that run as one: in their order, with nothing between them.
+    ///
+    /// # Errors
+    /// None of them was taken.
+    pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
+        let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| queued(order, sender)).unzip();
+        self.push(Kind::Batch(calls, batch), sender.session.map(|(_, lane)| lane))?;
+        Ok(pending)
+    }
 }
 
-fn queued(order: Order) -> (Queued, Pending) {
-    let Order { callee, args, deadline, declared } = order;
-    let id = Uuid::now_v7();
+/// Gives every process of a pool that answers another interface. Returns when they have it, or when `patience` is over;
+/// one that comes later begins with the interface that is current then.
+///
+/// # Errors
+/// One of them does not take it.
+pub async fn replace(pool: &Pool, library: &str, declared: &Declared, patience: Duration) -> Result<(), Failure> {
+    let links = pool.links();
+    let changes = links.iter().map(|link| lane::change_over_to(library, link, declared));
+    let all = futures_util::future::join_all(changes);
+    tokio::time::timeout(patience, all).await.map_or(Ok(()), |results| results.into_iter().collect())
+}
+
+/// The queue is gone; what it held may have been sent already.
+fn stopping() -> Failure {
+    let moment = Moment::Running;
+    Failure::Ended { exit: Exit::made("the gateway is stopping"), moment }
+}
+
+fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
+    let Order { callee, args, deadline, wait, declared, idempotent } = order;
+    let (id, since) = (Uuid::now_v7(), Instant::now());
     let (reply, outcome) = oneshot::channel();
-    (Queued { id, callee, args, deadline, declared, since: Instant::now(), reply }, Pending { id, outcome })
+    let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
+    let until = wait.map(|wait| since + wait);
+    let queued = Queued {
+        id,
+        callee,
+        args,
+        deadline,
+        until,
+        declared,
+        client,
+        session,
+        idempotent,
+        attempts: 0,
+        since,
+        reply,
+    };
+    (queued, Pending { id, outcome })
 }
 
 #[cfg(test)]

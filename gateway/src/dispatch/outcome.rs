@@ -46,10 +46,20 @@ pub enum Execution {
 pub enum Moment {
     /// It was running, as far as the bridge knows.
     Running,
-    /// It had ended, and its outcome was on its way when that later call ended the process.
-    Before(Uuid),
-    /// It waited behind that call, which was running.
-    Behind(Uuid),
+    /// It had ended, and its outcome was on its way when the process ended.
+    Before {
+        /// The later call that was running, if one was.
+        running: Option<Uuid>,
+        /// Whether the process has left a note of it; otherwise it is what one must think.
+        proven: bool,
+    },
+    /// It waited behind others.
+    Behind {
+        /// The call that was running, if one was.
+        running: Option<Uuid>,
+        /// Whether the process has left a note of it; otherwise it is what one must think.
+        proven: bool,
+    },
 }
 
 /// Why there is no answer.
@@ -70,7 +80,16 @@ pub enum Failure {
     Deadline {
         /// How long it had.
         deadline: Duration,
+        /// It had come back at the last moment, and its outcome was lost.
+        ran: bool,
     },
+    /// The client's patience was over before the call's turn came.
+    NotInTime {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// Somebody has cancelled it.
+    Cancelled(Execution),
     /// There was nobody to run it.
     NoAgent {
         /// Why not.
@@ -78,10 +97,21 @@ pub enum Failure {
         /// Whether trying again soon makes sense.
         retry: bool,
     },
+    /// The process that the call's session was bound to is gone.
+    SessionLost,
+    /// Handles of two processes are among the arguments.
+    HandlesApart {
+        /// The generation of one.
+        one: u64,
+        /// That of the other.
+        other: u64,
+    },
     /// Too many calls wait for this library.
     QueueFull {
         /// How many.
         waiting: usize,
+        /// How long they will take, as far as can be told.
+        retry_after: Duration,
     },
 }
 
@@ -90,7 +120,18 @@ impl Failure {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Fault(fault) if fault.ran => Execution::Ran,
-            Self::Fault(_) | Self::NotLoaded(_) | Self::NoAgent { .. } | Self::QueueFull { .. } => Execution::NotRun,
+            Self::Cancelled(execution) => *execution,
+            Self::Ended { moment: Moment::Before { proven: true, .. }, .. } | Self::Deadline { ran: true, .. } => {
+                Execution::Ran
+            }
+            Self::Ended { moment: Moment::Behind { proven: true, .. }, .. }
+            | Self::Fault(_)
+            | Self::NotLoaded(_)
+            | Self::NotInTime { .. }
+            | Self::NoAgent { .. }
+            | Self::SessionLost
+            | Self::HandlesApart { .. }
+            | Self::QueueFull { .. } => Execution::NotRun,
             Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
         }
     }

@@ -1,149 +1,29 @@
-//! The bounded queue of one apartment.
+//! The bounded queue of one library: what waits, where it may run, and which lanes take from it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{Batch, Callee};
 use serde::Serialize;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::arguments::Arguments;
+use super::fair::Fair;
 use super::outcome::{CallResult, Failure};
+use super::route;
+use super::running::Running;
+use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
-/// More calls than these do not wait: their clients are told to come back.
-const MAX_WAITING: usize = 1024;
 /// One request to the agent carries no more calls than these …
 pub(super) const MAX_LIST: usize = 256;
-/// … and stops growing at this many bytes of arguments.
+/// … stops growing at this many bytes of arguments …
 const MAX_LIST_BYTES: usize = 8 << 20;
-
-/// A call that waits.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) id: Uuid,
-    pub(super) callee: Callee,
-    pub(super) args: Arguments,
-    pub(super) deadline: Duration,
-    /// The interface whose numbers the callee uses.
-    pub(super) declared: Option<Arc<Declared>>,
-    pub(super) since: Instant,
-    pub(super) reply: oneshot::Sender<CallResult>,
-}
-
-impl Queued {
-    /// Ends the call. Whoever does not wait any more has lost only the answer.
-    pub(super) fn end(self, result: CallResult) {
-        let _ = self.reply.send(result);
-    }
-
-    fn expiry(&self, down: Instant) -> Instant {
-        self.since.max(down) + self.deadline
-    }
-
-    /// Whether it is a call of the library's own, and not work on memory or variables beside them.
-    fn is_call(&self) -> bool {
-        matches!(self.callee, Callee::Function(_) | Callee::Prototype(_))
-    }
-}
-
-/// What one request to the agent carries.
-#[derive(Debug)]
-pub(super) struct Work {
-    /// The calls, in their order.
-    pub(super) calls: Vec<Queued>,
-    /// They are one batch: never split, never together with others.
-    pub(super) batch: Option<Batch>,
-    /// The interface that those of them mean which name functions or variables by number.
-    pub(super) declared: Option<Arc<Declared>>,
-}
-
-/// An interface that the agent shall have, in its turn among the calls.
-#[derive(Debug)]
-pub(super) struct Replacement {
-    pub(super) declared: Arc<Declared>,
-    /// How long it waits for an agent.
-    pub(super) patience: Duration,
-    pub(super) since: Instant,
-    pub(super) done: oneshot::Sender<Result<(), Failure>>,
-}
-
-impl Replacement {
-    /// Whoever does not wait any more has lost only the answer.
-    pub(super) fn end(self, result: Result<(), Failure>) {
-        let _ = self.done.send(result);
-    }
-}
-
-/// What is to be done next.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// Send these calls.
-    Work(Work),
-    /// Give the agent this interface.
-    Interface(Replacement),
-}
-
-/// What waits at one place of the queue.
-#[derive(Debug)]
-pub(super) enum Unit {
-    Single(Queued),
-    Batch(Vec<Queued>, Batch),
-    Interface(Replacement),
-}
-
-impl Unit {
-    fn calls(&self) -> &[Queued] {
-        match self {
-            Self::Single(call) => std::slice::from_ref(call),
-            Self::Batch(calls, _) => calls,
-            Self::Interface(_) => &[],
-        }
-    }
-
-    /// Whether nobody waits for any of its answers any more.
-    fn is_abandoned(&self) -> bool {
-        let calls = self.calls();
-        !calls.is_empty() && calls.iter().all(|call| call.reply.is_closed())
-    }
-
-    /// A batch begins with its first call, so that one's deadline is how long it waits for an agent.
-    fn expiry(&self, down: Instant) -> Option<Instant> {
-        match self {
-            Self::Interface(replacement) => Some(replacement.since.max(down) + replacement.patience),
-            Self::Single(_) | Self::Batch(..) => self.calls().first().map(|call| call.expiry(down)),
-        }
-    }
-}
-
-/// The units in their order, and how many calls are in them.
-#[derive(Debug, Default)]
-struct Waiting {
-    units: VecDeque<Unit>,
-    calls: usize,
-}
-
-impl Waiting {
-    fn push_back(&mut self, unit: Unit) {
-        self.calls += unit.calls().len();
-        self.units.push_back(unit);
-    }
-
-    fn push_front(&mut self, unit: Unit) {
-        self.calls += unit.calls().len();
-        self.units.push_front(unit);
-    }
-
-    fn pop_front(&mut self) -> Option<Unit> {
-        let unit = self.units.pop_front()?;
-        self.calls -= unit.calls().len();
-        Some(unit)
-    }
-}
+/// … and at this much time, as far as can be told from the calls before: a slow call has nobody behind it who could run
+/// elsewhere.
+const LIST_TIME: Duration = Duration::from_millis(5);
 
 /// How many calls a library has had and has waiting.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -152,151 +32,214 @@ pub struct Counts {
     pub returned: u64,
     /// Calls that did not.
     pub failed: u64,
-    /// Calls that wait to be sent to the agent.
+    /// Calls that wait to be sent to an agent.
     pub waiting: usize,
 }
 
-/// The calls that wait for one apartment, first come first served.
+/// A lane that takes from the queue.
+#[derive(Debug)]
+struct Joined {
+    /// Something is there that only this lane, or only its process, may take.
+    wake: Arc<Notify>,
+    /// It takes what may run anywhere.
+    active: bool,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+struct Waiting {
+    routes: HashMap<Route, Fair>,
+    lanes: HashMap<Lane, Joined>,
+    /// What is to be tried again, and when.
+    delayed: Vec<(Instant, Unit)>,
+    /// How many calls are in all of them.
+    calls: usize,
+}
+
+impl Waiting {
+    fn is_alive(&self, generation: u64) -> bool {
+        self.lanes.keys().any(|lane| lane.generation == generation)
+    }
+
+    fn active_lanes(&self) -> usize {
+        self.lanes.values().filter(|joined| joined.active).count()
+    }
+
+    /// Takes out what fits, wherever it waits.
+    fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
+        let mut taken: Vec<Unit> = self.routes.values_mut().flat_map(|fair| fair.take_if(&mut fits)).collect();
+        self.routes.retain(|_, fair| !fair.is_empty());
+        taken.extend(self.delayed.extract_if(.., |(_, unit)| fits(unit)).map(|(_, unit)| unit));
+        self.calls -= taken.iter().map(|unit| unit.calls().len()).sum::<usize>();
+        taken
+    }
+
+    fn units(&self) -> impl Iterator<Item = &Unit> {
+        self.routes.values().flat_map(Fair::iter).chain(self.delayed.iter().map(|(_, unit)| unit))
+    }
+}
+
+/// The calls that wait for the agents of one library.
+#[derive(Debug)]
+pub struct Queue {
+    library: String,
+    /// More calls than these do not wait: their clients are told to come back.
+    limit: usize,
     waiting: Mutex<Waiting>,
+    /// Something is there that any active lane may take.
     arrived: Notify,
+    /// Something is there that the keeper should know of.
+    attention: Notify,
+    /// There is an agent: what waits for nothing but its turn is none of the keeper's business.
+    attended: AtomicBool,
+    /// How many processes take from it: with one, every handle leads there.
+    processes: AtomicUsize,
+    /// How long calls take, in nanoseconds: the last ones count most.
+    pace: AtomicU64,
+    /// What the lanes have sent.
+    pub(super) running: Running,
     returned: AtomicU64,
     failed: AtomicU64,
 }
 
 impl Queue {
+    /// An empty one for a library, in which so many calls may wait.
+    pub fn new(library: &str, limit: usize) -> Self {
+        Self {
+            library: library.to_owned(),
+            limit,
+            waiting: Mutex::default(),
+            arrived: Notify::new(),
+            attention: Notify::new(),
+            attended: AtomicBool::new(false),
+            processes: AtomicUsize::new(0),
+            pace: AtomicU64::new(0),
+            running: Running::default(),
+            returned: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// The library that it is for.
+    pub fn library(&self) -> &str {
+        &self.library
+    }
+
+    /// How many calls the library has had and has waiting.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            returned: self.returned.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            waiting: self.lock().calls,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Pushing and popping leave the queue whole whatever panics elsewhere.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a call.
+    /// Adds a call or a batch; `pin` is the lane of its session.
     ///
     /// # Errors
-    /// Too many wait already.
-    pub(super) fn push(&self, call: Queued) -> Result<(), Failure> {
-        self.add(Unit::Single(call))
-    }
-
-    /// Adds calls that run as one.
-    ///
-    /// # Errors
-    /// Too many wait already for all of them.
-    pub(super) fn push_batch(&self, calls: Vec<Queued>, batch: Batch) -> Result<(), Failure> {
-        self.add(Unit::Batch(calls, batch))
-    }
-
-    fn add(&self, unit: Unit) -> Result<(), Failure> {
-        let mut waiting = self.lock();
-        if waiting.calls + unit.calls().len() > MAX_WAITING {
-            let refused = unit.calls().iter().filter(|call| call.is_call()).count();
-            self.failed.fetch_add(refused as u64, Ordering::Relaxed);
-            return Err(Failure::QueueFull { waiting: waiting.calls });
+    /// Too many wait already, or there is nowhere where it could run.
+    pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
+        let mut unit = Unit { route: Route::Any, kind };
+        let mut handles = BTreeSet::new();
+        if pin.is_none() && self.processes.load(Ordering::Relaxed) > 1 {
+            for call in unit.calls() {
+                handles.append(&mut route::generations(call.args.as_bytes(), &self.library));
+            }
         }
-        waiting.push_back(unit);
+        let mut waiting = self.lock();
+        let placed = self.admit(&waiting, &unit).and_then(|()| place(&waiting, pin, &handles));
+        match placed {
+            Ok(route) => unit.route = route,
+            Err(failure) => {
+                self.count_failed(unit.calls());
+                return Err(failure);
+            }
+        }
+        let watched = !self.attended.load(Ordering::Relaxed) || unit.calls().iter().any(|call| call.until.is_some());
+        self.insert(&mut waiting, unit, Fair::push_back);
         drop(waiting);
-        self.arrived.notify_one();
+        if watched {
+            self.attention.notify_one();
+        }
         Ok(())
     }
 
-    /// Adds an interface that the agent shall have after the calls that are there already. One that still waits is
-    /// past: the calls that mean it bring it themselves.
-    pub(super) fn push_interface(&self, replacement: Replacement) {
-        let mut waiting = self.lock();
-        for unit in std::mem::take(&mut *waiting).units {
-            match unit {
-                Unit::Interface(past) => past.end(Ok(())),
-                unit => waiting.push_back(unit),
-            }
+    /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
+    fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
+        let count = unit.calls().len();
+        let free = self.limit.saturating_sub(waiting.calls);
+        let client = unit.client();
+        let of_client = || waiting.routes.get(&Route::Any).map_or(0, |fair| fair.calls_of(&client));
+        if count > free || (client.is_some() && of_client() + count > free.saturating_mul(3)) {
+            return Err(Failure::QueueFull { waiting: waiting.calls, retry_after: self.time_for(waiting) });
         }
-        waiting.push_back(Unit::Interface(replacement));
-        drop(waiting);
-        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// How long what waits will take, as far as can be told.
+    fn time_for(&self, waiting: &Waiting) -> Duration {
+        let calls = u64::try_from(waiting.calls / waiting.active_lanes().max(1)).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.pace.load(Ordering::Relaxed).saturating_mul(calls))
+    }
+
+    /// Puts a unit where it belongs, and wakes who may take it.
+    fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+        let route = unit.route;
+        waiting.calls += unit.calls().len();
+        push(waiting.routes.entry(route).or_default(), unit);
+        let wake = |fits: &dyn Fn(&Lane) -> bool| {
+            waiting.lanes.iter().filter(|(lane, _)| fits(lane)).for_each(|(_, joined)| joined.wake.notify_one());
+        };
+        match route {
+            Route::Any => self.arrived.notify_one(),
+            Route::Generation(generation) => wake(&|lane| lane.generation == generation),
+            Route::Lane(wanted) => wake(&|lane| *lane == wanted),
+        }
     }
 
     /// Puts back what was taken and never sent, in its order and before all other.
-    pub(super) fn put_back(&self, next: Next) {
+    pub(super) fn put_back(&self, work: Work) {
         let mut waiting = self.lock();
-        match next {
-            Next::Interface(replacement) => waiting.push_front(Unit::Interface(replacement)),
-            Next::Work(Work { calls, batch: Some(batch), .. }) => waiting.push_front(Unit::Batch(calls, batch)),
-            Next::Work(Work { calls, batch: None, .. }) => {
-                calls.into_iter().rev().for_each(|call| waiting.push_front(Unit::Single(call)));
-            }
+        for unit in work.into_units().into_iter().rev() {
+            self.put_front(&mut waiting, unit);
         }
     }
 
-    /// Resolves when calls may have been added since the last time.
-    pub(super) async fn arrival(&self) {
-        self.arrived.notified().await;
+    fn put_front(&self, waiting: &mut Waiting, mut unit: Unit) {
+        unit.route = match unit.route {
+            Route::Generation(generation) if !waiting.is_alive(generation) => Route::Any,
+            Route::Lane(lane) if !waiting.lanes.contains_key(&lane) => {
+                return self.refuse(unit, &Failure::SessionLost);
+            }
+            route => route,
+        };
+        self.insert(waiting, unit, Fair::push_front);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().units.is_empty()
-    }
-
-    /// Takes what is next: a batch alone, an interface alone, or the single calls before either that mean one interface,
-    /// up to the limits and at least one.
-    pub(super) fn take(&self) -> Option<Next> {
+    /// Has a unit tried again after a time.
+    pub(super) fn again(&self, unit: Unit, after: Duration) {
         let mut waiting = self.lock();
-        let mut calls = Vec::new();
-        let mut declared = None;
-        let mut bytes = 0;
-        while let Some(unit) = waiting.units.front() {
-            if unit.is_abandoned() {
-                // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than one may.
-                let calls =
-                    waiting.pop_front().map_or(0, |unit| unit.calls().iter().filter(|call| call.is_call()).count());
-                self.failed.fetch_add(calls as u64, Ordering::Relaxed);
-                continue;
-            }
-            let Unit::Single(next) = unit else {
-                if calls.is_empty() {
-                    return waiting.pop_front().map(alone);
-                }
-                break;
-            };
-            bytes += next.args.as_bytes().len();
-            let full = calls.len() == MAX_LIST || bytes > MAX_LIST_BYTES;
-            if !calls.is_empty() && (full || !agree(declared.as_ref(), next.declared.as_ref())) {
-                break;
-            }
-            if let Some(Unit::Single(call)) = waiting.pop_front() {
-                declared = declared.or_else(|| call.declared.clone());
-                calls.push(call);
-            }
+        if after.is_zero() {
+            self.put_front(&mut waiting, unit);
+        } else {
+            waiting.calls += unit.calls().len();
+            waiting.delayed.push((Instant::now() + after, unit));
         }
-        (!calls.is_empty()).then_some(Next::Work(Work { calls, batch: None, declared }))
-    }
-
-    /// Takes all.
-    pub(super) fn take_all(&self) -> Vec<Unit> {
-        std::mem::take(&mut *self.lock()).units.into()
-    }
-
-    /// Takes those that have waited for an agent as long as their deadline allows. Waiting began when they came, or
-    /// when the agent went away at `down`, whichever is later.
-    pub(super) fn take_expired(&self, now: Instant, down: Instant) -> Vec<Unit> {
-        let mut expired = Vec::new();
-        let mut waiting = self.lock();
-        for unit in std::mem::take(&mut *waiting).units {
-            if unit.expiry(down).is_some_and(|expiry| expiry > now) {
-                waiting.push_back(unit);
-            } else {
-                expired.push(unit);
-            }
-        }
-        expired
-    }
-
-    /// When the next one of those that wait expires.
-    pub(super) fn next_expiry(&self, down: Instant) -> Option<Instant> {
-        self.lock().units.iter().filter_map(|unit| unit.expiry(down)).min()
+        drop(waiting);
+        self.attention.notify_one();
     }
 
     /// Ends a call and counts it.
     pub(super) fn end(&self, call: Queued, result: CallResult) {
+        if let Ok(answer) = &result {
+            // Several lanes may lose each other's share: it is an estimate.
+            let before = self.pace.load(Ordering::Relaxed);
+            self.pace.store(before - before / 8 + answer.duration_ns / 8, Ordering::Relaxed);
+        }
         if call.is_call() {
             let counter = if result.is_ok() { &self.returned } else { &self.failed };
             counter.fetch_add(1, Ordering::Relaxed);
@@ -306,31 +249,202 @@ impl Queue {
 
     /// Ends what waited, as it cannot be sent.
     pub(super) fn refuse(&self, unit: Unit, failure: &Failure) {
-        match unit {
-            Unit::Single(call) => self.end(call, Err(failure.clone())),
-            Unit::Batch(calls, _) => calls.into_iter().for_each(|call| self.end(call, Err(failure.clone()))),
-            Unit::Interface(replacement) => replacement.end(Err(failure.clone())),
-        }
+        unit.into_calls().into_iter().for_each(|call| self.end(call, Err(failure.clone())));
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        Counts {
-            returned: self.returned.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            waiting: self.lock().calls,
-        }
+    fn count_failed(&self, calls: &[Queued]) {
+        let failed = calls.iter().filter(|call| call.is_call()).count();
+        self.failed.fetch_add(failed as u64, Ordering::Relaxed);
+    }
+
+    /// Where that call is, if it waits here or has been sent.
+    pub(super) fn waits(&self, id: Uuid) -> bool {
+        self.lock().units().any(|unit| unit.has(id))
+    }
+
+    /// Takes a call that waits out of the queue, with the batch that it belongs to.
+    pub(super) fn withdraw(&self, id: Uuid) -> Vec<Unit> {
+        self.lock().take_if(|unit| unit.has(id))
     }
 }
 
-/// A batch or an interface, which is never together with others.
-fn alone(unit: Unit) -> Next {
-    match unit {
-        Unit::Single(call) => Next::Work(Work { declared: call.declared.clone(), calls: vec![call], batch: None }),
-        Unit::Batch(calls, batch) => {
-            let declared = calls.iter().find_map(|call| call.declared.clone());
-            Next::Work(Work { calls, batch: Some(batch), declared })
+/// What lanes do.
+impl Queue {
+    /// A lane is there. Gives what wakes it for what only it may take.
+    pub(super) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
+        let wake = Arc::new(Notify::new());
+        let mut waiting = self.lock();
+        waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
+        self.count_processes(&waiting);
+        wake
+    }
+
+    /// A lane takes what may run anywhere, or does not any more.
+    pub(super) fn set_active(&self, lane: Lane, active: bool) {
+        if let Some(joined) = self.lock().lanes.get_mut(&lane) {
+            joined.active = active;
         }
-        Unit::Interface(replacement) => Next::Interface(replacement),
+        // What this lane was woken for may be for another one now.
+        self.arrived.notify_one();
+    }
+
+    /// A lane is gone, and sessions on it are over. Handles of a process that is gone are stale anywhere.
+    pub(super) fn leave(&self, lane: Lane) {
+        let mut waiting = self.lock();
+        waiting.lanes.remove(&lane);
+        self.count_processes(&waiting);
+        let gone = !waiting.is_alive(lane.generation);
+        let stranded = waiting.take_if(|unit| match unit.route {
+            Route::Any => false,
+            Route::Generation(generation) => gone && generation == lane.generation,
+            Route::Lane(pin) => pin == lane,
+        });
+        for unit in stranded {
+            match unit.route {
+                Route::Lane(_) => self.refuse(unit, &Failure::SessionLost),
+                _ => self.insert(&mut waiting, Unit { route: Route::Any, ..unit }, Fair::push_back),
+            }
+        }
+        drop(waiting);
+        self.arrived.notify_one();
+        self.attention.notify_one();
+    }
+
+    fn count_processes(&self, waiting: &Waiting) {
+        let generations: BTreeSet<u64> = waiting.lanes.keys().map(|lane| lane.generation).collect();
+        self.processes.store(generations.len(), Ordering::Relaxed);
+    }
+
+    /// Resolves when something may have come that any active lane can take.
+    pub(super) async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Takes what is next for a lane: a batch alone, or single calls that mean one interface, up to the limits and at least
+    /// one.
+    pub(super) fn take(&self, lane: Lane, active: bool) -> Option<Work> {
+        let mut waiting = self.lock();
+        loop {
+            let any = active.then_some(Route::Any);
+            let routes = [Route::Lane(lane), Route::Generation(lane.generation)].into_iter().chain(any);
+            let oldest = routes.filter_map(|route| Some((waiting.routes.get(&route)?.front()?.since(), route)));
+            let (_, route) = oldest.min_by_key(|(since, _)| *since)?;
+            let share = waiting.calls.div_ceil(waiting.active_lanes().max(1));
+            let fair = waiting.routes.get_mut(&route)?;
+            let (work, taken) = self.list(fair, route, share);
+            if fair.is_empty() {
+                waiting.routes.remove(&route);
+            } else if route == Route::Any {
+                self.arrived.notify_one();
+            }
+            waiting.calls -= taken;
+            if work.is_some() {
+                return work;
+            }
+        }
+    }
+
+    /// Makes a list of what is next. Gives also how many calls were taken for it or given up.
+    fn list(&self, fair: &mut Fair, route: Route, share: usize) -> (Option<Work>, usize) {
+        let pace = self.pace.load(Ordering::Relaxed).max(1);
+        let in_time = usize::try_from(u64::try_from(LIST_TIME.as_nanos()).unwrap_or(u64::MAX) / pace);
+        let most = in_time.unwrap_or(MAX_LIST).min(share).clamp(1, MAX_LIST);
+        let (mut calls, mut declared, mut bytes, mut taken) = (Vec::new(), None::<Arc<Declared>>, 0, 0);
+        while let Some(next) = fair.front() {
+            if next.is_abandoned() {
+                // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
+                // one may.
+                let Some(unit) = fair.pop() else { break };
+                self.count_failed(unit.calls());
+                taken += unit.calls().len();
+                continue;
+            }
+            match &next.kind {
+                Kind::Batch(..) if calls.is_empty() => {}
+                Kind::Batch(..) => break,
+                Kind::Single(call) => {
+                    bytes += call.args.as_bytes().len();
+                    let full = calls.len() == most || bytes > MAX_LIST_BYTES;
+                    if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
+                        break;
+                    }
+                }
+            }
+            let Some(unit) = fair.pop() else { break };
+            taken += unit.calls().len();
+            declared = declared.or_else(|| unit.declared().cloned());
+            match unit.kind {
+                Kind::Single(call) => calls.push(call),
+                Kind::Batch(batch, how) => {
+                    return (Some(Work { calls: batch, batch: Some(how), route, declared }), taken);
+                }
+            }
+        }
+        let work = (!calls.is_empty()).then_some(Work { calls, batch: None, route, declared });
+        (work, taken)
+    }
+}
+
+/// What the keeper does.
+impl Queue {
+    /// Resolves when there is something that the keeper should look at.
+    pub(super) async fn attention(&self) {
+        self.attention.notified().await;
+    }
+
+    /// Whether there is an agent.
+    pub(super) fn set_attended(&self, attended: bool) {
+        self.attended.store(attended, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().calls == 0
+    }
+
+    /// Whether calls wait that any lane may take, and every lane has enough to do.
+    pub(super) fn is_behind(&self) -> bool {
+        let waiting = self.lock();
+        waiting.routes.contains_key(&Route::Any)
+    }
+
+    /// Takes all.
+    pub(super) fn take_all(&self) -> Vec<Unit> {
+        self.lock().take_if(|_| true)
+    }
+
+    /// Has those tried again whose time has come.
+    pub(super) fn wake_delayed(&self, now: Instant) {
+        let mut waiting = self.lock();
+        let due: Vec<Unit> = waiting.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, unit)| unit).collect();
+        for unit in due {
+            waiting.calls -= unit.calls().len();
+            self.put_front(&mut waiting, unit);
+        }
+    }
+
+    /// Takes those that have waited as long as they may; `down` is since when there has been no agent.
+    pub(super) fn take_expired(&self, now: Instant, down: Option<Instant>) -> Vec<Unit> {
+        self.lock().take_if(|unit| unit.expiry(down).is_some_and(|expiry| expiry <= now))
+    }
+
+    /// When the next one is to be tried again, or has waited as long as it may.
+    pub(super) fn next_moment(&self, down: Option<Instant>) -> Option<Instant> {
+        let waiting = self.lock();
+        let expiries = waiting.units().filter_map(|unit| unit.expiry(down));
+        expiries.chain(waiting.delayed.iter().map(|(at, _)| *at)).min()
+    }
+}
+
+/// Where a unit may run: on the lane of its session, or where its handles live.
+fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
+    if let Some(lane) = pin {
+        return if waiting.lanes.contains_key(&lane) { Ok(Route::Lane(lane)) } else { Err(Failure::SessionLost) };
+    }
+    let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
+    match (alive.next(), alive.next()) {
+        (None, _) => Ok(Route::Any),
+        (Some(generation), None) => Ok(Route::Generation(*generation)),
+        (Some(one), Some(other)) => Err(Failure::HandlesApart { one: *one, other: *other }),
     }
 }
 

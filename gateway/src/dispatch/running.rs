@@ -1,0 +1,97 @@
+//! What the lanes of a library have sent and not seen the end of, so that a call can be found and cancelled.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::unit::{Lane, Queued};
+
+/// By lane, the calls of its list that have not ended, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Running(Mutex<HashMap<Lane, List>>);
+
+#[derive(Debug)]
+struct List {
+    since: Instant,
+    calls: VecDeque<Call>,
+}
+
+#[derive(Debug)]
+struct Call {
+    id: Uuid,
+    cancelled: bool,
+}
+
+/// A call that was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// Where it runs.
+    pub lane: Lane,
+    /// Since when its list runs.
+    pub since: Instant,
+    /// Whether it is the one that runs now, and does not wait behind another.
+    pub is_first: bool,
+}
+
+impl Running {
+    /// A lane sends these calls.
+    pub(super) fn begin(&self, lane: Lane, calls: &[Queued]) {
+        let calls = calls.iter().map(|call| Call { id: call.id, cancelled: false }).collect();
+        self.lock().insert(lane, List { since: Instant::now(), calls });
+    }
+
+    /// A call has ended. Gives whether the one behind it was cancelled meanwhile, whose turn it is now.
+    pub(super) fn end(&self, lane: Lane, id: Uuid) -> bool {
+        let mut lists = self.lock();
+        let Some(list) = lists.get_mut(&lane) else { return false };
+        // They end in their order, as a rule.
+        match list.calls.iter().position(|call| call.id == id) {
+            Some(0) => drop(list.calls.pop_front()),
+            Some(at) => drop(list.calls.remove(at)),
+            None => {}
+        }
+        list.calls.front().is_some_and(|call| call.cancelled)
+    }
+
+    /// The list is over. Gives those of it that were cancelled.
+    pub(super) fn finish(&self, lane: Lane) -> Vec<Uuid> {
+        let list = self.lock().remove(&lane);
+        let cancelled = list.into_iter().flat_map(|list| list.calls).filter(|call| call.cancelled);
+        cancelled.map(|call| call.id).collect()
+    }
+
+    /// Where that call runs.
+    pub(super) fn find(&self, id: Uuid) -> Option<Sent> {
+        self.lock().iter().find_map(|(lane, list)| {
+            let at = list.calls.iter().position(|call| call.id == id)?;
+            Some(Sent { lane: *lane, since: list.since, is_first: at == 0 })
+        })
+    }
+
+    /// Nobody wants the outcome of that call any more. Gives where it runs.
+    pub(super) fn cancel(&self, id: Uuid) -> Option<Sent> {
+        let mut lists = self.lock();
+        for (lane, list) in lists.iter_mut() {
+            if let Some(at) = list.calls.iter().position(|call| call.id == id) {
+                list.calls[at].cancelled = true;
+                return Some(Sent { lane: *lane, since: list.since, is_first: at == 0 });
+            }
+        }
+        None
+    }
+
+    /// How many lanes run something, and since when the longest does.
+    pub(super) fn busy(&self, generation: u64) -> (usize, Option<Instant>) {
+        let lists = self.lock();
+        let of_generation = lists.iter().filter(|(lane, _)| lane.generation == generation);
+        let since: Vec<Instant> = of_generation.map(|(_, list)| list.since).collect();
+        (since.len(), since.into_iter().min())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Lane, List>> {
+        // Each change is whole before anything can panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,172 @@
+//! What waits in a queue: a call, or a batch of calls, with where it may run and how long it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge32_protocol::wire::{Batch, Callee};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::arguments::Arguments;
+use super::outcome::{CallResult, Failure};
+use crate::interfaces::Declared;
+
+/// One thread of an apartment, in one generation of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The generation, which is unique among the agents of a library.
+    pub generation: u64,
+    /// The thread.
+    pub number: u32,
+}
+
+/// Where a unit may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Route {
+    /// Wherever there is room.
+    Any,
+    /// In that process: a handle in its arguments lives there.
+    Generation(u64),
+    /// On that thread: it belongs to a session.
+    Lane(Lane),
+}
+
+/// Whose units take turns with those of others: the id of a key; `None` where nothing is signed.
+pub(super) type Client = Option<Arc<str>>;
+
+/// A call that waits.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) id: Uuid,
+    pub(super) callee: Callee,
+    pub(super) args: Arguments,
+    /// How long it may run.
+    pub(super) deadline: Duration,
+    /// The moment at which its client's patience is over, wherever it is then.
+    pub(super) until: Option<Instant>,
+    /// The interface whose numbers the callee uses.
+    pub(super) declared: Option<Arc<Declared>>,
+    pub(super) client: Client,
+    pub(super) session: Option<Uuid>,
+    /// Calling it twice does no harm.
+    pub(super) idempotent: bool,
+    /// How often it was sent to a process that then ended.
+    pub(super) attempts: u32,
+    pub(super) since: Instant,
+    pub(super) reply: oneshot::Sender<CallResult>,
+}
+
+impl Queued {
+    /// Ends the call. Whoever does not wait any more has lost only the answer.
+    pub(super) fn end(self, result: CallResult) {
+        let _ = self.reply.send(result);
+    }
+
+    /// When it has waited for an agent as long as it may: since it came, or since the agents went away at `down`.
+    fn expiry(&self, down: Instant) -> Instant {
+        self.since.max(down) + self.deadline
+    }
+
+    /// Whether it is a call of the library's own, and not work on memory or variables beside them.
+    pub(super) fn is_call(&self) -> bool {
+        matches!(self.callee, Callee::Function(_) | Callee::Prototype(_))
+    }
+}
+
+/// What one request to the agent carries.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// The calls, in their order.
+    pub(super) calls: Vec<Queued>,
+    /// They are one batch: never split, never together with others.
+    pub(super) batch: Option<Batch>,
+    /// Where they may run.
+    pub(super) route: Route,
+    /// The interface that those of them mean which name functions or variables by number.
+    pub(super) declared: Option<Arc<Declared>>,
+}
+
+impl Work {
+    /// The units that it was made of, in their order.
+    pub(super) fn into_units(self) -> Vec<Unit> {
+        let Self { calls, batch, route, .. } = self;
+        match batch {
+            Some(batch) => vec![Unit { route, kind: Kind::Batch(calls, batch) }],
+            None => calls.into_iter().map(|call| Unit { route, kind: Kind::Single(call) }).collect(),
+        }
+    }
+}
+
+/// What waits at one place of the queue.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) route: Route,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Single(Queued),
+    /// Calls that run as one.
+    Batch(Vec<Queued>, Batch),
+}
+
+impl Unit {
+    pub(super) fn calls(&self) -> &[Queued] {
+        match &self.kind {
+            Kind::Single(call) => std::slice::from_ref(call),
+            Kind::Batch(calls, _) => calls,
+        }
+    }
+
+    pub(super) fn into_calls(self) -> Vec<Queued> {
+        match self.kind {
+            Kind::Single(call) => vec![call],
+            Kind::Batch(calls, _) => calls,
+        }
+    }
+
+    /// The first call: its deadline is how long a batch waits for an agent. No batch is empty.
+    fn first(&self) -> Option<&Queued> {
+        self.calls().first()
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.first().and_then(|call| call.client.clone())
+    }
+
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.first().map(|call| call.since)
+    }
+
+    pub(super) fn declared(&self) -> Option<&Arc<Declared>> {
+        self.calls().iter().find_map(|call| call.declared.as_ref())
+    }
+
+    pub(super) fn has(&self, id: Uuid) -> bool {
+        self.calls().iter().any(|call| call.id == id)
+    }
+
+    /// Whether nobody waits for any of its answers any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.calls().iter().all(|call| call.reply.is_closed())
+    }
+
+    /// When it has waited as long as it may for an agent, if there has been none since `down`.
+    pub(super) fn expiry(&self, down: Option<Instant>) -> Option<Instant> {
+        let first = self.first()?;
+        let without_agent = down.map(|down| first.expiry(down));
+        without_agent.into_iter().chain(first.until).min()
+    }
+
+    /// What it is told when that moment has come. `reason` is why there is no agent.
+    pub(super) fn overdue(&self, now: Instant, reason: &str) -> Failure {
+        match self.first() {
+            Some(first) if first.until.is_some_and(|until| until <= now) => {
+                Failure::NotInTime { waited: now.saturating_duration_since(first.since) }
+            }
+            _ => Failure::NoAgent { reason: reason.to_owned(), retry: true },
+        }
+    }
+}
