@@ -93,6 +93,7 @@ fn run_once(joining: Joining) -> io::Result<ExitStatus> {
         key: joining.key,
         secret: joining.secret,
         crash_file: None,
+        journal: None,
     };
     let mut line = Zeroizing::new(Vec::with_capacity(HANDOVER_BYTES));
     serde_json::to_writer(&mut *line, &handover)?;

@@ -122,5 +122,6 @@ fn health(server: &Server, started: Instant) -> Health {
         calls: server.counters.called.load(Ordering::Relaxed),
         pending: server.counters.pending.load(Ordering::Relaxed),
         resident_bytes: resident_bytes(),
+        ..Health::default()
     }
 }

@@ -4,13 +4,15 @@
 //!   a library is loaded, and again when it was replaced; a call then names a function by its number.
 //! - [`target`]: the ABIs that an agent can be built for, and the widths that C leaves to them.
 //! - [`wire`]: the messages themselves.
+//! - [`journal`]: what an agent notes of its calls for the time after its end.
 //! - [`json`]: what both sides do with JSON that they do not read.
 
 pub mod interface;
+pub mod journal;
 pub mod json;
 pub mod target;
 pub mod wire;
 
 /// The version of everything in this crate. The two sides compare it before anything else is said: the gateway in an
 /// agent's registration, the agent in the [`wire::Handover`].
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;

@@ -8,6 +8,8 @@
 //! | gateway | `PUT /libraries/{name}` at the agent | [`Load`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `PUT /libraries/{name}/interface` | [`Rebind`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `POST /calls` | [`CallList`] | a line of [`OutcomeLine`] for each call, as it ends |
+//! | gateway | `DELETE /sessions/{library}/{session}?lane={k}` | — | [`SessionEnd`] or [`Fault`] |
+//! | gateway | `GET /observation` | — | [`Observation`] |
 //! | gateway | `GET /handles/{library}` | — | [`HandleList`] |
 //! | gateway | `GET /callbacks/{library}` | — | [`CallbackList`] |
 //! | gateway | `GET /callbacks/{library}/{id}/events?after={n}` | — | a line of [`CallbackEvent`] for each, without end |
@@ -47,6 +49,10 @@ pub struct Handover {
     /// the process down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash_file: Option<String>,
+    /// The file, as the agent's system names it, in which the agent notes its calls: see [`crate::journal`]. The gateway has
+    /// made it, with its full size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<String>,
 }
 
 /// What an agent writes while it is dying: one JSON object a line, so that a record that breaks off is still of use.
@@ -81,7 +87,7 @@ pub struct CrashRecord {
     /// The function that ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function: Option<String>,
-    /// The id of its call.
+    /// The id of its call; of the session, while what a session owned was being released.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
 }
@@ -113,7 +119,7 @@ pub struct Registration {
     pub health: Health,
 }
 
-/// How an agent fares.
+/// How an agent fares. What a system does not tell is `None`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Health {
     /// Milliseconds since the agent started.
@@ -122,9 +128,28 @@ pub struct Health {
     pub calls: u64,
     /// Calls that the agent holds and that have not ended.
     pub pending: u64,
-    /// Bytes of memory that are resident, where the system tells.
+    /// Bytes of memory that are resident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resident_bytes: Option<u64>,
+    /// Bytes of the address space that are taken, of a 32-bit process: a 64-bit one does not run out of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_space_bytes: Option<u64>,
+    /// The largest block of the address space that is free, of a 32-bit process: no allocation can be larger, however
+    /// much is free in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_free_bytes: Option<u64>,
+    /// Open file descriptors (Linux) or handles (Windows).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u64>,
+    /// Threads of the process, those of its libraries included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u64>,
+    /// GDI objects (Windows): a process can have 10 000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gdi_objects: Option<u64>,
+    /// USER objects, such as windows (Windows): a process can have 10 000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_objects: Option<u64>,
 }
 
 /// The gateway's answer to a registration.
@@ -153,10 +178,26 @@ pub struct Load {
     /// Which compiler's ABI it follows where those of one platform differ; `None` lets the file decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
+    /// How many threads may call the library at once, 1 to [`MAX_THREADS`]: the apartment's lanes, numbered from 0.
+    #[serde(default = "one")]
+    pub threads: u32,
+    /// The slot of lane 0 in the journal; the others follow.
+    #[serde(default)]
+    pub slot: u32,
 }
 
-/// What `PUT /libraries/{name}/interface` carries: from now on calls mean this interface. It takes its turn among the
-/// calls: those that were sent before end with the old one.
+/// The most threads that an apartment has.
+pub const MAX_THREADS: u32 = 64;
+
+const fn one() -> u32 {
+    1
+}
+
+/// How many interfaces of a library an agent keeps: the last ones. A list of calls runs with the one that it names.
+pub const INTERFACES_KEPT: usize = 4;
+
+/// What `PUT /libraries/{name}/interface` carries: another interface, which lists of calls may name from now on. Those that
+/// name an earlier one go on with that, on whatever lane they run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rebind {
     /// The number of the interface.
@@ -220,10 +261,13 @@ pub struct CallList<'a> {
     /// The library's name.
     #[serde(borrow)]
     pub library: Cow<'a, str>,
-    /// The interface whose functions and variables the calls name by their numbers; an agent that has another one
-    /// refuses the list. `None` where no call names any.
+    /// The interface whose functions and variables the calls name by their numbers; an agent that does not have it, or does
+    /// not have it any more, refuses them. `None` where no call names any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
+    /// The lane that runs them.
+    #[serde(default)]
+    pub lane: u32,
     /// The calls.
     #[serde(borrow)]
     pub calls: Vec<Call<'a>>,
@@ -251,6 +295,9 @@ pub struct Call<'a> {
     /// The arguments as the client wrote them: a JSON object by parameter name.
     #[serde(borrow)]
     pub args: &'a RawValue,
+    /// The session that it belongs to: handles, blocks of memory and callbacks that it makes are released with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Uuid>,
 }
 
 /// What a call calls.
@@ -328,6 +375,49 @@ pub struct SystemError {
     pub name: Option<String>,
     /// The system's text for it.
     pub message: String,
+}
+
+/// What became of the things that a session owned. First its handles were given to the functions that the header declares
+/// for that, the newest first; then its callbacks were ended and its blocks of memory freed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEnd {
+    /// How many things were released.
+    pub released: u64,
+    /// What could not be, at most [`FAILURES_TOLD`] of them. It stays with the library, and is no session's any more.
+    pub failed: Vec<NotReleased>,
+    /// How many handles stay with the library because no function is declared that releases them, or because there are more
+    /// failures than are told.
+    pub left: u64,
+}
+
+/// So many things that could not be released are told one by one.
+pub const FAILURES_TOLD: usize = 100;
+
+/// A thing that a session owned and that could not be released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotReleased {
+    /// What it stands for, as [`HandleView::kind`].
+    pub kind: String,
+    /// What went wrong, for a person.
+    pub why: String,
+}
+
+/// What an agent sees of itself while a library is being loaded, or a call does not return.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The windows that it shows (Windows): nobody sits in front of them.
+    pub windows: Vec<SeenWindow>,
+    /// What the system says of its threads, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A window of the agent's process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenWindow {
+    /// What stands in its title bar.
+    pub title: String,
+    /// What stands in it: texts and buttons, in their order.
+    pub texts: Vec<String>,
 }
 
 /// The handles that are live.

@@ -87,6 +87,8 @@ impl LibrarySpec {
             revision: declared.revision,
             interface: declared.interface().clone(),
             dialect: self.dialect,
+            threads: 1,
+            slot: 0,
         })
     }
 }

@@ -122,6 +122,7 @@ impl Supervisor {
             key: agent.id().to_owned(),
             secret,
             crash_file: witness.file(runtime),
+            journal: None,
         };
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, witness, watch_end).await;
