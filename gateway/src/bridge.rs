@@ -5,20 +5,18 @@ mod replacing;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bridge32_protocol::wire::Batch;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use crate::agents::{AgentSpec, Bound, Link, Registry, Reports};
+use crate::agents::{Registry, Reports};
 use crate::auth::Auth;
 use crate::auth::sessions::Sessions;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
+use crate::dispatch::Failure;
 use crate::error::{Code, Problem};
 use crate::files::FileState;
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
-use crate::libraries::{Libraries, Library, LibraryState};
+use crate::libraries::{Libraries, Library};
 use crate::openapi::cache::Cache;
 
 /// One running gateway.
@@ -31,11 +29,9 @@ pub struct Bridge {
     /// The libraries by name.
     pub libraries: Libraries,
     /// The agents by id.
-    pub agents: Registry,
+    pub agents: Arc<Registry>,
     /// What is kept of agents that crashed.
     pub reports: Arc<Reports>,
-    /// The queues.
-    pub dispatch: Dispatcher,
     /// Who may do what.
     pub auth: Auth,
     /// Who is signed in at a browser.
@@ -48,73 +44,26 @@ pub struct Bridge {
 
 impl Bridge {
     /// Puts the parts together; nothing is started.
-    pub fn new(config: Config, address: SocketAddr, auth: Auth, libraries: Libraries, specs: Vec<AgentSpec>) -> Self {
+    pub fn new(config: Config, address: SocketAddr, auth: Auth, libraries: &[Arc<Library>]) -> Self {
         let reports = Arc::new(Reports::new(&config.data_dir));
-        let agents = Registry::new(specs, &reports);
-        let mut dispatch = Dispatcher::default();
-        for library in libraries.all() {
-            if let Some(agent) = library.agent.as_deref().and_then(|id| agents.get(id)) {
-                dispatch.add(&library.name, Arc::clone(agent));
-            }
-        }
+        let agents = Registry::new(&reports);
         let stopping = watch::Sender::new(false);
-        let openapi = Cache::default();
         let sessions = Sessions::new(&config.dashboard);
-        Self { config, address, libraries, agents, reports, dispatch, auth, sessions, openapi, stopping }
+        let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
+        Self { config, address, libraries, agents, reports, auth, sessions, openapi, stopping }
     }
 
     /// The library of that name.
     ///
     /// # Errors
     /// There is none.
-    pub fn library(&self, name: &str) -> Result<&Arc<Library>, Problem> {
+    pub fn library(&self, name: &str) -> Result<Arc<Library>, Problem> {
         self.libraries.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.libraries.all().map(|library| library.name.as_str()).collect();
+            let all = self.libraries.all();
+            let known: Vec<&str> = all.iter().map(|library| library.name.as_str()).collect();
             let detail = format!("There is no library `{name}`. The configuration has: {}.", known.join(", "));
             Problem::new(Code::UnknownLibrary, detail)
         })
-    }
-}
-
-impl Bridge {
-    /// Makes a call, and gives its id and how it ended.
-    pub async fn call(&self, library: &Library, order: Order) -> (Uuid, CallResult) {
-        match &library.problem {
-            Some(fault) => (Uuid::now_v7(), Err(Failure::NotLoaded(fault.clone()))),
-            None => self.dispatch.call(&library.name, order).await,
-        }
-    }
-
-    /// Runs calls as one, and gives each one's id and how it ended.
-    ///
-    /// # Errors
-    /// None of them was taken.
-    pub async fn batch(
-        &self,
-        library: &Library,
-        orders: Vec<Order>,
-        batch: Batch,
-    ) -> Result<Vec<(Uuid, CallResult)>, Failure> {
-        match &library.problem {
-            Some(fault) => Err(Failure::NotLoaded(fault.clone())),
-            None => self.dispatch.batch(&library.name, orders, batch).await,
-        }
-    }
-
-    /// The running start of a library's agent, for what does not go through the queue.
-    pub fn link(&self, library: &Library) -> Option<Arc<Link>> {
-        self.agents.get(library.agent.as_deref()?)?.link()
-    }
-
-    /// How an interface was found in the library, if its agent has been given that one.
-    pub fn bound(&self, library: &Library, declared: &Declared) -> Option<Arc<Bound>> {
-        let link = self.link(library)?;
-        link.libraries.get(&library.name)?.as_ref().ok()?.of(declared.revision)
-    }
-
-    /// The state of a library with its agent.
-    pub fn state(&self, library: &Library) -> LibraryState {
-        library.state(library.agent.as_deref().and_then(|id| self.agents.get(id)))
     }
 }
 
@@ -140,7 +89,7 @@ impl Bridge {
     }
 
     async fn exports_of_agent(&self, library: &Library, path: &str, known: Option<Known>) -> Result<Known, Problem> {
-        let Some(link) = self.link(library) else {
+        let Some(link) = library.link() else {
             let reason = format!("only its agent can read {path}, and that is not ready");
             return known.ok_or_else(|| Problem::from(Failure::NoAgent { reason, retry: true }));
         };

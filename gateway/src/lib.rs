@@ -32,7 +32,7 @@ use std::time::Duration;
 use auth::{Auth, AuthError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
-use libraries::Libraries;
+use libraries::Prepared;
 use listeners::{ListenError, Services, Sockets};
 
 /// Why a gateway does not run.
@@ -62,10 +62,12 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
     let sockets = Sockets::bind(&config.listeners).await?;
     let auth = Auth::open(&config)?;
     config.listeners.listen = sockets.listen();
-    let (libraries, specs) = Libraries::prepare(&config);
-    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, libraries, specs));
+    let prepared = Prepared::read(&config);
+    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, &prepared.libraries));
     bridge.reports.clear();
-    bridge.agents.start(bridge.address);
+    bridge.agents.open(bridge.address);
+    prepared.start(&bridge.agents);
+    drop(prepared);
     announce(&bridge);
 
     let mut stopped = bridge.stopping.subscribe();
@@ -103,7 +105,7 @@ fn announce(bridge: &Bridge) {
         tracing::warn!("{remark}");
     }
     for listen in &config.listeners.listen {
-        tracing::info!(address = %listen, libraries = bridge.libraries.all().count(), "bridge32 listens");
+        tracing::info!(address = %listen, libraries = bridge.libraries.all().len(), "bridge32 listens");
     }
     if config.listeners.listen.iter().all(|listen| listen.plain_loopback().is_none()) {
         tracing::info!(address = %bridge.address, "agents, and nobody else, have an address of their own");

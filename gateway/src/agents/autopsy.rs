@@ -37,12 +37,18 @@ impl Witness {
         self.slot.as_ref().map(|slot| runtime.path_for_agent(&LibraryFile::Host(slot.file().to_owned())))
     }
 
+    /// The file for its notes, as the agent's system names it.
+    pub(super) fn journal(&self, runtime: &RuntimeConfig) -> Option<String> {
+        self.slot.as_ref().map(|slot| runtime.path_for_agent(&LibraryFile::Host(slot.journal().to_owned())))
+    }
+
     /// Adds to `exit` what the process said. A report is kept if it ended by itself and said something, or was
     /// `at_work`: one that never got so far has its reason elsewhere.
     pub(super) async fn report(self, agent: &Agent, pid: Option<u32>, exit: Exit, at_work: bool) -> Exit {
         let Some(slot) = self.slot else { return exit };
         // It is taken in any case: the file must not stay.
         let record = slot.take();
+        let exit = Exit { notes: slot.take_notes(), ..exit };
         if exit.reason.is_some() || (record.is_none() && !at_work) {
             return exit;
         }
@@ -61,7 +67,7 @@ impl Witness {
             exit: &exit.how,
             exit_code: exit.code,
             crash: record.as_ref(),
-            libraries: loads.map(|(name, load)| Loaded { name, file: &load.file }).collect(),
+            libraries: loads.map(|load| Loaded { name: &load.name, file: &load.file }).collect(),
             output,
         });
         let report = kept.then(|| slot.report());

@@ -1,9 +1,10 @@
 //! What a running agent found of a library's interface: once when it loaded the library, and again whenever the
 //! interface was replaced.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bridge32_protocol::wire::Loaded;
+use bridge32_protocol::wire::{INTERFACES_KEPT, Loaded};
 
 /// One interface, as it was found in the library.
 #[derive(Debug)]
@@ -14,38 +15,36 @@ pub struct Bound {
     pub loaded: Loaded,
 }
 
-/// The interface that an agent has of a library now, and the one before: a late call may mean that one, and then the agent
-/// goes back to it for a moment.
+/// The interfaces that an agent has of a library, the newest last: it keeps [`INTERFACES_KEPT`] of them, so that late calls,
+/// which may mean an earlier one, go on.
 #[derive(Debug)]
-pub struct Bindings(RwLock<[Option<Arc<Bound>>; 2]>);
+pub struct Bindings(RwLock<VecDeque<Arc<Bound>>>);
 
 impl Bindings {
     /// What was found when the library was loaded.
     pub fn new(revision: u32, loaded: Loaded) -> Self {
-        Self(RwLock::new([Some(Arc::new(Bound { revision, loaded })), None]))
+        Self(RwLock::new(VecDeque::from([Arc::new(Bound { revision, loaded })])))
     }
 
-    /// Whether the agent has that interface now.
-    pub fn is(&self, revision: u32) -> bool {
-        self.read()[0].as_ref().is_some_and(|bound| bound.revision == revision)
+    /// Whether the agent has that interface.
+    pub fn has(&self, revision: u32) -> bool {
+        self.of(revision).is_some()
     }
 
-    /// What was found of that interface, if it is the one that the agent has or had before.
+    /// What was found of that interface, if the agent has it.
     pub fn of(&self, revision: u32) -> Option<Arc<Bound>> {
-        self.read().into_iter().flatten().find(|bound| bound.revision == revision)
+        // A list of `Arc`s is whole whatever panicked.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().rev().find(|bound| bound.revision == revision).cloned()
     }
 
-    /// The agent has that one from now on.
+    /// The agent has that one, too, from now on.
     pub fn set(&self, revision: u32, loaded: Loaded) {
-        let now = Some(Arc::new(Bound { revision, loaded }));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = known[0].take();
-        *known = [now, before];
-    }
-
-    fn read(&self) -> [Option<Arc<Bound>>; 2] {
-        // Two `Arc`s are whole whatever panicked.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        known.push_back(Arc::new(Bound { revision, loaded }));
+        while known.len() > INTERFACES_KEPT {
+            known.pop_front();
+        }
     }
 }
 
@@ -56,13 +55,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interface_before_is_still_known_and_older_ones_are_not() {
+    fn as_many_interfaces_are_known_as_an_agent_keeps() {
         let loaded = || Loaded { bindings: Vec::new(), variables: Vec::new(), file: LoadedFile::default() };
         let bindings = Bindings::new(1, loaded());
-        bindings.set(2, loaded());
-        assert!(bindings.is(2) && !bindings.is(1));
-        assert!(bindings.of(1).is_some() && bindings.of(2).is_some());
-        bindings.set(3, loaded());
-        assert!(bindings.of(1).is_none() && bindings.of(2).is_some());
+        for revision in 2..=INTERFACES_KEPT {
+            bindings.set(u32::try_from(revision).unwrap(), loaded());
+        }
+        assert!(bindings.has(1) && bindings.has(4) && !bindings.has(5));
+        bindings.set(5, loaded());
+        assert!(!bindings.has(1) && bindings.has(2) && bindings.has(5));
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::life::{Life, Troubles};
+use super::orders::{Due, Idle, Orders};
 use super::process::Exit;
 use super::state::State;
-use super::{Agent, Link, Order, Reach};
+use super::{After, Agent, Link, Order, Reach, Role};
 
 /// So long calls wait for an agent that may be starting again; after that they are told that there is none.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,15 +19,14 @@ const POLITE: Duration = Duration::from_secs(2);
 
 /// Follows its generations until it is told to stop.
 pub(super) async fn run(agent: Arc<Agent>, orders: mpsc::UnboundedReceiver<Order>) {
-    let mut external = External { agent, orders, past: 0, troubles: Troubles::default() };
+    let mut external = External { agent, orders: Orders::new(orders), past: 0, troubles: Troubles::default() };
     while external.wait().await && external.generation().await {}
-    external.agent.shared.set(State::Stopped, None);
-    external.agent.reach.send_replace(Reach::Gone("the gateway is stopping".to_owned()));
+    external.agent.set_state(State::Stopped, None);
 }
 
 struct External {
     agent: Arc<Agent>,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: Orders,
     /// The last generation that is over.
     past: u64,
     troubles: Troubles,
@@ -37,8 +37,8 @@ impl External {
     async fn wait(&mut self) -> bool {
         let last_exit = self.agent.view().last_exit;
         let reason = last_exit.unwrap_or_else(|| "no process of it has registered yet".to_owned());
-        self.agent.shared.set(State::Waiting, Some(reason.clone()));
-        self.agent.reach.send_replace(Reach::Down(reason.clone()));
+        self.agent.set_state(State::Waiting, Some(reason.clone()));
+        self.agent.set_reach(Reach::Down(reason.clone()));
         let mut registrations = self.agent.shared.registrations();
         let past = self.past;
         let registered =
@@ -54,12 +54,13 @@ impl External {
                 () = &mut patience, if patient => {
                     patient = false;
                     let advice = format!("{reason}; whoever runs this agent starts it with `agent32 --join FILE`");
-                    self.agent.reach.send_replace(Reach::Gone(advice));
+                    self.agent.set_reach(Reach::Gone(advice));
                 }
-                order = self.orders.recv() => match order {
-                    Some(Order::Kill { .. }) => {}
-                    Some(Order::Restart { .. }) => self.troubles.clear(),
-                    Some(Order::Stop) | None => return false,
+                idle = self.orders.idle() => match idle {
+                    Idle::Restart => self.troubles.clear(),
+                    // Whoever starts it decides when it comes back.
+                    Idle::Rest(_) => {}
+                    Idle::Stop => return false,
                 },
             }
         }
@@ -70,8 +71,9 @@ impl External {
         let agent = Arc::clone(&self.agent);
         let (number, key) = agent.shared.current();
         let Some(key) = key else { return true };
-        agent.shared.set(State::Starting, None);
-        agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
+        agent.set_role(Role::Standby);
+        agent.set_state(State::Starting, None);
+        agent.set_reach(Reach::Down("it is starting".to_owned()));
         tracing::info!(
             agent = agent.id(),
             generation = number,
@@ -80,50 +82,32 @@ impl External {
         );
         let (end, ended) = watch::channel(None);
         let mut life = Life::new(&agent, number, key, &self.troubles);
-        let (reason, next) = tokio::select! {
-            reason = life.live(ended) => (reason, Next::Again),
-            order = order_for(&mut self.orders, number) => order,
+        let due = tokio::select! {
+            reason = life.live(ended) => Due::Kill(reason),
+            due = self.orders.due(&agent, number) => due,
         };
         let loading = life.loading.take();
+        let (reason, politely, goes_on) = match due {
+            Due::Kill(reason) => (reason, false, true),
+            Due::Afresh(reason) => {
+                self.troubles.clear();
+                (reason, false, true)
+            }
+            Due::Drained(reason, after) => (reason, true, after != After::Over),
+            Due::Stop => ("the gateway is stopping".to_owned(), true, false),
+        };
         let exit = Exit::made(reason);
         if let Some(library) = loading {
             self.troubles.add(library, &exit, false);
         }
-        if matches!(next, Next::Afresh) {
-            self.troubles.clear();
-        }
         let link = agent.link();
         agent.shared.leave(number, &exit);
         self.past = number;
-        let again = format!("generation {number} is over ({exit}); it may register again");
-        agent.reach.send_replace(Reach::Down(again));
+        agent.set_reach(Reach::Down(format!("generation {number} is over ({exit}); it may register again")));
         tracing::warn!(agent = agent.id(), generation = number, %exit, "an agent of somebody else is gone");
         end.send_replace(Some(exit));
-        let stopping = matches!(next, Next::Stop);
-        dismiss(link, stopping).await;
-        !stopping
-    }
-}
-
-/// What is to follow a generation.
-enum Next {
-    /// Another one, when there is one.
-    Again,
-    /// The same, as if no library had ever ended its process.
-    Afresh,
-    /// Nothing.
-    Stop,
-}
-
-/// Waits for a reason to end that generation. What was meant for an earlier one is past.
-async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> (String, Next) {
-    loop {
-        match orders.recv().await {
-            Some(Order::Kill { generation, .. }) if generation != number => {}
-            Some(Order::Kill { reason, .. }) => return (reason, Next::Again),
-            Some(Order::Restart { reason }) => return (reason, Next::Afresh),
-            Some(Order::Stop) | None => return ("the gateway is stopping".to_owned(), Next::Stop),
-        }
+        dismiss(link, politely).await;
+        goes_on
     }
 }
 

@@ -16,9 +16,6 @@ use super::process::Exit;
 use super::state::{LEASE, Link, Registered, State};
 use super::{Agent, Bindings, LibrarySpec, Reach};
 
-/// From the start of the process to its registration, and again for each library that it loads. Wine takes its time
-/// when it makes its prefix.
-const STARTUP: Duration = Duration::from_secs(30);
 /// A library that took its process down so often while it was loaded is not loaded again.
 const MAX_LOAD_CRASHES: u32 = 3;
 
@@ -67,9 +64,10 @@ impl<'a> Life<'a> {
         match self.bring_up(ended).await {
             Ok(link) => {
                 self.ready = true;
-                self.agent.shared.set(State::Ready, None);
+                self.agent.set_state(State::Ready, None);
                 tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
-                self.agent.reach.send_replace(Reach::Up(Arc::new(link)));
+                self.agent.usage.note();
+                self.agent.set_reach(Reach::Up(Arc::new(link)));
                 self.watch_lease().await
             }
             Err(reason) => reason,
@@ -77,9 +75,10 @@ impl<'a> Life<'a> {
     }
 
     async fn bring_up(&mut self, ended: watch::Receiver<Option<Exit>>) -> Result<Link, String> {
-        let registered = tokio::time::timeout(STARTUP, self.registered())
+        let startup = self.agent.spec.startup;
+        let registered = tokio::time::timeout(startup, self.registered())
             .await
-            .map_err(|_| format!("it did not register within {} s", STARTUP.as_secs()))?;
+            .map_err(|_| format!("it did not register within {} ms", startup.as_millis()))?;
         if let Some(reason) = registered.refused {
             return Err(reason);
         }
@@ -90,7 +89,8 @@ impl<'a> Life<'a> {
         }
         let client = Client::new(address, Arc::clone(&self.key));
         let mut libraries = BTreeMap::new();
-        for (name, spec) in &self.agent.spec.loads {
+        for spec in &self.agent.spec.loads {
+            let name = &spec.name;
             let (revision, outcome) = self.load(&client, name, spec).await?;
             match &outcome {
                 Ok(loaded) => spec.identity.note(name, loaded.file.clone()),
@@ -101,7 +101,9 @@ impl<'a> Life<'a> {
             }
             libraries.insert(name.clone(), outcome.map(|loaded| Bindings::new(revision, loaded)));
         }
-        Ok(Link { generation: self.number, client, libraries, ended })
+        let slots = self.agent.spec.loads.iter().map(|spec| (spec.name.clone(), spec.slot)).collect();
+        let changing = tokio::sync::Mutex::default();
+        Ok(Link { generation: self.number, client, libraries, ended, slots, changing })
     }
 
     /// Has one library loaded, and gives the number of its interface and what became of it.
@@ -116,8 +118,9 @@ impl<'a> Life<'a> {
             Err(fault) => return Ok((0, Err(fault))),
         };
         self.loading = Some(name.to_owned());
-        let loaded = tokio::time::timeout(STARTUP, client.load(name, &load)).await;
-        let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than {} s", STARTUP.as_secs()))?;
+        let startup = self.agent.spec.startup;
+        let loaded = tokio::time::timeout(startup, client.load(name, &load)).await;
+        let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than {} ms", startup.as_millis()))?;
         if loaded.is_err() {
             // Whoever waits for the process learns more than that its connection broke.
             tokio::time::sleep(Duration::from_millis(500)).await;

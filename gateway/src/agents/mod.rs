@@ -8,25 +8,27 @@ pub mod client;
 mod crash;
 mod external;
 mod life;
+mod notes;
+mod orders;
 mod output;
 mod process;
+mod registry;
 mod reports;
 mod signing;
 mod state;
 mod supervisor;
 pub mod token;
+mod usage;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Dialect, Fault, FaultCode, Lease, Load, Registration};
 use bridge32_signature::Key;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use crate::config::RuntimeConfig;
 use crate::files::{Identity, Place};
@@ -34,10 +36,13 @@ use crate::interfaces::Current;
 
 pub use bindings::{Bindings, Bound};
 pub use crash::Crash;
+pub use notes::{Noted, Notes};
 pub use output::Line;
 pub use process::Exit;
+pub use registry::Registry;
 pub use reports::Reports;
 pub use state::{Link, Member, RegisterError, State, Status, View};
+pub use usage::Usage;
 
 use output::Output;
 use state::Shared;
@@ -45,19 +50,25 @@ use state::Shared;
 /// What an agent is to run.
 #[derive(Clone, Debug)]
 pub struct AgentSpec {
-    /// Its id: the library's name, or that of the group.
-    pub id: String,
+    /// The name of the library or group that it runs, with others of its kind: their generations are numbered together.
+    pub pool: String,
+    /// Its id, where somebody else starts it. Others get one that is free: the pool's name, or that and a number.
+    pub external: Option<String>,
     /// The kind of process.
     pub target: Target,
     /// How it is started; `None` if somebody else starts it.
     pub runtime: Option<RuntimeConfig>,
-    /// What it is to load, by the libraries' names and in this order.
-    pub loads: Vec<(String, LibrarySpec)>,
+    /// What it is to load, in this order.
+    pub loads: Vec<LibrarySpec>,
+    /// How long it may take from its start to its registration, and again for each library that it loads.
+    pub startup: Duration,
 }
 
 /// A library that an agent is to load.
 #[derive(Clone, Debug)]
 pub struct LibrarySpec {
+    /// Its name.
+    pub name: String,
     /// The file, as the configuration says and the agent's system names it.
     pub file: String,
     /// Where that really is.
@@ -70,6 +81,10 @@ pub struct LibrarySpec {
     pub interface: Arc<Current>,
     /// Whose compiler's ABI it follows.
     pub dialect: Option<Dialect>,
+    /// How many threads may call it at once.
+    pub threads: u32,
+    /// Where the notes of its first thread stand in the agent's journal.
+    pub slot: u32,
 }
 
 impl LibrarySpec {
@@ -87,8 +102,8 @@ impl LibrarySpec {
             revision: declared.revision,
             interface: declared.interface().clone(),
             dialect: self.dialect,
-            threads: 1,
-            slot: 0,
+            threads: self.threads,
+            slot: self.slot,
         })
     }
 }
@@ -102,6 +117,31 @@ pub enum Reach {
     Up(Arc<Link>),
     /// It will not come back by itself: calls are told so at once. In words.
     Gone(String),
+    /// There is no such agent any more.
+    Over,
+}
+
+/// Which calls an agent gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// All.
+    Active,
+    /// Those that can run nowhere else: it takes the place of an active one that fails.
+    Standby,
+    /// Those that can run nowhere else, until it ends.
+    Leaving,
+}
+
+/// What is to follow when an agent's process has been ended between two calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    /// Another one.
+    Again,
+    /// Nothing, until somebody asks for it.
+    Rest,
+    /// Nothing any more.
+    Over,
 }
 
 /// What somebody wants of an agent's supervisor.
@@ -111,6 +151,8 @@ enum Order {
     Kill { generation: u64, reason: String },
     /// End whatever runs and start afresh, also after giving up.
     Restart { reason: String },
+    /// End the process when what it runs has ended, and sessions that are bound to it are over or `patience` is.
+    Drain { reason: String, patience: Duration, after: After },
     /// End for good.
     Stop,
 }
@@ -118,20 +160,32 @@ enum Order {
 /// One agent: one that the gateway keeps running, or one that somebody else does.
 #[derive(Debug)]
 pub struct Agent {
+    id: String,
     spec: AgentSpec,
     shared: Shared,
     output: Arc<Output>,
     reports: Arc<Reports>,
     reach: watch::Sender<Reach>,
+    role: watch::Sender<Role>,
+    usage: Usage,
     orders: mpsc::UnboundedSender<Order>,
+    /// The number of the last start of any agent of the pool.
+    generations: Arc<AtomicU64>,
+    /// Whoever has to know of it learns when something about it changes.
+    changed: watch::Sender<()>,
     /// The gateway does not take registrations any more, so that silence means nothing.
-    closing: AtomicBool,
+    closing: Arc<AtomicBool>,
 }
 
 impl Agent {
     /// Its id.
     pub fn id(&self) -> &str {
-        &self.spec.id
+        &self.id
+    }
+
+    /// The name of the library or group that it runs.
+    pub fn pool(&self) -> &str {
+        &self.spec.pool
     }
 
     /// How calls get to it, now and from now on.
@@ -143,8 +197,38 @@ impl Agent {
     pub fn link(&self) -> Option<Arc<Link>> {
         match &*self.reach.borrow() {
             Reach::Up(link) => Some(Arc::clone(link)),
-            Reach::Down(_) | Reach::Gone(_) => None,
+            Reach::Down(_) | Reach::Gone(_) | Reach::Over => None,
         }
+    }
+
+    fn set_reach(&self, reach: Reach) {
+        self.reach.send_replace(reach);
+        self.changed.send_replace(());
+    }
+
+    fn set_state(&self, state: State, reason: Option<String>) {
+        self.shared.set(state, reason);
+        self.changed.send_replace(());
+    }
+
+    /// The number of the next start.
+    fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Which calls it gets, now and from now on.
+    pub fn role(&self) -> watch::Receiver<Role> {
+        self.role.subscribe()
+    }
+
+    /// Changes which calls it gets.
+    pub fn set_role(&self, role: Role) {
+        self.role.send_if_modified(|current| std::mem::replace(current, role) != role);
+    }
+
+    /// How much it has to do.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// The number of its current start, or of the last one.
@@ -168,9 +252,26 @@ impl Agent {
         let _ = self.orders.send(Order::Restart { reason: reason.into() });
     }
 
+    /// Ends its process between two calls, and starts the next one.
+    pub fn recycle(&self, reason: impl Into<String>, patience: Duration) {
+        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Again });
+    }
+
+    /// Ends its process between two calls; a restart brings the next one.
+    pub fn drain(&self, reason: impl Into<String>, patience: Duration) {
+        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Rest });
+    }
+
+    /// Ends it for good, between two calls.
+    pub fn leave(&self, reason: impl Into<String>, patience: Duration) {
+        // At once: whoever looks for an agent must not choose this one.
+        self.set_role(Role::Leaving);
+        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Over });
+    }
+
     /// How it fares, for people and dashboards.
     pub fn view(&self) -> View {
-        self.shared.view(&self.spec)
+        self.shared.view(self)
     }
 
     /// Whether somebody else starts it, with a key that has the scope `agent`.
@@ -201,7 +302,7 @@ impl Agent {
     /// # Errors
     /// It is of a start that is over, of another kind of process, or the id is taken.
     pub fn join(&self, registration: Registration, member: Member) -> Result<Lease, RegisterError> {
-        self.shared.join(registration, self.spec.target, member)
+        self.shared.join(registration, self.spec.target, member, || self.next_generation())
     }
 
     /// The text about an agent program that speaks another protocol.
@@ -216,70 +317,6 @@ impl Agent {
             self.shared.give_up(reason.clone());
         }
         reason
-    }
-}
-
-/// All agents by id.
-#[derive(Debug, Default)]
-pub struct Registry {
-    agents: BTreeMap<String, Arc<Agent>>,
-    supervisors: std::sync::Mutex<JoinSet<()>>,
-    waiting: std::sync::Mutex<Vec<(Arc<Agent>, mpsc::UnboundedReceiver<Order>)>>,
-}
-
-impl Registry {
-    /// Makes the agents; [`Registry::start`] starts them.
-    pub fn new(specs: Vec<AgentSpec>, reports: &Arc<Reports>) -> Self {
-        let mut registry = Self::default();
-        for spec in specs {
-            let (orders, inbox) = mpsc::unbounded_channel();
-            let (reach, _) = watch::channel(Reach::Down("it has not been started yet".to_owned()));
-            let output = Arc::new(Output::default());
-            let (shared, reports, closing) = (Shared::new(), Arc::clone(reports), AtomicBool::new(false));
-            let agent = Arc::new(Agent { spec, shared, output, reports, reach, orders, closing });
-            registry.agents.insert(agent.spec.id.clone(), Arc::clone(&agent));
-            lock(&registry.waiting).push((agent, inbox));
-        }
-        registry
-    }
-
-    /// Starts every agent; they register at `gateway`.
-    pub fn start(&self, gateway: SocketAddr) {
-        for (agent, inbox) in std::mem::take(&mut *lock(&self.waiting)) {
-            match agent.spec.runtime.clone() {
-                Some(runtime) => lock(&self.supervisors).spawn(supervisor::run(agent, runtime, inbox, gateway)),
-                None => lock(&self.supervisors).spawn(external::run(agent, inbox)),
-            };
-        }
-    }
-
-    /// The agent of that id.
-    pub fn get(&self, id: &str) -> Option<&Arc<Agent>> {
-        self.agents.get(id)
-    }
-
-    /// All of them, by id.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Agent>> {
-        self.agents.values()
-    }
-
-    /// The listener closes: from now on no agent is ended for its silence.
-    pub fn close(&self) {
-        for agent in self.agents.values() {
-            agent.closing.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.
-    pub async fn stop(&self) {
-        for agent in self.agents.values() {
-            let _ = agent.orders.send(Order::Stop);
-        }
-        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
-        let all = async { while supervisors.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(8), all).await.is_err() {
-            tracing::error!("some agents could not be ended within 8 s; they end when their standard input closes");
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::crash::Crash;
+use super::notes::{Noted, Notes};
 use super::output::{self, Output};
 use crate::config::RuntimeConfig;
 
@@ -117,16 +118,23 @@ pub struct Exit {
     pub reason: Option<String>,
     /// What the process wrote while it was dying.
     pub crash: Option<Arc<Crash>>,
+    /// What it had noted of its calls.
+    pub notes: Notes,
 }
 
 impl Exit {
     fn new(status: ExitStatus, target: Target) -> Self {
-        Self { how: describe(status, target), code: status.code(), reason: None, crash: None }
+        Self { code: status.code(), ..Self::told(describe(status, target)) }
     }
 
     /// An end that is only known in words.
     pub fn told(how: impl Into<String>) -> Self {
-        Self { how: how.into(), code: None, reason: None, crash: None }
+        Self { how: how.into(), code: None, reason: None, crash: None, notes: Notes::default() }
+    }
+
+    /// What the process had noted in that slot of its journal.
+    pub fn noted(&self, slot: Option<u32>) -> Noted {
+        self.notes.of(slot)
     }
 
     /// What a call of that library is told: what the process wrote about an earlier call of it is not about this one.
@@ -138,7 +146,7 @@ impl Exit {
 
     /// An end that the bridge made.
     pub fn made(reason: impl Into<String>) -> Self {
-        Self { how: String::new(), code: None, reason: Some(reason.into()), crash: None }
+        Self { reason: Some(reason.into()), ..Self::told("") }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bridge32_protocol::journal::JOURNAL_BYTES;
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::CrashRecord;
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::crash;
+use super::notes::Notes;
 use super::output::Line;
 use crate::private::{create, make_folder};
 
@@ -64,17 +66,32 @@ pub(super) struct Loaded<'a> {
     pub(super) file: &'a str,
 }
 
-/// The file that one generation is given for its last words.
+/// The files that one generation is given: for its last words, and for its notes.
 #[derive(Debug)]
 pub(super) struct Slot {
     stem: String,
     part: PathBuf,
+    journal: PathBuf,
 }
 
 impl Slot {
     /// The file into which the process writes.
     pub(super) fn file(&self) -> &Path {
         &self.part
+    }
+
+    /// The file in which the process notes its calls.
+    pub(super) fn journal(&self) -> &Path {
+        &self.journal
+    }
+
+    /// What the process has noted. The file is gone afterwards.
+    pub(super) fn take_notes(&self) -> Notes {
+        let notes = Notes::read(&self.journal);
+        if let Err(error) = remove(&self.journal) {
+            tracing::warn!(file = %self.journal.display(), %error, "what a process has noted cannot be removed");
+        }
+        notes
     }
 
     /// The name of the report that is made of it.
@@ -138,15 +155,16 @@ impl Reports {
         }
         let time = Timestamp::now().to_zoned(TimeZone::UTC).strftime(TIME);
         let stem = format!("{time}-{agent}-g{generation}");
-        let part = self.folder.join(format!("{stem}.part"));
-        // What another process may have left under this name is not this one's.
-        let _ = std::fs::remove_file(&part);
-        // The agent writes into it; made here it is for this user alone, also where Wine makes files for all to read.
-        if let Err(error) = create(&part) {
+        let [part, journal] = ["part", "journal"].map(|kind| self.folder.join(format!("{stem}.{kind}")));
+        // What another process may have left under these names is not this one's.
+        let _ = (std::fs::remove_file(&part), std::fs::remove_file(&journal));
+        // The agent writes into them; made here they are for this user alone, also where Wine makes files for all to read.
+        let bytes = u64::try_from(JOURNAL_BYTES).unwrap_or_default();
+        if let Err(error) = create(&part).and_then(|_| create(&journal)?.set_len(bytes)) {
             self.warn(&error);
             return None;
         }
-        Some(Slot { stem, part })
+        Some(Slot { stem, part, journal })
     }
 
     /// Keeps a report; whether it could be.
@@ -247,7 +265,8 @@ fn agent_of(name: &str) -> Option<&str> {
 
 /// Whether this is the name of a file that becomes a report, or part of one.
 fn is_unfinished(name: &str) -> bool {
-    let part = name.strip_suffix(".part").map(|stem| format!("{stem}.json"));
+    let stem = name.strip_suffix(".part").or(name.strip_suffix(".journal"));
+    let part = stem.map(|stem| format!("{stem}.json"));
     part.as_deref().or(name.strip_suffix(".new")).is_some_and(|report| agent_of(report).is_some())
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::process::Exit;
-use super::{AgentSpec, Bindings, lock};
+use super::{Agent, Bindings, Role, lock};
 
 /// How often an agent registers.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -32,11 +32,15 @@ pub enum State {
     Starting,
     /// It answers calls.
     Ready,
+    /// It runs one now.
+    Busy,
+    /// It ends when what it runs has ended.
+    Draining,
     /// It ended and is about to be started again.
     Backoff,
     /// It is not started again until somebody asks for it.
     GaveUp,
-    /// The gateway is stopping.
+    /// It was drained and waits for a restart, or the gateway is stopping.
     Stopped,
 }
 
@@ -62,6 +66,17 @@ pub struct Link {
     pub libraries: BTreeMap<String, Result<Bindings, Fault>>,
     /// How it ended, once it has.
     pub ended: watch::Receiver<Option<Exit>>,
+    /// By library, where the notes of its first lane stand in the journal.
+    pub slots: BTreeMap<String, u32>,
+    /// Whoever gives it another interface holds it.
+    pub changing: tokio::sync::Mutex<()>,
+}
+
+impl Link {
+    /// Where the notes of that lane of a library stand in the journal.
+    pub fn slot(&self, library: &str, lane: u32) -> Option<u32> {
+        self.slots.get(library).map(|first| first + lane)
+    }
 }
 
 /// How an agent fares, for people and dashboards.
@@ -69,10 +84,14 @@ pub struct Link {
 pub struct View {
     /// Its id.
     pub id: String,
+    /// The library or group that it runs, with the other agents of that.
+    pub pool: String,
     /// State, since when and why.
     #[serde(flatten)]
     pub status: Status,
-    /// How often it was started.
+    /// Which calls it gets.
+    pub role: Role,
+    /// The number of its current start, or of the last one, among all starts for its library.
     pub generation: u64,
     /// Whether somebody else starts it.
     pub external: bool,
@@ -91,6 +110,8 @@ pub struct View {
     pub libraries: Vec<String>,
     /// What its last registration said.
     pub health: Option<Health>,
+    /// How many sessions are bound to it.
+    pub sessions: usize,
     /// How often it was started again.
     pub restarts: u64,
     /// How the last generation ended.
@@ -161,6 +182,7 @@ struct Known {
     last_exit: Option<String>,
     gave_up: Option<String>,
     answered: bool,
+    starts: u64,
 }
 
 /// That a generation is there, and when it last said so.
@@ -185,20 +207,21 @@ impl Shared {
             last_exit: None,
             gave_up: None,
             answered: false,
+            starts: 0,
         };
         Self { known: Mutex::new(known), registered: watch::Sender::new(None) }
     }
 
-    /// Begins the next generation, and gives its number.
-    pub(super) fn begin(&self, key: Arc<Key>) -> u64 {
+    /// Begins a generation.
+    pub(super) fn begin(&self, generation: u64, key: Arc<Key>) {
         let mut known = lock(&self.known);
-        known.generation += 1;
+        known.generation = generation;
+        known.starts += 1;
         known.key = Some(key);
         known.registration = None;
         known.gave_up = None;
         known.answered = false;
         self.registered.send_replace(None);
-        known.generation
     }
 
     pub(super) fn set(&self, state: State, reason: Option<String>) {
@@ -282,6 +305,7 @@ impl Shared {
         mut registration: Registration,
         ours: Target,
         member: Member,
+        next: impl FnOnce() -> u64,
     ) -> Result<Lease, RegisterError> {
         let mut known = lock(&self.known);
         let theirs = registration.generation;
@@ -293,7 +317,8 @@ impl Shared {
             return Err(RegisterError::WrongRuntime { theirs: registration.runtime, ours });
         }
         if theirs == 0 {
-            known.generation += 1;
+            known.generation = next();
+            known.starts += 1;
             known.answered = false;
             known.key = Some(member.key);
             known.owner = Some(member.owner);
@@ -323,12 +348,14 @@ impl Shared {
         }
     }
 
-    pub(super) fn view(&self, spec: &AgentSpec) -> View {
+    pub(super) fn view(&self, agent: &Agent) -> View {
         let known = lock(&self.known);
-        let registration = known.registration.as_ref();
+        let (spec, registration) = (&agent.spec, known.registration.as_ref());
         View {
-            id: spec.id.clone(),
+            id: agent.id.clone(),
+            pool: spec.pool.clone(),
             status: known.status.clone(),
+            role: *agent.role.borrow(),
             generation: known.generation,
             external: spec.runtime.is_none(),
             key: known.owner.as_ref().and(known.key.as_ref()).map(|key| key.id().to_owned()),
@@ -336,9 +363,10 @@ impl Shared {
             runtime: spec.target,
             pointer_bits: registration.map(|registration| registration.pointer_bits),
             version: registration.map(|registration| registration.version.clone()),
-            libraries: spec.loads.iter().map(|(name, _)| name.clone()).collect(),
+            libraries: spec.loads.iter().map(|load| load.name.clone()).collect(),
             health: registration.map(|registration| registration.health.clone()),
-            restarts: known.generation.saturating_sub(1),
+            sessions: agent.usage.held(),
+            restarts: known.starts.saturating_sub(1),
             last_exit: known.last_exit.clone(),
         }
     }

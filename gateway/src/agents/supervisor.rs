@@ -15,18 +15,20 @@ use zeroize::Zeroizing;
 
 use super::autopsy::{PRINTED, Witness};
 use super::life::{Life, Troubles};
+use super::orders::{Due, Idle, Orders};
 use super::process::{Exit, Process};
 use super::state::State;
-use super::{Agent, Order, Reach};
+use super::{After, Agent, Link, Order, Reach, Role};
 use crate::config::RuntimeConfig;
 
 /// How long an agent gets to unload its libraries.
 const POLITE: Duration = Duration::from_secs(2);
-const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The pause before a start, after one that has done nothing; it doubles each time.
+const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// Whoever ran so long without a call that came back is not in a crash loop.
 const HEALTHY: Duration = Duration::from_secs(10);
-/// So many starts in a row that never got as far as answering are enough.
+/// So many starts in a row are enough that never got as far as answering, or ended by themselves with no call to blame.
 const MAX_FAILED_STARTS: u32 = 8;
 
 /// Supervises until it is told to stop.
@@ -36,16 +38,16 @@ pub(super) async fn run(
     orders: mpsc::UnboundedReceiver<Order>,
     gateway: SocketAddr,
 ) {
-    Supervisor { agent, runtime, orders, gateway, delay: FIRST_DELAY, failed_starts: 0, troubles: Troubles::default() }
-        .run()
-        .await;
+    let (orders, troubles) = (Orders::new(orders), Troubles::default());
+    Supervisor { agent, runtime, orders, gateway, delay: Duration::ZERO, failed_starts: 0, troubles }.run().await;
 }
 
 struct Supervisor {
     agent: Arc<Agent>,
     runtime: RuntimeConfig,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: Orders,
     gateway: SocketAddr,
+    /// The pause before the next start.
     delay: Duration,
     failed_starts: u32,
     troubles: Troubles,
@@ -60,7 +62,7 @@ enum Next {
     /// Start again after the delay.
     Later,
     /// Wait until somebody asks, for this reason.
-    GiveUp(String),
+    Rest(State, String),
     /// Never again.
     Stop,
 }
@@ -71,46 +73,45 @@ impl Supervisor {
             let next = match self.generation().await {
                 Next::Later if self.failed_starts >= MAX_FAILED_STARTS => {
                     let last = self.agent.view().last_exit.unwrap_or_default();
-                    Next::GiveUp(format!("{MAX_FAILED_STARTS} starts in a row failed; the last one: {last}"))
+                    let reason = format!("{MAX_FAILED_STARTS} starts in a row failed; the last one: {last}");
+                    Next::Rest(State::GaveUp, reason)
                 }
                 other => other,
             };
-            match next {
-                Next::Now => {}
-                Next::Afresh => self.forget(),
-                Next::Later => {
-                    if !self.back_off().await {
-                        break;
-                    }
+            let goes_on = match next {
+                Next::Now => true,
+                Next::Afresh => {
+                    self.forget();
+                    true
                 }
-                Next::GiveUp(reason) => {
-                    if !self.wait_for_restart(reason).await {
-                        break;
-                    }
-                }
-                Next::Stop => break,
+                Next::Later => self.back_off().await,
+                Next::Rest(state, reason) => self.wait_for_restart(state, reason).await,
+                Next::Stop => false,
+            };
+            if !goes_on {
+                break;
             }
         }
-        self.agent.shared.set(State::Stopped, None);
-        self.agent.reach.send_replace(Reach::Gone("the gateway is stopping".to_owned()));
+        self.agent.set_state(State::Stopped, None);
     }
 
     /// From a start to the end of that process.
     async fn generation(&mut self) -> Next {
         let agent = Arc::clone(&self.agent);
         let Some((secret, key)) = fresh_key(agent.id()) else {
-            return Next::GiveUp("the system gives no random numbers for the agent's key".to_owned());
+            return gave_up("the system gives no random numbers for the agent's key".to_owned());
         };
-        let key = Arc::new(key);
-        let number = agent.shared.begin(Arc::clone(&key));
-        agent.shared.set(State::Starting, None);
-        agent.reach.send_replace(Reach::Down("it is starting".to_owned()));
+        let (number, key) = (agent.next_generation(), Arc::new(key));
+        agent.shared.begin(number, Arc::clone(&key));
+        agent.set_role(Role::Standby);
+        agent.set_state(State::Starting, None);
+        agent.set_reach(Reach::Down("it is starting".to_owned()));
         let started = Instant::now();
         let witness = Witness::new(&agent, number);
         let runtime = &self.runtime;
         let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
             Ok(process) => process,
-            Err(error) => return Next::GiveUp(self.cannot_start(&error)),
+            Err(error) => return gave_up(self.cannot_start(&error)),
         };
         agent.shared.set_pid(process.pid());
         tracing::info!(agent = agent.id(), generation = number, pid = process.pid(), "agent started");
@@ -122,7 +123,7 @@ impl Supervisor {
             key: agent.id().to_owned(),
             secret,
             crash_file: witness.file(runtime),
-            journal: None,
+            journal: witness.journal(runtime),
         };
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, witness, watch_end).await;
@@ -133,13 +134,14 @@ impl Supervisor {
             tracing::warn!(agent = agent.id(), generation = number, %exit, "agent ended");
         }
         agent.shared.end(&exit);
-        agent.reach.send_replace(Reach::Down(format!("generation {number} ended ({exit}); it is being started again")));
+        agent.set_reach(Reach::Down(format!("generation {number} ended ({exit}); it is being started again")));
         ended.send_replace(Some(exit));
         if agent.shared.answered() || started.elapsed() >= HEALTHY {
-            self.delay = FIRST_DELAY;
+            // One accident is no reason to keep anybody waiting.
+            self.delay = Duration::ZERO;
         }
         match agent.shared.gave_up() {
-            Some(reason) if matches!(next, Next::Later) => Next::GiveUp(reason),
+            Some(reason) if matches!(next, Next::Later) => gave_up(reason),
             _ => next,
         }
     }
@@ -167,21 +169,30 @@ impl Supervisor {
         let _ = process.hand_over(&handover).await;
         drop(handover);
         let mut life = Life::new(&agent, number, key, &self.troubles);
-        let (exit, next) = tokio::select! {
-            exit = process.wait() => (exit, Next::Later),
-            reason = life.live(ended) => (ended_because(process, reason).await, Next::Later),
-            order = order_for(&mut self.orders, number) => match order {
-                Some((reason, next)) => (ended_because(process, reason).await, next),
-                None => (stop(&agent, process).await, Next::Stop),
-            },
+        let due = tokio::select! {
+            exit = process.wait() => Err(exit),
+            reason = life.live(ended) => Ok(Due::Kill(reason)),
+            due = self.orders.due(&agent, number) => Ok(due),
         };
         let Life { ready, loading, .. } = life;
-        self.failed_starts = if ready { 0 } else { self.failed_starts + 1 };
+        // What ended was of use to somebody, or to nobody.
+        let at_work = agent.usage.is_busy();
+        // Calls that come from now on go elsewhere, before all is known about the end.
+        let (exit, next) = match due {
+            Err(exit) => {
+                agent.set_reach(Reach::Down(format!("generation {number} ended; it is being started again")));
+                (exit, Next::Later)
+            }
+            Ok(due) => self.finish(process, due, ready).await,
+        };
+        let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
+        let failed = !ready || (by_itself && !at_work && !agent.shared.answered());
+        self.failed_starts = if failed { self.failed_starts + 1 } else { 0 };
         // A library that is being loaded may end the process with any code.
         let by_library = loading.is_some();
         let exit = witness.report(&agent, process.pid(), exit, ready || by_library).await;
         if let Some(library) = loading {
-            // Waiting for half a minute is enough; a crash may have been an accident.
+            // Waiting for so long is enough; a crash may have been an accident.
             let stuck = exit.reason.is_some() && matches!(next, Next::Later);
             self.troubles.add(library, &exit, stuck);
         }
@@ -190,40 +201,68 @@ impl Supervisor {
         }
         let exit = with_last_words(exit, &agent, number).await;
         let refused = !by_library && exit.code == Some(i32::from(EXIT_REFUSED));
-        let next = if refused { Next::GiveUp(exit.how.clone()) } else { next };
+        let next = if refused { gave_up(exit.how.clone()) } else { next };
         (exit, next)
+    }
+
+    /// Ends the process as is due, and gives how it ended and what is to follow.
+    async fn finish(&self, process: &mut Process, due: Due, ready: bool) -> (Exit, Next) {
+        let agent = &self.agent;
+        match due {
+            // One that never got ready may need a pause.
+            Due::Kill(reason) => {
+                let next = if ready { Next::Now } else { Next::Later };
+                (ended_because(process, reason).await, next)
+            }
+            Due::Afresh(reason) => (ended_because(process, reason).await, Next::Afresh),
+            Due::Drained(reason, after) => {
+                let next = match after {
+                    After::Again => Next::Now,
+                    After::Rest => Next::Rest(State::Stopped, reason.clone()),
+                    After::Over => Next::Stop,
+                };
+                let polite = agent.link();
+                agent.set_reach(Reach::Down(format!("it is being ended ({reason})")));
+                // What a lane took in this moment ends first.
+                agent.usage.calm(Instant::now()).await;
+                (stop(polite, process, reason).await, next)
+            }
+            Due::Stop => (stop(agent.link(), process, "the gateway is stopping".to_owned()).await, Next::Stop),
+        }
     }
 
     /// Waits before the next start; `false` if there is to be none.
     async fn back_off(&mut self) -> bool {
         let delay = self.delay.mul_f64(0.5 + jitter() / 2.0);
-        self.delay = (self.delay * 2).min(LONGEST_DELAY);
+        self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
+        if delay.is_zero() {
+            return true;
+        }
         let reason = self.agent.view().last_exit;
-        self.agent.shared.set(State::Backoff, reason);
-        let wake = Instant::now() + delay;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep_until(wake) => return true,
-                order = self.orders.recv() => match order {
-                    Some(Order::Kill { .. }) => {}
-                    Some(Order::Restart { .. }) => return true,
-                    Some(Order::Stop) | None => return false,
-                },
-            }
+        self.agent.set_state(State::Backoff, reason);
+        match tokio::time::timeout(delay, self.orders.idle()).await {
+            Err(_) | Ok(Idle::Restart) => true,
+            Ok(Idle::Rest(reason)) => self.wait_for_restart(State::Stopped, reason).await,
+            Ok(Idle::Stop) => false,
         }
     }
 
-    /// Gives up until somebody asks for a restart; `false` if there is to be none.
-    async fn wait_for_restart(&mut self, reason: String) -> bool {
-        tracing::error!(agent = self.agent.id(), %reason, "gave up starting this agent");
-        let advice = format!("{reason}; when that is mended, POST /v1/agents/{}/restart", self.agent.id());
-        self.agent.shared.set(State::GaveUp, Some(reason));
-        self.agent.reach.send_replace(Reach::Gone(advice));
+    /// Starts nothing until somebody asks for it; `false` if nobody will.
+    async fn wait_for_restart(&mut self, state: State, reason: String) -> bool {
+        if state == State::GaveUp {
+            tracing::error!(agent = self.agent.id(), %reason, "gave up starting this agent");
+        }
+        let advice = match state {
+            State::GaveUp => format!("{reason}; when that is mended, POST /v1/agents/{}/restart", self.agent.id()),
+            _ => format!("{reason}; POST /v1/agents/{}/restart starts it again", self.agent.id()),
+        };
+        self.agent.set_state(state, Some(reason));
+        self.agent.set_reach(Reach::Gone(advice));
         loop {
-            match self.orders.recv().await {
-                Some(Order::Kill { .. }) => {}
-                Some(Order::Restart { .. }) => break,
-                Some(Order::Stop) | None => return false,
+            match self.orders.idle().await {
+                Idle::Restart => break,
+                Idle::Rest(_) => {}
+                Idle::Stop => return false,
             }
         }
         self.forget();
@@ -233,20 +272,12 @@ impl Supervisor {
     fn forget(&mut self) {
         self.failed_starts = 0;
         self.troubles.clear();
-        self.delay = FIRST_DELAY;
+        self.delay = Duration::ZERO;
     }
 }
 
-/// Waits for a reason to end that generation; `None` to stop. What was meant for an earlier one is past.
-async fn order_for(orders: &mut mpsc::UnboundedReceiver<Order>, number: u64) -> Option<(String, Next)> {
-    loop {
-        match orders.recv().await {
-            Some(Order::Kill { generation, .. }) if generation != number => {}
-            Some(Order::Kill { reason, .. }) => return Some((reason, Next::Now)),
-            Some(Order::Restart { reason }) => return Some((reason, Next::Afresh)),
-            Some(Order::Stop) | None => return None,
-        }
-    }
+fn gave_up(reason: String) -> Next {
+    Next::Rest(State::GaveUp, reason)
 }
 
 /// Ends the process because the bridge wants it so.
@@ -265,10 +296,9 @@ async fn with_last_words(exit: Exit, agent: &Agent, number: u64) -> Exit {
 }
 
 /// Asks the agent to end, and makes it end if it does not.
-async fn stop(agent: &Agent, process: &mut Process) -> Exit {
-    let reach = agent.reach.borrow().clone();
+async fn stop(link: Option<Arc<Link>>, process: &mut Process, reason: String) -> Exit {
     let polite = async {
-        if let Reach::Up(link) = reach {
+        if let Some(link) = link {
             let _ = link.client.shut_down().await;
             return process.wait().await;
         }
@@ -278,7 +308,7 @@ async fn stop(agent: &Agent, process: &mut Process) -> Exit {
         Ok(exit) => exit,
         Err(_) => process.kill().await,
     };
-    Exit { reason: Some("the gateway is stopping".to_owned()), ..exit }
+    Exit { reason: Some(reason), ..exit }
 }
 
 /// A key for one start: its secret in base64, and what signs with it. Neither leaves a copy of the secret behind.

@@ -31,7 +31,7 @@ struct Detail {
 
 /// Every agent and how it fares.
 pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
-    Json(List { agents: bridge.agents.all().map(|agent| agent.view()).collect() }).into_response()
+    Json(List { agents: bridge.agents.all().iter().map(|agent| agent.view()).collect() }).into_response()
 }
 
 /// One agent, with its last lines of output.
@@ -94,9 +94,10 @@ pub async fn register(
 }
 
 /// The agent of that id.
-pub(super) fn find<'a>(bridge: &'a Bridge, id: &str) -> Result<&'a Arc<Agent>, Problem> {
+pub(super) fn find(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
     bridge.agents.get(id).ok_or_else(|| {
-        let known: Vec<&str> = bridge.agents.all().map(|agent| agent.id()).collect();
+        let all = bridge.agents.all();
+        let known: Vec<&str> = all.iter().map(|agent| agent.id()).collect();
         Problem::new(Code::UnknownAgent, format!("There is no agent `{id}`. There are: {}.", known.join(", ")))
     })
 }

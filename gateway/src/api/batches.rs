@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
+use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,7 +15,7 @@ use super::calls::AdHoc;
 use super::{Path, expect_json, functions, read_json, reply};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
-use crate::dispatch::{Arguments, MAX_BATCH, Order};
+use crate::dispatch::{Arguments, MAX_BATCH, Order, Pending};
 use crate::error::{Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
@@ -57,8 +58,10 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     expect_json(&headers, &body)?;
-    let (orders, batch) = read(library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    Ok(reply::outcomes(bridge.batch(library, orders, batch).await?))
+    let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
+    let pending = library.batch(orders, batch, &caller.sender())?;
+    let results = join_all(pending.into_iter().map(Pending::end)).await;
+    Ok(reply::outcomes(results))
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may

@@ -22,8 +22,15 @@ use crate::error::{Code, Problem};
 pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     let down = || Failure::NoAgent { reason: format!("`{name}` is not loaded, so it has no callbacks"), retry: true };
-    let link = bridge.link(library).ok_or_else(down)?;
-    Ok(Json(link.client.callbacks(&name).await??).into_response())
+    let links = library.pool().map(|pool| pool.links()).unwrap_or_default();
+    if links.is_empty() {
+        return Err(down().into());
+    }
+    let mut callbacks = Vec::new();
+    for link in links {
+        callbacks.extend(link.client.callbacks(&name).await??.callbacks);
+    }
+    Ok(Json(CallbackList { callbacks }).into_response())
 }
 
 /// Gives a callback up: the library must not call it any more.
@@ -43,10 +50,8 @@ pub async fn remove(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -
 pub(super) fn find<'a>(bridge: &Bridge, text: &'a str) -> Result<(CallbackId<'a>, Arc<Link>), Problem> {
     let parsed = CallbackId::parse(text).and_then(|id| Some((id, bridge.libraries.get(id.library)?)));
     let Some((id, library)) = parsed else { return Err(unknown(text)) };
-    match bridge.link(library) {
-        Some(link) if link.generation == id.generation => Ok((id, link)),
-        _ => Err(over(&id)),
-    }
+    let link = library.pool().and_then(|pool| pool.link_of(id.generation));
+    link.map_or_else(|| Err(over(&id)), |link| Ok((id, link)))
 }
 
 fn unknown(id: &str) -> Problem {

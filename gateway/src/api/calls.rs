@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Path, expect_json, read_json, reply};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::Arguments;
 use crate::error::{Code, Problem};
@@ -74,6 +75,7 @@ impl AdHoc {
 pub async fn create(
     State(bridge): State<Arc<Bridge>>,
     Path(library): Path<String>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -81,8 +83,8 @@ pub async fn create(
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await?;
-    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
+    let callee = AdHoc { prototype, export, ordinal }.callee(&library, &args).await?;
+    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
     reply::outcome(id, result).map_err(|problem| problem.within("/args"))
 }
 

@@ -8,6 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::{Path, expect_json, reply};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
 use crate::dispatch::{Arguments, Order};
@@ -22,15 +23,16 @@ use crate::libraries::Library;
 pub async fn call(
     State(bridge): State<Arc<Bridge>>,
     Path((library, function)): Path<(String, String)>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     let declared = library.declared();
-    let order = library.order(&declared, &function).ok_or_else(|| unknown(library, &declared, &function))?;
+    let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
-    let (id, result) = bridge.call(library, Order { args, ..order }).await;
+    let (id, result) = library.call(Order { args, ..order }, &caller.sender()).end().await;
     reply::outcome(id, result)
 }
 

@@ -31,7 +31,8 @@ pub async fn alive() -> Response {
 
 /// 200 once every library is ready or has failed for good, 503 until then.
 pub async fn ready(State(bridge): State<Arc<Bridge>>) -> Response {
-    let found: Vec<_> = bridge.libraries.all().map(|library| (library.name.as_str(), bridge.state(library))).collect();
+    let libraries = bridge.libraries.all();
+    let found: Vec<_> = libraries.iter().map(|library| (library.name.as_str(), library.state())).collect();
     let waiting = found.iter().any(|(_, state)| matches!(state, LibraryState::Waiting(_)));
     let libraries = found.iter().map(|(name, state)| (*name, state.name())).collect();
     let (code, status) =

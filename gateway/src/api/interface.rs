@@ -89,7 +89,7 @@ pub async fn show(
     if accepts(&headers, C_HEADER) {
         return Ok(([(CONTENT_TYPE, C_HEADER)], library.declared().text()).into_response());
     }
-    Ok(described(&bridge, library).await)
+    Ok(described(&bridge, &library).await)
 }
 
 /// Replaces the interface of one library by what the header of the body declares.
@@ -108,7 +108,7 @@ pub async fn replace(
         return Err(wrong_type("a C header", C_HEADER, media_type(&headers)));
     }
     let accept_errors = judgement.accept_errors.unwrap_or(false);
-    let (replacing, library) = (Arc::clone(&bridge), Arc::clone(library));
+    let replacing = Arc::clone(&bridge);
     // What has begun is done whole, also if the client goes away.
     let replaced = tokio::spawn(async move {
         replacing.replace_interface(&library, body, accept_errors).await?;
@@ -122,7 +122,7 @@ pub async fn replace(
 /// # Errors
 /// There is no such library, or what is kept cannot be removed: nothing has changed.
 pub async fn restore(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let library = Arc::clone(bridge.library(&name)?);
+    let library = bridge.library(&name)?;
     let restoring = Arc::clone(&bridge);
     let restored = tokio::spawn(async move {
         restoring.restore_interface(&library).await?;
@@ -135,7 +135,7 @@ async fn described(bridge: &Bridge, library: &Library) -> Response {
     let declared = library.declared();
     // Why a file cannot be read is told where its exports are asked for.
     let coverage = bridge.exports(library).await.ok().map(|exports| exports.coverage(&declared));
-    let bound = bridge.bound(library, &declared);
+    let bound = library.bound(&declared);
     let (header, interface) = (&declared.header, declared.interface());
     let functions = interface.functions.iter().enumerate();
     Json(Interface {

@@ -38,7 +38,8 @@ pub struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<Changed>,
     runtime: Option<Target>,
-    agent: Option<&'a str>,
+    agent: Option<String>,
+    agents: Vec<String>,
     deadline_ms: u64,
     interface: Provenance,
     functions: Functions,
@@ -61,8 +62,8 @@ impl Loaded {
         match self.on_disk {
             OnDisk::Same | OnDisk::Unknown => None,
             OnDisk::Changed => Some(format!(
-                "{path} is another file now than the one that is loaded; POST /v1/agents/{}/restart loads it",
-                library.agent.as_deref().unwrap_or_default()
+                "{path} is another file now than the one that is loaded; POST /v1/libraries/{}/reload changes over to it",
+                library.name
             )),
             OnDisk::Missing => {
                 Some(format!("{path} is not there any more; the next start of its agent cannot load it"))
@@ -89,8 +90,9 @@ struct Functions {
 /// Every library.
 pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
     let mut libraries = Vec::new();
-    for library in bridge.libraries.all() {
-        libraries.push(summary(&bridge, library).await);
+    let all = bridge.libraries.all();
+    for library in &all {
+        libraries.push(summary(library).await);
     }
     Json(List { libraries }).into_response()
 }
@@ -101,18 +103,18 @@ pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
 /// There is none of that name.
 pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    Ok(Json(summary(&bridge, library).await).into_response())
+    Ok(Json(summary(&library).await).into_response())
 }
 
-async fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
-    let state = bridge.state(library);
+async fn summary(library: &Library) -> Summary<'_> {
+    let state = library.state();
     let declared = library.declared();
     let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
     let mut callable = None;
     let mut reason = None;
     let mut loaded_file = None;
     match &state {
-        LibraryState::Waiting(why) | LibraryState::Gone(why) => reason = Some(why.clone()),
+        LibraryState::Waiting(why) | LibraryState::Idle(why) | LibraryState::Gone(why) => reason = Some(why.clone()),
         LibraryState::Failed(fault) => {
             reason = Some(fault.detail.clone());
             problems.insert(0, fault.detail.clone());
@@ -120,7 +122,7 @@ async fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         LibraryState::Ready(_) => {
             loaded_file = loaded(library).await;
             problems.extend(loaded_file.as_ref().and_then(|file| file.problem(library)));
-            if let Some(Bound { loaded, .. }) = bridge.bound(library, &declared).as_deref() {
+            if let Some(Bound { loaded, .. }) = library.bound(&declared).as_deref() {
                 let bound = loaded.bindings.iter().filter(|binding| matches!(binding, Binding::Bound { .. }));
                 callable = Some(bound.count());
                 problems.extend(loaded.bindings.iter().filter_map(|binding| match binding {
@@ -130,6 +132,8 @@ async fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
             }
         }
     }
+    let members = library.pool().map(|pool| pool.members()).unwrap_or_default();
+    let agents: Vec<String> = members.iter().map(|agent| agent.id().to_owned()).collect();
     Summary {
         name: &library.name,
         state: state.name(),
@@ -138,11 +142,12 @@ async fn summary<'a>(bridge: &Bridge, library: &'a Library) -> Summary<'a> {
         changed: loaded_file.as_ref().and_then(|file| file.known.changed.clone()),
         loaded_file,
         runtime: library.target,
-        agent: library.agent.as_deref(),
+        agent: agents.first().cloned(),
+        agents,
         deadline_ms: u64::try_from(library.config.deadline.as_millis()).unwrap_or(u64::MAX),
         interface: Provenance { origin: declared.origin.name(), replaced_at: declared.origin.replaced_at() },
         functions: Functions { declared: declared.interface().functions.len(), callable },
-        calls: bridge.dispatch.counts(&library.name),
+        calls: library.queue.counts(),
         problems,
     }
 }
@@ -157,7 +162,7 @@ async fn loaded(library: &Library) -> Option<Loaded> {
             let compared = tokio::task::spawn_blocking(move || identity.on_disk(&loaded, &path)).await;
             match compared.unwrap_or(OnDisk::Unknown) {
                 // The agent that somebody else starts may see what this process cannot.
-                OnDisk::Missing if library.config.agent.is_some() => OnDisk::Unknown,
+                OnDisk::Missing if !library.config.agents.is_empty() => OnDisk::Unknown,
                 on_disk => on_disk,
             }
         }

@@ -18,6 +18,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::{Path, Query, accepts, expect_json, media_type, read_json, reply};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::{Answer, Arguments};
 use crate::error::{Code, Problem};
@@ -74,13 +75,14 @@ struct Written {
 pub async fn create(
     State(bridge): State<Arc<Bridge>>,
     Path(library): Path<String>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     bridge.library(&library)?;
     expect_json(&headers, &body)?;
     let args = Arguments::of(&wanted(&body)?);
-    let (id, answer) = ask(&bridge, &library, Callee::Allocate, args).await?;
+    let (id, answer) = ask(&bridge, &caller, &library, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
         .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
@@ -99,11 +101,12 @@ pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
     Query(part): Query<Part>,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Part { offset, length } = part;
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
-    let answer = ask_for(&bridge, &library, Callee::ReadBlock, args).await;
+    let answer = ask_for(&bridge, &caller, &library, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
         return Ok(reply::json(answer.result));
@@ -121,13 +124,14 @@ pub async fn write(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
     Query(part): Query<Part>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let binary = media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(BINARY));
     let Written { data, offset } = written(binary, &part, &headers, &body)?;
     let args = Arguments::of(&Place { handle: &handle, offset, length: None, data: Some(data) });
-    let answer = ask_for(&bridge, &library, Callee::WriteBlock, args).await;
+    let answer = ask_for(&bridge, &caller, &library, Callee::WriteBlock, args).await;
     answer.map_err(|problem| if binary { problem.without_pointer() } else { problem })?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -139,9 +143,10 @@ pub async fn write(
 pub async fn free(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
+    caller: Caller,
 ) -> Result<Response, Problem> {
     let args = Arguments::of(&Place { handle: &handle, offset: None, length: None, data: None });
-    let answer = ask_for(&bridge, &library, Callee::FreeBlock, args).await;
+    let answer = ask_for(&bridge, &caller, &library, Callee::FreeBlock, args).await;
     answer.map_err(Problem::without_pointer)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -195,15 +200,27 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(block.data).ok()
 }
 
-async fn ask(bridge: &Bridge, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
+async fn ask(
+    bridge: &Bridge,
+    caller: &Caller,
+    library: &str,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
     let library = bridge.library(library)?;
-    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
+    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
 /// [`ask`] about the block that the path names: one that the agent does not know is not there.
-async fn ask_for(bridge: &Bridge, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
-    ask(bridge, library, callee, args).await.map_err(not_there)
+async fn ask_for(
+    bridge: &Bridge,
+    caller: &Caller,
+    library: &str,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
+    ask(bridge, caller, library, callee, args).await.map_err(not_there)
 }
 
 fn not_there(problem: Problem) -> Problem {

@@ -34,8 +34,9 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, headers: HeaderMap) -> Resu
 }
 
 fn current(bridge: &Bridge) -> Arc<Served> {
+    let all = bridge.libraries.all();
     let libraries: Vec<(&Library, Arc<Declared>)> =
-        bridge.libraries.all().map(|library| (&**library, library.declared())).collect();
+        all.iter().map(|library| (&**library, library.declared())).collect();
     bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
         let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
         document(&server(&bridge.config), &parts)

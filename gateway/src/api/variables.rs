@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{Path, expect_json, read_json, reply};
 use crate::agents::Bound;
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
 use crate::dispatch::{Arguments, Order};
@@ -60,7 +61,7 @@ struct Written<'a> {
 pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
     let interface = library.declared();
-    let bound = bridge.bound(library, &interface);
+    let bound = library.bound(&interface);
     Ok(Json(List { variables: declared(&interface, bound.as_deref()) }).into_response())
 }
 
@@ -71,12 +72,13 @@ pub async fn list(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Path((library, name)): Path<(String, String)>,
+    caller: Caller,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     let declared = library.declared();
-    let (number, _) = declared.variable(&name).ok_or_else(|| unknown(library, &declared, &name))?;
+    let (number, _) = declared.variable(&name).ok_or_else(|| unknown(&library, &declared, &name))?;
     let order = library.undeclared_order(Callee::ReadVariable(number), Arguments::empty());
-    let (id, result) = bridge.call(library, Order { declared: Some(declared), ..order }).await;
+    let (id, result) = library.call(Order { declared: Some(declared), ..order }, &caller.sender()).end().await;
     let answer = result.map_err(|failure| Problem::of_call(id, failure).without_pointer())?;
     Ok(reply::value(id, &answer))
 }
@@ -88,12 +90,13 @@ pub async fn show(
 pub async fn write(
     State(bridge): State<Arc<Bridge>>,
     Path((library, name)): Path<(String, String)>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
-    let order = assignment(library, &name, &headers, &body)?;
-    let (id, result) = bridge.call(library, order).await;
+    let order = assignment(&library, &name, &headers, &body)?;
+    let (id, result) = library.call(order, &caller.sender()).end().await;
     result.map_err(|failure| Problem::of_call(id, failure))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

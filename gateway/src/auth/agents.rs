@@ -26,7 +26,7 @@ pub enum Proven {
 /// What is wrong with the signature, or the key's scopes.
 pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Result<Proven, Problem> {
     let agent = bridge.agents.get(id);
-    if agent.is_some_and(|agent| agent.is_external()) {
+    if agent.as_ref().is_some_and(|agent| agent.is_external()) {
         return member(&bridge.auth, id, parts, body).map(Proven::Member);
     }
     let key = agent.and_then(|agent| agent.key());

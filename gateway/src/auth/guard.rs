@@ -22,6 +22,7 @@ use super::verify::Believed;
 use super::{Auth, Principal};
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
+use crate::dispatch::Sender;
 use crate::error::{Code, Problem};
 use crate::listeners::TooSlow;
 
@@ -61,6 +62,11 @@ impl Caller {
     /// The scope that is missing.
     pub fn may(&self, need: Need, library: &str, function: &str) -> Result<(), Problem> {
         self.0.as_ref().map_or(Ok(()), |principal| principal.may(need, library, function))
+    }
+
+    /// For whom calls of this request are made.
+    pub fn sender(&self) -> Sender {
+        Sender { client: self.0.as_ref().map(|principal| principal.name().into()), session: None }
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::Bridge;
+use crate::dispatch;
 use crate::error::{Code, Problem};
 use crate::interfaces::{Declared, Origin, Store, joined};
 use crate::libraries::Library;
@@ -68,7 +69,8 @@ impl Bridge {
             tracing::warn!(library = library.name, "{text}");
         }
         // An agent that is not ready begins with the new one.
-        if let Err(failure) = self.dispatch.replace(&library.name, declared, library.config.deadline).await {
+        let Some(pool) = library.pool() else { return Ok(()) };
+        if let Err(failure) = dispatch::replace(pool, &library.name, &declared, library.config.deadline).await {
             tracing::warn!(library = library.name, ?failure, "the agent does not have the new interface yet");
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! `bridge32 check`: looks at a configuration, its files and its headers, without starting anything.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bridge32_image::fingerprint::Fingerprint;
 use bridge32_image::{ExportKind, Image};
@@ -12,7 +13,7 @@ use super::{Failed, config_file, note, print};
 use crate::auth::keys::{self, Entry};
 use crate::config::{self, AuthConfig, Config, LibraryFile, RuntimeConfig};
 use crate::libraries::coverage::{Coverage, Unexported};
-use crate::libraries::{Libraries, Library, file};
+use crate::libraries::{Library, Prepared, file};
 use crate::listeners::Certificate;
 
 /// Look for problems in a configuration, its files and its headers
@@ -86,7 +87,7 @@ impl Report {
 }
 
 fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
-    let (libraries, _) = Libraries::prepare(config);
+    let libraries = Prepared::read(config).libraries;
     let mut problems = Vec::new();
     if let AuthConfig::Hmac { keys_file } = &config.auth {
         match keys::read(keys_file) {
@@ -105,13 +106,13 @@ fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
         problems,
         warnings,
         runtimes: config.runtimes.iter().map(|(target, runtime)| examine_runtime(*target, runtime)).collect(),
-        libraries: libraries.all().map(|library| examine_library(library, config)).collect(),
+        libraries: libraries.iter().map(|library| examine_library(library, config)).collect(),
     }
 }
 
 /// Scopes that are of no use.
-fn unknown_scopes(entries: &[Entry], libraries: &Libraries) -> Vec<String> {
-    let names: Vec<&str> = libraries.all().map(|library| library.name.as_str()).collect();
+fn unknown_scopes(entries: &[Entry], libraries: &[Arc<Library>]) -> Vec<String> {
+    let names: Vec<&str> = libraries.iter().map(|library| library.name.as_str()).collect();
     let told = |id: &str, scope: &str| format!("the key `{id}` has the scope `{scope}`, and there is no such library");
     let of = |entry: &Entry| -> Vec<String> {
         entry.scopes.without_library(&names).map(|scope| told(entry.key.id(), scope)).collect()

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Failed, config_file, note, print};
 use crate::api::openapi::{part, server};
 use crate::config;
-use crate::libraries::{Libraries, Library};
+use crate::libraries::{Library, Prepared};
 use crate::openapi::{Part, document};
 
 /// Print the OpenAPI document of a configuration, without starting anything
@@ -31,14 +31,14 @@ pub(super) struct Openapi {
 impl Openapi {
     pub(super) fn run(self) -> Result<(), Failed> {
         let loaded = config::load(&config_file(Some(self.config)), std::env::vars()).map_err(Failed::problem)?;
-        let (libraries, _) = Libraries::prepare(&loaded.config);
-        let known: BTreeSet<&str> = libraries.all().map(|library| library.name.as_str()).collect();
+        let libraries = Prepared::read(&loaded.config).libraries;
+        let known: BTreeSet<&str> = libraries.iter().map(|library| library.name.as_str()).collect();
         if let Some(unknown) = self.libraries.iter().find(|name| !known.contains(name.as_str())) {
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(Failed::usage(format!("there is no library `{unknown}`; the configuration has: {known}")));
         }
         let wanted = |library: &&Library| self.libraries.is_empty() || self.libraries.contains(&library.name);
-        let wanted = libraries.all().map(|library| &**library).filter(wanted);
+        let wanted = libraries.iter().map(|library| &**library).filter(wanted);
         let wanted: Vec<_> = wanted.map(|library| (library, library.declared())).collect();
         let parts: Vec<Part> = wanted.iter().map(|(library, declared)| part(library, declared)).collect();
         for Part { name, header, .. } in &parts {

@@ -36,16 +36,17 @@ struct Row<'a> {
 /// # Errors
 /// The page cannot be made.
 pub async fn show(State(bridge): State<Arc<Bridge>>, viewer: Viewer) -> Result<Response, Problem> {
-    let libraries = bridge.libraries.all().map(|library| row(&bridge, library)).collect();
+    let all = bridge.libraries.all();
+    let libraries = all.iter().map(|library| row(library)).collect();
     let frame = Frame { title: "Overview", here: "/", viewer };
     page(StatusCode::OK, &Page { frame, config: bridge.config.file.display().to_string(), libraries })
 }
 
-fn row<'a>(bridge: &Bridge, library: &'a Library) -> Row<'a> {
-    let state = bridge.state(library);
+fn row(library: &Library) -> Row<'_> {
+    let state = library.state();
     let (mark, reason) = match &state {
         LibraryState::Ready(_) => ("good", None),
-        LibraryState::Waiting(reason) => ("busy", Some(reason.clone())),
+        LibraryState::Waiting(reason) | LibraryState::Idle(reason) => ("busy", Some(reason.clone())),
         LibraryState::Gone(reason) => ("bad", Some(reason.clone())),
         LibraryState::Failed(fault) => ("bad", Some(fault.detail.clone())),
     };

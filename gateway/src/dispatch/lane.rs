@@ -69,10 +69,13 @@ impl Worker {
     /// Works until that process is not the agent's any more.
     async fn serve(&mut self, link: &Link, lane: Lane, wake: &Notify) {
         let mut before = None;
-        while self.is_current(link) {
-            // Announced before the role is read: whoever changes that waits for what was taken under it.
-            let agent = Arc::clone(&self.agent);
+        let agent = Arc::clone(&self.agent);
+        loop {
+            // Announced before anything is read: whoever changes it waits for what was taken under it.
             let busy = agent.usage().begin();
+            if !self.is_current(link) {
+                return;
+            }
             let active = self.is_active();
             if before.replace(active) != Some(active) {
                 self.queue.set_active(lane, active);

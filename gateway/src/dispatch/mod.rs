@@ -75,6 +75,14 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// Of a call that is not made.
+    pub fn failed(id: Uuid, failure: Failure) -> Self {
+        let (reply, outcome) = oneshot::channel();
+        // The receiver is right here.
+        let _ = reply.send(Err(failure));
+        Self { id, outcome }
+    }
+
     /// Waits for the outcome. Whoever drops this does not stop a call that has begun; one that waits is not run.
     pub async fn end(self) -> (Uuid, CallResult) {
         (self.id, self.outcome.await.unwrap_or_else(|_| Err(stopping())))
@@ -88,11 +96,7 @@ impl Queue {
         let (id, lane) = (pending.id, sender.session.map(|(_, lane)| lane));
         match self.push(Kind::Single(queued), lane) {
             Ok(()) => pending,
-            Err(failure) => {
-                let (reply, outcome) = oneshot::channel();
-                let _ = reply.send(Err(failure));
-                Pending { id, outcome }
-            }
+            Err(failure) => Pending::failed(id, failure),
         }
     }
 

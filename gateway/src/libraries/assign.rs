@@ -1,4 +1,4 @@
-//! Which agent runs a library: one that the gateway starts for it, for its group, or one that somebody else starts.
+//! Which agents run a library: those that the gateway starts for it, for its group, or those that somebody else starts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,19 +7,20 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Fault;
 
 use super::{Library, load_failed};
-use crate::agents::{AgentSpec, LibrarySpec};
+use crate::agents::LibrarySpec;
 use crate::config::{Config, RuntimeConfig};
+use crate::dispatch::PoolSpec;
 use crate::files::{Place, Places};
 
-/// Gives the library to its agent.
+/// Gives the library to its pool.
 ///
 /// # Errors
-/// There is none that could run it.
+/// There can be no agent that could run it.
 pub(super) fn assign(
     library: &mut Library,
     config: &Config,
     places: &Arc<Places>,
-    specs: &mut BTreeMap<String, AgentSpec>,
+    specs: &mut BTreeMap<String, PoolSpec>,
 ) -> Result<(), Fault> {
     if let Some(fault) = library.problem.take() {
         return Err(fault);
@@ -28,16 +29,18 @@ pub(super) fn assign(
     let table = &library.config;
     // Somebody else's agent may see files as those of the runtime do, and needs no command.
     let runtime = config.runtimes.get(&target);
-    let started = match &table.agent {
+    let started = match table.agents.first() {
         Some(_) => None,
         None => Some(runtime.ok_or_else(|| no_runtime(library, target, config))?),
     };
-    let id = table.agent.as_ref().or(table.group.as_ref()).unwrap_or(&library.name).clone();
-    let spec = specs.entry(id.clone()).or_insert_with(|| AgentSpec {
+    let id = table.agents.first().or(table.group.as_ref()).unwrap_or(&library.name).clone();
+    let spec = specs.entry(id.clone()).or_insert_with(|| PoolSpec {
         id: id.clone(),
         target,
         runtime: started.cloned(),
+        external: table.agents.clone(),
         loads: Vec::new(),
+        running: table.running.clone(),
     });
     if spec.target != target {
         let detail = format!("The agent `{id}` runs as {}, and this library needs {target}.", spec.target);
@@ -45,6 +48,9 @@ pub(super) fn assign(
     }
     let paths = runtime.and_then(|runtime: &RuntimeConfig| runtime.paths.clone());
     let load = LibrarySpec {
+        name: library.name.clone(),
+        threads: table.running.threads,
+        slot: spec.loads.iter().map(|load| load.threads).sum(),
         file: table.file.for_agent(paths.as_deref()),
         place: Place { file: table.file.clone(), paths, places: Arc::clone(places) },
         sha256: table.sha256.clone(),
@@ -52,8 +58,7 @@ pub(super) fn assign(
         interface: Arc::clone(&library.interface),
         dialect: table.dialect,
     };
-    spec.loads.push((library.name.clone(), load));
-    library.agent = Some(id);
+    spec.loads.push(load);
     Ok(())
 }
 

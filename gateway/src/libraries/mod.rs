@@ -6,22 +6,25 @@ pub mod exports;
 pub mod file;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bridge32_interface::Diagnostic;
 use bridge32_protocol::interface::Interface;
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Callee, Fault, FaultCode};
+use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode};
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use crate::agents::{Agent, AgentSpec, Link, Reach};
+use crate::agents::{Bound, Link, Registry};
 use crate::config::{Config, LibraryConfig, LibraryFile};
-use crate::dispatch::{Arguments, Order};
+use crate::dispatch::{Arguments, Failure, Order, Pending, Pool, PoolSpec, Queue, Sender};
 use crate::files::{Identity, Places, Refusal};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
 use exports::Known;
+
+pub use crate::dispatch::LibraryState;
 
 /// One configured library.
 #[derive(Debug)]
@@ -32,8 +35,10 @@ pub struct Library {
     pub config: LibraryConfig,
     /// The kind of process that it needs, where that is known.
     pub target: Option<Target>,
-    /// The agent that runs it; `None` where [`Library::problem`] says why there is none.
-    pub agent: Option<String>,
+    /// Its calls, until an agent takes them.
+    pub queue: Arc<Queue>,
+    /// The agents that run it, once they have been started; never where [`Library::problem`] says why.
+    pool: OnceLock<Arc<Pool>>,
     /// What its headers declare, as it is now.
     pub interface: Arc<Current>,
     /// The header files of the configuration.
@@ -48,48 +53,58 @@ pub struct Library {
     pub exports: tokio::sync::Mutex<Option<Known>>,
 }
 
-/// Whether a library can be called.
-#[derive(Clone, Debug)]
-pub enum LibraryState {
-    /// Its agent is not ready. In words.
-    Waiting(String),
-    /// It can.
-    Ready(Arc<Link>),
-    /// It could not be loaded.
-    Failed(Fault),
-    /// Its agent will not come back by itself. In words.
-    Gone(String),
-}
+impl Library {
+    /// The agents that run it, if there can be any.
+    pub fn pool(&self) -> Option<&Arc<Pool>> {
+        self.pool.get()
+    }
 
-impl LibraryState {
-    /// The word for it in the API.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Waiting(_) => "starting",
-            Self::Ready(_) => "ready",
-            Self::Failed(_) => "failed",
-            Self::Gone(_) => "gone",
+    /// These agents run it.
+    pub(crate) fn set_pool(&self, pool: Arc<Pool>) {
+        // It is set once, when the library is put into the table.
+        let _ = self.pool.set(pool);
+    }
+
+    /// Whether it can be called right now.
+    pub fn state(&self) -> LibraryState {
+        match (&self.problem, self.pool()) {
+            (Some(fault), _) => LibraryState::Failed(fault.clone()),
+            (None, Some(pool)) => pool.state(&self.name),
+            (None, None) => LibraryState::Gone("it has no agent".to_owned()),
         }
     }
-}
 
-impl Library {
-    /// Whether it can be called right now, given its agent.
-    pub fn state(&self, agent: Option<&Arc<Agent>>) -> LibraryState {
-        if let Some(fault) = &self.problem {
-            return LibraryState::Failed(fault.clone());
+    /// Makes a call: its outcome comes through what is given.
+    pub fn call(&self, order: Order, sender: &Sender) -> Pending {
+        match &self.problem {
+            None => self.queue.call(order, sender),
+            Some(fault) => Pending::failed(Uuid::now_v7(), Failure::NotLoaded(fault.clone())),
         }
-        let Some(agent) = agent else { return LibraryState::Gone("it has no agent".to_owned()) };
-        let reach = agent.reach().borrow().clone();
-        match reach {
-            Reach::Down(reason) => LibraryState::Waiting(reason),
-            Reach::Gone(reason) => LibraryState::Gone(reason),
-            Reach::Up(link) => match link.libraries.get(&self.name) {
-                Some(Ok(_)) => LibraryState::Ready(link),
-                Some(Err(fault)) => LibraryState::Failed(fault.clone()),
-                None => LibraryState::Gone("its agent was not told to load it".to_owned()),
-            },
+    }
+
+    /// Makes calls that run as one.
+    ///
+    /// # Errors
+    /// None of them was taken.
+    pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
+        match &self.problem {
+            None => self.queue.batch(orders, batch, sender),
+            Some(fault) => Err(Failure::NotLoaded(fault.clone())),
         }
+    }
+
+    /// A process of it that answers, for what does not go through the queue.
+    pub fn link(&self) -> Option<Arc<Link>> {
+        match self.state() {
+            LibraryState::Ready(link) => Some(link),
+            _ => None,
+        }
+    }
+
+    /// How an interface was found in the library, if a process has been given that one.
+    pub fn bound(&self, declared: &Declared) -> Option<Arc<Bound>> {
+        let links = self.pool()?.links();
+        links.iter().find_map(|link| link.libraries.get(&self.name)?.as_ref().ok()?.of(declared.revision))
     }
 
     /// What its headers declare now.
@@ -102,12 +117,13 @@ impl Library {
         let (number, function) = declared.function(function)?;
         let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
         let (callee, args) = (Callee::Function(number), Arguments::empty());
-        Some(Order { callee, args, deadline, declared: Some(Arc::clone(declared)) })
+        let (declared, idempotent) = (Some(Arc::clone(declared)), function.idempotent);
+        Some(Order { callee, args, deadline, wait: None, declared, idempotent })
     }
 
     /// A call of something that no interface declares.
     pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
-        Order { callee, args, deadline: self.config.deadline, declared: None }
+        Order { callee, args, deadline: self.config.deadline, wait: None, declared: None, idempotent: false }
     }
 
     /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind
@@ -145,20 +161,29 @@ impl Library {
     }
 }
 
-/// All libraries by name.
+/// All libraries by name. Whoever uses one holds it for that time: it may be replaced by another of its name meanwhile.
 #[derive(Debug, Default)]
-pub struct Libraries {
-    libraries: BTreeMap<String, Arc<Library>>,
+pub struct Libraries(RwLock<Table>);
+
+type Table = BTreeMap<String, Arc<Library>>;
+
+/// Libraries that nobody runs yet, and the pools that would.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The libraries.
+    pub libraries: Vec<Arc<Library>>,
+    /// What is needed to run them.
+    pub pools: Vec<PoolSpec>,
 }
 
-impl Libraries {
+impl Prepared {
     /// Reads files and headers, and says which agents are needed. A library that cannot be run is kept, with its
     /// problem: the others work.
-    pub fn prepare(config: &Config) -> (Self, Vec<AgentSpec>) {
+    pub fn read(config: &Config) -> Self {
         let store = Store::new(&config.data_dir);
         let places = Arc::new(Places::new(config));
-        let mut specs: BTreeMap<String, AgentSpec> = BTreeMap::new();
-        let mut libraries = BTreeMap::new();
+        let mut specs: BTreeMap<String, PoolSpec> = BTreeMap::new();
+        let mut libraries = Vec::new();
         for (name, table) in &config.libraries {
             let mut library = read(name, table, &store, &places);
             for diagnostic in &library.declared().header.diagnostics {
@@ -169,22 +194,51 @@ impl Libraries {
             }
             if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
                 tracing::error!(library = name, detail = fault.detail, "library cannot be run");
-                library.agent = None;
                 library.problem = Some(fault);
             }
-            libraries.insert(name.clone(), Arc::new(library));
+            libraries.push(Arc::new(library));
         }
-        (Self { libraries }, specs.into_values().collect())
+        Self { libraries, pools: specs.into_values().collect() }
     }
 
-    /// The library of that name.
-    pub fn get(&self, name: &str) -> Option<&Arc<Library>> {
-        self.libraries.get(name)
+    /// Makes the pools, and starts their agents.
+    pub fn start(&self, registry: &Arc<Registry>) {
+        for spec in &self.pools {
+            let named = |name: &str| self.libraries.iter().find(|library| library.name == name);
+            let members: Vec<_> = spec.loads.iter().filter_map(|load| named(&load.name)).collect();
+            let queues = members.iter().map(|library| Arc::clone(&library.queue)).collect();
+            let pool = Pool::new(spec.clone(), queues, registry);
+            members.iter().for_each(|library| library.set_pool(Arc::clone(&pool)));
+            pool.start();
+        }
+    }
+}
+
+impl Libraries {
+    /// The table of these.
+    pub fn new(libraries: &[Arc<Library>]) -> Self {
+        let entry = |library: &Arc<Library>| (library.name.clone(), Arc::clone(library));
+        Self(RwLock::new(libraries.iter().map(entry).collect()))
     }
 
-    /// All of them, by name.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Library>> {
-        self.libraries.values()
+    /// The library of that name, as it is now.
+    pub fn get(&self, name: &str) -> Option<Arc<Library>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All of them, by name, as they are now.
+    pub fn all(&self) -> Vec<Arc<Library>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Puts these in the place of those of their names, and takes those out whose names are `removed`: all at once. Gives
+    /// those that are not in the table any more.
+    pub fn swap(&self, new: &[Arc<Library>], removed: &[String]) -> Vec<Arc<Library>> {
+        // Nothing between the first change and the last one can panic.
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut old: Vec<_> = removed.iter().filter_map(|name| table.remove(name)).collect();
+        old.extend(new.iter().filter_map(|library| table.insert(library.name.clone(), Arc::clone(library))));
+        old
     }
 }
 
@@ -194,7 +248,7 @@ fn read(name: &str, table: &LibraryConfig, store: &Store, places: &Places) -> Li
     let (target, mut problem) = match (&table.file, table.runtime) {
         _ if let Some(Refusal::Outside(detail)) = refused => (table.runtime, Some(load_failed(detail))),
         // The agent that somebody else starts may see what this process cannot.
-        (LibraryFile::Host(_), Some(target)) if table.agent.is_some() && refused.is_some() => (Some(target), None),
+        (LibraryFile::Host(_), Some(target)) if !table.agents.is_empty() && refused.is_some() => (Some(target), None),
         (LibraryFile::Host(path), configured) => match file::target(path, configured) {
             Ok(target) => (Some(target), None),
             Err(fault) => (configured, Some(fault)),
@@ -224,7 +278,8 @@ fn read(name: &str, table: &LibraryConfig, store: &Store, places: &Places) -> Li
         name: name.to_owned(),
         config: table.clone(),
         target,
-        agent: None,
+        queue: Arc::new(Queue::new(name, table.running.queue)),
+        pool: OnceLock::new(),
         interface: Arc::new(Current::new(declared)),
         configured,
         replacing: tokio::sync::Mutex::default(),
@@ -250,7 +305,8 @@ pub(crate) mod tests {
             runtime: Some(Target::Linux32),
             deadline: Duration::from_secs(5),
             group: None,
-            agent: None,
+            agents: Vec::new(),
+            running: crate::config::Running::default(),
             sha256: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,
@@ -264,7 +320,8 @@ pub(crate) mod tests {
         Library {
             name: "calc".to_owned(),
             target: config.runtime,
-            agent: None,
+            queue: Arc::new(Queue::new("calc", 1024)),
+            pool: OnceLock::new(),
             interface: Arc::new(Current::new(declared)),
             configured: texts,
             replacing: tokio::sync::Mutex::default(),

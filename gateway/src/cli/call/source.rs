@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::escape;
 use crate::cli::client::Gateway;
 use crate::config::Config;
-use crate::libraries::Libraries;
+use crate::libraries::Prepared;
 
 /// A library's interface.
 #[derive(Debug)]
@@ -53,8 +53,7 @@ fn get(gateway: &Gateway, path: &str) -> Option<Value> {
 pub(in crate::cli) fn of_configuration(config: &Config, library: &str) -> Option<Known> {
     let mut alone = config.clone();
     alone.libraries.retain(|name, _| name == library);
-    let (libraries, _) = Libraries::prepare(&alone);
-    let library = libraries.get(library)?;
+    let library = Prepared::read(&alone).libraries.into_iter().next()?;
     Some(Known { interface: library.declared().interface().clone(), target: library.target.unwrap_or(Target::Win32) })
 }
 

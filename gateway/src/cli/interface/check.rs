@@ -16,7 +16,7 @@ use crate::cli::{Failed, config_file, headers, note, print};
 use crate::config::{self, Config, LibraryFile, nearest};
 use crate::interfaces::Declared;
 use crate::libraries::coverage::Coverage;
-use crate::libraries::{Libraries, Library};
+use crate::libraries::{Library, Prepared};
 
 /// Review how headers are read: what can be called, what was assumed, what is missing
 #[derive(Debug, Args)]
@@ -159,9 +159,9 @@ fn alone(config: &Config, name: &str) -> Option<(Arc<Library>, Duration)> {
     let mut alone = config.clone();
     alone.libraries.retain(|other, _| other == name);
     let start = Instant::now();
-    let libraries = Libraries::prepare(&alone).0;
+    let libraries = Prepared::read(&alone).libraries;
     let took = start.elapsed();
-    libraries.get(name).map(|library| (Arc::clone(library), took))
+    libraries.into_iter().next().map(|library| (library, took))
 }
 
 fn of_library<'a>(library: &Library, declared: &'a Declared, took: Duration) -> Review<'a> {
