@@ -157,7 +157,7 @@ async fn loaded(library: &Library) -> Option<Loaded> {
             let compared = tokio::task::spawn_blocking(move || identity.on_disk(&loaded, &path)).await;
             match compared.unwrap_or(OnDisk::Unknown) {
                 // The agent that somebody else starts may see what this process cannot.
-                OnDisk::Missing if library.config.agent.is_some() => OnDisk::Unknown,
+                OnDisk::Missing if !library.config.agents.is_empty() => OnDisk::Unknown,
                 on_disk => on_disk,
             }
         }

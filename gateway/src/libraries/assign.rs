@@ -28,11 +28,12 @@ pub(super) fn assign(
     let table = &library.config;
     // Somebody else's agent may see files as those of the runtime do, and needs no command.
     let runtime = config.runtimes.get(&target);
-    let started = match &table.agent {
+    let external = table.agents.first();
+    let started = match external {
         Some(_) => None,
         None => Some(runtime.ok_or_else(|| no_runtime(library, target, config))?),
     };
-    let id = table.agent.as_ref().or(table.group.as_ref()).unwrap_or(&library.name).clone();
+    let id = external.or(table.group.as_ref()).unwrap_or(&library.name).clone();
     let spec = specs.entry(id.clone()).or_insert_with(|| AgentSpec {
         id: id.clone(),
         target,

@@ -164,7 +164,7 @@ impl Libraries {
             for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
             }
-            for text in library.replacement().into_iter().chain(library.declared().unmarked()) {
+            for text in library.replacement().into_iter().chain(library.declared().remarks.iter().cloned()) {
                 tracing::warn!(library = name, "{text}");
             }
             if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
@@ -194,7 +194,7 @@ fn read(name: &str, table: &LibraryConfig, store: &Store, places: &Places) -> Li
     let (target, mut problem) = match (&table.file, table.runtime) {
         _ if let Some(Refusal::Outside(detail)) = refused => (table.runtime, Some(load_failed(detail))),
         // The agent that somebody else starts may see what this process cannot.
-        (LibraryFile::Host(_), Some(target)) if table.agent.is_some() && refused.is_some() => (Some(target), None),
+        (LibraryFile::Host(_), Some(target)) if !table.agents.is_empty() && refused.is_some() => (Some(target), None),
         (LibraryFile::Host(path), configured) => match file::target(path, configured) {
             Ok(target) => (Some(target), None),
             Err(fault) => (configured, Some(fault)),
@@ -241,6 +241,7 @@ fn load_failed(detail: String) -> Fault {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::config::Running;
 
     /// A library `calc` with this header, which no agent runs.
     pub(crate) fn library(header: &str) -> Library {
@@ -249,8 +250,10 @@ pub(crate) mod tests {
             headers: vec!["/srv/calc.h".into()],
             runtime: Some(Target::Linux32),
             deadline: Duration::from_secs(5),
+            fallback: Vec::new(),
+            running: Running::default(),
             group: None,
-            agent: None,
+            agents: Vec::new(),
             sha256: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,
