@@ -2,6 +2,8 @@
 //!
 //! What the client reads and what the log reads are separate: an internal error says nothing outside.
 
+mod failures;
+
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -9,15 +11,15 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bridge32_interface::Diagnostic;
-use bridge32_protocol::wire::{CrashRecord, Fault, FaultCode};
+use bridge32_protocol::wire::CrashRecord;
 use bridge32_signature::SignatureError;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::agents::client::ClientError;
-use crate::agents::{Crash, Exit, RegisterError};
-use crate::dispatch::{ArgumentsError, Execution, Failure, Moment};
+use crate::agents::{Crash, RegisterError};
+use crate::dispatch::{ArgumentsError, Execution, Failure};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $status:ident, $name:literal, $title:literal;)*) => {
@@ -73,8 +75,11 @@ codes! {
     SignInNotNeeded = CONFLICT, "sign_in_not_needed", "Nobody has to sign in";
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
+    ExternalAgent = CONFLICT, "external_agent", "Somebody else starts this agent";
+    Cancelled = CONFLICT, "cancelled", "The call was cancelled";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
+    SessionLost = GONE, "session_lost", "The session's process has ended";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of the wrong type";
     ArgumentMismatch = UNPROCESSABLE_ENTITY, "argument_mismatch", "The arguments do not fit the function";
@@ -282,77 +287,6 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        let code = match fault.code {
-            FaultCode::ArgumentMismatch => Code::ArgumentMismatch,
-            FaultCode::ConventionMismatch => Code::ConventionMismatch,
-            FaultCode::UnknownFunction => Code::UnknownFunction,
-            FaultCode::UnsupportedDeclaration => Code::UnsupportedDeclaration,
-            FaultCode::UndecodableText => Code::UndecodableText,
-            FaultCode::LoadFailed => Code::LoadFailed,
-            FaultCode::NotLoaded | FaultCode::ShuttingDown => Code::NoAgent,
-            FaultCode::MalformedRequest => Code::MalformedRequest,
-            FaultCode::OutOfMemory => Code::OutOfMemory,
-            FaultCode::StaleHandle => Code::StaleHandle,
-            FaultCode::BufferOverrun => Code::BufferOverrun,
-            FaultCode::BatchStopped => Code::BatchStopped,
-        };
-        let problem = Self { pointer: fault.pointer, ..Self::new(code, fault.detail) };
-        if problem.code == Code::NoAgent { problem.with_retry_after(1) } else { problem }
-    }
-}
-
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
-            Failure::Ended { exit, moment } => ended(exit, moment),
-            Failure::Deadline { deadline } => Self::new(
-                Code::DeadlineExceeded,
-                format!(
-                    "The call was still running after {} ms, so its process was ended and is being started again. A \
-                     longer deadline can be set for the library (`deadline`) or the function (`@deadline`).",
-                    deadline.as_millis()
-                ),
-            ),
-            Failure::NoAgent { reason, retry } => {
-                let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
-                problem.with_retry_after(if retry { 1 } else { 30 })
-            }
-            Failure::QueueFull { waiting } => Self::new(
-                Code::QueueFull,
-                format!("{waiting} calls wait for this library already. This one was not run; try again shortly."),
-            )
-            .with_retry_after(1),
-        }
-    }
-}
-
-/// The process ended while it had the call.
-fn ended(exit: Exit, moment: Moment) -> Problem {
-    let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
-    let crash = exit.crash.as_deref();
-    let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
-    let report = crash.and_then(|crash| crash.report.as_deref());
-    let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));
-    let detail = match moment {
-        Moment::Running => format!(
-            "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
-             repeated. The agent is being started again.{report}"
-        ),
-        Moment::Before(call) => format!(
-            "The process ended while call {call} was running: {exit}. This call had ended before, and its answer was lost \
-             on its way. It is not repeated.{report}"
-        ),
-        Moment::Behind(call) => format!(
-            "The process ended while call {call} was running: {exit}. This call was queued behind it; as far as the \
-             bridge can tell it did not run. It is not repeated, because that is not certain.{report}"
-        ),
-    };
-    Problem { crash: exit.crash, ..Problem::new(code, detail) }
 }
 
 /// An agent that cannot be asked is about to be started again.

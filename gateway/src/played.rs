@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, Uri};
@@ -25,9 +26,15 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         paths: Some("Z:".into()),
         directory: data.into(),
     };
-    let spec = AgentSpec { id: "calc".into(), target: Target::Win32, runtime: Some(runtime), loads: Vec::new() };
-    let registry = Registry::new(vec![spec], &Arc::new(Reports::new(data)));
-    Arc::clone(registry.get("calc").expect("it was just made"))
+    let spec = AgentSpec {
+        pool: "calc".into(),
+        external: None,
+        target: Target::Win32,
+        runtime: Some(runtime),
+        loads: Vec::new(),
+        startup: Duration::from_secs(30),
+    };
+    Registry::new(&Arc::new(Reports::new(data))).add(spec, watch::Sender::new(()))
 }
 
 /// A generation that answers as `router` says, and what tells the gateway that its process has ended.
@@ -42,7 +49,8 @@ pub(crate) async fn link(router: Router) -> (Arc<Link>, watch::Sender<Option<Exi
     tokio::spawn(axum::serve(listener, router.route("/proof", get(prove))).into_future());
     let (end, ended) = watch::channel(None);
     let client = Client::new(address, key);
-    (Arc::new(Link { generation: 1, client, libraries: BTreeMap::new(), ended }), end)
+    let (libraries, slots, changing) = (BTreeMap::new(), BTreeMap::new(), tokio::sync::Mutex::default());
+    (Arc::new(Link { generation: 1, client, libraries, ended, slots, changing }), end)
 }
 
 /// The headers by which an agent shows that it has the key.

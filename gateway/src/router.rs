@@ -97,6 +97,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/agents/{id}", Need::Read, agents::show),
         put("/v1/agents/{id}", Need::Agent, agents::register),
         post("/v1/agents/{id}/restart", Need::Manage, agents::restart),
+        post("/v1/agents/{id}/drain", Need::Manage, agents::drain),
         get("/v1/agents/{id}/handles", Need::Read, handles::list),
         get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
         get("/v1/crashes/{report}", Need::Read, crashes::show),

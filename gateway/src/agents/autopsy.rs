@@ -87,6 +87,7 @@ impl Exit {
 
 #[cfg(test)]
 mod tests {
+    use super::super::notes::{Noted, Notes};
     use super::*;
     use crate::played::agent;
 
@@ -118,7 +119,8 @@ mod tests {
         let ends = [(Exit::made("a restart was asked for"), true), (Exit::told("exit code 127"), false)];
         for (exit, at_work) in ends {
             let end = Witness::new(&agent, 1).report(&agent, None, exit.clone(), at_work).await;
-            assert_eq!(end, exit);
+            assert_eq!(end.noted(Some(0)), Noted::Idle, "it has run no call");
+            assert_eq!(Exit { notes: Notes::default(), ..end }, exit);
         }
         assert!(agent.reports.of_agent("calc", 10).unwrap().is_empty());
     }

@@ -354,7 +354,7 @@ impl Shared {
         View {
             id: agent.id.clone(),
             pool: spec.pool.clone(),
-            status: known.status.clone(),
+            status: busy(agent, &known.status).unwrap_or_else(|| known.status.clone()),
             role: *agent.role.borrow(),
             generation: known.generation,
             external: spec.runtime.is_none(),
@@ -370,4 +370,11 @@ impl Shared {
             last_exit: known.last_exit.clone(),
         }
     }
+}
+
+/// One that is ready and runs something is busy.
+fn busy(agent: &Agent, status: &Status) -> Option<Status> {
+    let time = agent.usage.working_for().filter(|_| status.state == State::Ready)?;
+    let since = Timestamp::now().checked_sub(time).unwrap_or(status.since);
+    Some(Status { state: State::Busy, since, reason: None })
 }

@@ -1,5 +1,6 @@
 //! How much an agent has to do: whoever wants to end it between two calls waits for the moment.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,10 @@ pub struct Usage {
     made: Instant,
     /// Lanes that run something, or look whether there is something for them.
     busy: AtomicUsize,
+    /// Those of them that run something.
+    working: AtomicUsize,
+    /// Milliseconds from `made` to the moment since which there has been one.
+    working_since: AtomicU64,
     /// Sessions that are bound to it.
     held: AtomicUsize,
     /// Milliseconds from `made` to the last moment at which it had something to do.
@@ -22,8 +27,15 @@ pub struct Usage {
 
 impl Default for Usage {
     fn default() -> Self {
-        let made = Instant::now();
-        Self { made, busy: AtomicUsize::new(0), held: AtomicUsize::new(0), last: AtomicU64::new(0), calm: Notify::new() }
+        Self {
+            made: Instant::now(),
+            busy: AtomicUsize::new(0),
+            working: AtomicUsize::new(0),
+            working_since: AtomicU64::new(0),
+            held: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+            calm: Notify::new(),
+        }
     }
 }
 
@@ -32,7 +44,7 @@ impl Usage {
     pub fn begin(&self) -> Busy<'_> {
         // With the role of the agent, read after this, there must be one order for all.
         self.busy.fetch_add(1, Ordering::SeqCst);
-        Busy(self)
+        Busy { usage: self, works: false }
     }
 
     /// A session is bound to it from now on.
@@ -53,9 +65,15 @@ impl Usage {
         self.held.load(Ordering::SeqCst)
     }
 
-    /// Whether a lane runs something.
+    /// Whether a lane runs something, or may be about to.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::SeqCst) > 0
+    }
+
+    /// For how long lanes have been running something without a pause.
+    pub fn working_for(&self) -> Option<Duration> {
+        let since = self.made + Duration::from_millis(self.working_since.load(Ordering::Relaxed));
+        (self.working.load(Ordering::Relaxed) > 0).then(|| since.elapsed())
     }
 
     /// Whether it has had nothing to do for so long, and nobody is bound to it.
@@ -66,8 +84,11 @@ impl Usage {
 
     /// It has something to do now, as when it has just become ready.
     pub fn note(&self) {
-        let millis = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(millis, Ordering::Relaxed);
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Resolves when no lane runs anything and, unless `patience` is over first, no session is bound to it.
@@ -78,37 +99,48 @@ impl Usage {
 
     async fn until(&self, is_so: impl Fn(&Self) -> bool, patience: Option<Instant>) {
         loop {
-            let changed = self.calm.notified();
-            tokio::pin!(changed);
+            let mut changed = pin!(self.calm.notified());
             // From here on no change is missed.
             changed.as_mut().enable();
             if is_so(self) {
                 return;
             }
-            match patience {
-                Some(end) if tokio::time::timeout_at(end, changed).await.is_err() => return,
-                Some(_) => {}
-                None => changed.await,
+            let Some(end) = patience else {
+                changed.await;
+                continue;
+            };
+            if tokio::time::timeout_at(end, changed).await.is_err() {
+                return;
             }
         }
     }
 }
 
-/// A lane that runs something, or looks for it.
+/// A lane that looks for something to run.
 #[derive(Debug)]
-pub struct Busy<'a>(&'a Usage);
+pub struct Busy<'a> {
+    usage: &'a Usage,
+    works: bool,
+}
 
 impl Busy<'_> {
-    /// It has run something.
-    pub fn done(self) {
-        self.0.note();
+    /// It has found something, and runs it until this is dropped.
+    pub fn work(&mut self) {
+        self.works = true;
+        if self.usage.working.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.usage.working_since.store(self.usage.now(), Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        if self.0.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.calm.notify_waiters();
+        if self.works {
+            self.usage.working.fetch_sub(1, Ordering::Relaxed);
+            self.usage.note();
+        }
+        if self.usage.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.usage.calm.notify_waiters();
         }
     }
 }
@@ -129,7 +161,7 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_secs(1), wait.as_mut()).await.is_err());
         usage.release();
         assert!(tokio::time::timeout(Duration::from_secs(1), wait.as_mut()).await.is_err());
-        busy.done();
+        drop(busy);
         wait.await;
         usage.hold();
         usage.calm(Instant::now() + Duration::from_secs(3)).await;
@@ -140,7 +172,12 @@ mod tests {
         let usage = Usage::default();
         tokio::time::advance(Duration::from_secs(5)).await;
         assert!(usage.is_idle_for(Duration::from_secs(5)));
-        usage.begin().done();
+        let mut busy = usage.begin();
+        busy.work();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(usage.working_for(), Some(Duration::from_secs(2)));
+        drop(busy);
+        assert_eq!(usage.working_for(), None);
         assert!(!usage.is_idle_for(Duration::from_secs(1)));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(usage.is_idle_for(Duration::from_secs(1)));

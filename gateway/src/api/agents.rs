@@ -53,6 +53,23 @@ pub async fn restart(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) 
     Ok((StatusCode::ACCEPTED, Json(agent.view())).into_response())
 }
 
+/// Ends the agent's process when what it runs has ended, and starts no other until a restart is asked for.
+///
+/// # Errors
+/// There is none of that id, or it is somebody else's, who decides when it comes back.
+pub async fn drain(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let agent = find(&bridge, &id)?;
+    if agent.is_external() {
+        let detail = format!("`{id}` is started by somebody else: whoever runs `agent32 --join` there ends it, too.");
+        return Err(Problem::new(Code::ExternalAgent, detail));
+    }
+    let libraries = bridge.libraries.all();
+    let pools = libraries.iter().filter_map(|library| library.pool());
+    let patience = pools.map(|pool| pool.spec()).find(|spec| spec.id == agent.pool()).map(|spec| spec.running.drain);
+    agent.drain("it was drained for maintenance", patience.unwrap_or_default());
+    Ok((StatusCode::ACCEPTED, Json(agent.view())).into_response())
+}
+
 /// What can be read of a registration of any protocol.
 #[derive(Deserialize)]
 struct Header {

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bridge32_protocol::wire::{Fault, FaultCode};
+use bridge32_protocol::wire::{CallbackList, Fault, FaultCode};
 
 use super::Path;
 use crate::agents::Link;

@@ -21,6 +21,6 @@ pub async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    let exports = bridge.exports(library).await?;
+    let exports = bridge.exports(&library).await?;
     Ok(Json(exports.page(&wanted, &library.declared())).into_response())
 }

@@ -65,7 +65,7 @@ impl Bridge {
         kept.map_err(|error| not_kept(&error))?;
         library.interface.replace(Arc::clone(&declared));
         tracing::info!(library = library.name, revision = declared.revision, "interface replaced");
-        if let Some(text) = declared.unmarked() {
+        for text in &declared.remarks {
             tracing::warn!(library = library.name, "{text}");
         }
         // An agent that is not ready begins with the new one.

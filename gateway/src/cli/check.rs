@@ -148,7 +148,7 @@ fn examine_library(library: &Library, config: &Config) -> LibraryReport {
             bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
         }
     }
-    warnings.extend(declared.unmarked());
+    warnings.extend(declared.remarks.iter().cloned());
     let functions = &declared.interface().functions;
     warnings.extend(functions.iter().filter_map(|function| {
         function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))

@@ -7,6 +7,13 @@ use serde::Deserialize;
 
 use super::{ConfigError, values};
 
+mod library;
+
+pub(super) use library::{
+    FallbackDocument, InstancesDocument, LibraryDocument, ProbeDocument, RangeDocument, RecycleDocument,
+    SessionsDocument,
+};
+
 /// What one file, or several together, say. Paths are absolute once [`read`] is done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -51,25 +58,6 @@ pub(super) struct DashboardDocument {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct LibraryDocument {
-    pub(super) file: Option<PathBuf>,
-    pub(super) header: Option<OneOrMany<PathBuf>>,
-    pub(super) runtime: Option<String>,
-    pub(super) instances: Option<u32>,
-    pub(super) deadline: Option<String>,
-    pub(super) group: Option<String>,
-    pub(super) agent: Option<String>,
-    pub(super) sha256: Option<String>,
-    pub(super) encoding: Option<String>,
-    pub(super) lossy: Option<bool>,
-    pub(super) int64: Option<String>,
-    pub(super) dialect: Option<String>,
-    pub(super) sensitive: Option<Vec<String>>,
-    pub(super) definitions: BTreeMap<String, Definition>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 pub(super) struct RuntimeDocument {
     pub(super) command: Option<Vec<String>>,
     pub(super) env: BTreeMap<String, String>,
@@ -107,23 +95,6 @@ impl<T> OneOrMany<T> {
 pub(super) enum Size {
     Bytes(u64),
     Text(String),
-}
-
-/// A macro's value: text, or a number as people write it.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, expecting = "a text or a number")]
-pub(super) enum Definition {
-    Text(String),
-    Number(i64),
-}
-
-impl Definition {
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.to_string(),
-        }
-    }
 }
 
 /// Reads a file and everything that it includes.
@@ -200,12 +171,7 @@ impl Document {
         self.tls.certificate.iter_mut().chain(&mut self.tls.key).for_each(absolute);
         self.library_folders.iter_mut().flatten().for_each(absolute);
         for library in self.library.values_mut() {
-            library.file.iter_mut().for_each(absolute);
-            match &mut library.header {
-                Some(OneOrMany::One(path)) => absolute(path),
-                Some(OneOrMany::Many(paths)) => paths.iter_mut().for_each(absolute),
-                None => {}
-            }
+            library.resolve(absolute);
         }
         for runtime in self.runtime.values_mut() {
             runtime.directory = Some(directory.to_owned());
@@ -277,25 +243,6 @@ impl Document {
     pub(super) fn overlay_from(&mut self, mut over: Self, directory: &Path) {
         over.resolve(directory);
         self.overlay(over);
-    }
-}
-
-impl LibraryDocument {
-    fn overlay(&mut self, over: Self) {
-        replace(&mut self.file, over.file);
-        replace(&mut self.header, over.header);
-        replace(&mut self.runtime, over.runtime);
-        replace(&mut self.instances, over.instances);
-        replace(&mut self.deadline, over.deadline);
-        replace(&mut self.group, over.group);
-        replace(&mut self.agent, over.agent);
-        replace(&mut self.sha256, over.sha256);
-        replace(&mut self.encoding, over.encoding);
-        replace(&mut self.lossy, over.lossy);
-        replace(&mut self.int64, over.int64);
-        replace(&mut self.dialect, over.dialect);
-        replace(&mut self.sensitive, over.sensitive);
-        self.definitions.extend(over.definitions);
     }
 }
 

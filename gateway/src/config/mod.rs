@@ -4,23 +4,26 @@ mod dashboard;
 mod document;
 pub mod edit;
 mod environment;
+mod library;
 mod listeners;
 mod loading;
+mod running;
+mod sharing;
 mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge32_interface::sensitive::{DEFAULT_NAMES, Marks};
-use bridge32_protocol::interface::{Encoding, Int64};
+use bridge32_interface::sensitive::DEFAULT_NAMES;
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::Dialect;
 
 pub use dashboard::DashboardConfig;
-use document::{Document, LibraryDocument, RuntimeDocument};
+use document::{Document, RuntimeDocument};
+pub use library::{Fallback, LibraryConfig, LibraryFile};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
+pub use running::{Instances, Probe, Recycle, Running, SessionLimits};
 pub(crate) use values::encoding;
 pub use values::nearest;
 
@@ -57,64 +60,6 @@ pub enum AuthConfig {
         /// The TOML file of `[[key]]` tables.
         keys_file: PathBuf,
     },
-}
-
-/// One `[library.NAME]` table.
-#[derive(Clone, Debug)]
-pub struct LibraryConfig {
-    /// The library's file.
-    pub file: LibraryFile,
-    /// Its headers, in order.
-    pub headers: Vec<PathBuf>,
-    /// The runtime, where it is said; otherwise the file's architecture decides.
-    pub runtime: Option<Target>,
-    /// How long a call may take.
-    pub deadline: Duration,
-    /// The agent that it shares with others; by default a library has its own.
-    pub group: Option<String>,
-    /// The agent that somebody else starts and that runs it; by default the gateway starts one.
-    pub agent: Option<String>,
-    /// The SHA-256 that its file must have, in lower-case hexadecimal.
-    pub sha256: Option<String>,
-    /// How `char` strings are encoded where the header does not say.
-    pub encoding: Encoding,
-    /// Text that cannot be encoded or decoded is passed with replacement characters, in every function.
-    pub lossy: bool,
-    /// How 64-bit integers are answered.
-    pub int64: Int64,
-    /// Which compiler's ABI it follows; `None` lets the file decide.
-    pub dialect: Option<Dialect>,
-    /// Macros that the header needs, as with `-D name=value`.
-    pub definitions: Vec<(String, String)>,
-    /// Whose values stand in no error text, log or record.
-    pub sensitive: Marks,
-}
-
-/// Where a library's file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LibraryFile {
-    /// A file that the gateway can read.
-    Host(PathBuf),
-    /// A path of the runtime's own (`C:\…` under Wine): only the agent can read it.
-    Runtime(String),
-}
-
-impl LibraryFile {
-    /// The path as people wrote it, or resolved against the configuration file.
-    pub fn display(&self) -> String {
-        match self {
-            Self::Host(path) => path.display().to_string(),
-            Self::Runtime(path) => path.clone(),
-        }
-    }
-
-    /// How an agent names it to which the host's root directory appears as the drive `paths`.
-    pub fn for_agent(&self, paths: Option<&str>) -> String {
-        match (self, paths) {
-            (Self::Host(path), Some(drive)) => format!("{drive}{}", path.display().to_string().replace('/', "\\")),
-            _ => self.display(),
-        }
-    }
 }
 
 /// One `[runtime.NAME]` table.
@@ -225,14 +170,9 @@ impl Config {
             runtimes.insert(target, runtime);
         }
         let names = context.sensitive_names(document.sensitive_names)?;
-        let mut libraries = BTreeMap::new();
-        for (name, table) in document.library {
-            let library = context.library(&name, table, &names)?;
-            libraries.insert(name, library);
-        }
-        context.groups(&libraries)?;
-        context.scopes(&libraries)?;
+        let libraries = context.libraries(document.library, &names)?;
         context.agents(&libraries, &auth)?;
+        context.numbered(&libraries)?;
         let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
         Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, dashboard, libraries, runtimes })
@@ -306,47 +246,6 @@ impl Context<'_> {
         }
     }
 
-    fn library(&self, name: &str, table: LibraryDocument, names: &[String]) -> Result<LibraryConfig, ConfigError> {
-        let key = |leaf: &str| format!("library.{name}.{leaf}");
-        if !is_name(name) {
-            let rule = "a library's name stands in addresses: letters, digits, `_`, `-` and `.`, at most 64 of them";
-            return Err(self.wrong(format!("library.{name}"), rule));
-        }
-        let file = table.file.ok_or_else(|| self.wrong(key("file"), "is missing: which file is the library?"))?;
-        if let Some(instances) = table.instances.filter(|instances| *instances != 1) {
-            let message = format!("{instances} is not possible yet: one process per library is what this version runs");
-            return Err(self.wrong(key("instances"), message));
-        }
-        let deadline = match table.deadline {
-            None => DEFAULT_DEADLINE,
-            Some(text) => values::duration(&text).map_err(|message| self.wrong(key("deadline"), message))?,
-        };
-        let encoding = match table.encoding {
-            None => Encoding::default(),
-            Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
-        };
-        let dialect = table.dialect.as_deref().map(values::dialect).transpose();
-        let int64 = table.int64.as_deref().map(values::int64).transpose();
-        if let Some(group) = table.group.as_deref().filter(|group| !is_name(group)) {
-            return Err(self.wrong(key("group"), format!("`{group}` is no name: letters, digits, `_`, `-` and `.`")));
-        }
-        Ok(LibraryConfig {
-            file: values::library_file(file),
-            headers: table.header.map(document::OneOrMany::into_vec).unwrap_or_default(),
-            runtime: table.runtime.map(|runtime| self.target(&key("runtime"), &runtime)).transpose()?,
-            deadline,
-            group: table.group,
-            sha256: self.sha256(&key("sha256"), table.sha256)?,
-            agent: table.agent,
-            encoding,
-            lossy: table.lossy.unwrap_or_default(),
-            int64: int64.map_err(|message| self.wrong(key("int64"), message))?.unwrap_or_default(),
-            dialect: dialect.map_err(|message| self.wrong(key("dialect"), message))?,
-            definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
-            sensitive: Marks::new(names, table.sensitive.unwrap_or_default()),
-        })
-    }
-
     /// The scope `call:a.b` is for the function `b` of the library `a`, or for the library `a.b`: there must not be both.
     fn scopes(&self, libraries: &BTreeMap<String, LibraryConfig>) -> Result<(), ConfigError> {
         for name in libraries.keys() {
@@ -383,4 +282,4 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,8 @@
 //! What a configuration means, and what is said of a wrong one.
 
+use bridge32_protocol::interface::{Encoding, Int64};
+use bridge32_protocol::wire::Dialect;
+
 use super::*;
 
 fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
@@ -11,12 +14,12 @@ fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     (folder, main)
 }
 
-fn load_text(text: &str) -> Result<Config, ConfigError> {
+pub(crate) fn load_text(text: &str) -> Result<Config, ConfigError> {
     let (_folder, main) = written(&[("bridge32.toml", text)]);
     load(&main, []).map(|loaded| loaded.config)
 }
 
-fn message(text: &str) -> String {
+pub(super) fn message(text: &str) -> String {
     load_text(text).unwrap_err().to_string()
 }
 
@@ -47,7 +50,6 @@ fn an_unknown_key_is_named_with_its_place_and_what_was_meant() {
 fn values_that_make_no_sense_are_named_with_their_key() {
     for (text, expected) in [
         ("listen = '0.0.0.0:80'", "listen: 0.0.0.0:80 can be reached from other machines"),
-        ("[library.a]\nfile='a'\ninstances=2", "library.a.instances: 2 is not possible yet"),
         ("[library.a]\nfile='a'\ndeadline='5'", "library.a.deadline: `5` is not a duration"),
         ("[library.a]\nfile='a'\nencoding='klingon'", "library.a.encoding: `klingon` is no encoding"),
         ("[library.a]\nfile='a'\ndialect='msvc'", "library.a.dialect: `msvc` is not known"),
@@ -121,7 +123,14 @@ fn durations_and_sizes_carry_units() {
     assert_eq!(values::duration("2m"), Ok(Duration::from_mins(2)));
     assert!(values::duration("0s").is_err() && values::duration("-1s").is_err() && values::duration("1d").is_err());
     assert_eq!(values::size("64 KiB"), Ok(65536));
-    assert!(values::size("12MB").is_err());
+    assert_eq!((values::size("12MB"), values::size("1.5GB")), (Ok(12_000_000), Ok(1_500_000_000)));
+    assert_eq!((values::size("1.5GiB"), values::size("0.1KiB")), (Ok(3 << 29), Ok(102)));
+    for text in ["12TB", "1.5", "1.5B", ".5GB", "1.GB", "1.5.5GB", "-1", "", "20000000000GB", "1.0000000001GB"] {
+        assert!(values::size(text).is_err(), "{text}");
+    }
+    for text in ["250ms", "1500ms", "5s", "90s", "2m", "1h", "36h"] {
+        assert_eq!(values::shown(values::duration(text).unwrap()), text);
+    }
 }
 
 #[test]

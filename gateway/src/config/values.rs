@@ -27,21 +27,46 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `1000`, `64KiB`, `64MiB`, `1GiB`.
+/// A duration as the configuration has it, in the largest unit that leaves a whole number.
+pub(super) fn shown(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    match units.into_iter().find(|(_, unit)| milliseconds > 0 && milliseconds.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", milliseconds / unit),
+        None => format!("{milliseconds}ms"),
+    }
+}
+
+/// `1000`, `64KiB`, `1.5GiB`, and with units of the powers of ten: `64MB`.
 ///
 /// # Errors
 /// What a size looks like.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let (number, unit) = split_unit(text);
-    let shift = match unit {
-        "" | "B" => Some(0),
-        "KiB" => Some(10),
-        "MiB" => Some(20),
-        "GiB" => Some(30),
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim_start());
+    let bytes = match unit {
+        "" | "B" => number.parse().ok(),
+        "KiB" => scaled(number, 1 << 10),
+        "MiB" => scaled(number, 1 << 20),
+        "GiB" => scaled(number, 1 << 30),
+        "KB" | "kB" => scaled(number, 1000),
+        "MB" => scaled(number, 1_000_000),
+        "GB" => scaled(number, 1_000_000_000),
         _ => None,
     };
-    let bytes = number.parse::<u64>().ok().zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
-    bytes.ok_or_else(|| format!("`{text}` is not a size: write a number of bytes, or \"64KiB\", \"64MiB\", \"1GiB\""))
+    bytes.ok_or_else(|| {
+        format!("`{text}` is not a size: write a number of bytes, or \"64KiB\", \"64MiB\", \"1.5GiB\", \"2GB\"")
+    })
+}
+
+/// A decimal number of a unit, in whole bytes.
+fn scaled(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    // More digits than a unit has bytes say nothing.
+    let places = u32::try_from(fraction.len()).ok().filter(|places| (1..=9).contains(places))?;
+    let (whole, fraction): (u64, u64) = (whole.parse().ok()?, fraction.parse().ok()?);
+    whole.checked_mul(unit)?.checked_add(fraction * unit / 10_u64.pow(places))
 }
 
 fn split_unit(text: &str) -> (&str, &str) {

@@ -1,10 +1,9 @@
 //! Makes one `POST /calls` body of many calls, from their raw arguments.
 
-use bridge32_protocol::wire::Callee;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::unit::Work;
+use super::unit::{Queued, Work};
 
 /// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
 pub(super) fn assemble(library: &str, lane: u32, work: &Work) -> Bytes {
@@ -62,18 +61,20 @@ fn write_json(body: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 
 #[cfg(test)]
 mod tests {
-    use bridge32_protocol::wire::{Batch, CallList};
+    use bridge32_protocol::wire::{Batch, CallList, Callee};
 
     use super::super::queue::tests::queued;
+    use super::super::unit::Route;
     use super::*;
 
     #[test]
     fn the_list_is_what_the_protocol_says_and_arguments_are_untouched() {
         let calls = vec![queued(r#"{"a": 1.00}"#).0, queued(r#"{ "s":"é\n" }"#).0];
-        let work = Work { calls, batch: None, declared: None };
-        let body = assemble("l\"ib", &work);
+        let work = Work { calls, batch: None, route: Route::Any, declared: None };
+        let body = assemble("l\"ib", 3, &work);
+
         let list: CallList = serde_json::from_slice(&body).unwrap();
-        assert_eq!(list.library, "l\"ib");
+        assert_eq!((&*list.library, list.lane), ("l\"ib", 3));
         assert_eq!(list.calls.len(), 2);
         assert_eq!(list.calls[0].id, work.calls[0].id);
         assert_eq!(list.batch, None);
@@ -86,7 +87,11 @@ mod tests {
     #[test]
     fn a_batch_says_that_it_is_one() {
         let batch = Batch { stop_on_error: false };
-        let body = assemble("a", &Work { calls: vec![queued("{}").0], batch: Some(batch), declared: None });
+        let body = assemble(
+            "a",
+            0,
+            &Work { calls: vec![queued("{}").0], batch: Some(batch), route: Route::Any, declared: None },
+        );
         assert_eq!(serde_json::from_slice::<CallList>(&body).unwrap().batch, Some(batch));
     }
 }

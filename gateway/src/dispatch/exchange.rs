@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::assembly::assemble;
-use super::outcome::{Execution, Failure, read_line};
+use super::outcome::{Failure, read_line};
 use super::progress::Progress;
 use super::queue::Queue;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::agents::client::{ClientError, Connection, Lines};
-use crate::agents::{Agent, Exit, Link, Noted};
+use crate::agents::{Agent, Exit, Link};
 
 /// How long the end of a process may lag behind the end of its connection.
 pub(super) const LAG: Duration = Duration::from_secs(2);
@@ -113,7 +113,6 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(place: Place<'a>, work: Work) -> Self {
         let Work { calls, batch, route, .. } = work;
-        place.queue.running.begin(place.lane, &calls);
         let ids = calls.iter().map(|call| call.id).collect();
         let calls = calls.into_iter().map(Some).collect();
         Self { place, ids, calls, batch, route, running: 0, since: Instant::now() }
@@ -121,7 +120,6 @@ impl<'a> List<'a> {
 
     /// The same as it came.
     fn into_work(mut self) -> Work {
-        let _ = self.place.queue.running.finish(self.place.lane);
         let calls: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
         let declared = calls.iter().find_map(|call| call.declared.clone());
         Work { calls, batch: self.batch, route: self.route, declared }
@@ -224,9 +222,12 @@ impl<'a> List<'a> {
             if cancelled.contains(&call.id) {
                 let execution = execution(exit);
                 queue.end(call, Err(Failure::Cancelled(execution)));
-            } else if overdue && (progress.running() == Some(index) || (index == self.running && !progress.has_not_begun(index))) {
+            } else if overdue
+                && (progress.running() == Some(index) || (index == self.running && !progress.has_not_begun(index)))
+            {
                 let ran = progress.running() != Some(index);
-                let deadline = call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
+                let deadline =
+                    call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
                 queue.end(call, Err(Failure::Deadline { deadline, ran }));
             } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + 1 < MAX_ATTEMPTS {
                 repeated.push(call);

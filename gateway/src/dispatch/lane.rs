@@ -23,7 +23,8 @@ pub(super) async fn run(queue: Arc<Queue>, agent: Arc<Agent>, number: u32) {
     let mut worker = Worker { queue, agent, reach, role, connection: None };
     while let Some(link) = worker.link().await {
         let lane = Lane { generation: link.generation, number };
-        let wake = worker.queue.join(lane, worker.is_active());
+        let active = worker.is_active();
+        let wake = worker.queue.join(lane, active);
         worker.serve(&link, lane, &wake).await;
         worker.connection = None;
         worker.queue.leave(lane);
@@ -72,7 +73,7 @@ impl Worker {
         let agent = Arc::clone(&self.agent);
         loop {
             // Announced before anything is read: whoever changes it waits for what was taken under it.
-            let busy = agent.usage().begin();
+            let mut busy = agent.usage().begin();
             if !self.is_current(link) {
                 return;
             }
@@ -81,8 +82,8 @@ impl Worker {
                 self.queue.set_active(lane, active);
             }
             if let Some(work) = self.queue.take(lane, active) {
+                busy.work();
                 self.work(link, lane, work).await;
-                busy.done();
                 continue;
             }
             drop(busy);
@@ -108,10 +109,11 @@ impl Worker {
         match ready {
             Ok(()) => self.send(link, lane, work).await,
             Err(Unchanged::Refused(failure)) => {
+                let _ = self.queue.running.finish(lane);
                 work.calls.into_iter().for_each(|call| self.queue.end(call, Err(failure.clone())));
             }
             Err(Unchanged::Lost(reason)) => {
-                self.queue.put_back(work);
+                self.queue.put_back(lane, work);
                 self.lost(link, reason).await;
             }
         }
@@ -126,7 +128,7 @@ impl Worker {
             None => match link.client.connect().await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    self.queue.put_back(work);
+                    self.queue.put_back(lane, work);
                     return self.lost(link, unreachable(&error)).await;
                 }
             },
@@ -135,7 +137,7 @@ impl Worker {
         match exchange::run(place, &mut connection, work).await {
             End::Complete => self.connection = Some(connection),
             End::NotSent(work, why) => {
-                self.queue.put_back(work);
+                self.queue.put_back(lane, work);
                 // An idle connection may end at any time; a new one that carries nothing is another matter.
                 if fresh {
                     self.lost(link, unreachable(&why)).await;

@@ -30,7 +30,7 @@ use crate::interfaces::Declared;
 pub use arguments::{Arguments, ArgumentsError};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
-pub use queue::{Counts, Queue};
+pub use queue::{CallState, Counts, Queue};
 pub use running::Sent;
 pub use unit::Lane;
 
@@ -135,20 +135,8 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let (reply, outcome) = oneshot::channel();
     let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
     let until = wait.map(|wait| since + wait);
-    let queued = Queued {
-        id,
-        callee,
-        args,
-        deadline,
-        until,
-        declared,
-        client,
-        session,
-        idempotent,
-        attempts: 0,
-        since,
-        reply,
-    };
+    let queued =
+        Queued { id, callee, args, deadline, until, declared, client, session, idempotent, attempts: 0, since, reply };
     (queued, Pending { id, outcome })
 }
 

@@ -258,7 +258,10 @@ impl Manager {
     /// Gives whether the number of agents may change without anything else happening.
     fn reconcile(&mut self) -> bool {
         let members = &self.pool.members;
-        members.write().unwrap_or_else(PoisonError::into_inner).retain(|agent| !matches!(&*agent.reach().borrow(), Reach::Over));
+        members
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|agent| !matches!(&*agent.reach().borrow(), Reach::Over));
         let instances = self.pool.spec.running.instances;
         if self.pool.spec.runtime.is_some() {
             self.grow_to(instances.min);

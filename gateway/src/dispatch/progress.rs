@@ -105,7 +105,10 @@ mod tests {
     #[test]
     fn without_a_note_nothing_is_proven_and_the_first_without_outcome_counts_as_running() {
         let running = |named| progress(1, Noted::Nothing, named).running();
-        assert_eq!((running(None), running(Some(3)), running(Some(1)), running(Some(9))), (Some(1), Some(2), Some(1), Some(1)));
+        assert_eq!(
+            (running(None), running(Some(3)), running(Some(1)), running(Some(9))),
+            (Some(1), Some(2), Some(1), Some(1))
+        );
         assert!(!progress(1, Noted::Nothing, None).has_not_begun(3));
     }
 

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::fair::Fair;
-use super::outcome::{CallResult, Failure};
+use super::outcome::{CallResult, Execution, Failure};
 use super::route;
-use super::running::Running;
+use super::running::{Running, Sent};
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
@@ -34,6 +34,15 @@ pub struct Counts {
     pub failed: u64,
     /// Calls that wait to be sent to an agent.
     pub waiting: usize,
+}
+
+/// Where a call is that has not ended.
+#[derive(Clone, Copy, Debug)]
+pub enum CallState {
+    /// It waits for its turn.
+    Waiting,
+    /// It was sent to an agent.
+    Running(Sent),
 }
 
 /// A lane that takes from the queue.
@@ -201,11 +210,16 @@ impl Queue {
         }
     }
 
-    /// Puts back what was taken and never sent, in its order and before all other.
-    pub(super) fn put_back(&self, work: Work) {
+    /// Puts back what that lane has taken and never sent, in its order and before all other.
+    pub(super) fn put_back(&self, lane: Lane, work: Work) {
+        let cancelled = self.running.finish(lane);
         let mut waiting = self.lock();
         for unit in work.into_units().into_iter().rev() {
-            self.put_front(&mut waiting, unit);
+            if cancelled.iter().any(|id| unit.has(*id)) {
+                self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
+            } else {
+                self.put_front(&mut waiting, unit);
+            }
         }
     }
 
@@ -257,14 +271,21 @@ impl Queue {
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
 
-    /// Where that call is, if it waits here or has been sent.
-    pub(super) fn waits(&self, id: Uuid) -> bool {
-        self.lock().units().any(|unit| unit.has(id))
+    /// Where that call is, if it has not ended.
+    pub fn find(&self, id: Uuid) -> Option<CallState> {
+        let waits = self.lock().units().any(|unit| unit.has(id));
+        if waits { Some(CallState::Waiting) } else { self.running.find(id).map(CallState::Running) }
     }
 
-    /// Takes a call that waits out of the queue, with the batch that it belongs to.
-    pub(super) fn withdraw(&self, id: Uuid) -> Vec<Unit> {
-        self.lock().take_if(|unit| unit.has(id))
+    /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
+    /// more: whoever asks ends its process if it is the one that runs. Gives where it was.
+    pub(crate) fn cancel(&self, id: Uuid) -> Option<CallState> {
+        let withdrawn = self.lock().take_if(|unit| unit.has(id));
+        if withdrawn.is_empty() {
+            return self.running.cancel(id).map(CallState::Running);
+        }
+        withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
+        Some(CallState::Waiting)
     }
 }
 
@@ -338,8 +359,10 @@ impl Queue {
                 self.arrived.notify_one();
             }
             waiting.calls -= taken;
-            if work.is_some() {
-                return work;
+            if let Some(work) = work {
+                // Before anybody can look for it: a call is always in one place or the other.
+                self.running.begin(lane, &work.calls);
+                return Some(work);
             }
         }
     }

@@ -18,6 +18,14 @@ struct List {
     calls: VecDeque<Call>,
 }
 
+impl List {
+    /// The place of that call, and what is told of it.
+    fn sent(&self, lane: Lane, id: Uuid) -> Option<(usize, Sent)> {
+        let at = self.calls.iter().position(|call| call.id == id)?;
+        Some((at, Sent { lane, since: self.since, is_first: at == 0 }))
+    }
+}
+
 #[derive(Debug)]
 struct Call {
     id: Uuid,
@@ -64,30 +72,16 @@ impl Running {
 
     /// Where that call runs.
     pub(super) fn find(&self, id: Uuid) -> Option<Sent> {
-        self.lock().iter().find_map(|(lane, list)| {
-            let at = list.calls.iter().position(|call| call.id == id)?;
-            Some(Sent { lane: *lane, since: list.since, is_first: at == 0 })
-        })
+        self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id).map(|(_, sent)| sent))
     }
 
     /// Nobody wants the outcome of that call any more. Gives where it runs.
     pub(super) fn cancel(&self, id: Uuid) -> Option<Sent> {
-        let mut lists = self.lock();
-        for (lane, list) in lists.iter_mut() {
-            if let Some(at) = list.calls.iter().position(|call| call.id == id) {
-                list.calls[at].cancelled = true;
-                return Some(Sent { lane: *lane, since: list.since, is_first: at == 0 });
-            }
-        }
-        None
-    }
-
-    /// How many lanes run something, and since when the longest does.
-    pub(super) fn busy(&self, generation: u64) -> (usize, Option<Instant>) {
-        let lists = self.lock();
-        let of_generation = lists.iter().filter(|(lane, _)| lane.generation == generation);
-        let since: Vec<Instant> = of_generation.map(|(_, list)| list.since).collect();
-        (since.len(), since.into_iter().min())
+        self.lock().iter_mut().find_map(|(lane, list)| {
+            let (at, sent) = list.sent(*lane, id)?;
+            list.calls[at].cancelled = true;
+            Some(sent)
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Lane, List>> {

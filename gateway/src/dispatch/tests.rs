@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::exchange::{self, Exchange};
-use super::queue::Work;
-use super::queue::tests::interface;
+use super::exchange::{self, End, Place};
+use super::queue::tests::{interface, queue};
+use super::unit::{Route, Work};
 use super::*;
 use crate::agents::Crash;
 use crate::played;
@@ -17,8 +17,14 @@ use crate::played;
 const BATCH: Batch = Batch { stop_on_error: true };
 
 fn orders(count: usize, deadline: Duration) -> Vec<Order> {
-    let order =
-        |_| Order { callee: Callee::Function(0), args: Arguments::empty(), deadline, declared: Some(interface(3)) };
+    let order = |_| Order {
+        callee: Callee::Function(0),
+        args: Arguments::empty(),
+        deadline,
+        wait: None,
+        declared: Some(interface(3)),
+        idempotent: false,
+    };
     (0..count).map(order).collect()
 }
 
@@ -47,11 +53,14 @@ async fn run(
     let (link, process) = played::link(Router::new().route("/calls", post(answer))).await;
     let data = tempfile::tempdir().unwrap();
     let agent = played::agent(data.path());
-    let queue = Queue::default();
-    let (calls, pending): (Vec<_>, Vec<_>) = orders(count, deadline).into_iter().map(queued).unzip();
+    let queue = queue();
+    let sender = Sender::default();
+    let orders = orders(count, deadline).into_iter();
+    let (calls, pending): (Vec<_>, Vec<_>) = orders.map(|order| queued(order, &sender)).unzip();
     let ids: Vec<Uuid> = calls.iter().map(|call| call.id).collect();
     let mut connection = link.client.connect().await.unwrap();
-    let work = Work { calls, batch: Some(BATCH), declared: Some(interface(3)) };
+    let work = Work { calls, batch: Some(BATCH), route: Route::Any, declared: Some(interface(3)) };
+    let place = Place { queue: &queue, lane: Lane { generation: 1, number: 0 }, agent: &agent, link: &link };
     let end = async {
         let request = requests.recv().await.unwrap();
         if let Some(exit) = exit {
@@ -61,8 +70,8 @@ async fn run(
         }
         request
     };
-    let (outcome, request) = tokio::join!(exchange::run("calc", &queue, &mut connection, work, &link, &agent), end);
-    assert!(matches!(outcome, Exchange::Over));
+    let (outcome, request) = tokio::join!(exchange::run(place, &mut connection, work), end);
+    assert!(matches!(outcome, End::Over));
     let mut results = Vec::new();
     for pending in pending {
         results.push(pending.end().await);
@@ -86,7 +95,7 @@ async fn after_a_deadline_in_a_batch_earlier_calls_keep_their_answers_and_later_
     assert!(results[0].1.is_ok() && results[1].1.is_ok());
     assert!(matches!(results[2].1, Err(Failure::Deadline { .. })), "{:?}", results[2]);
     let Err(Failure::Ended { moment, .. }) = &results[3].1 else { panic!("{:?}", results[3]) };
-    assert_eq!(*moment, Moment::Behind(results[2].0));
+    assert_eq!(*moment, Moment::Behind { running: Some(results[2].0), proven: false });
 }
 
 #[tokio::test]
@@ -95,7 +104,9 @@ async fn after_a_crash_in_a_batch_later_calls_are_behind_the_one_that_ran() {
     let (_, results) = run(3, 1, Duration::from_secs(5), Some(segv)).await;
     assert!(results[0].1.is_ok());
     assert!(matches!(results[1].1, Err(Failure::Ended { moment: Moment::Running, .. })));
-    assert!(matches!(results[2].1, Err(Failure::Ended { moment: Moment::Behind(id), .. }) if id == results[1].0));
+    assert!(
+        matches!(results[2].1, Err(Failure::Ended { moment: Moment::Behind { running, .. }, .. }) if running == Some(results[1].0))
+    );
 }
 
 /// The end of a process that recorded `call` as the one that ran.
@@ -114,9 +125,13 @@ async fn the_call_that_the_dying_process_named_is_the_one_that_crashed() {
         other => panic!("{other:?}"),
     };
     let crashed = results[1].0;
-    assert_eq!(crash(0), (true, Moment::Before(crashed)), "its outcome was lost: it did not crash");
+    assert_eq!(
+        crash(0),
+        (true, Moment::Before { running: Some(crashed), proven: false }),
+        "its outcome was lost: it did not crash"
+    );
     assert_eq!(crash(1), (true, Moment::Running));
-    assert_eq!(crash(2), (true, Moment::Behind(crashed)));
+    assert_eq!(crash(2), (true, Moment::Behind { running: Some(crashed), proven: false }));
 }
 
 #[tokio::test]

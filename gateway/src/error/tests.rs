@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 
+use bridge32_protocol::wire::{Fault, FaultCode};
+
 use super::*;
+use crate::agents::Exit;
+use crate::dispatch::Moment;
 
 async fn document(problem: Problem) -> (Response<()>, serde_json::Value) {
     let (parts, body) = problem.into_response().into_parts();
@@ -24,7 +28,7 @@ async fn a_crash_names_the_signal_and_whether_the_call_ran() {
     assert_eq!(body["call_id"], id.to_string());
     assert_eq!(body["execution"], "may_have_run");
     assert!(body["detail"].as_str().unwrap().contains("SIGSEGV"));
-    let behind = Failure::Ended { exit, moment: Moment::Behind(id) };
+    let behind = Failure::Ended { exit, moment: Moment::Behind { running: Some(id), proven: false } };
     let (_, body) = document(Problem::of_call(Uuid::now_v7(), behind)).await;
     assert!(body["detail"].as_str().unwrap().contains(&format!("while call {id} was running")), "{body}");
 }
@@ -63,12 +67,12 @@ async fn an_end_without_a_record_has_no_member_for_it() {
 
 #[tokio::test]
 async fn who_may_try_again_is_told_when() {
-    let (head, body) = document(Failure::QueueFull { waiting: 1024 }.into()).await;
+    let (head, body) = document(Failure::QueueFull { waiting: 1024, retry_after: Duration::ZERO }.into()).await;
     assert_eq!((head.status().as_u16(), &head.headers()[RETRY_AFTER]), (429, &HeaderValue::from(1)));
     assert_eq!(body["code"], "queue_full");
     let (head, _) = document(Failure::NoAgent { reason: "x".into(), retry: true }.into()).await;
     assert_eq!((head.status().as_u16(), head.headers().contains_key(RETRY_AFTER)), (503, true));
-    let (head, _) = document(Failure::Deadline { deadline: Duration::from_secs(1) }.into()).await;
+    let (head, _) = document(Failure::Deadline { deadline: Duration::from_secs(1), ran: false }.into()).await;
     assert_eq!(head.status(), 504);
 }
 
@@ -95,7 +99,7 @@ async fn an_argument_is_pointed_at() {
 async fn a_call_whose_answer_was_lost_is_not_said_to_have_crashed() {
     let (lost, crashed) = (Uuid::now_v7(), Uuid::now_v7());
     let exit = Exit::told("killed by signal 11 (SIGSEGV)");
-    let failure = Failure::Ended { exit, moment: Moment::Before(crashed) };
+    let failure = Failure::Ended { exit, moment: Moment::Before { running: Some(crashed), proven: false } };
     let (_, body) = document(Problem::of_call(lost, failure)).await;
     let detail = body["detail"].as_str().unwrap();
     assert!(detail.contains(&format!("while call {crashed} was running")), "{detail}");

@@ -78,8 +78,8 @@ pub struct Declared {
     pub texts: Vec<HeaderText>,
     /// Where it comes from.
     pub origin: Origin,
-    /// What the library's table lists as sensitive, and these headers do not have.
-    pub unmarked: Vec<String>,
+    /// What the library's table says that does not go with these headers, in words.
+    pub remarks: Vec<String>,
     /// The numbers of the functions by name: each call looks one up.
     numbers: HashMap<String, u32>,
     prototypes: Prototypes,
@@ -90,7 +90,7 @@ impl Declared {
     pub fn new(revision: u32, header: Header, texts: Vec<HeaderText>, origin: Origin) -> Self {
         let functions = header.interface.functions.iter().zip(0..);
         let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
-        Self { revision, header, texts, origin, unmarked: Vec::new(), numbers, prototypes: Prototypes::default() }
+        Self { revision, header, texts, origin, remarks: Vec::new(), numbers, prototypes: Prototypes::default() }
     }
 
     /// Reads headers as the library's table says, for that target.
@@ -102,8 +102,10 @@ impl Declared {
         target: Option<Target>,
     ) -> Self {
         let mut header = bridge32_interface::read(&sources(&texts), &options(config, target));
-        let unmarked = apply(config, &mut header.interface);
-        Self { unmarked, ..Self::new(revision, header, texts, origin) }
+        let mut remarks = apply(config, &mut header.interface);
+        let beyond = target.and_then(|target| config.running.out_of_reach(target.pointer_bytes()));
+        remarks.extend(beyond.map(|text| format!("`recycle.max_memory` {text}")));
+        Self { remarks, ..Self::new(revision, header, texts, origin) }
     }
 
     /// Functions and types.
@@ -143,13 +145,6 @@ impl Declared {
     pub fn variable(&self, name: &str) -> Option<(u32, &Variable)> {
         let mut variables = self.interface().variables.iter().zip(0..);
         variables.find(|(variable, _)| variable.name == name).map(|(variable, number)| (number, variable))
-    }
-
-    /// That something is listed as sensitive which these headers do not have, in words.
-    pub fn unmarked(&self) -> Option<String> {
-        let names: Vec<String> = self.unmarked.iter().map(|name| format!("`{name}`")).collect();
-        let text = "is listed under `sensitive`, and the headers have no parameter, member or variable of that name";
-        (!names.is_empty()).then(|| format!("{} {text}", names.join(", ")))
     }
 
     /// The names of the headers for people: the paths of the configuration, if these are it.
@@ -197,13 +192,34 @@ pub fn options(config: &LibraryConfig, target: Option<Target>) -> Options {
     }
 }
 
-/// What the library's table says once for all functions. Gives what it lists as sensitive and is not there.
+/// What the library's table says of functions and values. Gives what does not go with the interface, in words.
 pub fn apply(config: &LibraryConfig, interface: &mut Interface) -> Vec<String> {
     interface.int64 = config.int64;
+    let idempotent = &config.running.idempotent;
     for function in &mut interface.functions {
         function.lossy |= config.lossy;
+        function.idempotent |= idempotent.contains(&function.name);
     }
-    config.sensitive.apply(interface).into_iter().map(str::to_owned).collect()
+    let unmarked = config.sensitive.apply(interface).into_iter().map(str::to_owned).collect();
+    let undeclared = |name: &&String| interface.function(name).is_none();
+    let unknown = idempotent.iter().filter(undeclared).cloned().collect();
+    let probe = config.running.probe.as_ref().map(|probe| &probe.function).filter(undeclared);
+    [
+        listed("sensitive", unmarked, "no parameter, member or variable"),
+        listed("idempotent", unknown, "no function"),
+        probe.map(|name| format!("`probe` calls `{name}`, and the headers have no function of that name")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// That a list of the table names what the headers do not have.
+fn listed(key: &str, names: Vec<String>, missing: &str) -> Option<String> {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let text = format!("{verb} listed under `{key}`, and the headers have {missing} of that name");
+    (!names.is_empty()).then(|| format!("{} {text}", names.join(", ")))
 }
 
 /// The SHA-256 of a library's headers, base64, whatever their names.
@@ -260,6 +276,27 @@ mod tests {
     fn headers_are_the_same_if_their_texts_are_and_where_one_ends_counts() {
         assert_eq!(digest(&[file("a.h", "int f(void);")]), digest(&[file("b.h", "int f(void);")]));
         assert_ne!(digest(&[file("a.h", "ab"), file("b.h", "c")]), digest(&[file("a.h", "a"), file("b.h", "bc")]));
+    }
+
+    #[test]
+    fn the_table_says_what_may_be_called_twice_and_is_told_what_the_header_does_not_have() {
+        let mut config = crate::libraries::tests::library("").config;
+        config.running.idempotent = ["Get", "Set", "Gte"].map(str::to_owned).into();
+        let probed = crate::config::tests::load_text("[library.a]\nfile='a'\nprobe={function='Ping'}").unwrap();
+        config.running.probe.clone_from(&probed.libraries["a"].running.probe);
+        config.running.recycle.max_memory = Some(5 << 30);
+        let read = |header: &str| {
+            Declared::read(1, vec![file("a.h", header)], Origin::Configured, &config, Some(Target::Linux32))
+        };
+        let declared = read("int Get(void); int Set(int a); int Other(void); /** @idempotent */ int Own(void);");
+        let idempotent = |name: &str| declared.function(name).unwrap().1.idempotent;
+        assert_eq!(["Get", "Set", "Other", "Own"].map(idempotent), [true, true, false, true]);
+        let [unknown, probe, memory] = &declared.remarks[..] else { panic!("{:?}", declared.remarks) };
+        assert_eq!(unknown, "`Gte` is listed under `idempotent`, and the headers have no function of that name");
+        assert_eq!(probe, "`probe` calls `Ping`, and the headers have no function of that name");
+        assert!(memory.starts_with("`recycle.max_memory` is more than the 4 GiB"), "{memory}");
+        let without_get = read("int Ping(void); int Set(int a);");
+        assert!(without_get.remarks[0].starts_with("`Get`, `Gte` are listed under"), "{:?}", without_get.remarks);
     }
 
     #[test]

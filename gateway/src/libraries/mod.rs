@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::agents::{Bound, Link, Registry};
 use crate::config::{Config, LibraryConfig, LibraryFile};
-use crate::dispatch::{Arguments, Failure, Order, Pending, Pool, PoolSpec, Queue, Sender};
+use crate::dispatch::{Arguments, CallState, Failure, Order, Pending, Pool, PoolSpec, Queue, Sender};
 use crate::files::{Identity, Places, Refusal};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
 
@@ -91,6 +91,19 @@ impl Library {
             None => self.queue.batch(orders, batch, sender),
             Some(fault) => Err(Failure::NotLoaded(fault.clone())),
         }
+    }
+
+    /// Cancels a call, and gives where it was; `None` if it is none of this library, or has ended. The process that runs it
+    /// is ended: there is no other way to stop a function.
+    pub fn cancel(&self, id: Uuid) -> Option<CallState> {
+        let state = self.queue.cancel(id)?;
+        if let CallState::Running(sent) = state
+            && sent.is_first
+            && let Some(agent) = self.pool().and_then(|pool| pool.agent_of(sent.lane.generation))
+        {
+            agent.kill(sent.lane.generation, format!("call {id}, which it was running, was cancelled"));
+        }
+        Some(state)
     }
 
     /// A process of it that answers, for what does not go through the queue.
@@ -189,7 +202,7 @@ impl Prepared {
             for diagnostic in &library.declared().header.diagnostics {
                 tracing::warn!(library = name, "{diagnostic}");
             }
-            for text in library.replacement().into_iter().chain(library.declared().unmarked()) {
+            for text in library.replacement().into_iter().chain(library.declared().remarks.iter().cloned()) {
                 tracing::warn!(library = name, "{text}");
             }
             if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
@@ -296,6 +309,7 @@ fn load_failed(detail: String) -> Fault {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::config::Running;
 
     /// A library `calc` with this header, which no agent runs.
     pub(crate) fn library(header: &str) -> Library {
@@ -304,9 +318,10 @@ pub(crate) mod tests {
             headers: vec!["/srv/calc.h".into()],
             runtime: Some(Target::Linux32),
             deadline: Duration::from_secs(5),
+            fallback: Vec::new(),
+            running: Running::default(),
             group: None,
             agents: Vec::new(),
-            running: crate::config::Running::default(),
             sha256: None,
             encoding: bridge32_protocol::interface::Encoding::Utf8,
             lossy: false,

@@ -61,6 +61,9 @@ impl Operations<'_> {
         }
         let description = text::description(&function.description, summary.as_deref(), &function.declaration, &more);
         let mut operation = self.operation(id, &text::of_function(function), &description, &function.name);
+        if function.idempotent {
+            operation.insert("x-bridge32-idempotent".to_owned(), true.into());
+        }
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }

@@ -1,5 +1,6 @@
 //! What is kept of crashed agents, and for how long.
 
+use super::super::notes::Noted;
 use super::*;
 
 fn report<'a>(slot: &Slot, agent: &'a str, crash: Option<&'a CrashRecord>) -> Report<'a> {
@@ -45,6 +46,7 @@ fn an_empty_file_is_removed_and_a_missing_one_is_no_matter() {
     assert_eq!(slot.take(), None);
     std::fs::write(slot.file(), "").unwrap();
     assert_eq!(slot.take(), None);
+    assert_eq!(slot.take_notes().of(Some(0)), Noted::Idle);
     assert_eq!(std::fs::read_dir(data.path().join("crashes")).unwrap().count(), 0);
 }
 

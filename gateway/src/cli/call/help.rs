@@ -87,6 +87,9 @@ pub(super) fn function(library: &str, function: &Function, interface: &Interface
         };
         let _ = writeln!(text, "Result\n{}\n", wrapped(&format!("{result}{about}"), 4));
     }
+    if function.idempotent {
+        text += "Calling it twice does no harm: a call that may have run is repeated.\n\n";
+    }
     match example::command(library, function, interface, target) {
         Some(command) => drop(write!(text, "Example\n    {command}")),
         None => text += "(Its arguments are too long for an example.)",

@@ -73,6 +73,8 @@ pub(super) struct Reviewed<'a> {
     /// Why it cannot be called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    /// Calling it twice does no harm.
+    pub(super) idempotent: bool,
     pub(super) parameters: Vec<Passed<'a>>,
     pub(super) result: String,
     pub(super) assumptions: Vec<&'a Finding>,
@@ -143,6 +145,7 @@ impl<'a> Reviewed<'a> {
             line: function.line,
             callable: reason.is_none(),
             reason,
+            idempotent: function.idempotent,
             parameters: parameters.collect(),
             result: words.of(&function.result, &names),
             assumptions: header.assumptions.iter().filter(|found| found.function == function.name).collect(),

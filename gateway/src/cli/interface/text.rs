@@ -160,6 +160,9 @@ fn one(function: &Reviewed) -> String {
     }
     let _ = writeln!(text, "{}", wrapped(&format!("returns {}", function.result), 4));
     text.push_str(&said(function, None));
+    if function.idempotent {
+        text.push_str("    idempotent: a call that may have run is repeated\n");
+    }
     text.push('\n');
     text
 }
@@ -272,6 +275,12 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("    returns integer"), "{text}");
+    }
+
+    #[test]
+    fn all_says_which_functions_may_be_called_twice() {
+        let text = shown("/** @idempotent */ int f(void);\nint g(void);", None, true);
+        assert_eq!(text.matches("idempotent: a call that may have run is repeated").count(), 1, "{text}");
     }
 
     #[test]

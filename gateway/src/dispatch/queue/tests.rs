@@ -1,17 +1,41 @@
-//! What the queue takes, in which order, and what it refuses.
+//! What the queue takes, in which order, where it lets it run, and what it refuses.
 
 use bridge32_interface::Header;
+use bridge32_protocol::wire::{Batch, Callee};
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
+use super::super::arguments::Arguments;
+use super::super::outcome::Answer;
 use super::*;
 use crate::interfaces::Origin;
 
+const LIMIT: usize = 1024;
+const BATCH: Batch = Batch { stop_on_error: true };
+const FIRST: Lane = Lane { generation: 1, number: 0 };
+const SECOND: Lane = Lane { generation: 2, number: 0 };
+
+pub(in crate::dispatch) fn queue() -> Queue {
+    Queue::new("calc", LIMIT)
+}
+
 pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<CallResult>) {
     let (reply, outcome) = oneshot::channel();
-    let args = Arguments::parse(&Bytes::copy_from_slice(args.as_bytes())).unwrap();
-    let (id, deadline) = (Uuid::now_v7(), Duration::from_secs(5));
-    let (declared, since) = (Some(interface(1)), Instant::now());
-    (Queued { id, callee: Callee::Function(7), args, deadline, declared, since, reply }, outcome)
+    let queued = Queued {
+        id: Uuid::now_v7(),
+        callee: Callee::Function(7),
+        args: Arguments::parse(&Bytes::copy_from_slice(args.as_bytes())).unwrap(),
+        deadline: Duration::from_secs(5),
+        until: None,
+        declared: Some(interface(1)),
+        client: None,
+        session: None,
+        idempotent: false,
+        attempts: 0,
+        since: Instant::now(),
+        reply,
+    };
+    (queued, outcome)
 }
 
 /// One whose answer somebody waits for as long as the test runs.
@@ -21,16 +45,47 @@ fn awaited(args: &str) -> Queued {
     call
 }
 
+fn of(client: &str) -> Kind {
+    Kind::Single(Queued { client: Some(client.into()), ..awaited("{}") })
+}
+
+pub(in crate::dispatch) fn unit_of(client: &str) -> Unit {
+    Unit { route: Route::Any, kind: of(client) }
+}
+
 pub(in crate::dispatch) fn interface(revision: u32) -> Arc<Declared> {
     Arc::new(Declared::new(revision, Header::default(), Vec::new(), Origin::Configured))
 }
 
-fn take_work(queue: &Queue) -> Work {
-    match queue.take() {
-        Some(Next::Work(work)) => work,
-        None => Work { calls: Vec::new(), batch: None, declared: None },
-        Some(Next::Interface(_)) => panic!("an interface is next"),
-    }
+fn single() -> Kind {
+    Kind::Single(awaited("{}"))
+}
+
+fn three() -> Vec<Queued> {
+    (0..3).map(|_| awaited("{}")).collect()
+}
+
+/// A queue from which one active lane takes.
+fn served() -> Queue {
+    let queue = queue();
+    queue.join(FIRST, true);
+    queue
+}
+
+fn push(queue: &Queue, kind: Kind) {
+    queue.push(kind, None).unwrap();
+}
+
+fn take(queue: &Queue, lane: Lane) -> Option<Work> {
+    queue.take(lane, true)
+}
+
+fn take_calls(queue: &Queue) -> usize {
+    take(queue, FIRST).map_or(0, |work| work.calls.len())
+}
+
+fn ids(work: &Work) -> Vec<Uuid> {
+    work.calls.iter().map(|call| call.id).collect()
 }
 
 fn count(units: &[Unit]) -> usize {
@@ -39,54 +94,79 @@ fn count(units: &[Unit]) -> usize {
 
 #[test]
 fn a_list_takes_what_waits_up_to_the_limits() {
-    let queue = Queue::default();
+    let queue = served();
     for _ in 0..300 {
-        queue.push(awaited("{}")).unwrap();
+        push(&queue, single());
     }
-    let taken = || take_work(&queue).calls.len();
-    assert_eq!((taken(), taken(), taken()), (256, 44, 0));
+    assert_eq!([take_calls(&queue), take_calls(&queue), take_calls(&queue)], [256, 44, 0]);
     let large = format!("{{\"s\":\"{}\"}}", "x".repeat(MAX_LIST_BYTES));
     for args in ["{}", &large, "{}"] {
-        queue.push(awaited(args)).unwrap();
+        push(&queue, Kind::Single(awaited(args)));
     }
-    let taken = || take_work(&queue).calls.len();
-    assert_eq!((taken(), taken(), taken()), (1, 1, 1));
+    assert_eq!([take_calls(&queue), take_calls(&queue), take_calls(&queue)], [1, 1, 1]);
+}
+
+#[test]
+fn slow_calls_go_one_by_one_so_that_none_waits_behind_another_in_a_list() {
+    let queue = served();
+    let slow = Answer {
+        result: Bytes::from_static(b"1"),
+        outputs: Bytes::from_static(b"{}"),
+        duration_ns: 400_000_000,
+        errno: None,
+        last_error: None,
+        hresult: None,
+    };
+    queue.end(awaited("{}"), Ok(slow));
+    for _ in 0..3 {
+        push(&queue, single());
+    }
+    assert_eq!([take_calls(&queue), take_calls(&queue)], [1, 1]);
+}
+
+#[test]
+fn lanes_share_what_waits() {
+    let queue = served();
+    queue.join(SECOND, true);
+    for _ in 0..10 {
+        push(&queue, single());
+    }
+    assert_eq!([take_calls(&queue), take_calls(&queue), take_calls(&queue)], [5, 3, 1]);
 }
 
 #[test]
 fn a_full_queue_refuses_and_what_is_put_back_comes_first() {
-    let queue = Queue::default();
-    for _ in 0..MAX_WAITING {
-        queue.push(awaited("{}")).unwrap();
+    let queue = served();
+    for _ in 0..LIMIT {
+        push(&queue, single());
     }
-    assert!(matches!(queue.push(awaited("{}")), Err(Failure::QueueFull { waiting: MAX_WAITING })));
-    let work = take_work(&queue);
+    assert!(matches!(queue.push(single(), None), Err(Failure::QueueFull { waiting: LIMIT, .. })));
+    let work = take(&queue, FIRST).unwrap();
     let before = ids(&work);
-    queue.put_back(Next::Work(work));
-    assert_eq!(ids(&take_work(&queue)), before);
+    queue.put_back(FIRST, work);
+    assert_eq!(ids(&take(&queue, FIRST).unwrap()), before);
 }
 
-fn ids(work: &Work) -> Vec<Uuid> {
-    work.calls.iter().map(|call| call.id).collect()
+#[test]
+fn one_client_cannot_fill_the_queue_alone() {
+    let queue = Queue::new("calc", 100);
+    let greedy = (0..100).take_while(|_| queue.push(of("greedy"), None).is_ok()).count();
+    assert_eq!(greedy, 75);
+    queue.push(of("modest"), None).unwrap();
+    assert_eq!(queue.counts().failed, 1);
 }
-
-fn three() -> Vec<Queued> {
-    (0..3).map(|_| awaited("{}")).collect()
-}
-
-const BATCH: Batch = Batch { stop_on_error: true };
 
 #[test]
 fn a_batch_is_taken_whole_and_alone() {
-    let queue = Queue::default();
-    queue.push(awaited("{}")).unwrap();
-    queue.push(awaited("{}")).unwrap();
-    queue.push_batch(three(), BATCH).unwrap();
-    queue.push_batch(three(), Batch { stop_on_error: false }).unwrap();
-    queue.push(awaited("{}")).unwrap();
+    let queue = served();
+    push(&queue, single());
+    push(&queue, single());
+    push(&queue, Kind::Batch(three(), BATCH));
+    push(&queue, Kind::Batch(three(), Batch { stop_on_error: false }));
+    push(&queue, single());
     assert_eq!(queue.counts().waiting, 9);
     let taken = || {
-        let work = take_work(&queue);
+        let work = take(&queue, FIRST).unwrap();
         (work.calls.len(), work.batch.map(|batch| batch.stop_on_error))
     };
     assert_eq!([taken(), taken(), taken(), taken()], [(2, None), (3, Some(true)), (3, Some(false)), (1, None)]);
@@ -95,125 +175,183 @@ fn a_batch_is_taken_whole_and_alone() {
 
 #[test]
 fn a_batch_that_was_not_sent_is_a_batch_again() {
-    let queue = Queue::default();
-    queue.push_batch(three(), BATCH).unwrap();
-    queue.push(awaited("{}")).unwrap();
-    let work = take_work(&queue);
+    let queue = served();
+    push(&queue, Kind::Batch(three(), BATCH));
+    push(&queue, single());
+    let work = take(&queue, FIRST).unwrap();
     let before = ids(&work);
-    queue.put_back(Next::Work(work));
-    let again = take_work(&queue);
+    queue.put_back(FIRST, work);
+    let again = take(&queue, FIRST).unwrap();
     assert_eq!((ids(&again), again.batch), (before, Some(BATCH)));
 }
 
 #[test]
 fn a_batch_that_does_not_fit_whole_is_refused_whole() {
-    let queue = Queue::default();
-    for _ in 0..MAX_WAITING - 2 {
-        queue.push(awaited("{}")).unwrap();
+    let queue = served();
+    for _ in 0..LIMIT - 2 {
+        push(&queue, single());
     }
-    assert!(matches!(queue.push_batch(three(), BATCH), Err(Failure::QueueFull { .. })));
-    assert_eq!((queue.counts().waiting, queue.counts().failed), (MAX_WAITING - 2, 3));
-    queue.push(awaited("{}")).unwrap();
+    assert!(matches!(queue.push(Kind::Batch(three(), BATCH), None), Err(Failure::QueueFull { .. })));
+    assert_eq!((queue.counts().waiting, queue.counts().failed), (LIMIT - 2, 3));
+    push(&queue, single());
 }
 
 #[test]
-fn a_batch_expires_as_one() {
-    let queue = Queue::default();
+fn without_an_agent_a_batch_expires_as_one_and_only_what_is_overdue_does() {
+    let queue = queue();
     let mut calls = three();
     calls[0].deadline = Duration::ZERO;
-    queue.push_batch(calls, BATCH).unwrap();
-    queue.push_batch(three(), BATCH).unwrap();
+    push(&queue, Kind::Batch(calls, BATCH));
+    push(&queue, Kind::Batch(three(), BATCH));
     let down = Instant::now();
-    assert_eq!(count(&queue.take_expired(down, down)), 3);
+    assert_eq!(queue.next_moment(Some(down)), Some(down));
+    assert!(queue.take_expired(down, None).is_empty(), "there is an agent: its turn comes");
+    assert_eq!(count(&queue.take_expired(down, Some(down))), 3);
     assert_eq!(queue.counts().waiting, 3);
 }
 
 #[test]
+fn patience_of_a_client_ends_also_while_there_is_an_agent() {
+    let queue = served();
+    let until = Instant::now() + Duration::from_millis(5);
+    push(&queue, Kind::Single(Queued { until: Some(until), ..awaited("{}") }));
+    push(&queue, single());
+    assert_eq!(queue.next_moment(None), Some(until));
+    let expired = queue.take_expired(until, None);
+    assert_eq!(expired.len(), 1);
+    assert!(matches!(expired[0].overdue(until, ""), Failure::NotInTime { .. }));
+}
+
+#[test]
 fn work_on_memory_is_not_counted_as_a_call() {
-    let queue = Queue::default();
-    let answer = || Err(Failure::QueueFull { waiting: 0 });
+    let queue = queue();
     let (mut block, _outcome) = queued("{}");
     block.callee = Callee::FreeBlock;
-    queue.end(block, answer());
+    queue.end(block, Err(Failure::SessionLost));
     assert_eq!(queue.counts().failed, 0);
-    queue.end(awaited("{}"), answer());
+    queue.end(awaited("{}"), Err(Failure::SessionLost));
     assert_eq!(queue.counts().failed, 1);
 }
 
 #[test]
-fn only_what_is_overdue_expires() {
-    let queue = Queue::default();
-    let (mut late, _outcome) = queued("{}");
-    late.deadline = Duration::ZERO;
-    queue.push(awaited("{}")).unwrap();
-    queue.push(late).unwrap();
-    let down = Instant::now();
-    assert_eq!(queue.next_expiry(down), Some(down));
-    assert_eq!(count(&queue.take_expired(down, down)), 1);
-    assert!(!queue.is_empty());
-}
-
-#[test]
 fn calls_that_mean_different_interfaces_do_not_go_together_and_others_go_with_any() {
-    let queue = Queue::default();
+    let queue = served();
     for revision in [Some(1), None, Some(1), Some(2), None, Some(1)] {
-        let mut call = awaited("{}");
-        call.declared = revision.map(interface);
-        queue.push(call).unwrap();
+        push(&queue, Kind::Single(Queued { declared: revision.map(interface), ..awaited("{}") }));
     }
     let taken = || {
-        let work = take_work(&queue);
+        let work = take(&queue, FIRST).unwrap();
         (work.calls.len(), work.declared.map(|declared| declared.revision))
     };
     assert_eq!([taken(), taken(), taken()], [(3, Some(1)), (2, Some(2)), (1, Some(1))]);
 }
 
 #[test]
-fn an_interface_waits_for_its_turn_and_comes_first_when_it_is_put_back() {
-    let queue = Queue::default();
-    let (done, mut outcome) = oneshot::channel();
-    let patience = Duration::from_secs(5);
-    queue.push(awaited("{}")).unwrap();
-    queue.push_interface(Replacement { declared: interface(2), patience, since: Instant::now(), done });
-    queue.push(awaited("{}")).unwrap();
-    assert_eq!(queue.counts().waiting, 2);
-    assert_eq!(take_work(&queue).calls.len(), 1);
-    let Some(next @ Next::Interface(_)) = queue.take() else { panic!("the interface is next") };
-    queue.put_back(next);
-    assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 2));
-    assert_eq!(take_work(&queue).calls.len(), 1);
-    assert!(outcome.try_recv().is_err());
-}
-
-#[test]
-fn of_several_interfaces_that_wait_only_the_last_one_is_left() {
-    let queue = Queue::default();
-    let push = |revision| {
-        let (done, outcome) = oneshot::channel();
-        let (declared, patience, since) = (interface(revision), Duration::from_secs(5), Instant::now());
-        queue.push_interface(Replacement { declared, patience, since, done });
-        outcome
-    };
-    let mut first = push(2);
-    queue.push(awaited("{}")).unwrap();
-    let _second = push(3);
-    assert!(matches!(first.try_recv(), Ok(Ok(()))));
-    assert_eq!((take_work(&queue).calls.len(), queue.counts().waiting), (1, 0));
-    assert!(matches!(queue.take(), Some(Next::Interface(replacement)) if replacement.declared.revision == 3));
-    assert!(queue.take().is_none());
-}
-
-#[test]
 fn what_nobody_waits_for_any_more_is_not_run() {
-    let queue = Queue::default();
+    let queue = served();
     let (call, outcome) = queued("{}");
-    queue.push(call).unwrap();
+    push(&queue, Kind::Single(call));
     let (batched, of_batch) = queued("{}");
-    queue.push_batch(vec![batched, awaited("{}")], BATCH).unwrap();
-    queue.push(awaited("{}")).unwrap();
+    push(&queue, Kind::Batch(vec![batched, awaited("{}")], BATCH));
+    push(&queue, single());
     drop((outcome, of_batch));
-    let Some(Next::Work(work)) = queue.take() else { panic!("there is work") };
+    let work = take(&queue, FIRST).unwrap();
     assert_eq!((work.calls.len(), work.batch.is_some()), (2, true), "somebody waits for a part of the batch");
-    assert_eq!(take_work(&queue).calls.len(), 1);
+    assert_eq!(take_calls(&queue), 1);
     assert_eq!((queue.counts().failed, queue.counts().waiting), (1, 0));
+}
+
+/// Two processes, and a call with handles of these generations.
+fn with_handles(generations: &[u64]) -> (Queue, Result<(), Failure>) {
+    let queue = served();
+    queue.join(SECOND, true);
+    let handles: Vec<String> = generations.iter().map(|generation| format!("\"calc.g{generation}.1.aa\"")).collect();
+    let pushed = queue.push(Kind::Single(awaited(&format!("{{\"h\":[{}]}}", handles.join(",")))), None);
+    (queue, pushed)
+}
+
+#[test]
+fn a_call_with_a_handle_runs_where_the_handle_lives() {
+    let (queue, _) = with_handles(&[2, 2]);
+    assert!(take(&queue, FIRST).is_none());
+    assert_eq!(take(&queue, SECOND).unwrap().route, Route::Generation(2));
+    let (_, refused) = with_handles(&[1, 2]);
+    assert!(matches!(refused, Err(Failure::HandlesApart { one: 1, other: 2 })));
+    let (queue, _) = with_handles(&[9, 1]);
+    assert!(take(&queue, SECOND).is_none());
+    assert!(take(&queue, FIRST).is_some(), "the other handle is stale, wherever the call runs");
+}
+
+#[test]
+fn a_call_whose_process_is_gone_is_told_so_by_any_other() {
+    let (queue, _) = with_handles(&[2]);
+    queue.leave(SECOND);
+    assert_eq!(take(&queue, FIRST).unwrap().route, Route::Any);
+}
+
+#[test]
+fn a_call_of_a_session_runs_on_its_lane_alone_and_is_lost_with_it() {
+    let queue = served();
+    let other = Lane { generation: 1, number: 1 };
+    queue.join(other, true);
+    queue.push(single(), Some(other)).unwrap();
+    assert!(take(&queue, FIRST).is_none());
+    assert!(take(&queue, other).is_some());
+    let (call, mut outcome) = queued("{}");
+    queue.push(Kind::Single(call), Some(other)).unwrap();
+    queue.leave(other);
+    assert!(matches!(outcome.try_recv(), Ok(Err(Failure::SessionLost))));
+    assert!(matches!(queue.push(single(), Some(other)), Err(Failure::SessionLost)));
+}
+
+#[test]
+fn a_lane_that_is_not_active_takes_what_can_run_nowhere_else() {
+    let queue = queue();
+    queue.join(FIRST, false);
+    push(&queue, single());
+    queue.push(single(), Some(FIRST)).unwrap();
+    assert_eq!(queue.take(FIRST, false).unwrap().route, Route::Lane(FIRST));
+    assert!(queue.take(FIRST, false).is_none());
+    assert!(queue.take(FIRST, true).is_some());
+}
+
+#[test]
+fn what_waits_longest_is_next_wherever_it_may_run() {
+    let queue = served();
+    push(&queue, single());
+    queue.push(single(), Some(FIRST)).unwrap();
+    push(&queue, single());
+    let routes = [(); 2].map(|()| take(&queue, FIRST).unwrap().route);
+    assert_eq!(routes, [Route::Any, Route::Lane(FIRST)]);
+}
+
+#[test]
+fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
+    let queue = served();
+    let (call, mut outcome) = queued("{}");
+    let id = call.id;
+    push(&queue, Kind::Single(call));
+    assert!(matches!(queue.find(id), Some(CallState::Waiting)));
+    assert!(matches!(queue.cancel(id), Some(CallState::Waiting)));
+    assert!(matches!(outcome.try_recv(), Ok(Err(Failure::Cancelled(Execution::NotRun)))));
+    assert!(queue.find(id).is_none() && queue.cancel(id).is_none());
+    let kinds: Vec<Queued> = three();
+    let ids: Vec<Uuid> = kinds.iter().map(|call| call.id).collect();
+    kinds.into_iter().for_each(|call| push(&queue, Kind::Single(call)));
+    let work = take(&queue, FIRST).unwrap();
+    assert!(matches!(queue.cancel(ids[1]), Some(CallState::Running(Sent { is_first: false, lane: FIRST, .. }))));
+    assert!(matches!(queue.find(ids[0]), Some(CallState::Running(Sent { is_first: true, .. }))));
+    assert!(queue.running.end(FIRST, ids[0]), "it is the turn of the one that was cancelled");
+    queue.put_back(FIRST, work);
+    assert_eq!(queue.counts().waiting, 2);
+}
+
+#[test]
+fn what_is_to_be_tried_again_waits_for_its_moment() {
+    let queue = served();
+    queue.again(Unit { route: Route::Any, kind: single() }, Duration::from_secs(60));
+    assert_eq!((queue.counts().waiting, take_calls(&queue)), (1, 0));
+    let at = queue.next_moment(None).unwrap();
+    queue.wake_delayed(at);
+    assert_eq!((take_calls(&queue), queue.counts().waiting), (1, 0));
 }

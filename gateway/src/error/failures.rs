@@ -1,0 +1,140 @@
+//! What a client is told of a call that gave no answer: what happened, whether the library's code ran, what to do next.
+
+use std::time::Duration;
+
+use bridge32_protocol::wire::{Fault, FaultCode};
+use uuid::Uuid;
+
+use super::{Code, Problem};
+use crate::agents::{Crash, Exit};
+use crate::dispatch::{Execution, Failure, Moment};
+
+/// The longest time after which it is said to make sense to try again, in seconds.
+const LONGEST_PAUSE: u64 = 30;
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let code = match fault.code {
+            FaultCode::ArgumentMismatch => Code::ArgumentMismatch,
+            FaultCode::ConventionMismatch => Code::ConventionMismatch,
+            FaultCode::UnknownFunction => Code::UnknownFunction,
+            FaultCode::UnsupportedDeclaration => Code::UnsupportedDeclaration,
+            FaultCode::UndecodableText => Code::UndecodableText,
+            FaultCode::LoadFailed => Code::LoadFailed,
+            FaultCode::NotLoaded | FaultCode::ShuttingDown => Code::NoAgent,
+            FaultCode::MalformedRequest => Code::MalformedRequest,
+            FaultCode::OutOfMemory => Code::OutOfMemory,
+            FaultCode::StaleHandle => Code::StaleHandle,
+            FaultCode::BufferOverrun => Code::BufferOverrun,
+            FaultCode::BatchStopped => Code::BatchStopped,
+        };
+        let problem = Self { pointer: fault.pointer, ..Self::new(code, fault.detail) };
+        if problem.code == Code::NoAgent { problem.with_retry_after(1) } else { problem }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
+            Failure::Ended { exit, moment } => ended(exit, moment),
+            Failure::Deadline { deadline, ran } => overdue(deadline, ran),
+            Failure::NotInTime { waited } => Self::new(
+                Code::DeadlineExceeded,
+                format!(
+                    "The call waited {} ms for its turn, which is as long as the request allows (`Prefer: wait=`), and was not \
+                     run. Try again, or allow more time.",
+                    waited.as_millis()
+                ),
+            ),
+            Failure::Cancelled(execution) => Self::new(Code::Cancelled, cancelled(execution)),
+            Failure::NoAgent { reason, retry } => {
+                let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
+                problem.with_retry_after(if retry { 1 } else { 30 })
+            }
+            Failure::SessionLost => Self::new(
+                Code::SessionLost,
+                "The process that this session was bound to has ended, and with it all that the session had there. The call \
+                 was not run. Begin a new session: POST /v1/sessions.",
+            ),
+            Failure::HandlesApart { one, other } => Self::new(
+                Code::ArgumentMismatch,
+                format!(
+                    "The arguments have handles of two processes of this library (starts {one} and {other}), and no call runs \
+                     in both. Get them in one session (POST /v1/sessions): its calls run in one process."
+                ),
+            ),
+            Failure::QueueFull { waiting, retry_after } => Self::new(
+                Code::QueueFull,
+                format!(
+                    "{waiting} calls wait for this library already, and this client has its share of them. This one was not \
+                     run; try again later."
+                ),
+            )
+            .with_retry_after(pause(retry_after)),
+        }
+    }
+}
+
+fn pause(time: Duration) -> u32 {
+    u32::try_from(time.as_secs().clamp(1, LONGEST_PAUSE)).unwrap_or(1)
+}
+
+fn overdue(deadline: Duration, ran: bool) -> Problem {
+    let ran = if ran { " It came back at that very moment, and its answer was lost." } else { "" };
+    let detail = format!(
+        "The call was still running after {} ms, so its process was ended and is being started again.{ran} A longer deadline \
+         can be set for the library (`deadline`), the function (`@deadline`) or the request (`Prefer: wait=SECONDS`).",
+        deadline.as_millis()
+    );
+    Problem::new(Code::DeadlineExceeded, detail)
+}
+
+const fn cancelled(execution: Execution) -> &'static str {
+    match execution {
+        Execution::NotRun => "The call was cancelled before its turn came: it was not run.",
+        Execution::MayHaveRun => {
+            "The call was cancelled while it was running, so its process was ended. It may have taken effect."
+        }
+        Execution::Ran => {
+            "The call was cancelled when it had just come back: it has taken effect, and its answer is lost."
+        }
+    }
+}
+
+/// The process ended while it had the call.
+fn ended(exit: Exit, moment: Moment) -> Problem {
+    let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
+    let crash = exit.crash.as_deref();
+    let report = crash.and_then(|crash| crash.report.as_deref());
+    let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));
+    let detail = match moment {
+        Moment::Running => {
+            let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
+            format!(
+                "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
+                 repeated. The agent is being started again.{report}"
+            )
+        }
+        Moment::Before { running, .. } => format!(
+            "The process ended{}: {exit}. This call had come back before, and its answer was lost on its way. It is not \
+             repeated.{report}",
+            while_running(running)
+        ),
+        Moment::Behind { running, proven: true } => format!(
+            "The process ended{}: {exit}. This call waited behind it and was not run. It was not sent to another process, \
+             because it belongs to a batch or several had ended before it already. Try again.{report}",
+            while_running(running)
+        ),
+        Moment::Behind { running, proven: false } => format!(
+            "The process ended{}: {exit}. This call was queued behind it; as far as the bridge can tell it did not run. It is \
+             not repeated, because that is not certain.{report}",
+            while_running(running)
+        ),
+    };
+    Problem { crash: exit.crash, ..Problem::new(code, detail) }
+}
+
+fn while_running(call: Option<Uuid>) -> String {
+    call.map_or(String::new(), |call| format!(" while call {call} was running"))
+}
