@@ -1,25 +1,25 @@
-//! The apartment: the one thread that loads a library, calls it and unloads it. Old libraries keep state per thread, and
-//! none of them is ever called from two at once.
+//! The apartment: the threads that call a library. By default there is one: old libraries keep state per thread, and none of
+//! them may be called from two at once. A library whose header or owner says that it bears more has several, its *lanes*. Lane 0
+//! loads the library and unloads it, and each runs one call at a time.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+mod lane;
 
-use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded, Rebind};
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Weak};
+
+use bridge32_protocol::journal::SLOTS;
+use bridge32_protocol::wire::{Batch, Fault, FaultCode, Load, Loaded, MAX_THREADS, Rebind, SessionEnd};
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::batch::{Outcome, Outcomes, refers};
 use crate::callbacks::Callbacks;
-use crate::caller::{Aside, Caller, Request};
-use crate::crash;
 use crate::handles::Handles;
+use crate::journal::Journal;
 use crate::library::Library;
 
-/// Bytes of stack for the library's code: what the largest linker defaults give a program, with room to spare.
-const STACK_BYTES: usize = 8 << 20;
+use lane::{Job, Lanes};
 
 /// Outcomes that may wait to be sent. Large ones must not pile up in a 32-bit process.
 const LINES_AHEAD: usize = 32;
@@ -29,10 +29,12 @@ const LINES_AHEAD: usize = 32;
 pub struct Call {
     /// Its id.
     pub id: Uuid,
-    /// What to call: a [`Callee`] as JSON.
+    /// What to call: a [`Callee`](bridge32_protocol::wire::Callee) as JSON.
     pub callee: Bytes,
     /// The arguments, a JSON object in UTF-8.
     pub args: Bytes,
+    /// The session that it belongs to.
+    pub session: Option<Uuid>,
 }
 
 /// What all apartments of this agent count together.
@@ -47,7 +49,12 @@ pub struct Counters {
 /// Where to send work for a library.
 #[derive(Debug)]
 pub struct Apartment {
-    jobs: Sender<Job>,
+    /// One for each lane.
+    lanes: Vec<Sender<Job>>,
+    /// Lane 0 is the last to let go of it, and unloads it.
+    library: Weak<Library>,
+    /// Who holds it may hold the library outside of its lanes.
+    visiting: Arc<Mutex<()>>,
     counters: Arc<Counters>,
     /// The library's handles, which can be listed while it runs.
     pub handles: Arc<Handles>,
@@ -66,165 +73,126 @@ pub struct Calls {
     pub revision: Option<u32>,
 }
 
-enum Job {
-    Calls(Calls, mpsc::Sender<Bytes>),
-    Rebind(Rebind, oneshot::Sender<Loaded>),
-    Unload(oneshot::Sender<()>),
-}
-
 impl Apartment {
-    /// Starts the thread and loads the library there.
+    /// Starts the threads and loads the library on the first of them.
     ///
     /// # Errors
-    /// Why it could not be loaded; the thread is gone then.
-    pub async fn open(name: &str, load: Load, counters: Arc<Counters>) -> Result<(Self, Loaded), Fault> {
-        let (jobs, received) = channel();
-        let (loaded, answer) = oneshot::channel();
-        let thread = std::thread::Builder::new().name(format!("apartment {name}")).stack_size(STACK_BYTES);
-        let shared = Arc::clone(&counters);
+    /// Why it could not be loaded; the threads are gone then.
+    pub async fn open(
+        name: &str,
+        load: Load,
+        counters: Arc<Counters>,
+        journal: Journal,
+    ) -> Result<(Self, Loaded), Fault> {
+        check(&load)?;
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| channel()).unzip();
         let handles = Arc::new(Handles::new(name, load.generation));
         let callbacks = Callbacks::new(Arc::clone(&handles));
-        let of_library = (Arc::clone(&handles), Arc::clone(&callbacks));
-        thread
-            .spawn(move || {
-                let (handles, callbacks) = of_library;
-                crash::prepare_thread(handles.library());
-                match Library::load(load) {
-                    Ok(library) => {
-                        // Nobody waits any more if the agent is ending; then `received` is closed as well.
-                        let _ = loaded.send(Ok(library.loaded()));
-                        serve(Caller::new(library, handles, callbacks), &shared, &received);
-                    }
-                    Err(fault) => drop(loaded.send(Err(fault))),
-                }
-            })
-            .map_err(|error| load_failed(format!("no thread could be started for the library: {error}")))?;
-        let loaded = answer.await.map_err(|_| load_failed("the library ended its thread while loading".into()))??;
-        Ok((Self { jobs, counters, handles, callbacks }, loaded))
+        let (loaded, answer) = oneshot::channel();
+        Lanes {
+            first_slot: usize::try_from(load.slot).unwrap_or(usize::MAX),
+            journal,
+            counters: Arc::clone(&counters),
+            handles: Arc::clone(&handles),
+            callbacks: Arc::clone(&callbacks),
+        }
+        .start(load, receivers, loaded)
+        .map_err(|error| load_failed(format!("no thread could be started for the library: {error}")))?;
+        let ended = |_| load_failed("the library ended its thread while loading".into());
+        let (library, loaded) = answer.await.map_err(ended)??;
+        let visiting = Arc::default();
+        Ok((Self { lanes: senders, library, visiting, counters, handles, callbacks }, loaded))
     }
 
-    /// Queues calls; a line of JSON comes through the channel as each ends.
-    pub fn call(&self, calls: Calls) -> mpsc::Receiver<Bytes> {
+    /// Queues calls for a lane; a line of JSON comes through the channel as each ends.
+    ///
+    /// # Errors
+    /// There is no such lane.
+    pub fn call(&self, lane: u32, calls: Calls) -> Result<mpsc::Receiver<Bytes>, Fault> {
+        let lane = self.lane(lane)?;
         let (lines, outcomes) = mpsc::channel(LINES_AHEAD);
-        self.counters.pending.fetch_add(calls.calls.len() as u64, Ordering::Relaxed);
+        self.counters.pending.fetch_add(calls.calls.len() as u64, std::sync::atomic::Ordering::Relaxed);
         // A thread that has ended drops `lines`, and the stream ends early: the gateway takes that for what it is.
-        let _ = self.jobs.send(Job::Calls(calls, lines));
-        outcomes
+        let _ = lane.send(Job::Calls(calls, lines));
+        Ok(outcomes)
     }
 
-    /// Gives the library another interface when the calls before it have ended, and tells what was found of it.
+    /// Gives the library another interface, and tells what was found of it. Where there is one thread, it waits for its turn
+    /// there: such a library is asked nothing beside it. Where there are several, it happens beside them, so that no lane
+    /// waits for another's call.
     ///
     /// # Errors
     /// The library is gone.
     pub async fn rebind(&self, rebind: Rebind) -> Result<Loaded, Fault> {
         let (done, loaded) = oneshot::channel();
-        // A thread that has ended drops both ends.
-        let _ = self.jobs.send(Job::Rebind(rebind, done));
+        if let [only] = &self.lanes[..] {
+            // A thread that has ended drops both ends.
+            let _ = only.send(Job::Rebind(rebind, done));
+        } else {
+            let visit = Arc::clone(&self.visiting).lock_owned().await;
+            let library = self.library.clone();
+            let thread = std::thread::Builder::new().name("interface".to_owned());
+            let started = thread.spawn(move || {
+                if let Some(library) = library.upgrade() {
+                    library.declare(rebind.revision, rebind.interface);
+                    let _ = done.send(library.loaded());
+                }
+                drop(visit);
+            });
+            started.map_err(|error| load_failed(format!("no thread could be started for the interface: {error}")))?;
+        }
         loaded.await.map_err(|_| load_failed("the library's thread has ended".to_owned()))
     }
 
-    /// Unloads the library when the calls before it have ended.
+    /// Releases what a session owns, on its lane and after the calls before it.
+    ///
+    /// # Errors
+    /// There is no such lane, or the library is gone.
+    pub async fn end_session(&self, lane: u32, session: Uuid) -> Result<SessionEnd, Fault> {
+        let (done, ended) = oneshot::channel();
+        // A thread that has ended drops both ends.
+        let _ = self.lane(lane)?.send(Job::EndSession(session, done));
+        ended.await.map_err(|_| load_failed("the library's thread has ended".to_owned()))
+    }
+
+    /// Unloads the library when the calls before it have ended, on all lanes.
     pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.jobs.send(Job::Unload(done)).is_ok() {
-            let _ = closed.await;
+        let _no_visit = self.visiting.lock().await;
+        // Lane 0 last: it unloads the library, which no other may have then.
+        for lane in self.lanes.iter().rev() {
+            let (done, closed) = oneshot::channel();
+            if lane.send(Job::Unload(done)).is_ok() {
+                let _ = closed.await;
+            }
         }
     }
+
+    fn lane(&self, lane: u32) -> Result<&Sender<Job>, Fault> {
+        let found = usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane));
+        found.ok_or_else(|| {
+            let lanes = self.lanes.len();
+            malformed(format!("there is no lane {lane}: the library `{}` has {lanes}", self.handles.library()))
+        })
+    }
+}
+
+/// Refuses numbers of threads and slots that cannot be.
+fn check(load: &Load) -> Result<(), Fault> {
+    if !(1..=MAX_THREADS).contains(&load.threads) {
+        return Err(malformed(format!("a library has 1 to {MAX_THREADS} threads, and {} are asked for", load.threads)));
+    }
+    let end = load.slot.checked_add(load.threads).and_then(|end| usize::try_from(end).ok());
+    if end.is_none_or(|end| end > SLOTS) {
+        let (slot, threads) = (load.slot, load.threads);
+        return Err(malformed(format!(
+            "the journal has {SLOTS} slots, too few for {threads} lanes from slot {slot} on"
+        )));
+    }
+    Ok(())
 }
 
 const fn load_failed(detail: String) -> Fault {
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
-}
-
-/// Works until the library is unloaded.
-fn serve(mut caller: Caller, counters: &Counters, jobs: &Receiver<Job>) {
-    while let Ok(job) = jobs.recv() {
-        match job {
-            Job::Calls(Calls { calls, batch, revision }, lines) => {
-                let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
-                // Answers are kept only as long as somebody may refer to them: they may be large.
-                let referring = batch.and_then(|_| calls.iter().rposition(|call| refers(&call.args)));
-                let last_reference = referring.unwrap_or(0);
-                for (index, call) in calls.iter().enumerate() {
-                    let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
-                    let line = outcome_line(&mut caller, (index, call, revision), earlier, counters);
-                    counters.pending.fetch_sub(1, Ordering::Relaxed);
-                    // The gateway may have gone away; the calls it sent still run, exactly once.
-                    let _ = lines.blocking_send(line.into());
-                }
-            }
-            Job::Rebind(Rebind { revision, interface }, done) => {
-                // Nobody waits any more if the gateway is gone.
-                let _ = done.send(caller.rebind(revision, interface));
-            }
-            Job::Unload(done) => {
-                caller.unload();
-                let _ = done.send(());
-                return;
-            }
-        }
-    }
-}
-
-/// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
-fn outcome_line(
-    caller: &mut Caller,
-    (index, call, revision): (usize, &Call, Option<u32>),
-    mut earlier: Option<(&mut (Batch, Outcomes), bool)>,
-    counters: &Counters,
-) -> Vec<u8> {
-    let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
-    let start = line.len();
-    let done = run(caller, (call, revision), earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
-    if let Some(((_, outcomes), keep)) = &mut earlier {
-        outcomes.push(match &done {
-            Err(_) => Outcome::Failed,
-            Ok(_) if *keep => Outcome::Answered(format!("{{{}}}", String::from_utf8_lossy(&line[start..]))),
-            Ok(_) => Outcome::Forgotten,
-        });
-    }
-    match done {
-        Ok(aside) => {
-            aside.write(&mut line);
-            line.extend_from_slice(b"}}}\n");
-        }
-        Err(fault) => {
-            line.clear();
-            line.extend_from_slice(format!("{{\"index\":{index},\"outcome\":{{\"fault\":").as_bytes());
-            // A fault is strings and numbers; writing them into a vector cannot fail.
-            let _ = serde_json::to_writer(&mut line, &fault);
-            line.extend_from_slice(b"}}\n");
-        }
-    }
-    line
-}
-
-fn run(
-    caller: &mut Caller,
-    (call, revision): (&Call, Option<u32>),
-    earlier: Option<&(Batch, Outcomes)>,
-    counters: &Counters,
-    line: &mut Vec<u8>,
-) -> Result<Aside, Fault> {
-    let args =
-        str::from_utf8(&call.args).map_err(|error| malformed(format!("the arguments are not UTF-8: {error}")))?;
-    let args = match earlier {
-        None => Cow::Borrowed(args),
-        Some((batch, outcomes)) if batch.stop_on_error && outcomes.any_failed() => return Err(stopped()),
-        Some((_, outcomes)) => outcomes.resolve(args)?,
-    };
-    let what: Callee = serde_json::from_slice(&call.callee)
-        .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
-    let hidden = matches!(args, Cow::Owned(_));
-    caller.run(what, Request { id: call.id, args: &args, hidden, revision, called: &counters.called }, line)
-}
-
-fn stopped() -> Fault {
-    let detail =
-        "an earlier call of the batch failed, so this one was not run; with \"stop_on_error\": false it would have \
-                  been"
-            .to_owned();
-    Fault { code: FaultCode::BatchStopped, detail, pointer: None, ran: false }
 }
 
 const fn malformed(detail: String) -> Fault {

@@ -5,17 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{Fault, FaultCode};
 use serde::Deserialize;
+use uuid::Uuid;
 
-use crate::handles::{HandleError, Handles};
+use crate::handles::{HandleError, Handles, Hold};
 use crate::marshal::MAX_BUFFER_BYTES;
 use crate::marshal::arena::OutOfMemory;
 use crate::marshal::bytes;
 
-/// Makes a block, and gives `{"handle", "size"}`.
+/// Makes a block, which may belong to a session, and gives `{"handle", "size"}`.
 ///
 /// # Errors
 /// Sizes that do not fit, data that is no base64, no memory.
-pub fn allocate(args: &str, handles: &Handles) -> Result<String, Fault> {
+pub fn allocate(args: &str, handles: &Handles, session: Option<Uuid>) -> Result<String, Fault> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, expecting = "an object")]
     struct Args {
@@ -36,7 +37,7 @@ pub fn allocate(args: &str, handles: &Handles) -> Result<String, Fault> {
     if data.len() > size {
         return Err(mismatch("/data", format!("{} bytes of data do not fit into a block of {size}", data.len())));
     }
-    let handle = handles.allocate(size, &data).map_err(no_room)?;
+    let handle = handles.allocate(size, &data, session).map_err(no_room)?;
     Ok(format!("{{\"handle\":\"{handle}\",\"size\":{size}}}"))
 }
 
@@ -54,16 +55,16 @@ pub fn read(args: &str, handles: &Handles) -> Result<String, Fault> {
         length: Option<u64>,
     }
     let Args { handle, offset, length } = parsed(args)?;
-    let part = |bytes: &mut [u8]| {
-        let start = usize::try_from(offset).ok().filter(|start| *start <= bytes.len())?;
-        let length = length.map_or(Some(bytes.len() - start), |length| usize::try_from(length).ok())?;
-        let end = start.checked_add(length).filter(|end| *end <= bytes.len())?;
-        Some((STANDARD.encode(&bytes[start..end]), bytes.len()))
+    let block = handles.block(&handle).map_err(|error| refused(&error))?;
+    let part = || {
+        let start = usize::try_from(offset).ok()?;
+        let rest = block.size().checked_sub(start)?;
+        let length = length.map_or(Some(rest), |length| usize::try_from(length).ok())?;
+        block.read(start..start.checked_add(length)?)
     };
-    let (part, number) = handles.with_memory(&handle, part).map_err(|error| refused(&error))?;
-    let (data, size) = part.ok_or_else(|| beyond("/offset"))?;
-    check(handles, number)?;
-    Ok(format!("{{\"data\":\"{data}\",\"size\":{size}}}"))
+    let data = part().ok_or_else(|| beyond("/offset"))?;
+    check(&block)?;
+    Ok(format!("{{\"data\":\"{}\",\"size\":{}}}", STANDARD.encode(&data), block.size()))
 }
 
 /// Writes into a block.
@@ -81,15 +82,10 @@ pub fn write(args: &str, handles: &Handles) -> Result<(), Fault> {
     }
     let Args { handle, data, offset } = parsed(args)?;
     let data = decoded(&data)?;
-    let copy = |bytes: &mut [u8]| {
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(data.len())?;
-        bytes.get_mut(start..end)?.copy_from_slice(&data);
-        Some(())
-    };
-    let (copied, number) = handles.with_memory(&handle, copy).map_err(|error| refused(&error))?;
-    copied.ok_or_else(|| beyond("/data"))?;
-    check(handles, number)
+    let block = handles.block(&handle).map_err(|error| refused(&error))?;
+    let written = usize::try_from(offset).ok().and_then(|start| block.write(start, &data));
+    written.ok_or_else(|| beyond("/data"))?;
+    check(&block)
 }
 
 /// Frees a block.
@@ -103,14 +99,14 @@ pub fn free(args: &str, handles: &Handles) -> Result<(), Fault> {
         handle: String,
     }
     let Args { handle } = parsed(args)?;
-    let ((), number) = handles.with_memory(&handle, |_| ()).map_err(|error| refused(&error))?;
-    let intact = check(handles, number);
-    handles.retire(number, "DELETE");
+    let block = handles.block(&handle).map_err(|error| refused(&error))?;
+    let intact = check(&block);
+    handles.retire(block.number, "DELETE");
     intact
 }
 
-fn check(handles: &Handles, number: u64) -> Result<(), Fault> {
-    if !handles.take_overrun(number) {
+fn check(block: &Hold) -> Result<(), Fault> {
+    if !block.take_overrun() {
         return Ok(());
     }
     let detail = "the library has written past the end of this block of memory: make a larger one".to_owned();
@@ -150,7 +146,7 @@ mod tests {
     use super::*;
 
     fn made(handles: &Handles, args: &str) -> String {
-        let answer: serde_json::Value = serde_json::from_str(&allocate(args, handles).unwrap()).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&allocate(args, handles, None).unwrap()).unwrap();
         answer["handle"].as_str().unwrap().to_owned()
     }
 
@@ -181,7 +177,7 @@ mod tests {
             (r#"{"size":2,"data":"?"}"#, "/data"),
             (r#"{"size":2,"x":1}"#, ""),
         ] {
-            assert_eq!(allocate(args, &handles).unwrap_err().pointer.as_deref(), Some(pointer), "{args}");
+            assert_eq!(allocate(args, &handles, None).unwrap_err().pointer.as_deref(), Some(pointer), "{args}");
         }
         let handle = made(&handles, r#"{"data":"YWJj"}"#);
         for beyond in [r#""offset":4"#, r#""offset":1,"length":3"#, r#""offset":18446744073709551615"#] {

@@ -1,8 +1,10 @@
 //! One call, from its message to its answer: the only place where a library's code is called.
 
+mod session;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ffi::c_void;
+use std::ptr::with_exposed_provenance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -19,7 +21,8 @@ use crate::callbacks::Callbacks;
 use crate::crash::Running;
 use crate::errors;
 use crate::handles::Handles;
-use crate::library::{Bound, Library};
+use crate::journal;
+use crate::library::{Bound, Declared, Library};
 use crate::marshal::arena::Arena;
 use crate::marshal::decode::{self, Prepared, Slots};
 use crate::marshal::read::Owned;
@@ -28,14 +31,20 @@ use crate::marshal::{Environment, Home, encode};
 use crate::platform;
 use crate::variables;
 
-/// What lives on the apartment's thread.
+/// What one lane has: it lives on the lane's thread. Arena, frame and notes are its own; the library and what it has given out
+/// are shared by all lanes.
 #[derive(Debug)]
 pub struct Caller {
-    library: Library,
+    library: Arc<Library>,
+    /// The interface that the calls name, or the last one that any did.
+    declared: Arc<Declared>,
+    /// What they name.
+    named: Option<u32>,
     handles: Arc<Handles>,
     callbacks: Arc<Callbacks>,
     arena: Arena,
     frame: Frame,
+    notes: journal::Lane,
 }
 
 /// What a client wants of the library.
@@ -47,8 +56,8 @@ pub struct Request<'a> {
     pub args: &'a str,
     /// Values of earlier calls are among them, which may have been sensitive there: none is repeated.
     pub hidden: bool,
-    /// The interface whose numbers the callee uses.
-    pub revision: Option<u32>,
+    /// The session that it belongs to.
+    pub session: Option<Uuid>,
     /// Counts the calls that reach the library's code.
     pub called: &'a AtomicU64,
 }
@@ -77,20 +86,33 @@ impl Aside {
 }
 
 impl Caller {
-    /// Serves a library that has been loaded.
-    pub fn new(library: Library, handles: Arc<Handles>, callbacks: Arc<Callbacks>) -> Self {
-        Self { library, handles, callbacks, arena: Arena::default(), frame: Frame::default() }
+    /// Serves a library that has been loaded; the notes are this lane's.
+    pub fn new(library: Arc<Library>, handles: Arc<Handles>, callbacks: Arc<Callbacks>, notes: journal::Lane) -> Self {
+        let (declared, arena, frame) = (library.newest(), Arena::default(), Frame::default());
+        Self { library, declared, named: None, handles, callbacks, arena, frame, notes }
+    }
+
+    /// The calls that follow name this interface. Looked up once for a list; most name the one that the last list named.
+    pub fn use_interface(&mut self, revision: Option<u32>) {
+        self.named = revision;
+        if revision == Some(self.declared.revision) {
+            return;
+        }
+        let found = revision.map_or_else(|| Some(self.library.newest()), |revision| self.library.interface(revision));
+        if let Some(declared) = found {
+            self.declared = declared;
+        }
+    }
+
+    /// The outcome of the last call has been written down.
+    pub fn note_done(&mut self) {
+        self.notes.done();
     }
 
     /// Gives the library another interface, and tells what was found of it.
-    pub fn rebind(&mut self, revision: u32, interface: Interface) -> Loaded {
-        self.library.rebind(revision, interface);
+    pub fn declare(&self, revision: u32, interface: Interface) -> Loaded {
+        self.library.declare(revision, interface);
         self.library.loaded()
-    }
-
-    /// Unloads the library.
-    pub fn unload(self) {
-        drop(self.library);
     }
 
     /// Does what `callee` says, and appends `"result":…,"outputs":…`.
@@ -99,26 +121,35 @@ impl Caller {
     /// Whatever keeps the call from being made, or its answer from being told.
     pub fn run(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let done = self.dispatch(callee, request, json);
+        self.clean_up();
+        done
+    }
+
+    /// The memory of the call is gone, and with it what pointed into it.
+    fn clean_up(&mut self) {
         self.handles.end_of_call(self.arena.ranges());
         self.arena.clear();
-        done
     }
 
     fn dispatch(&mut self, callee: Callee, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let args = request.args;
         if matches!(callee, Callee::Function(_) | Callee::ReadVariable(_) | Callee::WriteVariable(_)) {
-            self.expect_interface(request.revision)?;
+            self.expect_interface()?;
+        }
+        // Those note for themselves when they have got so far that they run.
+        if !matches!(callee, Callee::Function(_) | Callee::Prototype(_)) {
+            self.notes.running(request.id);
         }
         let result = match callee {
             Callee::Function(number) => return self.declared(number, request, json),
             Callee::Prototype(interface) => return self.ad_hoc(*interface, request, json),
-            Callee::ReadVariable(number) => variables::read(&self.library, number, &self.handles)?,
+            Callee::ReadVariable(number) => variables::read(&self.declared, number, &self.handles)?,
             Callee::WriteVariable(number) => {
-                let Self { library, handles, callbacks, arena, .. } = self;
-                variables::write(library, number, args, handles, callbacks, arena)?;
+                let Self { declared, handles, callbacks, arena, .. } = self;
+                variables::write(declared, number, args, handles, callbacks, arena)?;
                 "null".to_owned()
             }
-            Callee::Allocate => blocks::allocate(args, &self.handles)?,
+            Callee::Allocate => blocks::allocate(args, &self.handles, request.session)?,
             Callee::ReadBlock => blocks::read(args, &self.handles)?,
             Callee::WriteBlock => blocks::write(args, &self.handles).map(|()| "null".to_owned())?,
             Callee::FreeBlock => blocks::free(args, &self.handles).map(|()| "null".to_owned())?,
@@ -128,34 +159,41 @@ impl Caller {
     }
 
     /// A number of another interface would call another function.
-    fn expect_interface(&self, theirs: Option<u32>) -> Result<(), Fault> {
-        let ours = self.library.revision;
-        if theirs == Some(ours) {
+    fn expect_interface(&self) -> Result<(), Fault> {
+        let ours = self.declared.revision;
+        if self.named == Some(ours) {
             return Ok(());
         }
-        let theirs = theirs.map_or_else(|| "none".to_owned(), |theirs| theirs.to_string());
-        Err(malformed(format!("the call is for interface {theirs} of the library, and {ours} is in force")))
+        let theirs = self.named.map_or_else(|| "none".to_owned(), |theirs| theirs.to_string());
+        Err(malformed(format!(
+            "the call is for interface {theirs} of the library, which this agent does not have, or does not have any more; \
+             the newest one is {}",
+            self.library.newest().revision
+        )))
     }
 
     fn declared(&mut self, number: u32, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
         let index = usize::try_from(number).unwrap_or(usize::MAX);
-        let Self { library, handles, callbacks, arena, frame } = self;
-        let home = Arc::clone(&library.home);
-        let function = home.interface.functions.get(index);
+        let Self { library, declared, handles, callbacks, arena, frame, notes, .. } = self;
+        let declared = &**declared;
+        let function = declared.home.interface.functions.get(index);
         let function = function.ok_or_else(|| malformed(format!("there is no function number {number}")))?;
-        let bound = library.bound[index].as_ref().map_err(Clone::clone)?;
-        let codec = codec(function, &home);
-        let environment = Environment::of(&home, codec, handles, &function.name);
-        Call { request, function, bound, library, environment, callbacks, arena, frame }.run(json)
+        let bound = declared.bound[index].as_ref().map_err(Clone::clone)?;
+        let codec = codec(function, &declared.home);
+        let environment = Environment::of(&declared.home, codec, handles, &function.name).within(request.session);
+        let own = Own { arena, frame, notes };
+        Call { request, function, bound, library, declared, environment, callbacks, own }.run(json)
     }
 
     fn ad_hoc(&mut self, interface: Interface, request: Request<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
-        let Self { library, handles, callbacks, arena, frame } = self;
+        let Self { library, declared, handles, callbacks, arena, frame, notes, .. } = self;
         let home = Arc::new(library.another_home(interface));
         let function = home.interface.functions.first().ok_or_else(|| malformed("the prototype is empty".into()))?;
         let bound = library.bind(function, &home)?;
-        let environment = Environment::of(&home, codec(function, &home), handles, &function.name);
-        Call { request, function, bound: &bound, library, environment, callbacks, arena, frame }.run(json)
+        let environment =
+            Environment::of(&home, codec(function, &home), handles, &function.name).within(request.session);
+        let own = Own { arena, frame, notes };
+        Call { request, function, bound: &bound, library, declared, environment, callbacks, own }.run(json)
     }
 }
 
@@ -174,10 +212,17 @@ struct Call<'a> {
     function: &'a Function,
     bound: &'a Bound,
     library: &'a Library,
+    declared: &'a Declared,
     environment: Environment<'a>,
     callbacks: &'a Arc<Callbacks>,
+    own: Own<'a>,
+}
+
+/// What no other lane has.
+struct Own<'a> {
     arena: &'a mut Arena,
     frame: &'a mut Frame,
+    notes: &'a mut journal::Lane,
 }
 
 impl<'a> Call<'a> {
@@ -185,7 +230,7 @@ impl<'a> Call<'a> {
         let given = decode::split(self.request.args, self.function, self.request.hidden)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
-        let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.arena)?;
+        let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.own.arena)?;
         self.call(&plan, &prepared, json)
     }
 
@@ -207,7 +252,7 @@ impl<'a> Call<'a> {
     }
 
     fn call(&mut self, plan: &Plan, prepared: &Prepared<'_>, json: &mut Vec<u8>) -> Result<Aside, Fault> {
-        let Self { request, function, bound, library, environment, arena, frame, .. } = self;
+        let Self { request, function, bound, library, environment, own: Own { arena, frame, notes }, .. } = self;
         let out_of_memory = |error: crate::marshal::arena::OutOfMemory| Fault {
             code: FaultCode::OutOfMemory,
             detail: format!("there is no room for the result: {error}"),
@@ -220,6 +265,7 @@ impl<'a> Call<'a> {
         encode::reserve(prepared, *environment, arena, json)?;
         request.called.fetch_add(1, Ordering::Relaxed);
         prepared.callbacks.iter().for_each(|(_, callback)| callback.pass());
+        notes.running(request.id);
         // Until the answer has been read: a wild pointer in it crashes, too, and then the call is known.
         let _running = Running::enter(&function.name, &request.id);
         library.errors.clear();
@@ -230,14 +276,14 @@ impl<'a> Call<'a> {
         if !plan.result_in_memory() {
             plan.take_result(&returned, arena.bytes_mut(result));
         }
-        let result = self.arena.bytes(result);
+        let result = self.own.arena.bytes(result);
         // Whatever is wrong with the answer: the function has run.
         self.release(prepared, encode::result_number(result, &self.function.result));
         if returned.removed != plan.removed_bytes().cast_signed() {
             return Err(plan.mismatch(&self.function.name, returned.removed));
         }
         self.check_ends(prepared)?;
-        let (owned, answered) = told(result, self.function, prepared, self.environment, self.arena, json);
+        let (owned, answered) = told(result, self.function, prepared, self.environment, self.own.arena, json);
         let hresult = self.hresult(result);
         let freed = self.free(owned);
         answered.and(freed)?;
@@ -247,10 +293,10 @@ impl<'a> Call<'a> {
 
     /// Refuses the answer of a function that wrote past the end of its memory.
     fn check_ends(&self, prepared: &Prepared<'_>) -> Result<(), Fault> {
-        if let Some(block) = self.arena.overrun() {
+        if let Some(block) = self.own.arena.overrun() {
             return Err(encode::overrun(prepared, block));
         }
-        let written = prepared.handles.iter().find(|(_, number)| self.environment.handles.take_overrun(*number));
+        let written = prepared.blocks_held.iter().find(|(_, block)| block.take_overrun());
         written.map_or(Ok(()), |(parameter, _)| Err(encode::overrun_of(prepared, *parameter)))
     }
 
@@ -293,7 +339,7 @@ impl<'a> Call<'a> {
     }
 
     fn free_by(&mut self, name: &str, address: usize) -> Result<(), Fault> {
-        let releaser = self.library.releaser(name).ok_or_else(|| {
+        let releaser = self.declared.releaser(name, self.library).ok_or_else(|| {
             let detail = format!(
                 "the function ran, but what it returned could not be freed: `@frees {name}` names no function of the library \
                  or the system that takes a pointer; correct the header"
@@ -301,16 +347,17 @@ impl<'a> Call<'a> {
             Fault { code: FaultCode::UnknownFunction, detail, pointer: None, ran: true }
         })?;
         let word = (address as u64).to_le_bytes();
-        releaser.plan.place(&word[..releaser.plan.slots_bytes().min(word.len())], 0, 0, self.frame);
-        enter(releaser.address, self.frame, ResultKind::Integer);
+        releaser.plan.place(&word[..releaser.plan.slots_bytes().min(word.len())], 0, 0, self.own.frame);
+        enter(releaser.address, self.own.frame, ResultKind::Integer);
         Ok(())
     }
 }
 
 #[expect(unsafe_code, reason = "the one place where a library is called")]
-fn enter(function: *const c_void, frame: &Frame, result: ResultKind) -> thunk::Returned {
+fn enter(function: usize, frame: &Frame, result: ResultKind) -> thunk::Returned {
+    let function = with_exposed_provenance(function);
     // SAFETY: the address came from the loader for an export that is code, and its library is loaded as long as its
-    // apartment serves calls. The arguments are of the declared types, and their memory lies in the arena until the
+    // apartment serves calls: each lane holds it. The arguments are of the declared types, and their memory lies in the arena until the
     // outcome is written. That the declaration is true is the user's promise; the process exists to bear it if not.
     unsafe { thunk::call(function, frame, result) }
 }

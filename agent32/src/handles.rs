@@ -5,17 +5,21 @@
 //! clients can compare them.
 
 mod memory;
+mod session;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bridge32_protocol::wire::HandleView;
+use uuid::Uuid;
 
 use crate::marshal::arena::OutOfMemory;
 
 use memory::Memory;
+pub use session::Owned;
 
 /// What every kind of handle goes with.
 const UNIVERSAL: [&str; 3] = ["void", "HANDLE", MEMORY];
@@ -97,7 +101,7 @@ impl HandleError {
 }
 
 /// What a token stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     /// The address, or the number of the operating system.
     pub address: usize,
@@ -105,6 +109,46 @@ pub struct Resolved {
     pub size: Option<usize>,
     /// Its number among the handles.
     pub number: u64,
+    /// Keeps a block of memory.
+    pub hold: Option<Hold>,
+}
+
+/// Keeps a block of memory for as long as somebody works with it: another lane may free it meanwhile.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    memory: Arc<Memory>,
+    /// Its number among the handles.
+    pub number: u64,
+}
+
+impl PartialEq for Hold {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.memory, &other.memory)
+    }
+}
+
+impl Eq for Hold {}
+
+impl Hold {
+    /// Bytes of the block.
+    pub fn size(&self) -> usize {
+        self.memory.size
+    }
+
+    /// A copy of a part of it; `None` if that reaches beyond its end.
+    pub fn read(&self, part: Range<usize>) -> Option<Vec<u8>> {
+        self.memory.read(part.start, part.end.checked_sub(part.start)?)
+    }
+
+    /// Writes `data` from `offset` on; `None` if it reaches beyond its end.
+    pub fn write(&self, offset: usize, data: &[u8]) -> Option<()> {
+        self.memory.write(offset, data)
+    }
+
+    /// Whether somebody has written past its end. Told once: the guard is renewed.
+    pub fn take_overrun(&self) -> bool {
+        self.memory.take_overrun()
+    }
 }
 
 /// Where a handle comes from.
@@ -116,6 +160,8 @@ pub struct Origin<'a> {
     pub function: &'a str,
     /// The function that closes it.
     pub freed_by: Option<&'a str>,
+    /// The session of the call.
+    pub session: Option<Uuid>,
 }
 
 /// The handles of one library in one generation of its agent.
@@ -171,7 +217,9 @@ struct Handle {
     origin: Option<String>,
     freed_by: Option<String>,
     since: Instant,
-    memory: Option<Memory>,
+    memory: Option<Arc<Memory>>,
+    /// At whose end it is released.
+    session: Option<Uuid>,
 }
 
 impl Handles {
@@ -217,17 +265,19 @@ impl Handles {
         Ok(number)
     }
 
-    /// The token for a pointer of the library's; the same one if it has one already.
+    /// The token for a pointer of the library's; the same one if it has one already. What is given out to two sessions, or to
+    /// a session and to others, is nobody's: none of them may end it under the other.
     ///
     /// # Errors
     /// Too many are live.
     pub fn issue(&self, address: usize, origin: Origin<'_>) -> Result<String, OutOfMemory> {
         let mut table = self.lock();
         if let Some(number) = table.known(address, origin.kind) {
-            if let Some(handle) = table.live.get_mut(&number)
-                && handle.freed_by.is_none()
-            {
-                handle.freed_by = origin.freed_by.map(str::to_owned);
+            if let Some(handle) = table.live.get_mut(&number) {
+                handle.session = handle.session.filter(|owner| Some(*owner) == origin.session);
+                if handle.freed_by.is_none() {
+                    handle.freed_by = origin.freed_by.map(str::to_owned);
+                }
             }
             return Ok(self.token(&number.to_string()));
         }
@@ -238,6 +288,7 @@ impl Handles {
             freed_by: origin.freed_by.map(str::to_owned),
             since: Instant::now(),
             memory: None,
+            session: origin.session,
         };
         self.insert(&mut table, handle)
     }
@@ -246,13 +297,11 @@ impl Handles {
     ///
     /// # Errors
     /// The process has no room for it.
-    pub fn allocate(&self, size: usize, data: &[u8]) -> Result<String, OutOfMemory> {
-        let mut memory = Memory::new(size)?;
-        memory.bytes_mut()[..data.len()].copy_from_slice(data);
-        let address = memory.address();
-        let (kind, since) = (MEMORY.to_owned(), Instant::now());
-        let handle = Handle { address, kind, origin: None, freed_by: None, since, memory: Some(memory) };
-        self.insert(&mut self.lock(), handle)
+    pub fn allocate(&self, size: usize, data: &[u8], session: Option<Uuid>) -> Result<String, OutOfMemory> {
+        let memory = Arc::new(Memory::new(size, data)?);
+        let (address, kind, since) = (memory.address, MEMORY.to_owned(), Instant::now());
+        let (origin, freed_by, memory) = (None, None, Some(memory));
+        self.insert(&mut self.lock(), Handle { address, kind, origin, freed_by, since, memory, session })
     }
 
     fn insert(&self, table: &mut Table, handle: Handle) -> Result<String, OutOfMemory> {
@@ -278,8 +327,8 @@ impl Handles {
             let (token, kind, wanted) = (token.to_owned(), handle.kind.clone(), kind.to_owned());
             return Err(HandleError::WrongKind { token, kind, wanted });
         }
-        let size = handle.memory.as_ref().map(|memory| memory.size);
-        Ok(Resolved { address: handle.address, size, number })
+        let hold = handle.memory.as_ref().map(|memory| Hold { memory: Arc::clone(memory), number });
+        Ok(Resolved { address: handle.address, size: hold.as_ref().map(Hold::size), number, hold })
     }
 
     /// Whether a function is the one that closes this handle (`@frees`).
@@ -288,7 +337,8 @@ impl Handles {
     }
 
     /// The function has released what this handle stands for: it and its twins of other kinds are stale from now on.
-    /// A block of memory is freed, and with it go the handles of pointers into it. `by` is what has done it.
+    /// A block of memory is freed as soon as no call on another lane has it, and with it go the handles of pointers into it.
+    /// `by` is what has done it.
     pub fn retire(&self, number: u64, by: &str) {
         let mut table = self.lock();
         let Some(handle) = table.live.get(&number) else { return };
@@ -308,24 +358,12 @@ impl Handles {
         }
     }
 
-    /// Whether the library has written past the end of this block of memory. Told once: the guard is renewed.
-    pub fn take_overrun(&self, number: u64) -> bool {
-        let mut table = self.lock();
-        let memory = table.live.get_mut(&number).and_then(|handle| handle.memory.as_mut());
-        memory.is_some_and(Memory::take_overrun)
-    }
-
-    /// Does something with the bytes of a block of memory. The library must not run meanwhile: only the apartment's
-    /// thread calls this.
+    /// The block of memory that a token stands for.
     ///
     /// # Errors
     /// It is no live block.
-    pub fn with_memory<T>(&self, token: &str, work: impl FnOnce(&mut [u8]) -> T) -> Result<(T, u64), HandleError> {
-        let resolved = self.resolve(token, "void")?;
-        let mut table = self.lock();
-        let handle = table.live.get_mut(&resolved.number).ok_or_else(|| HandleError::ended(token, None))?;
-        let memory = handle.memory.as_mut().ok_or_else(|| HandleError::NotMemory(token.to_owned()))?;
-        Ok((work(memory.bytes_mut()), resolved.number))
+    pub fn block(&self, token: &str) -> Result<Hold, HandleError> {
+        self.resolve(token, "void")?.hold.ok_or_else(|| HandleError::NotMemory(token.to_owned()))
     }
 
     /// The live handles, oldest first.

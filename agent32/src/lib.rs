@@ -15,6 +15,7 @@ pub mod errors;
 pub mod fingerprint;
 pub mod handles;
 pub mod join;
+pub mod journal;
 pub mod layout;
 pub mod library;
 pub mod marshal;

@@ -6,9 +6,11 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use agent32::journal::Journal;
 use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
@@ -116,7 +118,7 @@ async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
     let secret = std::mem::take(&mut handover.secret);
     let trust =
         Trust::new(&handover.key, secret, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
-    let server = Server::new(trust.clone());
+    let server = Server::new(trust.clone(), journal(&handover));
     tokio::select! {
         () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.
@@ -125,6 +127,15 @@ async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
         }
         refused = registration::keep(handover, address, server, trust) => Err(Failure::Refused(refused.to_string())),
     }
+}
+
+/// The file in which the lanes note their calls. Without it everything goes on; only after a crash less is known.
+fn journal(handover: &Handover) -> Journal {
+    let file = handover.journal.as_deref();
+    Journal::open(file.map(Path::new)).unwrap_or_else(|error| {
+        eprintln!("agent32: calls will not be noted, because {} cannot be used: {error}", file.unwrap_or_default());
+        Journal::default()
+    })
 }
 
 /// The first line of standard input. The protocol's version is looked at before the rest, which another version may

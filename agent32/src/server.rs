@@ -27,6 +27,7 @@ use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
 use crate::diagnosis;
 use crate::handles::HandleError;
+use crate::journal::Journal;
 use crate::platform::{end_process, keep_from_children};
 use crate::trust::Trust;
 
@@ -60,16 +61,18 @@ pub struct Server {
     /// What the apartments count.
     pub counters: Arc<Counters>,
     trust: Trust,
+    journal: Journal,
     ending: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server that has no library yet, and answers whom `trust` knows.
-    pub fn new(trust: Trust) -> Arc<Self> {
+    pub fn new(trust: Trust, journal: Journal) -> Arc<Self> {
         Arc::new(Self {
             apartments: Mutex::default(),
             counters: Arc::default(),
             trust,
+            journal,
             ending: watch::Sender::new(false),
         })
     }
@@ -143,6 +146,7 @@ impl Server {
             (&Method::GET, ("handles", name)) => self.handles(name),
             (&Method::GET, ("callbacks", rest)) => self.callbacks(rest, head.uri.query().unwrap_or_default()),
             (&Method::DELETE, ("callbacks", rest)) => self.end_callback(rest),
+            (&Method::DELETE, ("sessions", rest)) => self.end_session(rest, head.uri.query().unwrap_or_default()).await,
             (&Method::POST, ("image", "")) => image(&body),
             (&Method::POST, ("shutdown", "")) => self.shutdown().await,
             (&Method::POST, ("end", "")) => end_process(0),
@@ -165,10 +169,15 @@ impl Server {
             id: call.id,
             callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
+            session: call.session,
         };
         let calls = list.calls.into_iter().map(own).collect();
-        let outcomes = apartment.call(Calls { calls, batch: list.batch, revision: list.revision });
-        reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
+        match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision }) {
+            Ok(outcomes) => {
+                reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
+            }
+            Err(error) => fault(&error),
+        }
     }
 
     async fn load(&self, name: &str, body: &Bytes) -> Reply {
@@ -179,7 +188,7 @@ impl Server {
         if self.table().contains_key(name) {
             return fault(&malformed(format!("the library `{name}` is already loaded")));
         }
-        match Apartment::open(name, load, Arc::clone(&self.counters)).await {
+        match Apartment::open(name, load, Arc::clone(&self.counters), self.journal).await {
             Ok((apartment, loaded)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
                 json(StatusCode::OK, &loaded)
@@ -245,6 +254,20 @@ impl Server {
             Ok(()) => reply(StatusCode::NO_CONTENT, "application/json", Either::Left(Full::default())),
             Err(error) => fault(&error),
         }
+    }
+
+    /// `{library}/{session}?lane=k`.
+    async fn end_session(&self, path: &str, query: &str) -> Reply {
+        let (library, session) = path.split_once('/').unwrap_or((path, ""));
+        let lane = query.strip_prefix("lane=").and_then(|lane| lane.parse().ok());
+        let (Ok(session), Some(lane)) = (session.parse(), lane) else {
+            return fault(&malformed(format!("DELETE /sessions/{path}?{query} is no request of the protocol")));
+        };
+        let ended = match self.apartment(library) {
+            Ok(apartment) => apartment.end_session(lane, session).await,
+            Err(error) => Err(error),
+        };
+        ended.map_or_else(|error| fault(&error), |end| json(StatusCode::OK, &end))
     }
 
     /// Shows the gateway that whoever listens here has the key, before it says anything that is not for others.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::callbacks::Callbacks;
 use crate::caller::ansi;
 use crate::handles::Handles;
-use crate::library::Library;
+use crate::library::Declared;
 use crate::marshal::arena::Arena;
 use crate::marshal::place::At;
 use crate::marshal::text::Codec;
@@ -21,9 +21,9 @@ use crate::marshal::{Environment, alone, decode, memory};
 ///
 /// # Errors
 /// It is not there, or its value cannot be told.
-pub fn read(library: &Library, number: u32, handles: &Handles) -> Result<String, Fault> {
-    let (variable, address) = library.variable(number)?;
-    let environment = environment(library, variable, handles);
+pub fn read(declared: &Declared, number: u32, handles: &Handles) -> Result<String, Fault> {
+    let (variable, address) = declared.variable(number)?;
+    let environment = environment(declared, variable, handles);
     let size = size(environment, variable)?;
     let mut json = Vec::new();
     read_at(address, size, variable, environment, &mut json)?;
@@ -35,7 +35,7 @@ pub fn read(library: &Library, number: u32, handles: &Handles) -> Result<String,
 /// # Errors
 /// The value does not fit, or the variable cannot be written.
 pub fn write(
-    library: &Library,
+    declared: &Declared,
     number: u32,
     args: &str,
     handles: &Handles,
@@ -48,7 +48,7 @@ pub fn write(
         #[serde(borrow)]
         value: &'a RawValue,
     }
-    let (variable, address) = library.variable(number)?;
+    let (variable, address) = declared.variable(number)?;
     if variable.constant {
         return Err(refused(variable, "it is declared `const`: it can be read only"));
     }
@@ -58,7 +58,7 @@ pub fn write(
         pointer: Some(String::new()),
         ran: false,
     })?;
-    let environment = environment(library, variable, handles);
+    let environment = environment(declared, variable, handles);
     let root = At::ROOT.hidden(variable.sensitive);
     let block = decode::single(args.value, &variable.ty, &root.member("value"), environment, callbacks, arena)?;
     if arena.count() > 1 {
@@ -71,9 +71,9 @@ pub fn write(
     Ok(())
 }
 
-fn environment<'a>(library: &'a Library, variable: &'a Variable, handles: &'a Handles) -> Environment<'a> {
-    let codec = Codec { target: library.home.layouts.target(), ansi: ansi(), lossy: false };
-    Environment::of(&library.home, codec, handles, &variable.name)
+fn environment<'a>(declared: &'a Declared, variable: &'a Variable, handles: &'a Handles) -> Environment<'a> {
+    let codec = Codec { target: declared.home.layouts.target(), ansi: ansi(), lossy: false };
+    Environment::of(&declared.home, codec, handles, &variable.name)
 }
 
 fn size(environment: Environment<'_>, variable: &Variable) -> Result<usize, Fault> {
@@ -90,7 +90,8 @@ fn read_at(
     json: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     // SAFETY: the loader found data of that name, and the library stays loaded while its apartment serves; the declared type
-    // says how much of it there is. Nothing of the library's runs in this thread now.
+    // says how much of it there is. Nothing of the library's runs in this thread now; on another lane it may, if
+    // its owner said that it bears several threads, and then what is read is what stands there at that moment.
     let bytes = unsafe { memory::bytes(address, size) };
     // SAFETY: the variable's pointers are what its declaration says; it is the header's promise.
     unsafe { alone::single(&variable.ty, &bytes, environment, &variable.name, json) }

@@ -40,9 +40,9 @@ impl World {
             assert_eq!(function.unsupported, None, "{}", function.name);
         }
         let handles = Arc::new(Handles::new("fuzz", 1));
-        let block = handles.allocate(64, b"some bytes").expect("there is room");
+        let block = handles.allocate(64, b"some bytes", None).expect("there is room");
         // Nothing is called, and no input with `@handle` is read back: nobody looks behind this address.
-        let origin = Origin { kind: "Opaque", function: "Make", freed_by: None };
+        let origin = Origin { kind: "Opaque", function: "Make", freed_by: None, session: None };
         let opaque = handles.issue(0x1000, origin).expect("there is room");
         let callbacks = Callbacks::new(Arc::clone(&handles));
         let home = Arc::new(Home::new(header.interface, HOST, Dialect::Gnu));

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bridge32_protocol::interface::Signature;
 use bridge32_protocol::wire::{CallbackView, Fault, FaultCode};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::handles::{HandleError, Handles};
 use crate::marshal::Environment;
@@ -153,6 +154,21 @@ impl Callbacks {
         drop(table);
         state.end();
         Ok(())
+    }
+
+    /// Ends those that calls of a session have passed, and gives how many there were.
+    pub fn end_session(&self, session: Uuid) -> u64 {
+        let mut table = self.lock();
+        let of_session = |_: &u64, (state, _): &mut (Arc<State>, Arc<Closure>)| state.session == Some(session);
+        let ended: Vec<_> = table.live.extract_if(.., of_session).map(|(_, callback)| callback).collect();
+        for (_, closure) in &ended {
+            table.pool.give_back(closure);
+        }
+        drop(table);
+        for (state, _) in &ended {
+            state.end();
+        }
+        ended.len() as u64
     }
 
     fn number(&self, id: &str) -> Result<u64, HandleError> {

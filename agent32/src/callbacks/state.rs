@@ -10,6 +10,7 @@ use bridge32_protocol::wire::CallbackView;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::description::{Answer, Plan};
 use super::keys::Key;
@@ -32,6 +33,8 @@ pub struct State {
     codec: Codec,
     function: String,
     parameter: String,
+    /// The session of the call that it was passed to, whose handles the library passes to it.
+    pub(super) session: Option<Uuid>,
     /// The id of one that outlives its call.
     id: Option<String>,
     progress: Mutex<Progress>,
@@ -75,6 +78,7 @@ impl State {
             codec: environment.codec,
             function: environment.function.to_owned(),
             parameter: parameter.to_owned(),
+            session: environment.session,
             id,
             progress: Mutex::default(),
             news: watch::Sender::new((0, false)),
@@ -104,6 +108,7 @@ impl State {
     /// The arguments as a JSON object; what cannot be told is told as that.
     fn arguments(&self, arguments: &[u8]) -> String {
         let environment = Environment::of(&self.home, self.codec, &self.handles, &self.function);
+        let environment = environment.within(self.session);
         let mut json = Vec::from(b"{");
         for (index, parameter) in self.signature.parameters.iter().enumerate() {
             if index > 0 {

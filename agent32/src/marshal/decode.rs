@@ -20,6 +20,7 @@ use super::scope::{Members, Scope};
 use super::structures::holds_secrets;
 use super::{Environment, mismatch, out_of_memory, unsupported, variadic};
 use crate::callbacks::{Bound as Callback, Callbacks};
+use crate::handles::Hold;
 
 /// The arguments of a call, ready to be placed.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Prepared<'a> {
     pub slots: &'a [Range<usize>],
     /// The handles that were passed, by parameter.
     pub handles: Vec<(usize, u64)>,
+    /// The blocks of memory among them, by parameter: they stay until the call is over, whoever frees them.
+    pub blocks_held: Vec<(usize, Hold)>,
     /// The callbacks that were passed, by parameter.
     pub callbacks: Vec<(usize, Callback)>,
     /// The `BSTR`s that were allocated for the call.
@@ -165,7 +168,7 @@ pub fn arguments<'a>(
         pointees.push(writer.parameter(parameter, &scope, index, &at, spot)?);
     }
     let blocks = writer.arena.count();
-    let Writer { handles, callbacks, bstrs, .. } = writer;
+    let Writer { handles, holds, callbacks, bstrs, .. } = writer;
     drop(scope);
     Ok(Prepared {
         parameters,
@@ -176,6 +179,7 @@ pub fn arguments<'a>(
         blocks,
         slots: slots.ranges,
         handles,
+        blocks_held: holds,
         callbacks,
         bstrs,
     })
@@ -246,15 +250,16 @@ pub(super) struct Writer<'c, 'm> {
     /// How many pointers lead here.
     pub(super) depth: usize,
     handles: Vec<(usize, u64)>,
+    holds: Vec<(usize, Hold)>,
     callbacks: Vec<(usize, Callback)>,
     bstrs: Bstrs,
 }
 
 impl<'c, 'm> Writer<'c, 'm> {
     fn new(environment: Environment<'c>, source: &'c Arc<Callbacks>, arena: &'m mut Arena) -> Self {
-        let (handles, callbacks, bstrs) = (Vec::new(), Vec::new(), Bstrs::default());
+        let (handles, holds, callbacks, bstrs) = (Vec::new(), Vec::new(), Vec::new(), Bstrs::default());
         let (parameter, direction, depth) = (0, Direction::In, 0);
-        Self { environment, source, arena, parameter, direction, depth, handles, callbacks, bstrs }
+        Self { environment, source, arena, parameter, direction, depth, handles, holds, callbacks, bstrs }
     }
 
     /// Writes a parameter into its slot.
@@ -377,6 +382,7 @@ impl<'c, 'm> Writer<'c, 'm> {
             handle::Given::Sentinel(address) => Some(Held { address, size: None }),
             handle::Given::Token(resolved) => {
                 self.handles.push((self.parameter, resolved.number));
+                self.holds.extend(resolved.hold.map(|hold| (self.parameter, hold)));
                 Some(Held { address: resolved.address, size: resolved.size })
             }
         })

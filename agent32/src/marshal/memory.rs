@@ -49,6 +49,17 @@ pub unsafe fn bytes(address: usize, length: usize) -> Vec<u8> {
     copy
 }
 
+/// A copy of `N` bytes at `address`.
+///
+/// # Safety
+/// As [`bytes`].
+#[expect(unsafe_code, reason = "the data is where the library says")]
+pub unsafe fn array<const N: usize>(address: usize) -> [u8; N] {
+    let start = std::ptr::with_exposed_provenance::<[u8; N]>(address);
+    // SAFETY: readable by the caller's promise; bytes have no alignment.
+    unsafe { start.read() }
+}
+
 /// Writes `data` to `address`.
 ///
 /// # Safety

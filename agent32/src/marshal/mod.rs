@@ -41,6 +41,7 @@ use std::sync::Arc;
 use bridge32_protocol::interface::{Interface, Type};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Dialect, Fault, FaultCode};
+use uuid::Uuid;
 
 use crate::handles::Handles;
 use crate::layout::Layouts;
@@ -92,13 +93,21 @@ pub struct Environment<'a> {
     pub handles: &'a Handles,
     /// The name of the function.
     pub function: &'a str,
+    /// Whose handles are given out.
+    pub session: Option<Uuid>,
 }
 
 impl<'a> Environment<'a> {
     /// The environment of one function.
     pub fn of(home: &'a Arc<Home>, codec: Codec, handles: &'a Handles, function: &'a str) -> Self {
         let context = Context { interface: &home.interface, target: home.layouts.target() };
-        Self { home, context, layouts: &home.layouts, codec, handles, function }
+        Self { home, context, layouts: &home.layouts, codec, handles, function, session: None }
+    }
+
+    /// The same, for a call of a session.
+    #[must_use]
+    pub const fn within(self, session: Option<Uuid>) -> Self {
+        Self { session, ..self }
     }
 }
 

@@ -363,7 +363,8 @@ impl<'a> Reader<'a> {
         }
         #[expect(clippy::cast_possible_truncation, reason = "a pointer has the width of this process")]
         let address = address as usize;
-        let origin = Origin { kind, function: self.environment.function, freed_by };
+        let Environment { function, session, .. } = self.environment;
+        let origin = Origin { kind, function, freed_by, session };
         let token = self.environment.handles.issue(address, origin);
         let token = token.map_err(|_| untold(at, "there are too many live handles; release some"))?;
         string(&token, json);

@@ -15,7 +15,7 @@ use windows as system;
 pub(crate) use system::runtimes;
 pub use system::{
     Module, ansi_code_page, bstr, end_process, errno, find_symbol, keep_from_children, keep_streams_from_the_library,
-    let_crashes_end_the_process, library_folders, resident_bytes,
+    let_crashes_end_the_process, library_folders, map_shared, resident_bytes,
 };
 
 /// Why the system's loader refused a file.

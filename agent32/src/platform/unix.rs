@@ -2,6 +2,9 @@
 
 pub mod bstr;
 pub mod errno;
+mod shared;
+
+pub use shared::map_shared;
 
 use std::ffi::{CStr, CString, c_void};
 use std::fs::File;
@@ -16,6 +19,14 @@ use super::LoadError;
 /// A library mapped into this process; unmapped when dropped.
 #[derive(Debug)]
 pub struct Module(std::ptr::NonNull<c_void>);
+
+// SAFETY: the handle is a number for the loader, whose functions may be called from any thread (dlsym(3), dlclose(3)).
+#[expect(unsafe_code, reason = "lanes share their library")]
+unsafe impl Send for Module {}
+
+// SAFETY: as above; `dlsym` changes nothing that another thread could see half done.
+#[expect(unsafe_code, reason = "lanes share their library")]
+unsafe impl Sync for Module {}
 
 impl Module {
     /// Maps the file and its dependencies, and runs their constructors.

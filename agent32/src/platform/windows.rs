@@ -3,6 +3,9 @@
 pub mod bstr;
 pub mod errno;
 pub(crate) mod runtimes;
+mod shared;
+
+pub use shared::map_shared;
 
 use std::ffi::{CStr, OsString, c_int, c_void};
 use std::fs::File;
@@ -30,6 +33,14 @@ use super::LoadError;
 /// A library mapped into this process; unmapped when dropped.
 #[derive(Debug)]
 pub struct Module(HMODULE);
+
+// SAFETY: the handle is a number for the loader, whose functions may be called from any thread.
+#[expect(unsafe_code, reason = "lanes share their library")]
+unsafe impl Send for Module {}
+
+// SAFETY: as above; `GetProcAddress` changes nothing that another thread could see half done.
+#[expect(unsafe_code, reason = "lanes share their library")]
+unsafe impl Sync for Module {}
 
 impl Module {
     /// Maps the file and its dependencies (looked for beside it first), and runs their `DllMain`.

@@ -65,7 +65,7 @@ impl World {
     pub(crate) fn of(interface: Interface) -> Self {
         let handles = Arc::new(Handles::new("test", 1));
         // Nothing is called, and nobody looks behind this address.
-        let origin = Origin { kind: "void", function: "Make", freed_by: None };
+        let origin = Origin { kind: "void", function: "Make", freed_by: None, session: None };
         let token = handles.issue(0x1000_1000, origin).expect("there is room");
         let callbacks = Callbacks::new(Arc::clone(&handles));
         let home = Arc::new(Home::new(interface, HOST, Dialect::Gnu));

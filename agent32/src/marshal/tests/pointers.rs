@@ -32,7 +32,7 @@ fn an_address_that_comes_out_is_a_handle_and_text_is_text() {
 fn a_handle_is_passed_as_its_address_and_only_where_its_kind_fits() {
     let world = world("typedef struct db db; int use(db *d, int n);");
     let issue = |kind| {
-        let origin = Origin { kind, function: "open", freed_by: None };
+        let origin = Origin { kind, function: "open", freed_by: None, session: None };
         world.handles.issue(0x0012_3450, origin).unwrap()
     };
     let (token, other) = (issue("db"), issue("stmt"));
@@ -63,7 +63,7 @@ fn a_block_of_memory_is_good_for_any_pointer_and_must_be_large_enough() {
     let fill = "typedef struct { int a, b; } Pair; void fill(_Out_writes_bytes_(n) unsigned char *to, unsigned n, \
                 const Pair *pair, _In_z_ const char *text, int *count);";
     let world = world(fill);
-    let block = world.handles.allocate(8, &[]).unwrap();
+    let block = world.handles.allocate(8, &[], None).unwrap();
     let address = world.handles.resolve(&block, "void").unwrap().address as u64;
     let all = |to: &str, n: u32, pair: &str| {
         format!(r#"{{"to":{to},"n":{n},"pair":{pair},"text":{{"$handle":"{block}"}},"count":"{block}"}}"#)
@@ -134,7 +134,7 @@ fn a_block_of_memory_is_no_function_and_holds_no_addresses() {
     let world = world(
         "typedef struct { char *name; } Named; int f(int (*cb)(int a), char **out, const Named *named, void *any);",
     );
-    let block = world.handles.allocate(64, &[]).unwrap();
+    let block = world.handles.allocate(64, &[], None).unwrap();
     let given =
         |cb: &str, out: &str, named: &str| format!(r#"{{"cb":{cb},"out":{out},"named":{named},"any":"{block}"}}"#);
     let (explicit, text) = (format!(r#"{{"$handle":"{block}"}}"#), r#"{"name":"x"}"#);
@@ -151,7 +151,7 @@ fn a_block_of_memory_is_no_function_and_holds_no_addresses() {
 #[test]
 fn a_block_of_memory_is_not_given_to_a_function_that_frees_it() {
     let world = world("/** @releases what */ void release(void *what);");
-    let block = world.handles.allocate(8, &[]).unwrap();
+    let block = world.handles.allocate(8, &[], None).unwrap();
     let (at, detail) = world.refused(&format!(r#"{{"what":"{block}"}}"#));
     assert!(at == "/what" && detail.contains("DELETE"), "{detail}");
 }
