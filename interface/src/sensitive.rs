@@ -57,6 +57,16 @@ impl Marks {
         Self { names: names.collect(), listed }
     }
 
+    /// The words that make a name sensitive, in lower case and without what separates their parts.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The exact names that are listed.
+    pub fn listed(&self) -> &[String] {
+        &self.listed
+    }
+
     /// Whether a word of this name is a sensitive one: `szPin`, `user_pin` and `PINCode` for `pin`, but not `spinning`.
     pub fn matches(&self, name: &str) -> bool {
         let words = words(name);

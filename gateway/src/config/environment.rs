@@ -22,7 +22,8 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_KEY_ID",
     "BRIDGE32_SECRET",
 ];
-const KEYS: [&str; 14] = [
+/// The keys of the top level.
+pub(super) const KEYS: [&str; 14] = [
     "listen",
     "tls",
     "public_urls",

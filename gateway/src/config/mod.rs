@@ -1,5 +1,6 @@
 //! The configuration: what `bridge32.toml`, its includes and the environment say, checked and with every path resolved.
 
+pub mod changes;
 mod dashboard;
 mod document;
 pub mod edit;
@@ -40,6 +41,8 @@ pub struct Config {
     pub max_body: usize,
     /// Where libraries' files may lie, folders of this host or of a runtime; `None` where nothing is said.
     pub library_folders: Option<Vec<LibraryFile>>,
+    /// The words that make a name of any library sensitive.
+    pub sensitive_names: Vec<String>,
     /// Who may call.
     pub auth: AuthConfig,
     /// How people sign in.
@@ -175,7 +178,18 @@ impl Config {
         context.numbered(&libraries)?;
         let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, dashboard, libraries, runtimes })
+        Ok(Self {
+            file,
+            listeners,
+            data_dir,
+            max_body,
+            library_folders: folders,
+            sensitive_names: names,
+            auth,
+            dashboard,
+            libraries,
+            runtimes,
+        })
     }
 }
 

@@ -5,6 +5,8 @@ use bridge32_protocol::wire::Dialect;
 
 use super::*;
 
+mod documented;
+
 fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {

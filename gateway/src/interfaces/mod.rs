@@ -7,7 +7,7 @@ mod prototypes;
 mod stored;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -242,6 +242,12 @@ pub fn read_file(path: &Path) -> Result<HeaderText, String> {
     Ok(HeaderText { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text })
 }
 
+/// Whether header files have another text now than when these were read from them. One that cannot be read has.
+pub fn have_changed(files: &[PathBuf], texts: &[HeaderText]) -> bool {
+    let now: Result<Vec<HeaderText>, String> = files.iter().map(|path| read_file(path)).collect();
+    now.map_or(true, |now| digest(&now) != digest(texts))
+}
+
 /// The interface of a library now.
 #[derive(Debug)]
 pub struct Current(RwLock<Arc<Declared>>);
@@ -297,6 +303,22 @@ mod tests {
         assert!(memory.starts_with("`recycle.max_memory` is more than the 4 GiB"), "{memory}");
         let without_get = read("int Ping(void); int Set(int a);");
         assert!(without_get.remarks[0].starts_with("`Get`, `Gte` are listed under"), "{:?}", without_get.remarks);
+    }
+
+    #[test]
+    fn header_files_have_changed_once_their_text_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["a.h", "b.h"].map(|name| folder.path().join(name));
+        let write = |index: usize, text: &str| std::fs::write(&files[index], text).unwrap();
+        write(0, "int f(void);");
+        write(1, "int g(void);");
+        let texts: Vec<HeaderText> = files.iter().map(|path| read_file(path).unwrap()).collect();
+        write(1, "int g(void);");
+        assert!(!have_changed(&files, &texts));
+        write(1, "int g(int a);");
+        assert!(have_changed(&files, &texts));
+        std::fs::remove_file(&files[1]).unwrap();
+        assert!(have_changed(&files, &texts) && !have_changed(&files[..1], &texts[..1]) && !have_changed(&[], &[]));
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl Password {
         Ok(Self(hash))
     }
 
+    /// The PHC string: two of them are the same password with the same salt if these are.
+    pub(crate) fn as_phc(&self) -> String {
+        self.0.to_string()
+    }
+
     /// Makes the PHC string of a password, with a fresh salt.
     ///
     /// # Errors

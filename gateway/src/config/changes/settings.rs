@@ -1,0 +1,224 @@
+//! Every key of a configuration as it counts, defaults included: its text, and what a change of it takes. Who adds a key to
+//! one of the structures adds it here; the compiler asks for it.
+
+use std::fmt::{Debug, Display};
+use std::path::{Path, PathBuf};
+
+use super::super::{
+    AuthConfig, Config, DashboardConfig, Fallback, Instances, LibraryConfig, Listeners, Probe, Recycle, Running,
+    RuntimeConfig, SessionLimits, values,
+};
+use super::Extent;
+use crate::auth::sessions::Password;
+
+/// A key with its value.
+pub(in crate::config) struct Setting<T> {
+    pub(in crate::config) key: &'static str,
+    /// What a change of it takes.
+    pub(in crate::config) takes: T,
+    /// Two values are the same if these are.
+    pub(super) value: String,
+    /// The value may be a secret, or have one: it stands in no text.
+    pub(super) is_secret: bool,
+}
+
+/// When a key of the gateway itself comes into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Applies {
+    /// As soon as the configuration is read again.
+    AtOnce,
+    /// When the gateway is started again.
+    AtRestart,
+}
+
+fn setting<T>(key: &'static str, takes: T, value: impl Display) -> Setting<T> {
+    Setting { key, takes, value: value.to_string(), is_secret: false }
+}
+
+fn secret<T>(key: &'static str, takes: T, value: impl Debug) -> Setting<T> {
+    Setting { key, takes, value: format!("{value:?}"), is_secret: true }
+}
+
+/// The keys that are no library's and no runtime's.
+pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
+    use Applies::{AtOnce, AtRestart};
+    // Libraries and runtimes are compared one by one; both configurations are of the same file.
+    let Config {
+        file: _,
+        libraries: _,
+        runtimes: _,
+        listeners,
+        data_dir,
+        max_body,
+        library_folders,
+        sensitive_names,
+        auth,
+        dashboard,
+    } = config;
+    let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
+    let DashboardConfig { password, session } = dashboard;
+    let (mode, keys_file) = match auth {
+        AuthConfig::Off => ("off", None),
+        AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
+    };
+    let folders = library_folders.as_ref().map(|folders| list(folders.iter().map(|folder| quoted(folder.display()))));
+    vec![
+        setting("listen", AtRestart, list(listen.iter().map(quoted))),
+        setting("tls.certificate", AtRestart, path(tls.as_ref().map(|tls| tls.certificate.as_path()))),
+        setting("tls.key", AtRestart, path(tls.as_ref().map(|tls| tls.key.as_path()))),
+        setting("public_urls", AtOnce, list(public_urls.iter().map(quoted))),
+        setting("behind_proxy", AtRestart, behind_proxy),
+        setting("cors_origins", AtOnce, list(cors_origins.iter().map(quoted))),
+        setting("max_connections", AtRestart, max_connections),
+        setting("data_dir", AtRestart, path(Some(data_dir))),
+        setting("max_body", AtOnce, format!("{max_body} bytes")),
+        setting("library_folders", AtOnce, or_none(folders)),
+        setting("sensitive_names", AtOnce, list(sensitive_names.iter().map(quoted))),
+        setting("auth.mode", AtRestart, quoted(mode)),
+        setting("auth.keys_file", AtOnce, path(keys_file.map(PathBuf::as_path))),
+        secret("dashboard.password", AtOnce, password.as_ref().map(Password::as_phc)),
+        setting("dashboard.session", AtOnce, time(*session)),
+    ]
+}
+
+/// The keys of a `[library.NAME]` table.
+pub(in crate::config) fn of_library(library: &LibraryConfig) -> Vec<Setting<Extent>> {
+    use Extent::{Interface, Processes, Settings};
+    let LibraryConfig {
+        file,
+        headers,
+        runtime,
+        fallback,
+        running,
+        deadline,
+        group,
+        agents,
+        sha256,
+        encoding,
+        lossy,
+        int64,
+        dialect,
+        definitions,
+        sensitive,
+    } = library;
+    let definitions = definitions.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
+    let mut keys = vec![
+        setting("file", Processes, quoted(file.display())),
+        setting("header", Interface, list(headers.iter().map(|header| quoted(header.display())))),
+        setting("runtime", Processes, or_none(runtime.map(quoted))),
+        setting("fallback", Processes, list(fallback.iter().map(of_fallback))),
+        setting("deadline", Settings, time(*deadline)),
+        setting("group", Processes, or_none(group.as_ref().map(quoted))),
+        setting("agent", Processes, list(agents.iter().map(quoted))),
+        setting("sha256", Processes, or_none(sha256.as_ref().map(quoted))),
+        setting("encoding", Interface, format!("{encoding:?}").to_lowercase()),
+        setting("lossy", Interface, lossy),
+        setting("int64", Interface, format!("{int64:?}").to_lowercase()),
+        setting("dialect", Processes, or_none(dialect.map(|dialect| format!("{dialect:?}").to_lowercase()))),
+        setting("definitions", Interface, braced(definitions)),
+        setting("sensitive", Interface, list(sensitive.listed().iter().map(quoted))),
+        // The gateway's key shows them.
+        secret("sensitive_names", Interface, sensitive.names()),
+    ];
+    keys.extend(of_running(running));
+    keys
+}
+
+fn of_running(running: &Running) -> Vec<Setting<Extent>> {
+    use Extent::{Interface, Pool, Processes, Settings};
+    let Running {
+        instances,
+        threads,
+        standby,
+        queue,
+        startup,
+        max_deadline,
+        recycle,
+        probe,
+        idempotent,
+        drain,
+        sessions,
+    } = running;
+    let Recycle { max_memory, max_handles, max_calls, max_age } = recycle;
+    let SessionLimits { max, lease, max_lease } = sessions;
+    let Instances { min, max: most, idle } = instances;
+    let instances = match (min, most) {
+        (min, most) if min == most => min.to_string(),
+        (min, most) => format!("{{ min = {min}, max = {most}, idle = {} }}", time(*idle)),
+    };
+    vec![
+        setting("instances", Pool, instances),
+        setting("threads", Processes, threads),
+        setting("standby", Pool, standby),
+        setting("queue", Settings, queue),
+        setting("startup", Settings, time(*startup)),
+        setting("max_deadline", Settings, time(*max_deadline)),
+        setting("recycle.max_memory", Settings, or_none(max_memory.map(|bytes| format!("{bytes} bytes")))),
+        setting("recycle.max_handles", Settings, or_none(*max_handles)),
+        setting("recycle.max_calls", Settings, or_none(*max_calls)),
+        setting("recycle.max_age", Settings, or_none(max_age.map(time))),
+        setting("probe", Settings, or_none(probe.as_ref().map(of_probe))),
+        secret("probe.args", Settings, probe.as_ref().map(|probe| &probe.args)),
+        secret("probe.expect", Settings, probe.as_ref().map(|probe| &probe.expect)),
+        setting("idempotent", Interface, list(idempotent.iter().map(quoted))),
+        setting("drain", Settings, time(*drain)),
+        setting("sessions.max", Settings, max),
+        setting("sessions.lease", Settings, time(*lease)),
+        setting("sessions.max_lease", Settings, time(*max_lease)),
+    ]
+}
+
+/// The keys of a `[runtime.NAME]` table. Whatever changes, its agents are started anew.
+pub(in crate::config) fn of_runtime(runtime: &RuntimeConfig) -> Vec<Setting<()>> {
+    let RuntimeConfig { command, env, paths, directory } = runtime;
+    vec![
+        setting("command", (), list(command.iter().map(quoted))),
+        // Some programs take secrets from there.
+        secret("env", (), env),
+        setting("paths", (), or_none(paths.as_ref().map(quoted))),
+        setting("directory", (), path(Some(directory))),
+    ]
+}
+
+fn of_fallback(fallback: &Fallback) -> String {
+    let Fallback { file, runtime, headers, agents, sha256 } = fallback;
+    let headers = list(headers.iter().map(|header| quoted(header.display())));
+    braced([
+        format!("file = {}", quoted(file.display())),
+        format!("runtime = {}", or_none(runtime.map(quoted))),
+        format!("header = {headers}"),
+        format!("agent = {}", list(agents.iter().map(quoted))),
+        format!("sha256 = {}", or_none(sha256.as_ref().map(quoted))),
+    ])
+}
+
+/// Its arguments, and what it expects, are keys of their own.
+fn of_probe(probe: &Probe) -> String {
+    let Probe { function, args: _, expect: _, every, deadline, failures } = probe;
+    let (function, every, deadline) = (quoted(function), time(*every), time(*deadline));
+    format!("{{ function = {function}, every = {every}, deadline = {deadline}, failures = {failures} }}")
+}
+
+fn quoted(text: impl Display) -> String {
+    format!("{:?}", text.to_string())
+}
+
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    format!("[{}]", items.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+fn braced(items: impl IntoIterator<Item = String>) -> String {
+    format!("{{ {} }}", items.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+fn path(path: Option<&Path>) -> String {
+    or_none(path.map(|path| quoted(path.display())))
+}
+
+fn time(duration: std::time::Duration) -> String {
+    quoted(values::shown(duration))
+}
