@@ -49,7 +49,9 @@ fn scenario(name: &str) -> Result<&'static Scenario, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list {
-        SCENARIOS.iter().for_each(|scenario| println!("{:<18}{}", scenario.name, scenario.about));
+        for Scenario { name, about, .. } in SCENARIOS {
+            println!("{name:<18}{about}");
+        }
         return ExitCode::SUCCESS;
     }
     let options = options(&arguments);

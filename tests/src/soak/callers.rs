@@ -9,7 +9,7 @@ use super::load::Job;
 use super::verdict::Told;
 use crate::client::Client;
 
-/// Random numbers that can be had again (SplitMix64).
+/// Random numbers that can be had again (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Random {
     state: u64,

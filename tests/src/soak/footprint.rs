@@ -89,7 +89,7 @@ fn zombies(pid: u32) -> usize {
     children(pid).filter(|(_, state)| *state == 'Z').count()
 }
 
-/// The children of a process, with their states (proc_pid_stat(5)).
+/// The children of a process, with their states (`proc_pid_stat(5)`).
 pub(super) fn children(parent: u32) -> impl Iterator<Item = (u32, char)> {
     let entries = std::fs::read_dir("/proc").expect("there is /proc").flatten();
     entries.filter_map(move |entry| {

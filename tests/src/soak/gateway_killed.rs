@@ -87,7 +87,7 @@ impl<'a> Killed<'a> {
         let Self { mut findings, options, .. } = self;
         findings.figure("kills of the gateway", f64::from(options.kills), "");
         findings.figure("callers", f64::from(options.callers), "");
-        findings.figure("requests whose answer was lost with the gateway", f64::from(self.lost), "");
+        findings.figure("requests that lost their answer with the gateway, or found none", f64::from(self.lost), "");
         findings.times("from the kill until no agent ran", &self.agents_gone, Some(AGENTS_GONE * options.slack));
         findings.times("from the kill until nothing of theirs ran", &self.all_gone, None);
         findings.times("from the next start to an answered call, ELF", &self.serves, Some(SERVES * options.slack));
@@ -169,7 +169,8 @@ impl<'a> Killed<'a> {
                 self.findings.violation(format!("`{function}`, call {token}, asked for again: {wrong}"));
             }
             if told.is_returned() && told != now {
-                self.findings.violation(format!("`{function}`, call {token}: first {told:?}, after the restart {now:?}"));
+                self.findings
+                    .violation(format!("`{function}`, call {token}: first {told:?}, after the restart {now:?}"));
             }
         }
     }

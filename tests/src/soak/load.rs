@@ -38,8 +38,11 @@ pub const FAILURES: &[Kind] = &[
     kind("CorruptHeap", 10),
     Kind { arguments: |_, flood| json!({"megabytes": flood}), ..kind("Flood", 1) },
     kind("KillItself", 12),
-    Kind { idempotent: true, ..kind("CrashOnce", 6) },
+    CRASH_ONCE,
 ];
+
+/// It crashes the first time only, and may be called again.
+pub const CRASH_ONCE: Kind = Kind { idempotent: true, ..kind("CrashOnce", 6) };
 
 /// `kill -9` of an agent's process by somebody else, as if it were one of the kinds.
 pub const OUTSIDE: Kind = kind("(kill -9)", 10);

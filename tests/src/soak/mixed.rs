@@ -26,6 +26,9 @@ const LIBRARIES: u32 = 4;
 const LIMIT: Duration = Duration::from_mins(30);
 /// Seconds until every library must answer after the last failure, and until nothing must be left behind.
 const SETTLE: f64 = 30.0;
+/// Of the ordinary calls, this share may be told `may_have_run` although they had not: a process that is killed at the wrong moment,
+/// or overwrites its journal, leaves some doubt.
+const UNSURE_NOT_RUN: f64 = 0.002;
 /// No answer may take longer: the longest deadline, and a start of an agent.
 const LONGEST: f64 = 60_000.0;
 
@@ -180,7 +183,12 @@ fn judge(made: &[Made], ledger: &Ledger, options: &Options, findings: &mut Findi
     findings.figure("ordinary calls", f64::from(hit.ordinary), "");
     findings.figure("ordinary calls that failed through no fault of theirs", f64::from(hit.failed), "");
     findings.figure("… of them told may_have_run", f64::from(hit.unsure), "");
-    findings.figure("… of these had not run", f64::from(hit.unsure_not_run), "");
+    let not_run = ("… of these had not run", f64::from(hit.unsure_not_run));
+    if PRESENT.contains(&Feature::Retries) {
+        findings.bounded(not_run.0, not_run.1, "", f64::from(hit.ordinary) * UNSURE_NOT_RUN);
+    } else {
+        findings.figure(not_run.0, not_run.1, "");
+    }
     findings.figure("time of an answer, p50", times.quantile(0.5), "ms");
     findings.figure("time of an answer, p99", times.quantile(0.99), "ms");
     findings.bounded("time of an answer, longest", times.quantile(1.0), "ms", LONGEST * options.slack.max(1.0));

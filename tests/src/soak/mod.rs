@@ -16,6 +16,7 @@ pub mod options;
 pub mod recovery;
 pub mod reload;
 pub mod report;
+pub mod retries;
 pub mod site;
 pub mod verdict;
 
@@ -27,6 +28,8 @@ pub use report::{Findings, Report};
 /// What a scenario needs of the bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
+    /// What provably did not run, or is idempotent, is called again.
+    Retries,
     /// `standby = n`.
     Standby,
     /// `instances = { min, max, idle }`.
@@ -74,6 +77,12 @@ pub const SCENARIOS: &[Scenario] = &[
         run: |options| mixed::run(options, Target::Win32, options.wine_failures),
     },
     Scenario {
+        name: "retries",
+        about: "an idempotent function crashes, and other calls wait behind it: both targets",
+        needs: &[Feature::Retries],
+        run: retries::run,
+    },
+    Scenario {
         name: "recovery",
         about: "from the outcome of a crash to the next success of another caller: ELF i386",
         needs: &[],
@@ -109,12 +118,7 @@ pub const SCENARIOS: &[Scenario] = &[
         needs: &[Feature::Reload],
         run: reload::run,
     },
-    Scenario {
-        name: "sessions",
-        about: "many idle sessions",
-        needs: &[Feature::Sessions],
-        run: crowd::sessions,
-    },
+    Scenario { name: "sessions", about: "many idle sessions", needs: &[Feature::Sessions], run: crowd::sessions },
     Scenario {
         name: "libraries",
         about: "many libraries that are declared and not loaded until they are used",

@@ -31,7 +31,7 @@ pub const STANDBY: Subject = Subject { target: Target::Linux32, standby: Some(1)
 pub const WINE: Subject = Subject { target: Target::Win32, standby: None, p99: 2000.0 };
 
 /// Nothing takes longer than this.
-const GONE: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_mins(1);
 /// Between two crashes the library is called undisturbed for so long.
 const PAUSE: Duration = Duration::from_millis(150);
 /// With an agent that stands by, its successor must be ready before the next crash.

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Options;
 use super::callers::{self, Made, Random};
 use super::figures::Times;
 use super::ledger::Ledger;
 use super::load::Job;
 use super::report::Findings;
 use super::site::{self, Site};
-use super::Options;
 use crate::client::Client;
 use crate::{Bridge, Target, fixture};
 
@@ -131,8 +131,9 @@ fn reload(bridge: &Bridge, target: &str, findings: &mut Findings) {
 fn configuration(bridge: &Bridge, findings: &mut Findings) {
     let file: PathBuf = bridge.config().folder().join("bridge32.toml");
     let old = std::fs::read_to_string(&file).expect("the configuration can be read");
-    let library = fixture::library("soak", Target::Linux32);
-    let added = format!("{old}\n[library.added]\nfile = {library:?}\nheader = {:?}\n", fixture::header("soak"));
+    let (library, header) = (fixture::library("soak", Target::Linux32), fixture::header("soak"));
+    let (library, header) = (library.display(), header.display());
+    let added = format!("{old}\n[library.added]\nfile = '{library}'\nheader = '{header}'\n");
     std::fs::write(&file, &added).expect("the configuration can be written");
     reload(bridge, "/v1/reload", findings);
     bridge.call_until(20.0, "added", "Version", &json!({}));
