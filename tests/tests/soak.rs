@@ -41,6 +41,11 @@ fn a_library_is_back_soon_after_a_crash_under_wine() {
 }
 
 #[test]
+fn a_client_that_only_crashes_a_library_does_not_lock_others_out() {
+    holds("hammered");
+}
+
+#[test]
 fn a_killed_gateway_leaves_no_agent_and_the_next_one_serves() {
     holds("gateway-killed");
 }

@@ -11,7 +11,7 @@ const REPORTS_KEPT: usize = 200;
 /// Descriptors that may come and go: connections of an agent that has just registered, a listener's accept.
 const DESCRIPTORS_BETWEEN: usize = 8;
 /// Megabytes of memory that may stay: what the allocator keeps of the largest bodies and of the kept lines of output.
-const MEMORY_BETWEEN: f64 = 48.0;
+const MEMORY_BETWEEN: f64 = 24.0;
 
 /// What was there at one moment.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Footprint {
     pub descriptors: usize,
     /// Resident memory in megabytes.
     pub resident: f64,
+    /// The most that it ever was.
+    pub peak: f64,
     /// Threads.
     pub threads: usize,
     /// Agents' processes that run.
@@ -43,6 +45,7 @@ impl Footprint {
             descriptors: count("fd"),
             threads: count("task"),
             resident: kilobytes(&status, "VmRSS:") / 1024.0,
+            peak: kilobytes(&status, "VmHWM:") / 1024.0,
             agents: agents(bridge),
             zombies: zombies(pid),
             files,
@@ -57,6 +60,7 @@ impl Footprint {
         findings.bounded("descriptors of the gateway after", count(self.descriptors), "", descriptors);
         findings.figure("threads of the gateway after", count(self.threads), "");
         findings.figure("memory of the gateway before", before.resident, "MB");
+        findings.figure("memory of the gateway, the most", self.peak, "MB");
         findings.bounded("memory of the gateway after", self.resident, "MB", before.resident + MEMORY_BETWEEN);
         findings.bounded("agents after", count(self.agents), "", count(agents));
         findings.bounded("zombies after", count(self.zombies), "", 0.0);
@@ -111,13 +115,16 @@ fn count_files(folder: &Path, files: &mut BTreeMap<String, usize>) {
     for (name, path) in entries(folder) {
         if path.is_dir() {
             for (inner, _) in entries(&path) {
-                let kind = inner.rsplit_once('.').map_or(inner.clone(), |(_, extension)| format!("*.{extension}"));
-                *files.entry(format!("{name}/{kind}")).or_default() += 1;
+                *files.entry(format!("{name}/{}", kind(&inner))).or_default() += 1;
             }
         } else {
-            *files.entry(name).or_default() += 1;
+            *files.entry(kind(&name)).or_default() += 1;
         }
     }
+}
+
+fn kind(name: &str) -> String {
+    name.rsplit_once('.').map_or(name.to_owned(), |(_, extension)| format!("*.{extension}"))
 }
 
 fn entries(folder: &Path) -> Vec<(String, std::path::PathBuf)> {

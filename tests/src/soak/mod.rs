@@ -9,6 +9,7 @@ pub mod crowd;
 pub mod figures;
 pub mod footprint;
 pub mod gateway_killed;
+pub mod hammered;
 pub mod ledger;
 pub mod load;
 pub mod mixed;
@@ -30,10 +31,10 @@ pub use report::{Findings, Report};
 pub enum Feature {
     /// What provably did not run, or is idempotent, is called again.
     Retries,
-    /// `standby = n`.
+    /// `standby = n`, `instances = n`, `threads = n`.
     Standby,
     /// `instances = { min, max, idle }`.
-    Instances,
+    Elastic,
     /// `POST /v1/sessions`.
     Sessions,
     /// `Idempotency-Key`.
@@ -101,6 +102,12 @@ pub const SCENARIOS: &[Scenario] = &[
         run: |options| recovery::run(options, &recovery::WINE),
     },
     Scenario {
+        name: "hammered",
+        about: "one client does nothing but crash a library: how long others wait",
+        needs: &[Feature::Retries],
+        run: hammered::run,
+    },
+    Scenario {
         name: "gateway-killed",
         about: "kill -9 of the gateway under load, and its restart",
         needs: &[],
@@ -122,7 +129,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "libraries",
         about: "many libraries that are declared and not loaded until they are used",
-        needs: &[Feature::Instances],
+        needs: &[Feature::Elastic],
         run: crowd::libraries,
     },
 ];
