@@ -19,8 +19,11 @@ use crate::{Bridge, Config, Target, within};
 const LOAD: Duration = Duration::from_millis(800);
 /// Of a hundred calls, so many are failures: agents are starting, hung and dying when the gateway goes.
 const FAILURES: u32 = 4;
-/// Milliseconds until no agent runs any more, nor anything that one has started.
+/// Milliseconds until no agent runs any more.
 const GONE: f64 = 2000.0;
+/// Milliseconds until Wine's own servers are gone, too. They belong to all that use the same Wine, and end by themselves some time after
+/// the last program (wineserver(1): 3 s).
+const SERVERS_GONE: f64 = 10_000.0;
 /// Milliseconds from the start of the next gateway to an answered call.
 const SERVES: f64 = 1000.0;
 /// Seconds until an agent under Wine answers after a restart of the gateway.
@@ -91,7 +94,7 @@ impl<'a> Killed<'a> {
         findings.figure("callers", f64::from(options.callers), "");
         findings.figure("requests that lost their answer with the gateway, or found none", f64::from(self.lost), "");
         findings.times("from the kill until no agent ran", &self.agents_gone, Some(GONE * options.slack));
-        findings.times("from the kill until nothing of theirs ran", &self.all_gone, Some(GONE * options.slack));
+        findings.times("from the kill until nothing of theirs ran", &self.all_gone, Some(SERVERS_GONE * options.slack));
         findings.times("from the next start to an answered call, ELF", &self.serves, Some(SERVES * options.slack));
         findings.times("from the next start to an answered call, Wine", &self.wine_serves, None);
         if self.keyed {
