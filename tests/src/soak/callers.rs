@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ledger::Ledger;
 use super::load::Job;
@@ -53,12 +53,31 @@ pub struct Made {
 
 /// Has a call made and waits for its outcome.
 pub fn make(client: &Client, ledger: &Ledger, job: Job, headers: &[(String, String)]) -> Made {
-    let mut arguments = job.arguments.clone();
-    arguments["entry"] = Value::String(ledger.argument(&job.site, &job.token));
+    let arguments = arguments(ledger, &job);
     let request = client.request("POST", &job.site.function(job.kind.function));
     let started = Instant::now();
     let answer = request.body("application/json", arguments.to_string()).headers(headers).try_send();
     Made { told: Told::of(&answer), took: started.elapsed(), job }
+}
+
+/// Has calls of one library made as a batch, and waits for their outcomes.
+pub fn make_batch(client: &Client, ledger: &Ledger, jobs: Vec<Job>) -> Vec<Made> {
+    let library = &jobs[0].site.library;
+    let call = |job: &Job| json!({"function": job.kind.function, "args": arguments(ledger, job)});
+    let calls: Vec<Value> = jobs.iter().map(call).collect();
+    let request = client.request("POST", &format!("/v1/libraries/{library}/batches"));
+    let started = Instant::now();
+    let body = json!({"calls": calls, "stop_on_error": false}).to_string();
+    let answer = request.body("application/json", body).try_send();
+    let took = started.elapsed();
+    let told = Told::of_batch(&answer, jobs.len());
+    jobs.into_iter().zip(told).map(|(job, told)| Made { job, told, took }).collect()
+}
+
+fn arguments(ledger: &Ledger, job: &Job) -> Value {
+    let mut arguments = job.arguments.clone();
+    arguments["entry"] = Value::String(ledger.argument(&job.site, &job.token));
+    arguments
 }
 
 /// Has `count` callers do the same, each with random numbers of its own, and gives what all of them bring.

@@ -20,6 +20,8 @@ use crate::{Bridge, Target, process};
 
 /// Of a hundred calls, so many are failures.
 const FAILURES: u32 = 20;
+/// Of a hundred requests, so many are batches.
+const BATCHES: u32 = 10;
 /// Libraries, each with its own agent: failures of one do not disturb the others.
 const LIBRARIES: u32 = 4;
 /// A soak that has not forced its failures after so long has a bridge that does not come back.
@@ -168,15 +170,26 @@ impl Load<'_> {
                 self.forced.fetch_add(u32::from(killed), Ordering::Relaxed);
                 continue;
             }
-            let call = callers::make(client, self.ledger, job, &[]);
+            let calls = if random.below(100) < BATCHES {
+                callers::make_batch(client, self.ledger, batch(job, &mut random))
+            } else {
+                vec![callers::make(client, self.ledger, job, &[])]
+            };
             // Only what the library itself says it began was forced.
-            if call.job.is_failure() && self.ledger.entry(&call.job.token).started > 0 {
-                self.forced.fetch_add(1, Ordering::Relaxed);
-            }
-            made.push(call);
+            let began = |call: &&Made| call.job.is_failure() && self.ledger.entry(&call.job.token).started > 0;
+            let forced = calls.iter().filter(began).count();
+            self.forced.fetch_add(u32::try_from(forced).unwrap_or_default(), Ordering::Relaxed);
+            made.extend(calls);
         }
         made
     }
+}
+
+/// Ordinary calls before and behind it.
+fn batch(job: Job, random: &mut callers::Random) -> Vec<Job> {
+    let site = [job.site.clone()];
+    let mut ordinary = |count| (0..count).map(|_| Job::random(random, &site, 0, 0)).collect::<Vec<_>>();
+    [ordinary(2), vec![job], ordinary(2)].concat()
 }
 
 /// Kills an agent of that library, if one runs now.

@@ -47,10 +47,33 @@ impl Told {
             Ok(answer) => answer,
             Err(error) => return Self::Nothing(error.to_string()),
         };
-        let unclear = || Self::Unclear(format!("{} {}", answer.status, answer.text));
-        let Ok(document) = serde_json::from_str::<Value>(&answer.text) else { return unclear() };
+        let Ok(document) = serde_json::from_str::<Value>(&answer.text) else {
+            return Self::Unclear(format!("{} {}", answer.status, answer.text));
+        };
+        Self::read(answer.status, &document)
+    }
+
+    /// Reads what came back for a batch of so many calls: an outcome for each, in their order.
+    pub fn of_batch(answer: &Result<Answer, ureq::Error>, calls: usize) -> Vec<Self> {
+        let document = answer.as_ref().ok().filter(|answer| answer.status == 200);
+        let document = document.and_then(|answer| serde_json::from_str::<Value>(&answer.text).ok());
+        let outcomes = document.as_ref().and_then(|document| document["outcomes"].as_array());
+        match outcomes {
+            // A problem document has its status in it.
+            Some(outcomes) if outcomes.len() == calls => {
+                let status = |outcome: &Value| outcome["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+                outcomes.iter().map(|outcome| Self::read(status(outcome).unwrap_or(200), outcome)).collect()
+            }
+            Some(_) => vec![Self::Unclear(format!("not {calls} outcomes: {document:?}")); calls],
+            // None of them was taken, or there is no answer: that goes for all.
+            None => vec![Self::of(answer); calls],
+        }
+    }
+
+    fn read(status: u16, document: &Value) -> Self {
+        let unclear = || Self::Unclear(format!("{status} {document}"));
         let text = |name: &str| document[name].as_str().map(str::to_owned);
-        let execution = match (answer.status, document["execution"].as_str()) {
+        let execution = match (status, document["execution"].as_str()) {
             (200, None) => Execution::Returned,
             // The gateway's own fault is never an outcome.
             (500, _) => return unclear(),
