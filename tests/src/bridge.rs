@@ -226,6 +226,12 @@ impl Bridge {
         process::marked_agents(&self.mark)
     }
 
+    /// All processes that it has started and that run, Wine's own servers included.
+    pub fn processes(&self) -> Vec<process::Running> {
+        let all = process::marked(&self.mark).into_iter();
+        all.filter(|process| process.pid != self.pid()).collect()
+    }
+
     /// Asks it to stop.
     pub fn terminate(&self) {
         process::signal(self.pid(), Signal::SIGTERM);

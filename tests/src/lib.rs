@@ -24,6 +24,7 @@ pub mod log;
 pub mod other_user;
 pub mod process;
 pub mod raw;
+pub mod soak;
 pub mod tls;
 
 pub use bridge32_protocol::target::Target;

@@ -19,6 +19,12 @@ pub fn kill_9(pid: u32) {
     signal(pid, Signal::SIGKILL);
 }
 
+/// `kill -9` of a process that may be gone already.
+pub fn try_kill_9(pid: u32) {
+    let pid = Pid::from_raw(pid.try_into().expect("a process id"));
+    let _ = kill(pid, Signal::SIGKILL);
+}
+
 /// Whether there is a process of that id that has not ended.
 pub fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -60,6 +66,11 @@ pub fn program(pid: u32) -> String {
 /// The agents among the processes that carry this mark. Wine's own servers belong to all that use the same Wine, and
 /// end by themselves a moment after the last one; they are not counted.
 pub fn marked_agents(mark: &str) -> Vec<Running> {
+    marked(mark).into_iter().filter(|process| process.command.contains("agent")).collect()
+}
+
+/// All processes that carry this mark and run, Wine's servers included.
+pub fn marked(mark: &str) -> Vec<Running> {
     let mark = format!("{MARK}={mark}");
     let processes = std::fs::read_dir("/proc").expect("there is /proc").flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -69,7 +80,7 @@ pub fn marked_agents(mark: &str) -> Vec<Running> {
         let command = std::fs::read(Path::new(&folder).join("cmdline")).ok()?;
         let command = String::from_utf8_lossy(&command).replace('\0', " ");
         let ours = environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes());
-        (ours && command.contains("agent") && is_alive(pid)).then_some(Running { pid, command })
+        (ours && is_alive(pid)).then_some(Running { pid, command })
     };
     pids.filter_map(running).collect()
 }

@@ -31,6 +31,7 @@ mod sensitive;
 mod sign_in;
 mod signed;
 mod signing_commands;
+mod soak;
 mod sqlite;
 mod windows;
 mod zlib;

@@ -12,6 +12,7 @@ mod packages;
 mod progress;
 mod run;
 mod setup;
+mod soak;
 mod strangers;
 mod test;
 mod toolchain;
@@ -38,6 +39,7 @@ const TASKS: &[(&str, Task, &str)] = &[
     ("test", test::task, "everything that CI checks, and nothing else"),
     ("fuzz", fuzz::task, "TARGET [SECONDS]: feed hostile input to what reads files, headers, arguments and signatures"),
     ("bench", bench::task, "[--json] [SUBJECT]: what things cost, against baselines of the same run"),
+    ("soak", soak::task, "[OPTION…]: failures of every kind under load, and what holds then; --help has the options"),
 ];
 
 fn main() -> ExitCode {
