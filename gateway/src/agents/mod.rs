@@ -36,6 +36,7 @@ pub use bindings::{Bindings, Bound};
 pub use crash::Crash;
 pub use output::Line;
 pub use process::Exit;
+pub(crate) use process::command;
 pub use reports::Reports;
 pub use state::{Link, Member, RegisterError, State, Status, View};
 

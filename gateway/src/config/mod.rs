@@ -19,6 +19,7 @@ use bridge32_protocol::wire::Dialect;
 
 pub use dashboard::DashboardConfig;
 use document::{Document, LibraryDocument, RuntimeDocument};
+pub use environment::overrides;
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub(crate) use values::encoding;

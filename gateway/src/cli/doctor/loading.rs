@@ -1,0 +1,149 @@
+//! Loads the libraries in a gateway of doctor's own, which serves agents alone and ends with them: what comes out is what
+//! `bridge32 serve` would get.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::finding::Findings;
+use crate::auth::Auth;
+use crate::bridge::Bridge;
+use crate::config::{AuthConfig, Config, Listen, Listeners, Scheme};
+use crate::libraries::{Libraries, LibraryState};
+use crate::listeners::{Services, Sockets};
+use crate::router;
+
+/// From the first start to the last library: Wine's first start, and libraries that crash three times.
+const LIMIT: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(20);
+/// How long requests of agents that end get.
+const GRACE: Duration = Duration::from_secs(5);
+/// So many lines of what an agent printed are shown.
+const LINES: usize = 5;
+const PAGE: &str = "docs/doctor.md#libraries-that-do-not-load";
+
+/// What became of one library.
+struct Loaded {
+    name: String,
+    state: LibraryState,
+    after: Duration,
+    printed: Vec<String>,
+}
+
+/// Loads those of these names.
+pub(super) fn examine(config: &Config, names: &BTreeSet<String>, findings: &mut Findings) {
+    if names.is_empty() {
+        return;
+    }
+    let remedy = "bridge32 doctor --no-load leaves this out";
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            findings.problem("loading", format!("no threads can be started: {error}")).remedy("ulimit -u; ulimit -n");
+            return;
+        }
+    };
+    let loaded = runtime.block_on(load(config, names));
+    // What an agent that would not end still does must not hold this up.
+    runtime.shutdown_background();
+    match loaded {
+        Ok(all) => all.into_iter().for_each(|library| tell(&library, config, findings)),
+        Err(reason) => {
+            findings.problem("loading", reason).remedy(remedy);
+        }
+    }
+}
+
+fn tell(library: &Loaded, config: &Config, findings: &mut Findings) {
+    let Loaded { name, state, after, printed } = library;
+    let subject = format!("library `{name}`");
+    let printed =
+        if printed.is_empty() { String::new() } else { format!("\nits agent printed\n{}", printed.join("\n")) };
+    match state {
+        LibraryState::Ready(_) => findings.ok(subject, format!("is loaded after {:.1} s", after.as_secs_f64())),
+        LibraryState::Failed(fault) => {
+            let remedy = format!(
+                "the text names the cause. What a library needs lies beside it, or in the folders of its runtime's table in {}",
+                config.file.display()
+            );
+            findings.problem(subject, format!("cannot be loaded: {}{printed}", fault.detail)).remedy(remedy).see(PAGE);
+        }
+        LibraryState::Gone(reason) => {
+            let remedy = "see what is said of its runtime; then run doctor again";
+            findings.problem(subject, format!("its agent does not run: {reason}{printed}")).remedy(remedy).see(PAGE);
+        }
+        LibraryState::Waiting(reason) => {
+            let found = format!("is not loaded after {} s: {reason}{printed}", LIMIT.as_secs());
+            let remedy = "its initialisation waits for something: a device, a licence, a window that nobody sees";
+            findings.problem(subject, found).remedy(remedy).see(PAGE);
+        }
+    }
+}
+
+/// The configuration for this: those libraries, one loopback port that only agents are served at, and a folder that goes away.
+fn private(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path) -> Config {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut config = config.clone();
+    config.libraries.retain(|name, _| names.contains(name));
+    config.listeners = Listeners {
+        listen: vec![Listen { scheme: Scheme::Http, address }],
+        tls: None,
+        public_urls: Vec::new(),
+        behind_proxy: false,
+        cors_origins: Vec::new(),
+        ..config.listeners
+    };
+    Config { auth: AuthConfig::Off, data_dir: folder.to_owned(), ..config }
+}
+
+/// Starts everything, waits until each library is ready or will not be, and ends everything.
+async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, String> {
+    let folder = tempfile::Builder::new().prefix("bridge32-doctor-").tempdir();
+    let folder = folder.map_err(|error| format!("no temporary folder can be made: {error}"))?;
+    let config = private(config, names, folder.path());
+    let sockets = Sockets::bind(&config.listeners).await.map_err(|error| error.to_string())?;
+    let (libraries, specs) = Libraries::prepare(&config);
+    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), Auth::Off, libraries, specs));
+    // Nobody but agents, which prove who they are, is answered here.
+    let services = Services { clients: router::for_agents(&bridge), agents: router::for_agents(&bridge) };
+    let listeners = bridge.config.listeners.clone();
+    let stopping = bridge.stopping.subscribe();
+    let serving = tokio::spawn(async move { sockets.serve(services, &listeners, stopping).await });
+    bridge.agents.start(bridge.address);
+    let settled = tokio::select! {
+        settled = settled(&bridge) => Ok(settled),
+        _ = tokio::signal::ctrl_c() => Err("the loading of the libraries was interrupted".to_owned()),
+    };
+    bridge.agents.close();
+    bridge.agents.stop().await;
+    bridge.stopping.send_replace(true);
+    let _ = tokio::time::timeout(GRACE, serving).await;
+    settled
+}
+
+/// Waits for each library, and gives what became of it.
+async fn settled(bridge: &Bridge) -> Vec<Loaded> {
+    let begin = Instant::now();
+    let mut loaded: Vec<Loaded> = Vec::new();
+    loop {
+        let late = begin.elapsed() >= LIMIT;
+        for library in bridge.libraries.all() {
+            let state = bridge.state(library);
+            let known = loaded.iter().any(|known| known.name == library.name);
+            if known || (matches!(state, LibraryState::Waiting(_)) && !late) {
+                continue;
+            }
+            let agent = library.agent.as_deref().and_then(|id| bridge.agents.get(id));
+            let lines = agent.map(|agent| agent.recent_output()).unwrap_or_default();
+            let lines: Vec<String> = lines.into_iter().map(|line| line.text).filter(|text| !text.is_empty()).collect();
+            let printed = lines[lines.len().saturating_sub(LINES)..].to_vec();
+            loaded.push(Loaded { name: library.name.clone(), state, after: begin.elapsed(), printed });
+        }
+        if loaded.len() == bridge.libraries.all().count() {
+            loaded.sort_by(|one, other| one.name.cmp(&other.name));
+            return loaded;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
