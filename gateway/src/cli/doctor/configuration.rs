@@ -12,7 +12,8 @@ pub(super) fn examine(file: &Path, findings: &mut Findings) -> Option<Config> {
     let loaded = match config::load(file, std::env::vars()) {
         Ok(loaded) => loaded,
         Err(error) => {
-            findings.problem(subject, error.to_string()).remedy(remedy(&error)).see("README.md#your-own-library");
+            let found = error.to_string();
+            findings.problem("configuration", found).remedy(remedy(&error)).see("README.md#your-own-library");
             return None;
         }
     };

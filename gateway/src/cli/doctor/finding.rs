@@ -83,6 +83,8 @@ impl Findings {
     /// Any of them.
     pub(super) fn add(&mut self, level: Level, subject: impl Into<String>, found: impl Into<String>) -> Added<'_> {
         let (subject, found) = (subject.into(), found.into());
+        // Errors often begin with what they are about.
+        let found = found.strip_prefix(&format!("{subject}: ")).map_or_else(|| found.clone(), str::to_owned);
         let finding = Finding { level, check: self.check, subject, found, remedy: None, docs: None };
         self.all.push(finding);
         Added(self.all.last_mut())

@@ -37,15 +37,15 @@ fn configuration_file(file: &Path, findings: &mut Findings) {
 
 fn data_dir(config: &Config, findings: &mut Findings) -> bool {
     let folder = &config.data_dir;
-    let subject = format!("data_dir {}", folder.display());
+    let subject = "data_dir";
     let elsewhere = format!("or set `data_dir` in {} to a folder of its own", config.file.display());
     if !folder.exists() {
         let above = nearest(folder);
         let possible = machine::may(&above, "wx");
         if possible {
-            findings.ok(subject, format!("is not there yet; the first start makes it in {}", above.display()));
+            findings.ok(subject, format!("{} is not there yet; the first start makes it", folder.display()));
         } else {
-            let found = format!("is not there, and this user may not make it in {}", above.display());
+            let found = format!("{} is not there, and this user may not make it", folder.display());
             let user = machine::own_user().map_or_else(|| "USER".to_owned(), |id| id.to_string());
             let remedy = format!("mkdir -p {0} && chown {user} {0} && chmod 700 {0}; {elsewhere}", folder.display());
             findings.problem(subject, found).remedy(remedy);
@@ -74,10 +74,10 @@ fn data_dir(config: &Config, findings: &mut Findings) -> bool {
             "this user may not write into it: keys' last uses, crash reports and used signatures could not be kept";
         findings.problem(subject, found).remedy(format!("chmod 700 {}", folder.display()));
     } else if mode & 0o055 != 0 {
-        let found = format!("other users can list it (mode {mode:04o})");
+        let found = format!("other users can list {} (mode {mode:04o})", folder.display());
         findings.warning(subject, found).remedy(format!("chmod 700 {}", folder.display()));
     } else {
-        findings.ok(subject, "is there, and this user's alone");
+        findings.ok(subject, format!("{} is this user's alone", folder.display()));
     }
     foreign_files(folder, findings);
     room(folder, findings);

@@ -35,7 +35,7 @@ pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Fin
         }
         Err(error) => {
             let remedy = remedy(&error, &config.file);
-            findings.problem(subject, error.to_string()).remedy(remedy).see(PAGE);
+            findings.problem("key file", error.to_string()).remedy(remedy).see(PAGE);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::bridge::Bridge;
 use crate::config::{AuthConfig, Config, Listen, Listeners, Scheme};
 use crate::libraries::{Libraries, LibraryState};
 use crate::listeners::{Services, Sockets};
-use crate::router;
+use crate::{private, router};
 
 /// From the first start to the last library: Wine's first start, and libraries that crash three times.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -82,7 +82,7 @@ fn tell(library: &Loaded, config: &Config, findings: &mut Findings) {
 }
 
 /// The configuration for this: those libraries, one loopback port that only agents are served at, and a folder that goes away.
-fn private(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path) -> Config {
+fn rehearsal(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path) -> Config {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut config = config.clone();
     config.libraries.retain(|name, _| names.contains(name));
@@ -101,7 +101,10 @@ fn private(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path) 
 async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, String> {
     let folder = tempfile::Builder::new().prefix("bridge32-doctor-").tempdir();
     let folder = folder.map_err(|error| format!("no temporary folder can be made: {error}"))?;
-    let config = private(config, names, folder.path());
+    // For this user alone, whatever temporary folders are.
+    let data = folder.path().join("data");
+    private::make_folder(&data).map_err(|error| format!("{} cannot be made: {error}", data.display()))?;
+    let config = rehearsal(config, names, &data);
     let sockets = Sockets::bind(&config.listeners).await.map_err(|error| error.to_string())?;
     let (libraries, specs) = Libraries::prepare(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), Auth::Off, libraries, specs));

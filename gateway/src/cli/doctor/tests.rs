@@ -79,8 +79,9 @@ fn all_keys_over_is_a_problem() {
 #[test]
 fn runtimes_that_do_not_start_an_agent_are_told() {
     let agent = |name: &str, script: &str| (name.to_owned(), format!("#!/bin/sh\n{script}\n"));
+    let ours = bridge32_protocol::PROTOCOL;
     let files = [
-        agent("other", "echo 'agent32 9.9.9 (win64, protocol 4)'"),
+        agent("other", &format!("echo 'agent32 9.9.9 (win64, protocol {ours})'")),
         agent("old", "echo 'agent32 0.0.1 (linux64, protocol 1)'"),
         agent(
             "noisy",
@@ -98,7 +99,7 @@ fn runtimes_that_do_not_start_an_agent_are_told() {
     }
     let config = config.replace("./", &format!("{}/", folder.path().display()));
     std::fs::write(folder.path().join("bridge32.toml"), config).unwrap();
-    insta::assert_snapshot!(report(&folder));
+    insta::assert_snapshot!(report(&folder).replace(&format!("speaks protocol {ours}"), "speaks protocol OURS"));
 }
 
 #[test]

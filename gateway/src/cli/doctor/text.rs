@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::finding::{Finding, Findings, Level};
-use crate::cli::words::count;
+use crate::cli::words::{count, wrapped};
 
 /// How far the texts below a headline are moved in.
 const INDENT: &str = "    ";
@@ -52,7 +52,14 @@ fn counts<'a>(findings: &(impl Iterator<Item = &'a Finding> + Clone)) -> String 
 
 fn show(text: &mut String, finding: &Finding) {
     let Finding { level, subject, found, remedy, docs, .. } = finding;
-    let _ = writeln!(text, "  {} · {subject}: {}", level.name(), indented(found));
+    let headline = format!("{} · {subject}: {found}", level.name());
+    for (number, line) in headline.trim_end().lines().enumerate() {
+        // A paragraph hangs below its first line.
+        let line = wrapped(line, INDENT.len());
+        let line = if number == 0 { format!("  {}", line.trim_start()) } else { line };
+        let _ = writeln!(text, "{line}");
+    }
+    // Not wrapped: a command is to be copied.
     if let Some(remedy) = remedy {
         let _ = writeln!(text, "{INDENT}→ {}", indented(remedy));
     }
