@@ -1,8 +1,9 @@
 //! `bridge32 doctor`: what it says of bridges that work and of some that do not, and that it leaves nothing behind.
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use bridge32_tests::bridge::{finish, gateway_command};
 use bridge32_tests::fixture::{self, Fixture};
@@ -19,15 +20,20 @@ struct Report {
 impl Report {
     /// Runs it, with more arguments and variables; it must leave no process and no file.
     fn of(config: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let mark = format!("doctor-{}-{}", std::process::id(), temporary.path().display());
         let mut command = gateway_command();
         command.args(["doctor", "--json", "--config"]).arg(config).args(arguments);
-        command.env("TMPDIR", temporary.path()).env(MARK, &mark).envs(variables.iter().copied());
-        let (code, output, notes) = finish(&mut command);
-        assert_eq!(notes, "", "{output}");
+        let mark = format!("doctor-{}-{:?}", std::process::id(), std::thread::current().id());
+        command.env(MARK, &mark).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let own_files = format!("bridge32-doctor-{}-", child.id());
+        let result = child.wait_with_output().unwrap();
+        let (code, output) = (result.status.code(), String::from_utf8(result.stdout).unwrap());
+        assert_eq!(String::from_utf8(result.stderr).unwrap(), "", "{output}");
         within(3.0, "no agent is left", || process::marked_agents(&mark).is_empty().then_some(()));
-        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "a file is left");
+        let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+        let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(&own_files));
+        assert_eq!(left.count(), 0, "a file is left");
         let report: Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
         let findings = report["findings"].as_array().unwrap().clone();
         let of_level = |level: &str| findings.iter().filter(|finding| finding["level"] == level).count();

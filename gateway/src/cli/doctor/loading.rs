@@ -99,7 +99,7 @@ fn rehearsal(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path
 
 /// Starts everything, waits until each library is ready or will not be, and ends everything.
 async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, String> {
-    let folder = tempfile::Builder::new().prefix("bridge32-doctor-").tempdir();
+    let folder = tempfile::Builder::new().prefix(&format!("bridge32-doctor-{}-", std::process::id())).tempdir();
     let folder = folder.map_err(|error| format!("no temporary folder can be made: {error}"))?;
     // For this user alone, whatever temporary folders are.
     let data = folder.path().join("data");

@@ -140,6 +140,9 @@ impl Check<'_> {
                  SystemCallArchitectures=native x86 of systemd"
                     .to_owned()
             }
+            None if self.target.is_windows() && cfg!(unix) && std::env::var_os("TMPDIR").is_some() => {
+                "TMPDIR is set, and Wine dies if it cannot see that folder: add env = { TMPDIR = \"/tmp\" } to the runtime's table".to_owned()
+            }
             None => format!("correct {}, or run it yourself: {} --version", self.table(), self.runtime.command.join(" ")),
         };
         self.tell(with_lines(&found, printed), remedy);
