@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use bridge32_tests::bridge::{finish, gateway_command};
 use bridge32_tests::fixture::{self, Fixture};
+use bridge32_tests::other_user::as_another_user;
 use bridge32_tests::process::{self, MARK};
 use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, dist, within};
 
@@ -212,6 +213,23 @@ fn a_gateway_that_runs_is_asked_and_not_disturbed() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("[library.bad]", "[library.new]")).unwrap();
     let report = Report::of(&file, &["--no-load"], &[("BRIDGE32_LISTEN", &address)]);
     report.says("warning", &["running gateway", "it lacks new; it also has bad"]);
+}
+
+#[test]
+fn another_user_is_told_what_it_may_not_do_and_loads_nothing() {
+    let mut config = Config::new();
+    config.key("tester", &["call:*"]);
+    config.library("good", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+    let file = config.write();
+    std::fs::create_dir(config.folder().join("data")).unwrap();
+    std::fs::set_permissions(config.folder(), PermissionsExt::from_mode(0o755)).unwrap();
+    let doctor = || finish(gateway_command().args(["doctor", "--config"]).arg(&file));
+    let (code, output, notes) = as_another_user(doctor);
+    assert_eq!(code, Some(1), "{output}{notes}");
+    let lines = output.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["this user may not write into", "cannot read the key file", "Permission denied", "would not start"] {
+        assert!(lines.contains(part), "no {part} in {output}");
+    }
 }
 
 #[test]

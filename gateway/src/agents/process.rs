@@ -40,7 +40,7 @@ impl Process {
         generation: u64,
         output: &Arc<Output>,
     ) -> io::Result<Self> {
-        let mut command = Command::from(command(runtime));
+        let mut command = Command::from(command(runtime, target));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut command = CommandWrap::from(command);
         #[cfg(unix)]
@@ -101,12 +101,16 @@ impl Process {
 }
 
 /// The runtime's command as its agents are started by it.
-pub(crate) fn command(runtime: &RuntimeConfig) -> std::process::Command {
+pub(crate) fn command(runtime: &RuntimeConfig, target: Target) -> std::process::Command {
     let mut command = std::process::Command::new(&runtime.command[0]);
     command.args(&runtime.command[1..]).current_dir(&runtime.directory);
     // What is the gateway's own is nothing for libraries: `BRIDGE32_SECRET` is a client's key.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRIDGE32_")) {
         command.env_remove(name);
+    }
+    if cfg!(unix) && target.is_windows() {
+        // Wine 10 of Debian crashes at its start where it is set, to whatever folder.
+        command.env_remove("TMPDIR");
     }
     command.envs(&runtime.env);
     command

@@ -38,7 +38,10 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
         let result = runtime.block_on(async {
             let stop = stop_signal().map_err(Failed::problem)?;
-            crate::serve(loaded.config, stop).await.map_err(Failed::problem)
+            let file = loaded.config.file.clone();
+            let advised =
+                |error| format!("{error}\nbridge32 doctor --config {} looks for what else is wrong", file.display());
+            crate::serve(loaded.config, stop).await.map_err(|error| Failed::problem(advised(error)))
         });
         // A connection that a client keeps open must not keep the process.
         runtime.shutdown_background();

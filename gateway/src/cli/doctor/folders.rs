@@ -69,10 +69,15 @@ fn data_dir(config: &Config, findings: &mut Findings) -> bool {
         return user;
     }
     let mode = machine::access(folder).map_or(0, |access| access.mode);
-    if !machine::may(folder, "rwx") {
+    let possible = machine::may(folder, "rwx");
+    if !possible {
         let found =
             "this user may not write into it: keys' last uses, crash reports and used signatures could not be kept";
-        findings.problem(subject, found).remedy(format!("chmod 700 {}", folder.display()));
+        let remedy = format!(
+            "run the gateway, and doctor, as the user that it belongs to: ls -ld {}; {elsewhere}",
+            folder.display()
+        );
+        findings.problem(subject, found).remedy(remedy);
     } else if mode & 0o055 != 0 {
         let found = format!("other users can list {} (mode {mode:04o})", folder.display());
         findings.warning(subject, found).remedy(format!("chmod 700 {}", folder.display()));
@@ -81,7 +86,7 @@ fn data_dir(config: &Config, findings: &mut Findings) -> bool {
     }
     foreign_files(folder, findings);
     room(folder, findings);
-    true
+    possible
 }
 
 /// The folder itself, or the nearest one above it that is there.

@@ -81,7 +81,7 @@ impl Check<'_> {
         if self.target.is_windows() && wine::is_wine(&program) {
             wine::examine(self.target, self.runtime, self.level, self.findings);
         }
-        let mut command = agents::command(self.runtime);
+        let mut command = agents::command(self.runtime, self.target);
         command.arg("--version");
         match program::run(command, LIMIT) {
             Outcome::NotStarted(error) => self.not_started(&program, &error),
@@ -139,9 +139,6 @@ impl Check<'_> {
                 "a container or service manager forbids its system calls (seccomp): allow 32-bit programs, such as with \
                  SystemCallArchitectures=native x86 of systemd"
                     .to_owned()
-            }
-            None if self.target.is_windows() && cfg!(unix) && std::env::var_os("TMPDIR").is_some() => {
-                "TMPDIR is set, and Wine dies if it cannot see that folder: add env = { TMPDIR = \"/tmp\" } to the runtime's table".to_owned()
             }
             None => format!("correct {}, or run it yourself: {} --version", self.table(), self.runtime.command.join(" ")),
         };

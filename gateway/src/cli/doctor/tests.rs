@@ -146,3 +146,31 @@ fn the_findings_as_json_have_what_programs_look_for() {
     assert_eq!((&json[0]["level"], &json[0]["check"]), (&json!("problem"), &json!("configuration")));
     assert!(json[0]["found"].is_string() && json[0]["remedy"].is_string(), "{json}");
 }
+
+/// What stands between quotation marks in doctor's sources and begins as the name of a page does.
+fn pages() -> std::collections::BTreeSet<String> {
+    let sources = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/doctor")).unwrap();
+    let texts = sources.flatten().filter(|entry| entry.path().is_file());
+    let texts = texts.map(|entry| std::fs::read_to_string(entry.path()).unwrap());
+    let of_text = |text: String| text.split('"').map(str::to_owned).collect::<Vec<_>>();
+    let is_page = |text: &String| {
+        text.split_once(".md").is_some_and(|(name, rest)| {
+            (name == "README" || name.starts_with("docs/")) && (rest.is_empty() || rest.starts_with('#'))
+        })
+    };
+    texts.flat_map(of_text).filter(is_page).collect()
+}
+
+#[test]
+fn every_page_that_is_named_is_there() {
+    let pages = pages();
+    assert!(pages.len() > 8, "{pages:?}");
+    for page in pages {
+        let (file, anchor) = page.split_once('#').unwrap_or((&page, ""));
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap();
+        let headings = text.lines().filter(|line| line.starts_with('#'));
+        let mut anchors =
+            headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace('`', ""));
+        assert!(anchor.is_empty() || anchors.any(|found| found == anchor), "{page}");
+    }
+}
