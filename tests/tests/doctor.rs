@@ -10,6 +10,7 @@ use bridge32_tests::fixture::{self, Fixture};
 use bridge32_tests::other_user::as_another_user;
 use bridge32_tests::process::{self, MARK};
 use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, dist, within};
+use nix::sys::signal::Signal;
 
 /// What doctor says of one configuration.
 struct Report {
@@ -157,8 +158,9 @@ fn a_runtime_that_starts_another_program_or_another_agent_is_told() {
     }
     let report = Report::of_config(&config);
     report.says("problem", &["runtime linux32", "its command is no agent", "[runtime.linux32] in "]);
-    report.says("problem", &["library `linux32`", "its agent does not run"]);
     report.says("problem", &["runtime linux64", "was built for linux32"]);
+    report.says("note", &["library `linux32`", "cannot be called before its runtime linux32 starts agents"]);
+    assert_eq!(report.problems(), 2, "what follows from them is not told again: {}", report.shown);
 }
 
 #[test]
@@ -213,6 +215,30 @@ fn a_gateway_that_runs_is_asked_and_not_disturbed() {
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("[library.bad]", "[library.new]")).unwrap();
     let report = Report::of(&file, &["--no-load"], &[("BRIDGE32_LISTEN", &address)]);
     report.says("warning", &["running gateway", "it lacks new; it also has bad"]);
+}
+
+#[test]
+fn one_that_is_interrupted_ends_at_once_and_leaves_nothing() {
+    let source = "#include <unistd.h>\n__attribute__((constructor)) static void wait(void) { sleep(600); }\n\
+                  API int Five(void) { return 5; }\n";
+    let mut config = Config::new();
+    config.library("waits", Fixture::generated("waits", source).build(Target::Linux32)).declares("int Five(void);");
+    let mark = format!("doctor-{}-interrupted", std::process::id());
+    let mut command = gateway_command();
+    command.args(["doctor", "--config"]).arg(config.write()).env(MARK, &mark).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let own_files = format!("bridge32-doctor-{}-", child.id());
+    let is_loading = || {
+        let agents = process::marked_agents(&mark);
+        agents.iter().any(|agent| !agent.command.contains("--version"))
+    };
+    within(20.0, "an agent is loading", || is_loading().then_some(()));
+    process::signal(child.id(), Signal::SIGTERM);
+    let status = within(8.0, "doctor ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(1));
+    within(3.0, "no agent is left", || process::marked_agents(&mark).is_empty().then_some(()));
+    let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+    assert!(!left.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(&own_files)));
 }
 
 #[test]

@@ -2,14 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use bridge32_protocol::target::Target;
+
 use super::finding::Findings;
 use crate::cli::check::{self, About, Remark};
 use crate::cli::words::count;
 use crate::config::{Config, LibraryFile};
 use crate::libraries::{Libraries, Library};
 
-/// Looks at them, and gives the names of those that can be handed to an agent.
-pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Findings) -> BTreeSet<String> {
+/// Looks at them, and gives the names of those that can be handed to an agent; the agents of `broken` runtimes do not start.
+pub(super) fn examine(
+    config: &Config,
+    libraries: &Libraries,
+    broken: &BTreeSet<Target>,
+    findings: &mut Findings,
+) -> BTreeSet<String> {
     findings.begin("libraries");
     let mut sound = BTreeSet::new();
     for library in libraries.all() {
@@ -33,8 +40,16 @@ pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Fin
             findings.note(&subject, found).see("docs/loading.md#agents-that-somebody-else-starts");
         }
         let fatal = |remark: &Remark| matches!(remark.about, About::File | About::Dependency(_) | About::Hash);
-        if library.config.agent.is_none() && !report.problems.iter().any(fatal) {
-            sound.insert(library.name.clone());
+        if library.config.agent.is_some() || report.problems.iter().any(fatal) {
+            continue;
+        }
+        match library.target.filter(|target| broken.contains(target)) {
+            Some(target) => {
+                findings.note(&subject, format!("cannot be called before its runtime {target} starts agents"));
+            }
+            None => {
+                sound.insert(library.name.clone());
+            }
         }
     }
     sound

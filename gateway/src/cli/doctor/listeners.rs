@@ -20,11 +20,17 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) -> Option<Gatewa
         let remedy = format!("see `listen` and [tls] in {}", config.file.display());
         findings.warning("listeners", remark).remedy(remedy).see(PAGE);
     }
-    let found = config.listeners.listen.iter().filter_map(|listen| address(*listen, config, findings));
-    // The one that can be asked, if there is one.
-    let found: Vec<Gateway> = found.collect();
-    let asked = found.iter().position(|gateway| gateway.libraries.is_some());
-    found.into_iter().nth(asked.unwrap_or_default())
+    // Plain ones first: they can be asked, and say so of the others.
+    let (plain, tls): (Vec<Listen>, Vec<Listen>) =
+        config.listeners.listen.iter().partition(|listen| listen.scheme == Scheme::Http);
+    let mut running: Option<Gateway> = None;
+    for listen in plain.into_iter().chain(tls) {
+        let found = address(listen, config, running.is_some(), findings);
+        if running.as_ref().is_none_or(|known| known.libraries.is_none()) {
+            running = found.or(running);
+        }
+    }
+    running
 }
 
 fn certificate(config: &Config, findings: &mut Findings) {
@@ -53,8 +59,8 @@ fn certificate(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Looks at one address.
-fn address(listen: Listen, config: &Config, findings: &mut Findings) -> Option<Gateway> {
+/// Looks at one address. `known` is that a gateway of this configuration runs.
+fn address(listen: Listen, config: &Config, known: bool, findings: &mut Findings) -> Option<Gateway> {
     let subject = format!("listen {listen}");
     if listen.address.port() == 0 {
         findings.ok(subject, "the system chooses the port at each start");
@@ -65,7 +71,7 @@ fn address(listen: Listen, config: &Config, findings: &mut Findings) -> Option<G
         return None;
     };
     match error.kind() {
-        ErrorKind::AddrInUse => return in_use(listen, config, findings),
+        ErrorKind::AddrInUse => return in_use(listen, config, known, findings),
         ErrorKind::PermissionDenied => {
             let found = format!("this user may not listen there: {error}; ports below 1024 are for root");
             findings.problem(subject, found).remedy(privileged(&config.file)).see(PAGE);
@@ -93,23 +99,33 @@ fn privileged(config: &Path) -> String {
 }
 
 /// Somebody listens there: a gateway, or something else.
-fn in_use(listen: Listen, config: &Config, findings: &mut Findings) -> Option<Gateway> {
+fn in_use(listen: Listen, config: &Config, known: bool, findings: &mut Findings) -> Option<Gateway> {
     let subject = format!("listen {listen}");
     let holder = ports::holder(listen.address);
-    let asked = (listen.scheme == Scheme::Http).then(|| running::ask(listen.address)).flatten();
-    let is_ours = asked.is_some() || holder.as_ref().is_some_and(|holder| holder.program == "bridge32");
+    let plain = listen.scheme == Scheme::Http;
+    let asked = plain.then(|| running::ask(listen.address)).flatten();
+    let named = holder.as_ref().is_some_and(|holder| holder.program == "bridge32");
     let who =
         holder.as_ref().map_or_else(String::new, |holder| format!(" ({}, process {})", holder.program, holder.pid));
-    if is_ours {
+    if asked.is_some() || named {
         findings.ok(&subject, format!("a gateway runs there{who}"));
         return Some(asked.unwrap_or(Gateway { libraries: None }));
     }
+    let see = format!("see who has it: sudo ss -ltnp 'sport = :{}'", listen.address.port());
+    // The system does not tell even the gateway's own user which files it has open.
+    if !plain && holder.is_none() {
+        if known {
+            findings.ok(&subject, "is in use, by the gateway that runs, it seems");
+        } else {
+            let found = "is in use; whether by a gateway cannot be told through TLS";
+            findings.warning(&subject, found).remedy(see).see(PAGE);
+        }
+        return Some(Gateway { libraries: None });
+    }
     let other = format!("set another port with `listen` in {}", config.file.display());
     let remedy = match &holder {
-        Some(holder) => format!("end process {} (kill {}), or {other}", holder.pid, holder.pid),
-        None => {
-            format!("see who has it: sudo ss -ltnp 'sport = :{}'; end that program, or {other}", listen.address.port())
-        }
+        Some(holder) => format!("end process {0} (kill {0}), or {other}", holder.pid),
+        None => format!("{see}; end that program, or {other}"),
     };
     let found = format!("another program has the address{who}, and it does not answer as a gateway does");
     findings.problem(subject, found).remedy(remedy).see(PAGE);

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::finding::Findings;
+use crate::agents::Line;
 use crate::auth::Auth;
 use crate::bridge::Bridge;
+use crate::cli::serve;
 use crate::config::{AuthConfig, Config, Listen, Listeners, Scheme};
 use crate::libraries::{Libraries, LibraryState};
 use crate::listeners::{Services, Sockets};
@@ -99,6 +101,8 @@ fn rehearsal(config: &Config, names: &BTreeSet<String>, folder: &std::path::Path
 
 /// Starts everything, waits until each library is ready or will not be, and ends everything.
 async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, String> {
+    // Before anything is there that would have to be cleared away.
+    let stop = serve::stop_signal().map_err(|error| format!("signals cannot be waited for: {error}"))?;
     let folder = tempfile::Builder::new().prefix(&format!("bridge32-doctor-{}-", std::process::id())).tempdir();
     let folder = folder.map_err(|error| format!("no temporary folder can be made: {error}"))?;
     // For this user alone, whatever temporary folders are.
@@ -116,7 +120,7 @@ async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, 
     bridge.agents.start(bridge.address);
     let settled = tokio::select! {
         settled = settled(&bridge) => Ok(settled),
-        _ = tokio::signal::ctrl_c() => Err("the loading of the libraries was interrupted".to_owned()),
+        () = stop => Err("the loading of the libraries was interrupted".to_owned()),
     };
     bridge.agents.close();
     bridge.agents.stop().await;
@@ -138,9 +142,7 @@ async fn settled(bridge: &Bridge) -> Vec<Loaded> {
                 continue;
             }
             let agent = library.agent.as_deref().and_then(|id| bridge.agents.get(id));
-            let lines = agent.map(|agent| agent.recent_output()).unwrap_or_default();
-            let lines: Vec<String> = lines.into_iter().map(|line| line.text).filter(|text| !text.is_empty()).collect();
-            let printed = lines[lines.len().saturating_sub(LINES)..].to_vec();
+            let printed = agent.map(|agent| last_lines(&agent.recent_output())).unwrap_or_default();
             loaded.push(Loaded { name: library.name.clone(), state, after: begin.elapsed(), printed });
         }
         if loaded.len() == bridge.libraries.all().count() {
@@ -149,4 +151,12 @@ async fn settled(bridge: &Bridge) -> Vec<Loaded> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// What the last start of an agent printed, the end of it.
+fn last_lines(lines: &[Line]) -> Vec<String> {
+    let generation = lines.last().map_or(0, |line| line.generation);
+    let lines = lines.iter().filter(|line| line.generation == generation && !line.text.is_empty());
+    let lines: Vec<String> = lines.map(|line| line.text.clone()).collect();
+    lines[lines.len().saturating_sub(LINES)..].to_vec()
 }

@@ -85,8 +85,8 @@ impl Doctor {
         keys::examine(config, &all, findings);
         let running = listeners::examine(config, findings);
         self.say("agents are started; the first start of Wine takes its time");
-        runtimes::examine(config, &all, findings);
-        let sound = libraries::examine(config, &all, findings);
+        let broken = runtimes::examine(config, &all, findings);
+        let sound = libraries::examine(config, &all, &broken, findings);
         findings.begin("loading");
         if let Some(gateway) = &running {
             running::examine(config, gateway, findings);

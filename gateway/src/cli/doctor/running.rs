@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -66,13 +67,18 @@ fn get(address: SocketAddr, path: &str) -> Option<Value> {
 
 /// Tells how the libraries fare there.
 pub(super) fn examine(config: &Config, gateway: &Gateway, findings: &mut Findings) {
-    let Some(states) = &gateway.libraries else {
+    let details = details(config);
+    let of_details = || {
+        let state = |(name, detail): (&String, &Value)| Some((name.clone(), detail["state"].as_str()?.to_owned()));
+        details.as_ref().map(|details| details.iter().filter_map(state).collect())
+    };
+    let Some(states) = gateway.libraries.clone().or_else(of_details) else {
         let found = "it could not be asked how its libraries fare";
         findings.note("running gateway", found).remedy("bridge32 call, or its dashboard, shows them");
         return;
     };
-    same_libraries(config, states, findings);
-    let details = details(config).unwrap_or_default();
+    same_libraries(config, &states, findings);
+    let details = details.unwrap_or_default();
     for (name, state) in states.iter().filter(|(name, _)| config.libraries.contains_key(*name)) {
         let detail = details.get(name);
         let reason = detail.and_then(|detail| detail["reason"].as_str());
@@ -131,19 +137,22 @@ fn details(config: &Config) -> Option<BTreeMap<String, Value>> {
     let (answered, answer) = mpsc::channel();
     // In a thread of its own: one that never answers must not hold this up.
     std::thread::spawn(move || {
-        let answer =
-            client::Gateway::new(&url, key, trusted.as_deref()).and_then(|gateway| gateway.get("/v1/libraries"));
-        // Nobody waits any more.
-        let _ = answered.send(answer);
+        let ask = |trusted: Option<&Path>| {
+            client::Gateway::new(&url, key.clone(), trusted).and_then(|gateway| gateway.get("/v1/libraries"))
+        };
+        // Its own certificate if that is its own issuer, else those that this machine trusts.
+        let answer = trusted.as_deref().map(|file| ask(Some(file))).and_then(Result::ok);
+        // Nobody may wait any more.
+        let _ = answered.send(answer.or_else(|| ask(None).ok()));
     });
-    let (_, body) = answer.recv_timeout(PATIENCE).ok()?.ok()?;
+    let (_, body) = answer.recv_timeout(PATIENCE).ok()??;
     let mut body: Value = serde_json::from_slice(&body).ok()?;
     let Value::Array(libraries) = body["libraries"].take() else { return None };
     Some(libraries.into_iter().filter_map(|each| Some((each["name"].as_str()?.to_owned(), each))).collect())
 }
 
 /// A key that may read.
-fn reader(keys_file: &std::path::Path) -> Option<Key> {
+fn reader(keys_file: &Path) -> Option<Key> {
     let entries = keys::read(keys_file).ok()?;
     let may = |entry: &keys::Entry| !entry.is_over() && entry.scopes.allow(Need::Read, "", "").is_ok();
     entries.into_iter().find(may).map(|entry| entry.key)

@@ -21,25 +21,40 @@ use crate::libraries::Libraries;
 const LIMIT: Duration = Duration::from_secs(30);
 /// What starts the 32-bit programs of Linux.
 const LOADER: &str = "/lib/ld-linux.so.2";
+/// What an agent says that was started without arguments: a script in between did not hand them on.
+const NO_ARGUMENT: &str = "agent32: standard input holds no handover";
 const PAGE: &str = "docs/doctor.md#agents-that-do-not-start";
 
-/// Looks at each of them.
-pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Findings) {
+/// Looks at each of them, and gives those whose agents cannot run.
+pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Findings) -> BTreeSet<Target> {
     findings.begin("runtimes");
     let started = libraries.all().filter(|library| library.config.agent.is_none());
     let used: BTreeSet<Target> = started.filter_map(|library| library.target).collect();
+    let mut broken = BTreeSet::new();
     for (target, runtime) in &config.runtimes {
         // What no library needs keeps none from being called.
         let level = if used.contains(target) { Level::Problem } else { Level::Warning };
-        Check { config, target: *target, runtime, level, findings: &mut *findings }.run();
+        let check = Check { config, target: *target, runtime, level, findings: &mut *findings };
+        if check.run() == Verdict::Broken {
+            broken.insert(*target);
+        }
     }
     if config.runtimes.is_empty() && !used.is_empty() {
-        let remedy =
-            format!("add a table such as [runtime.linux32] with command = [\"agent32\"] to {}", config.file.display());
-        findings
-            .problem("runtimes", "the configuration has no [runtime.…] table: no agent can be started")
-            .remedy(remedy);
+        let file = config.file.display();
+        let remedy = format!("add a table such as [runtime.linux32] with command = [\"agent32\"] to {file}");
+        let found = "the configuration has no [runtime.…] table: no agent can be started";
+        findings.problem("runtimes", found).remedy(remedy);
     }
+    broken
+}
+
+/// Whether a runtime's agents can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// They can, or only an attempt to load something shows whether they can.
+    Possible,
+    /// They cannot.
+    Broken,
 }
 
 struct Check<'a> {
@@ -60,23 +75,24 @@ impl Check<'_> {
         format!("`command` of [runtime.{}] in {}", self.target, self.config.file.display())
     }
 
-    fn tell(&mut self, found: impl Into<String>, remedy: impl Into<String>) {
+    /// It has to be mended before an agent can run.
+    fn broken(&mut self, found: impl Into<String>, remedy: impl Into<String>) -> Verdict {
         self.findings.add(self.level, self.subject(), found).remedy(remedy).see(PAGE);
+        Verdict::Broken
     }
 
-    fn run(&mut self) {
+    fn run(mut self) -> Verdict {
         let program = self.runtime.command[0].clone();
         if !is_program(&program) {
             let remedy =
                 if wine::is_wine(&program) { wine::INSTALL.to_owned() } else { format!("correct {}", self.table()) };
-            return self.tell(format!("there is no program `{program}`: no agent can be started"), remedy);
+            return self.broken(format!("there is no program `{program}`: no agent can be started"), remedy);
         }
-        if !self.runtime.directory.is_dir() {
-            let found = format!(
-                "agents are to be started in {}, and there is no such folder",
-                self.runtime.directory.display()
-            );
-            return self.tell(found, format!("mkdir -p {}", self.runtime.directory.display()));
+        let folder = &self.runtime.directory;
+        if !folder.is_dir() {
+            let found = format!("agents are to be started in {}, and there is no such folder", folder.display());
+            let remedy = format!("mkdir -p {}", folder.display());
+            return self.broken(found, remedy);
         }
         if self.target.is_windows() && wine::is_wine(&program) {
             wine::examine(self.target, self.runtime, self.level, self.findings);
@@ -84,8 +100,16 @@ impl Check<'_> {
         let mut command = agents::command(self.runtime, self.target);
         command.arg("--version");
         match program::run(command, LIMIT) {
-            Outcome::NotStarted(error) => self.not_started(&program, &error),
+            Outcome::NotStarted(error) => {
+                let (why, remedy) = explain(&program, self.target, &error, &self.table());
+                self.broken(format!("`{program}` cannot be started: {error}. {why}"), remedy)
+            }
             Outcome::TookTooLong(printed) => self.took_too_long(&printed),
+            Outcome::Ended(_, printed) if printed.errors.contains(NO_ARGUMENT) => {
+                let found = "starts an agent, but hands on no arguments: which release it is of is seen when it loads something";
+                self.findings.note(self.subject(), found);
+                Verdict::Possible
+            }
             Outcome::Ended(status, printed) => match Version::find(&printed.output) {
                 Some(version) => self.compare(&version),
                 None => self.no_agent(&status.to_string(), &printed),
@@ -93,31 +117,24 @@ impl Check<'_> {
         }
     }
 
-    fn compare(&mut self, version: &Version) {
+    fn compare(&mut self, version: &Version) -> Verdict {
         let Version { number, target, protocol } = version;
-        if *target != self.target.name() {
-            let found = format!(
-                "its command starts an agent that was built for {target}: no library for {} can be loaded",
-                self.target
-            );
-            self.tell(found, format!("correct {}: it has to name the agent for {}", self.table(), self.target));
-        } else if *protocol != PROTOCOL {
-            let remedy = "use the gateway and the agents of one release: copy all of its programs";
-            self.tell(Agent::protocol_mismatch(*protocol, number), remedy);
-        } else {
-            self.findings.ok(
-                self.subject(),
-                format!("starts agent32 {number} with protocol {protocol}, as this gateway speaks it"),
-            );
+        let (subject, ours) = (self.subject(), self.target);
+        if *target != ours.name() {
+            let found =
+                format!("its command starts an agent that was built for {target}: no library for {ours} can be loaded");
+            return self.broken(found, format!("correct {}: it has to name the agent for {ours}", self.table()));
         }
+        if *protocol != PROTOCOL {
+            let remedy = "use the gateway and the agents of one release: copy all of its programs";
+            return self.broken(Agent::protocol_mismatch(*protocol, number), remedy);
+        }
+        let found = format!("starts agent32 {number} with protocol {protocol}, as this gateway speaks it");
+        self.findings.ok(subject, found);
+        Verdict::Possible
     }
 
-    fn not_started(&mut self, program: &str, error: &io::Error) {
-        let (why, remedy) = explain(program, self.target, error, &self.table());
-        self.tell(format!("`{program}` cannot be started: {error}. {why}"), remedy);
-    }
-
-    fn took_too_long(&mut self, printed: &Printed) {
+    fn took_too_long(&mut self, printed: &Printed) -> Verdict {
         let mut found = format!("its agent did not answer `--version` within {} s", LIMIT.as_secs());
         let mut remedy =
             format!("run it yourself, and see where it waits: {} --version", self.runtime.command.join(" "));
@@ -125,10 +142,12 @@ impl Check<'_> {
             found += "; the first start of Wine makes its prefix, which can take a minute";
             remedy = format!("run doctor once more; if it stays so, {remedy}");
         }
-        self.tell(with_lines(&found, printed), remedy);
+        self.broken(with_lines(&found, printed), remedy);
+        // The next start may be faster.
+        Verdict::Possible
     }
 
-    fn no_agent(&mut self, status: &str, printed: &Printed) {
+    fn no_agent(&mut self, status: &str, printed: &Printed) -> Verdict {
         let found = format!("its command is no agent, or its agent does not run: `--version` ended with {status}");
         let remedy = match missing_library(&printed.errors) {
             Some(library) => format!(
@@ -142,7 +161,7 @@ impl Check<'_> {
             }
             None => format!("correct {}, or run it yourself: {} --version", self.table(), self.runtime.command.join(" ")),
         };
-        self.tell(with_lines(&found, printed), remedy);
+        self.broken(with_lines(&found, printed), remedy)
     }
 }
 
