@@ -5,11 +5,11 @@ use std::path::Path;
 use super::finding::Findings;
 use crate::config::{self, Config, ConfigError};
 
-/// Loads it; `None` if it cannot be used.
-pub(super) fn examine(file: &Path, findings: &mut Findings) -> Option<Config> {
+/// Loads it with these variables of the environment; `None` if it cannot be used.
+pub(super) fn examine(file: &Path, variables: &[(String, String)], findings: &mut Findings) -> Option<Config> {
     findings.begin("configuration");
     let subject = file.display().to_string();
-    let loaded = match config::load(file, std::env::vars()) {
+    let loaded = match config::load(file, variables.iter().cloned()) {
         Ok(loaded) => loaded,
         Err(error) => {
             let found = error.to_string();
@@ -21,7 +21,7 @@ pub(super) fn examine(file: &Path, findings: &mut Findings) -> Option<Config> {
     for warning in loaded.warnings {
         findings.warning("environment", warning).remedy("correct the variable's name, or unset it");
     }
-    for name in config::overrides(std::env::vars()) {
+    for name in config::overrides(variables.iter().cloned()) {
         findings.note(
             format!("environment variable {name}"),
             format!("it goes before what {subject} says; a gateway that is started elsewhere may not have it"),

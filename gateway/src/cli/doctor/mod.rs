@@ -71,7 +71,8 @@ impl Doctor {
     pub(super) fn run(self) -> Result<(), Failed> {
         let file = config_file(Some(self.config.clone()));
         let mut findings = Findings::default();
-        if let Some(config) = configuration::examine(&file, &mut findings) {
+        let variables: Vec<(String, String)> = std::env::vars().collect();
+        if let Some(config) = configuration::examine(&file, &variables, &mut findings) {
             self.examine(&config, &mut findings);
         }
         system::examine(&mut findings);

@@ -27,7 +27,7 @@ fn examine(folder: &Path) -> Findings {
     let doctor =
         Doctor { config: config.clone(), json: true, verbose: false, loading: Loading { no_load: true, load: false } };
     let mut findings = Findings::default();
-    if let Some(config) = configuration::examine(&config, &mut findings) {
+    if let Some(config) = configuration::examine(&config, &[], &mut findings) {
         doctor.examine(&config, &mut findings);
     }
     findings
