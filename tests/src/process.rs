@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The variable by which the processes that a test has started are found again.
-pub(crate) const MARK: &str = "STARTED_BY_TEST";
+pub const MARK: &str = "STARTED_BY_TEST";
 
 /// Sends a signal.
 pub fn signal(pid: u32, signal: Signal) {

@@ -8,6 +8,7 @@ mod concurrency;
 mod cpp;
 mod crashes;
 mod demo;
+mod doctor;
 mod documents;
 mod exports;
 mod external;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bridge32_tests::{Bridge, Value, base64, bytes, json, windows_path};
+use bridge32_tests::{Bridge, Target, Value, base64, bytes, fixture, json, windows_path};
 
 const KERNEL32: &str = "
     typedef BOOL (CALLBACK *LOCALE_ENUMPROCW)(_In_z_ LPWSTR locale);
@@ -240,4 +240,13 @@ fn an_hresult_is_told_in_words() {
     let code = body["hresult"]["code"].as_i64().unwrap_or_else(|| panic!("no hresult: {body}"));
     assert_eq!(code & 0xffff_ffff, 0x8002_0005, "{body}");
     assert!(body["hresult"]["message"].as_str().is_some_and(|words| words.len() > 5), "{body}");
+}
+
+#[test]
+fn wine_starts_whatever_folder_the_gateways_environment_names_for_temporary_files() {
+    let bridge = Bridge::start(|config| {
+        config.env("TMPDIR", "/tmp");
+        config.library("plain", fixture::library("plain", Target::Win32)).header(fixture::header("plain"));
+    });
+    assert_eq!(bridge.call("plain", "Five", json!({})).result(), 5);
 }

@@ -40,6 +40,7 @@ pub use notes::{Noted, Notes};
 pub use output::Line;
 pub use process::Exit;
 pub use registry::Registry;
+pub(crate) use process::command;
 pub use reports::Reports;
 pub use state::{Link, Member, RegisterError, State, Status, View};
 pub use usage::Usage;

@@ -41,13 +41,7 @@ impl Process {
         generation: u64,
         output: &Arc<Output>,
     ) -> io::Result<Self> {
-        let mut command = Command::new(&runtime.command[0]);
-        command.args(&runtime.command[1..]).current_dir(&runtime.directory);
-        // What is the gateway's own is nothing for libraries: `BRIDGE32_SECRET` is a client's key.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRIDGE32_")) {
-            command.env_remove(name);
-        }
-        command.envs(&runtime.env);
+        let mut command = Command::from(command(runtime, target));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut command = CommandWrap::from(command);
         #[cfg(unix)]
@@ -105,6 +99,22 @@ impl Process {
     pub(super) fn sweep(&mut self) {
         let _ = self.child.start_kill();
     }
+}
+
+/// The runtime's command as its agents are started by it.
+pub(crate) fn command(runtime: &RuntimeConfig, target: Target) -> std::process::Command {
+    let mut command = std::process::Command::new(&runtime.command[0]);
+    command.args(&runtime.command[1..]).current_dir(&runtime.directory);
+    // What is the gateway's own is nothing for libraries: `BRIDGE32_SECRET` is a client's key.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BRIDGE32_")) {
+        command.env_remove(name);
+    }
+    if cfg!(unix) && target.is_windows() {
+        // Wine 10 of Debian crashes at its start where it is set, to whatever folder.
+        command.env_remove("TMPDIR");
+    }
+    command.envs(&runtime.env);
+    command
 }
 
 /// How an agent process ended.

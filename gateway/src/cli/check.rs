@@ -1,10 +1,14 @@
-//! `bridge32 check`: looks at a configuration, its files and its headers, without starting anything.
+//! `bridge32 check`: looks at a configuration, its files and its headers, without starting anything. `bridge32 doctor` looks
+//! at libraries with the same code.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bridge32_image::diagnose::Finding;
 use bridge32_image::fingerprint::Fingerprint;
 use bridge32_image::{ExportKind, Image};
+use bridge32_protocol::interface::Interface;
 use bridge32_protocol::target::Target;
 use clap::Args;
 use serde::Serialize;
@@ -23,7 +27,8 @@ Examples:
   bridge32 check --config bridge32.toml
   bridge32 check --json | jq '.libraries[] | select(.problems != [])'
 
-The exit code is 1 if something keeps a library from being called; warnings alone do not count.")]
+It reads the configuration and the files that this names, and runs nothing. `bridge32 doctor` looks at the machine, too, and
+starts agents. The exit code is 1 if something keeps a library from being called; warnings alone do not count.")]
 pub(super) struct Check {
     /// The configuration file
     #[arg(long, env = "BRIDGE32_CONFIG", value_name = "FILE", default_value = "bridge32.toml")]
@@ -49,16 +54,72 @@ struct RuntimeReport {
     problem: Option<String>,
 }
 
+/// What is known of one library without running it.
 #[derive(Serialize)]
-struct LibraryReport {
-    name: String,
-    file: String,
-    runtime: Option<Target>,
-    functions: usize,
+pub(super) struct LibraryReport {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) runtime: Option<Target>,
+    pub(super) functions: usize,
     /// What keeps it, or one of its functions, from being called.
-    problems: Vec<String>,
-    warnings: Vec<String>,
+    pub(super) problems: Vec<Remark>,
+    pub(super) warnings: Vec<Remark>,
     assumptions: usize,
+}
+
+/// Something about a library. In JSON and for people it is its text.
+#[derive(Debug)]
+pub(super) struct Remark {
+    pub(super) about: About,
+    pub(super) text: String,
+}
+
+/// What a remark is about, which decides what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// The file, or the runtime that it needs: the library is not even given to an agent.
+    File,
+    /// A library of that name, which the file needs.
+    Dependency(String),
+    /// The file's hash.
+    Hash,
+    /// A line of the header.
+    Header,
+    /// The header as a whole: it is another library's, or there is none.
+    WrongHeader,
+    /// A function or variable that cannot be used.
+    Unusable,
+    /// A header that was sent, and is in force instead of the files.
+    Replaced,
+    /// A name under `sensitive` that is nowhere.
+    Sensitive,
+}
+
+impl Remark {
+    fn new(about: About, text: impl Into<String>) -> Self {
+        Self { about, text: text.into() }
+    }
+
+    /// About a library that the file needs.
+    fn dependency(finding: &Finding) -> Self {
+        let name = match finding {
+            Finding::Dependency(problem) => problem.name().to_owned(),
+            _ => String::new(),
+        };
+        Self::new(About::Dependency(name), finding.to_string())
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Remark {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
 }
 
 impl Check {
@@ -111,7 +172,7 @@ fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
 }
 
 /// Scopes that are of no use.
-fn unknown_scopes(entries: &[Entry], libraries: &[Arc<Library>]) -> Vec<String> {
+pub(super) fn unknown_scopes(entries: &[Entry], libraries: &[Arc<Library>]) -> Vec<String> {
     let names: Vec<&str> = libraries.iter().map(|library| library.name.as_str()).collect();
     let told = |id: &str, scope: &str| format!("the key `{id}` has the scope `{scope}`, and there is no such library");
     let of = |entry: &Entry| -> Vec<String> {
@@ -138,48 +199,60 @@ pub(super) fn is_program(program: &str) -> bool {
     })
 }
 
-fn examine_library(library: &Library, config: &Config) -> LibraryReport {
-    let mut problems: Vec<String> = library.problem.iter().map(|fault| fault.detail.clone()).collect();
-    let mut warnings: Vec<String> = library.replacement().into_iter().collect();
+/// Looks at a library's file and headers.
+pub(super) fn examine_library(library: &Library, config: &Config) -> LibraryReport {
+    let mut problems: Vec<Remark> =
+        library.problem.iter().map(|fault| Remark::new(About::File, &fault.detail)).collect();
+    let replaced = library.replacement().map(|text| Remark::new(About::Replaced, text));
+    let mut warnings: Vec<Remark> = replaced.into_iter().collect();
     let declared = library.declared();
     for diagnostic in &declared.header.diagnostics {
+        let remark = Remark::new(About::Header, diagnostic.to_string());
         match diagnostic.severity {
-            bridge32_interface::Severity::Error => problems.push(diagnostic.to_string()),
-            bridge32_interface::Severity::Warning => warnings.push(diagnostic.to_string()),
+            bridge32_interface::Severity::Error => problems.push(remark),
+            bridge32_interface::Severity::Warning => warnings.push(remark),
         }
     }
-    warnings.extend(declared.remarks.iter().cloned());
-    let functions = &declared.interface().functions;
-    warnings.extend(functions.iter().filter_map(|function| {
-        function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
-    }));
-    warnings.extend(declared.interface().variables.iter().filter_map(|variable| {
-        variable.unsupported.as_ref().map(|why| format!("{} cannot be read: {why}", variable.name))
-    }));
+    warnings.extend(declared.remarks.iter().map(|text| Remark::new(About::Sensitive, text)));
+    warnings.extend(unsupported(declared.interface()));
     if let (LibraryFile::Host(path), Some(runtime)) =
         (&library.config.file, library.target.and_then(|target| config.runtimes.get(&target)))
     {
-        problems.extend(file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str)));
+        let missing = file::missing(path, runtime.env.get("LD_LIBRARY_PATH").map(String::as_str));
+        problems.extend(missing.iter().map(Remark::dependency));
     }
-    problems.extend(other_file(library));
+    problems.extend(other_file(library).map(|text| Remark::new(About::Hash, text)));
     match absent(library) {
-        Absent::Everything => problems.push(
-            "the file exports nothing of what its header declares: is that the header of another library?".to_owned(),
-        ),
-        Absent::Some(missing) => warnings.extend(missing),
+        Absent::Everything => problems.push(Remark::new(
+            About::WrongHeader,
+            "the file exports nothing of what its header declares: is that the header of another library?",
+        )),
+        Absent::Some(missing) => warnings.extend(missing.into_iter().map(|text| Remark::new(About::Unusable, text))),
     }
     if library.config.headers.is_empty() {
-        warnings.push("it has no header: only calls with a prototype are possible".to_owned());
+        let text = "it has no header: only calls with a prototype are possible";
+        warnings.push(Remark::new(About::WrongHeader, text));
     }
     LibraryReport {
         name: library.name.clone(),
         file: library.config.file.display(),
         runtime: library.target,
-        functions: functions.len(),
+        functions: declared.interface().functions.len(),
         problems,
         warnings,
         assumptions: declared.header.assumptions.len(),
     }
+}
+
+/// What is declared and cannot be passed.
+fn unsupported(interface: &Interface) -> Vec<Remark> {
+    let functions = interface.functions.iter().filter_map(|function| {
+        function.unsupported.as_ref().map(|why| format!("{} cannot be called: {why}", function.name))
+    });
+    let variables = interface.variables.iter().filter_map(|variable| {
+        variable.unsupported.as_ref().map(|why| format!("{} cannot be read: {why}", variable.name))
+    });
+    functions.chain(variables).map(|text| Remark::new(About::Unusable, text)).collect()
 }
 
 /// That the file is not the one that `sha256` asks for.
@@ -228,7 +301,7 @@ fn show(report: &Report) {
     list(&report.problems, &report.warnings);
     for RuntimeReport { name, command, problem } in &report.runtimes {
         print(format_args!("runtime {name}: {}", command.join(" ")));
-        list(problem.as_slice(), &[]);
+        list(problem.as_slice(), &[""; 0]);
     }
     for library in &report.libraries {
         let runtime = library.runtime.map_or("no runtime", Target::name);
@@ -243,11 +316,12 @@ fn show(report: &Report) {
     }
 }
 
-fn list(problems: &[String], warnings: &[String]) {
+fn list(problems: &[impl fmt::Display], warnings: &[impl fmt::Display]) {
+    let line = |kind, text: String| print(format_args!("  {kind}: {}", text.replace('\n', "\n    ")));
     for problem in problems {
-        print(format_args!("  problem: {}", problem.replace('\n', "\n    ")));
+        line("problem", problem.to_string());
     }
     for warning in warnings {
-        print(format_args!("  warning: {}", warning.replace('\n', "\n    ")));
+        line("warning", warning.to_string());
     }
 }

@@ -192,7 +192,7 @@ impl Import {
             ));
         }
         let path = runtime.and_then(|runtime| runtime.env.get("LD_LIBRARY_PATH")).map(String::as_str);
-        warnings.extend(file::missing(&self.file, path));
+        warnings.extend(file::missing(&self.file, path).iter().map(ToString::to_string));
         Ok(Found { image, target, warnings })
     }
 

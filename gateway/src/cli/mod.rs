@@ -6,6 +6,7 @@ mod client;
 mod completions;
 mod credentials;
 mod curl;
+mod doctor;
 mod exports;
 mod headers;
 mod import;
@@ -55,6 +56,7 @@ enum Command {
     Interface(interface::Interface),
     Import(import::Import),
     Check(check::Check),
+    Doctor(doctor::Doctor),
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
     SignIn(sign_in::SignIn),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Interface(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::SignIn(command) => command.run(),

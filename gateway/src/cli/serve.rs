@@ -38,7 +38,10 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
         let result = runtime.block_on(async {
             let stop = stop_signal().map_err(Failed::problem)?;
-            crate::serve(loaded.config, stop).await.map_err(Failed::problem)
+            let file = loaded.config.file.clone();
+            let advised =
+                |error| format!("{error}\nbridge32 doctor --config {} looks for what else is wrong", file.display());
+            crate::serve(loaded.config, stop).await.map_err(|error| Failed::problem(advised(error)))
         });
         // A connection that a client keeps open must not keep the process.
         runtime.shutdown_background();
@@ -61,7 +64,7 @@ const fn keep_memory_from_others() {}
 
 /// Resolves at Ctrl-C or when the service manager asks.
 #[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -75,7 +78,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
 
 /// Resolves at Ctrl-C, Ctrl-Break, or when the console closes.
 #[cfg(windows)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
     let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
     Ok(async move {

@@ -40,6 +40,19 @@ pub(super) const KEYS: [&str; 14] = [
     "runtime",
 ];
 
+/// The names of the variables that set a key of the configuration, in order.
+pub fn overrides(variables: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let names = variables.into_iter().map(|(name, _)| name).filter(|name| !OTHER.contains(&name.as_str()));
+    let key = |name: &String| {
+        let rest = name.strip_prefix(PREFIX)?;
+        let first = rest.split("__").next()?.to_ascii_lowercase();
+        KEYS.contains(&first.as_str()).then_some(())
+    };
+    let mut names: Vec<String> = names.filter(|name| key(name).is_some()).collect();
+    names.sort();
+    names
+}
+
 /// Applies the variables in the order of their names, and says which were left out of account.
 ///
 /// # Errors

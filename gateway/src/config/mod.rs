@@ -21,6 +21,7 @@ use bridge32_protocol::target::Target;
 
 pub use dashboard::DashboardConfig;
 use document::{Document, RuntimeDocument};
+pub use environment::overrides;
 pub use library::{Fallback, LibraryConfig, LibraryFile};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};

@@ -31,7 +31,7 @@ pub(super) fn target(path: &Path, configured: Option<Target>) -> Result<Target, 
 
 /// What is missing among the libraries that an ELF file needs, looked for as an agent of this host would with
 /// `library_path`; for Windows libraries only the agent knows the folders.
-pub fn missing(path: &Path, library_path: Option<&str>) -> Vec<String> {
+pub fn missing(path: &Path, library_path: Option<&str>) -> Vec<Finding> {
     let Ok(image) = Image::open(path) else { return Vec::new() };
     if image.format != bridge32_image::Format::Elf {
         return Vec::new();
@@ -39,7 +39,7 @@ pub fn missing(path: &Path, library_path: Option<&str>) -> Vec<String> {
     let folders: Vec<&str> = library_path.into_iter().flat_map(|list| list.split(':')).collect();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let report = dependencies::check(&image, &name, Some(path), &search::linux(folders));
-    dependency_findings(report).iter().map(ToString::to_string).collect()
+    dependency_findings(report)
 }
 
 fn sentence(text: &str) -> String {
