@@ -1,6 +1,7 @@
 //! The key file: whether it can be used, until when its keys are good, and whether their scopes mean anything.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,14 +12,14 @@ use crate::auth::Need;
 use crate::auth::keys::{self, Entry, KeyFileError};
 use crate::cli::check;
 use crate::config::{AuthConfig, Config};
-use crate::libraries::Libraries;
+use crate::libraries::Library;
 
 /// Somebody is told this long before a key ends.
 const NOTICE: Duration = Duration::from_hours(14 * 24);
 const PAGE: &str = "docs/keys.md";
 
 /// Looks at the keys.
-pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Findings) {
+pub(super) fn examine(config: &Config, libraries: &[Arc<Library>], findings: &mut Findings) {
     findings.begin("keys");
     let AuthConfig::Hmac { keys_file } = &config.auth else {
         let found = "is \"off\": every program and every user of this machine can run native code through the gateway";
@@ -98,12 +99,12 @@ fn rotate(id: &str, config: &Path) -> String {
     format!("bridge32 keys rotate {id} --config {}", config.display())
 }
 
-fn scopes(entries: &[Entry], libraries: &Libraries, config: &Path, findings: &mut Findings) {
+fn scopes(entries: &[Entry], libraries: &[Arc<Library>], config: &Path, findings: &mut Findings) {
     for text in check::unknown_scopes(entries, libraries) {
         let remedy = format!("correct the scope, or the library's name in {}", config.display());
         findings.warning("scopes", text).remedy(remedy).see(PAGE);
     }
-    for library in libraries.all() {
+    for library in libraries {
         let name = library.name.as_str();
         let may = |entry: &&Entry| !entry.is_over() && entry.scopes.allow(Need::SomeCall, name, "").is_ok();
         if entries.iter().any(|entry| may(&entry)) {

@@ -1,6 +1,7 @@
 //! Each library's file and headers, as `bridge32 check` looks at them, with what to do about each finding.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bridge32_protocol::target::Target;
 
@@ -8,18 +9,18 @@ use super::finding::Findings;
 use crate::cli::check::{self, About, Remark};
 use crate::cli::words::count;
 use crate::config::{Config, LibraryFile};
-use crate::libraries::{Libraries, Library};
+use crate::libraries::Library;
 
 /// Looks at them, and gives the names of those that can be handed to an agent; the agents of `broken` runtimes do not start.
 pub(super) fn examine(
     config: &Config,
-    libraries: &Libraries,
+    libraries: &[Arc<Library>],
     broken: &BTreeSet<Target>,
     findings: &mut Findings,
 ) -> BTreeSet<String> {
     findings.begin("libraries");
     let mut sound = BTreeSet::new();
-    for library in libraries.all() {
+    for library in libraries {
         let report = check::examine_library(library, config);
         let subject = format!("library `{}`", library.name);
         let runtime = report.runtime.map_or("no runtime", |target| target.name());
@@ -35,12 +36,12 @@ pub(super) fn examine(
             let (remedy, page) = advice(remark, library, config);
             findings.warning(&subject, &remark.text).remedy(remedy).see(page);
         }
-        if let Some(agent) = &library.config.agent {
+        for agent in &library.config.agents {
             let found = format!("somebody else starts its agent `{agent}`: it can be called once that has registered");
             findings.note(&subject, found).see("docs/loading.md#agents-that-somebody-else-starts");
         }
         let fatal = |remark: &Remark| matches!(remark.about, About::File | About::Dependency(_) | About::Hash);
-        if library.config.agent.is_some() || report.problems.iter().any(fatal) {
+        if !library.config.agents.is_empty() || report.problems.iter().any(fatal) {
             continue;
         }
         match library.target.filter(|target| broken.contains(target)) {

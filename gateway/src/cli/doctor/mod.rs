@@ -27,7 +27,7 @@ use serde_json::json;
 
 use super::{Failed, config_file, note, print};
 use crate::config::Config;
-use crate::libraries::Libraries;
+use crate::libraries::Prepared;
 use finding::{Findings, Level};
 
 /// Find out why a bridge does not work: configuration, files, agents, Wine, ports, clock
@@ -82,7 +82,7 @@ impl Doctor {
     /// Everything that a configuration names.
     fn examine(&self, config: &Config, findings: &mut Findings) {
         let own_folder = folders::examine(config, findings);
-        let (all, _) = Libraries::prepare(config);
+        let all = Prepared::read(config).libraries;
         keys::examine(config, &all, findings);
         let running = listeners::examine(config, findings);
         self.say("agents are started; the first start of Wine takes its time");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridge32_image::Image;
@@ -15,7 +16,7 @@ use super::{machine, wine};
 use crate::agents::{self, Agent};
 use crate::cli::check::is_program;
 use crate::config::{Config, RuntimeConfig};
-use crate::libraries::Libraries;
+use crate::libraries::Library;
 
 /// As long as the gateway waits for an agent.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,9 +27,9 @@ const NO_ARGUMENT: &str = "agent32: standard input holds no handover";
 const PAGE: &str = "docs/doctor.md#agents-that-do-not-start";
 
 /// Looks at each of them, and gives those whose agents cannot run.
-pub(super) fn examine(config: &Config, libraries: &Libraries, findings: &mut Findings) -> BTreeSet<Target> {
+pub(super) fn examine(config: &Config, libraries: &[Arc<Library>], findings: &mut Findings) -> BTreeSet<Target> {
     findings.begin("runtimes");
-    let started = libraries.all().filter(|library| library.config.agent.is_none());
+    let started = libraries.iter().filter(|library| library.config.agents.is_empty());
     let used: BTreeSet<Target> = started.filter_map(|library| library.target).collect();
     let mut broken = BTreeSet::new();
     for (target, runtime) in &config.runtimes {
