@@ -14,10 +14,9 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::process::Exit;
 use super::state::{LEASE, Link, Registered, State};
-use super::{Agent, Bindings, LibrarySpec, Reach};
+use super::{Agent, Bindings, LibrarySpec, Reach, observation};
 
-/// From the start of the process to its registration, and again for each library that it loads. Wine takes its time
-/// when it makes its prefix.
+/// From the start of the process to its registration. Wine takes its time when it makes its prefix.
 const STARTUP: Duration = Duration::from_secs(30);
 /// A library that took its process down so often while it was loaded is not loaded again.
 const MAX_LOAD_CRASHES: u32 = 3;
@@ -116,8 +115,10 @@ impl<'a> Life<'a> {
             Err(fault) => return Ok((0, Err(fault))),
         };
         self.loading = Some(name.to_owned());
-        let loaded = tokio::time::timeout(STARTUP, client.load(name, &load)).await;
-        let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than {} s", STARTUP.as_secs()))?;
+        let Ok(loaded) = tokio::time::timeout(spec.startup, client.load(name, &load)).await else {
+            let seen = observation::words(&client.observation().await.ok().and_then(Result::ok).unwrap_or_default());
+            return Err(format!("loading `{name}` took longer than {} s{seen}", spec.startup.as_secs_f64()));
+        };
         if loaded.is_err() {
             // Whoever waits for the process learns more than that its connection broke.
             tokio::time::sleep(Duration::from_millis(500)).await;

@@ -8,6 +8,7 @@ pub mod client;
 mod crash;
 mod external;
 mod life;
+mod observation;
 mod output;
 mod process;
 mod reports;
@@ -70,6 +71,8 @@ pub struct LibrarySpec {
     pub interface: Arc<Current>,
     /// Whose compiler's ABI it follows.
     pub dialect: Option<Dialect>,
+    /// How long it may take to be loaded.
+    pub startup: Duration,
 }
 
 impl LibrarySpec {

@@ -57,6 +57,7 @@ pub(super) struct LibraryDocument {
     pub(super) runtime: Option<String>,
     pub(super) instances: Option<u32>,
     pub(super) deadline: Option<String>,
+    pub(super) startup: Option<String>,
     pub(super) group: Option<String>,
     pub(super) agent: Option<String>,
     pub(super) sha256: Option<String>,
@@ -287,6 +288,7 @@ impl LibraryDocument {
         replace(&mut self.runtime, over.runtime);
         replace(&mut self.instances, over.instances);
         replace(&mut self.deadline, over.deadline);
+        replace(&mut self.startup, over.startup);
         replace(&mut self.group, over.group);
         replace(&mut self.agent, over.agent);
         replace(&mut self.sha256, over.sha256);

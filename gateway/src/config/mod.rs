@@ -70,6 +70,8 @@ pub struct LibraryConfig {
     pub runtime: Option<Target>,
     /// How long a call may take.
     pub deadline: Duration,
+    /// How long it may take to be loaded.
+    pub startup: Duration,
     /// The agent that it shares with others; by default a library has its own.
     pub group: Option<String>,
     /// The agent that somebody else starts and that runs it; by default the gateway starts one.
@@ -209,6 +211,8 @@ pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) 
 }
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// For a library that does not say how long it may take to be loaded. Wine takes its time.
+const DEFAULT_STARTUP: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_BODY: u64 = 64 << 20;
 
 impl Config {
@@ -321,6 +325,10 @@ impl Context<'_> {
             None => DEFAULT_DEADLINE,
             Some(text) => values::duration(&text).map_err(|message| self.wrong(key("deadline"), message))?,
         };
+        let startup = match table.startup {
+            None => DEFAULT_STARTUP,
+            Some(text) => values::duration(&text).map_err(|message| self.wrong(key("startup"), message))?,
+        };
         let encoding = match table.encoding {
             None => Encoding::default(),
             Some(label) => values::encoding(&label).map_err(|message| self.wrong(key("encoding"), message))?,
@@ -335,6 +343,7 @@ impl Context<'_> {
             headers: table.header.map(document::OneOrMany::into_vec).unwrap_or_default(),
             runtime: table.runtime.map(|runtime| self.target(&key("runtime"), &runtime)).transpose()?,
             deadline,
+            startup,
             group: table.group,
             sha256: self.sha256(&key("sha256"), table.sha256)?,
             agent: table.agent,

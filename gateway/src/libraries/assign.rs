@@ -51,6 +51,7 @@ pub(super) fn assign(
         identity: Arc::clone(&library.identity),
         interface: Arc::clone(&library.interface),
         dialect: table.dialect,
+        startup: table.startup,
     };
     spec.loads.push((library.name.clone(), load));
     library.agent = Some(id);

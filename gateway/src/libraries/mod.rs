@@ -249,6 +249,7 @@ pub(crate) mod tests {
             headers: vec!["/srv/calc.h".into()],
             runtime: Some(Target::Linux32),
             deadline: Duration::from_secs(5),
+            startup: Duration::from_secs(30),
             group: None,
             agent: None,
             sha256: None,
