@@ -74,7 +74,9 @@ mod tests {
         assert_eq!((health.calls, health.pending), (7, 0));
         assert!(health.resident_bytes.is_some_and(|bytes| bytes > 100_000), "{health:?}");
         assert!(health.threads.is_some_and(|threads| (1..10_000).contains(&threads)), "{health:?}");
-        assert!(health.handles.is_some_and(|handles| (3..100_000).contains(&handles)), "{health:?}");
+        // Wine does not tell.
+        let handles = health.handles.map_or(cfg!(windows), |handles| (3..100_000).contains(&handles));
+        assert!(handles, "{health:?}");
         let narrow = cfg!(target_pointer_width = "32");
         assert_eq!((health.address_space_bytes.is_some(), health.largest_free_bytes.is_some()), (narrow, narrow));
         if let (Some(taken), Some(free)) = (health.address_space_bytes, health.largest_free_bytes) {
@@ -100,7 +102,9 @@ mod tests {
             thread.join().unwrap();
         }
         // Other tests of this program may end meanwhile.
-        assert!(after.handles > before.handles.map(|handles| handles + 30), "{before:?} {after:?}");
+        let more = |before: u64, after: u64| after > before + 30;
+        let handles = before.handles.zip(after.handles).map_or(cfg!(windows), |(before, after)| more(before, after));
+        assert!(handles, "{before:?} {after:?}");
         assert!(after.threads > before.threads, "{before:?} {after:?}");
     }
 

@@ -6,7 +6,9 @@ use windows_sys::Win32::Foundation::{CloseHandle, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
-use windows_sys::Win32::System::Memory::{MEM_FREE, MEMORY_BASIC_INFORMATION, VirtualQuery};
+use windows_sys::Win32::System::Memory::{
+    MEM_FREE, MEM_RESERVE, MEMORY_BASIC_INFORMATION, PAGE_NOACCESS, VirtualQuery,
+};
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 use windows_sys::Win32::System::Threading::{
     GR_GDIOBJECTS, GR_USEROBJECTS, GetCurrentProcess, GetCurrentProcessId, GetProcessHandleCount,
@@ -47,10 +49,12 @@ fn space() -> (u64, u64) {
             break;
         }
         let bytes = (next - at) as u64;
-        if block.State == MEM_FREE {
-            largest = largest.max(bytes);
-        } else {
-            taken += bytes;
+        match (block.State, block.Protect) {
+            (MEM_FREE, _) => largest = largest.max(bytes),
+            // Wine says so of what lies outside of the areas that it has reserved for itself (ntdll/unix/virtual.c,
+            // "pretend that space outside of a reserved area is allocated"). On Windows what is only reserved has no protection.
+            (MEM_RESERVE, PAGE_NOACCESS) => {}
+            _ => taken += bytes,
         }
         at = next;
     }
@@ -64,7 +68,8 @@ fn handles() -> Option<u64> {
     let own = unsafe { GetCurrentProcess() };
     // SAFETY: fills in `count`.
     let known = unsafe { GetProcessHandleCount(own, &raw mut count) };
-    (known != 0).then_some(count.into())
+    // Every process has some; Wine does not count them.
+    (known != 0 && count != 0).then_some(count.into())
 }
 
 /// Counts this process's among all threads: the system has no shorter way that is documented.
