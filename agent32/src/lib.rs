@@ -14,6 +14,7 @@ pub mod diagnosis;
 pub mod errors;
 pub mod fingerprint;
 pub mod handles;
+pub mod health;
 pub mod join;
 pub mod journal;
 pub mod layout;

@@ -50,6 +50,7 @@ impl Library {
         diagnosis::refuse_impossible(&load.file, &image)?;
         let file = fingerprint::of(&load.file)?;
         fingerprint::compare(&file, load.sha256.as_deref())?;
+        platform::prepare_observation();
         let module = Module::load(&load.file).map_err(|error| diagnosis::explain(&load.file, &image, &error))?;
         let dialect = load.dialect.unwrap_or_else(|| dialect_of(&image));
         crash::library_loaded(&image.dependencies);

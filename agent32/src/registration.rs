@@ -2,11 +2,10 @@
 #![expect(clippy::print_stderr, reason = "standard error is the agent's log: the gateway captures it")]
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bridge32_protocol::PROTOCOL;
-use bridge32_protocol::wire::{Handover, Health, Lease, Registration};
+use bridge32_protocol::wire::{Handover, Lease, Registration};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, StatusCode};
@@ -14,8 +13,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::health::Sampler;
 use crate::layout::HOST;
-use crate::platform::resident_bytes;
 use crate::server::Server;
 use crate::trust::Trust;
 
@@ -34,7 +33,7 @@ pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trus
     let joined = handover.generation == 0;
     let mut generation = handover.generation;
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let started = Instant::now();
+    let mut sampler = Sampler::new();
     let mut trouble = String::new();
     loop {
         let registration = Registration {
@@ -46,7 +45,7 @@ pub async fn keep(handover: Handover, address: String, server: Arc<Server>, trus
             pid: std::process::id(),
             address: address.clone(),
             libraries: server.libraries(),
-            health: health(&server, started),
+            health: sampler.health(&server.counters),
         };
         let pause = match put(&client, &handover, &registration, &trust).await {
             Ok(Answer::Lease(lease)) => {
@@ -114,14 +113,4 @@ fn detail(body: &[u8]) -> String {
     }
     let problem = serde_json::from_slice::<Problem>(body);
     problem.map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |problem| problem.detail)
-}
-
-fn health(server: &Server, started: Instant) -> Health {
-    Health {
-        uptime_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        calls: server.counters.called.load(Ordering::Relaxed),
-        pending: server.counters.pending.load(Ordering::Relaxed),
-        resident_bytes: resident_bytes(),
-        ..Health::default()
-    }
 }

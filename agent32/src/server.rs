@@ -28,7 +28,7 @@ use crate::callbacks::Events;
 use crate::diagnosis;
 use crate::handles::HandleError;
 use crate::journal::Journal;
-use crate::platform::{end_process, keep_from_children};
+use crate::platform::{end_process, keep_from_children, observe};
 use crate::trust::Trust;
 
 /// The largest request: more than the gateway ever sends.
@@ -147,6 +147,7 @@ impl Server {
             (&Method::GET, ("callbacks", rest)) => self.callbacks(rest, head.uri.query().unwrap_or_default()),
             (&Method::DELETE, ("callbacks", rest)) => self.end_callback(rest),
             (&Method::DELETE, ("sessions", rest)) => self.end_session(rest, head.uri.query().unwrap_or_default()).await,
+            (&Method::GET, ("observation", "")) => json(StatusCode::OK, &observe().await),
             (&Method::POST, ("image", "")) => image(&body),
             (&Method::POST, ("shutdown", "")) => self.shutdown().await,
             (&Method::POST, ("end", "")) => end_process(0),

@@ -12,6 +12,7 @@
 //! The programs come from `dist/` (or from where `BRIDGE32_DIST` says); `cargo xtask build` makes them.
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a harness lets a test fail")]
 
+pub mod agent;
 pub mod bridge;
 pub mod browser;
 pub mod client;
@@ -30,6 +31,7 @@ pub mod tls;
 pub use bridge32_protocol::target::Target;
 pub use serde_json::{Value, json};
 
+pub use agent::Agent;
 pub use bridge::Bridge;
 pub use browser::Browser;
 pub use client::Answer;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, TARGETS_32, Target, dist, json};
+use bridge32_tests::{Bridge, TARGETS_32, Target, dist, json, within};
 
 /// A bridge with these libraries besides a good one for each target: it must become ready, and the good ones must work.
 fn with_good_neighbours(libraries: &[(&str, &Path, Option<Target>)]) -> Bridge {
@@ -279,4 +279,29 @@ fn a_runtime_that_cannot_be_started_is_told() {
     let problem = answer.refused(503, "no_agent");
     assert_says(problem["detail"].as_str().unwrap(), &["/nowhere/agent32", "runtime.linux32"]);
     assert_eq!(bridge.agent("plain")["state"], "gave_up");
+}
+
+#[test]
+fn a_library_that_waits_for_somebody_while_it_is_loaded_is_told_with_what_it_shows() {
+    let bridge = Bridge::start(|config| {
+        for target in TARGETS_32 {
+            let file = fixture::library("dongle", target);
+            config.library(target.name(), file).set("startup", "4s");
+        }
+        config.library("other", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.do_not_wait();
+    });
+    for target in TARGETS_32 {
+        within(60.0, "it is given up", || (bridge.library(target.name())["state"] == "failed").then_some(()));
+        let reason = bridge.failure(target.name());
+        assert!(reason.contains("took longer than 4 s"), "{target}: {reason}");
+        let expected: &[&str] = match target {
+            Target::Win32 => {
+                &["shows a window titled \"Licence\" that says", "\"Please insert the dongle\"", "click it away"]
+            }
+            _ => &["the thread `apartment linux` waits", "nanosleep"],
+        };
+        assert!(expected.iter().all(|part| reason.contains(part)), "{target}: {reason}");
+    }
+    assert_eq!(bridge.call("other", "Five", json!({})).result(), 5);
 }

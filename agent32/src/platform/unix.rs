@@ -2,8 +2,12 @@
 
 pub mod bstr;
 pub mod errno;
+mod figures;
+mod observation;
 mod shared;
 
+pub use figures::figures;
+pub use observation::{observe, prepare_observation};
 pub use shared::map_shared;
 
 use std::ffi::{CStr, CString, c_void};

@@ -2,9 +2,13 @@
 
 pub mod bstr;
 pub mod errno;
+mod figures;
+mod observation;
 pub(crate) mod runtimes;
 mod shared;
 
+pub use figures::figures;
+pub use observation::{observe, prepare_observation};
 pub use shared::map_shared;
 
 use std::ffi::{CStr, OsString, c_int, c_void};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bridge32_protocol::wire::{CallbackList, Fault, HandleList, ImageRequest, Load, Loaded, Rebind};
+use bridge32_protocol::wire::{
+    CallbackList, Fault, HandleList, ImageRequest, Load, Loaded, Observation, Rebind, SessionEnd,
+};
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HOST};
@@ -16,6 +18,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
 use super::signing;
 use super::token::CallbackId;
@@ -102,6 +105,28 @@ impl Client {
     pub async fn rebind(&self, name: &str, rebind: &Rebind) -> Result<Result<Loaded, Fault>, ClientError> {
         let path = format!("/libraries/{name}/interface");
         self.ask(Method::PUT, &path, encode(rebind)?).await
+    }
+
+    /// Has what a session owns released, on its lane and after the calls before it. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows.
+    pub async fn end_session(
+        &self,
+        library: &str,
+        session: Uuid,
+        lane: u32,
+    ) -> Result<Result<SessionEnd, Fault>, ClientError> {
+        let path = format!("/sessions/{library}/{session}?lane={lane}");
+        self.ask(Method::DELETE, &path, Bytes::new()).await
+    }
+
+    /// What the agent sees of itself, also while its libraries hang. The inner error is the agent's own.
+    ///
+    /// # Errors
+    /// No answer that the protocol knows, or none in time.
+    pub async fn observation(&self) -> Result<Result<Observation, Fault>, ClientError> {
+        in_time(self.ask(Method::GET, "/observation", Bytes::new())).await
     }
 
     /// Reads a file's exports through the agent. The inner error is the agent's own.

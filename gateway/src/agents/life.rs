@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::process::Exit;
 use super::state::{LEASE, Link, Registered, State};
-use super::{Agent, Bindings, LibrarySpec, Reach};
+use super::{Agent, Bindings, LibrarySpec, Reach, observation};
 
 /// A library that took its process down so often while it was loaded is not loaded again.
 const MAX_LOAD_CRASHES: u32 = 3;
@@ -119,8 +119,10 @@ impl<'a> Life<'a> {
         };
         self.loading = Some(name.to_owned());
         let startup = self.agent.spec.startup;
-        let loaded = tokio::time::timeout(startup, client.load(name, &load)).await;
-        let loaded = loaded.map_err(|_| format!("loading `{name}` took longer than {} ms", startup.as_millis()))?;
+        let Ok(loaded) = tokio::time::timeout(startup, client.load(name, &load)).await else {
+            let seen = observation::words(&client.observation().await.ok().and_then(Result::ok).unwrap_or_default());
+            return Err(format!("loading `{name}` took longer than {} s{seen}", startup.as_secs_f64()));
+        };
         if loaded.is_err() {
             // Whoever waits for the process learns more than that its connection broke.
             tokio::time::sleep(Duration::from_millis(500)).await;

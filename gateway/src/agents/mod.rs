@@ -9,6 +9,7 @@ mod crash;
 mod external;
 mod life;
 mod notes;
+mod observation;
 mod orders;
 mod output;
 mod process;

@@ -158,6 +158,7 @@ pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) 
 }
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// For a library that does not say how long it may take to be loaded. Wine takes its time.
 const DEFAULT_MAX_BODY: u64 = 64 << 20;
 
 impl Config {
