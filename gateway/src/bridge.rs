@@ -13,9 +13,10 @@ use crate::agents::{AgentSpec, Bound, Link, Registry, Reports};
 use crate::auth::Auth;
 use crate::auth::sessions::Sessions;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::{CallResult, Dispatcher, Failure, Order};
+use crate::dispatch::{CallResult, CallState, Cancelled, Dispatcher, Failure, Order};
 use crate::error::{Code, Problem};
 use crate::files::FileState;
+use crate::history::{Entry, History};
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library, LibraryState};
@@ -36,6 +37,8 @@ pub struct Bridge {
     pub reports: Arc<Reports>,
     /// The queues.
     pub dispatch: Dispatcher,
+    /// The kept calls.
+    pub history: History,
     /// Who may do what.
     pub auth: Auth,
     /// Who is signed in at a browser.
@@ -60,7 +63,8 @@ impl Bridge {
         let stopping = watch::Sender::new(false);
         let openapi = Cache::default();
         let sessions = Sessions::new(&config.dashboard);
-        Self { config, address, libraries, agents, reports, dispatch, auth, sessions, openapi, stopping }
+        let history = History::new(&config.data_dir, config.history);
+        Self { config, address, libraries, agents, reports, dispatch, history, auth, sessions, openapi, stopping }
     }
 
     /// The library of that name.
@@ -80,7 +84,7 @@ impl Bridge {
     /// Makes a call, and gives its id and how it ended.
     pub async fn call(&self, library: &Library, order: Order) -> (Uuid, CallResult) {
         match &library.problem {
-            Some(fault) => (Uuid::now_v7(), Err(Failure::NotLoaded(fault.clone()))),
+            Some(fault) => (order.id, Err(Failure::NotLoaded(fault.clone()))),
             None => self.dispatch.call(&library.name, order).await,
         }
     }
@@ -98,6 +102,26 @@ impl Bridge {
         match &library.problem {
             Some(fault) => Err(Failure::NotLoaded(fault.clone())),
             None => self.dispatch.batch(&library.name, orders, batch).await,
+        }
+    }
+
+    /// How far a kept call is, or a batch, that has not ended.
+    pub fn progress(&self, entry: &Entry) -> CallState {
+        let running = |id: &Uuid| self.dispatch.find(*id) == Some(CallState::Running);
+        let begun = entry.calls.iter().any(running);
+        if begun { CallState::Running } else { CallState::Waiting }
+    }
+
+    /// Ends a kept call, or a batch, as far as it has not ended. Whether any of it could be found.
+    pub fn cancel(&self, entry: &Entry) -> bool {
+        let found = |id: &Uuid| self.dispatch.cancel(*id) != Cancelled::Unknown;
+        entry.calls.iter().filter(|id| found(id)).count() > 0
+    }
+
+    /// Takes a kept call out of the queue, if it waits there.
+    pub fn give_up(&self, entry: &Entry) {
+        if self.progress(entry) == CallState::Waiting {
+            self.cancel(entry);
         }
     }
 

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::AdHoc;
-use super::{Path, expect_json, functions, read_json, reply};
+use super::perform::{Task, Work, perform};
+use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::{Arguments, MAX_BATCH, Order};
@@ -58,7 +59,9 @@ pub async fn create(
     let library = bridge.library(&library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    Ok(reply::outcomes(bridge.batch(library, orders, batch).await?))
+    let (library, target) = (Arc::clone(library), "batches".to_owned());
+    let task = Task { library, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may

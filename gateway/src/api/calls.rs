@@ -11,7 +11,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Path, expect_json, read_json, reply};
+use super::perform::{Task, Work, perform};
+use super::{Path, expect_json, read_json};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::Arguments;
 use crate::error::{Code, Problem};
@@ -74,6 +76,7 @@ impl AdHoc {
 pub async fn create(
     State(bridge): State<Arc<Bridge>>,
     Path(library): Path<String>,
+    caller: Caller,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -82,8 +85,14 @@ pub async fn create(
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
     let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await?;
-    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
-    reply::outcome(id, result).map_err(|problem| problem.within("/args"))
+    let function = match &callee {
+        Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
+        _ => None,
+    };
+    let order = library.undeclared_order(callee, args);
+    let (library, target) = (Arc::clone(library), "calls".to_owned());
+    let task = Task { library, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {

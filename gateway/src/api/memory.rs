@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Path, Query, accepts, expect_json, media_type, read_json, reply};
+use super::prefer::Preferences;
+use super::{Path, Query, accepts, expect_json, idempotency, media_type, read_json, reply};
 use crate::bridge::Bridge;
 use crate::dispatch::{Answer, Arguments};
 use crate::error::{Code, Problem};
@@ -78,9 +79,11 @@ pub async fn create(
     body: Bytes,
 ) -> Result<Response, Problem> {
     bridge.library(&library)?;
+    idempotency::expect_none(&headers)?;
+    let preferences = Preferences::of_waiting(&headers)?;
     expect_json(&headers, &body)?;
     let args = Arguments::of(&wanted(&body)?);
-    let (id, answer) = ask(&bridge, &library, Callee::Allocate, args).await?;
+    let (id, answer) = ask(&bridge, &library, &preferences, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
         .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
@@ -88,7 +91,7 @@ pub async fn create(
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
-    Ok(response)
+    Ok(preferences.noted(response))
 }
 
 /// Gives what is in a block, as base64 or as it is.
@@ -103,14 +106,15 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let Part { offset, length } = part;
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
-    let answer = ask_for(&bridge, &library, Callee::ReadBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let answer = ask_for(&bridge, &library, &preferences, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
-        return Ok(reply::json(answer.result));
+        return Ok(preferences.noted(reply::json(answer.result)));
     }
     let bytes = decode(&answer.result);
     let bytes = bytes.ok_or_else(|| Problem::internal(format!("call {id}: the agent's block has no base64 data")))?;
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static(BINARY))], bytes).into_response())
+    Ok(preferences.noted(([(CONTENT_TYPE, HeaderValue::from_static(BINARY))], bytes).into_response()))
 }
 
 /// Writes into a block.
@@ -127,9 +131,10 @@ pub async fn write(
     let binary = media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(BINARY));
     let Written { data, offset } = written(binary, &part, &headers, &body)?;
     let args = Arguments::of(&Place { handle: &handle, offset, length: None, data: Some(data) });
-    let answer = ask_for(&bridge, &library, Callee::WriteBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let answer = ask_for(&bridge, &library, &preferences, Callee::WriteBlock, args).await;
     answer.map_err(|problem| if binary { problem.without_pointer() } else { problem })?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Frees a block.
@@ -139,11 +144,13 @@ pub async fn write(
 pub async fn free(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let args = Arguments::of(&Place { handle: &handle, offset: None, length: None, data: None });
-    let answer = ask_for(&bridge, &library, Callee::FreeBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let answer = ask_for(&bridge, &library, &preferences, Callee::FreeBlock, args).await;
     answer.map_err(Problem::without_pointer)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
 
 /// The block that a body asks for: it is as large as its data unless it says more.
@@ -195,15 +202,29 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(block.data).ok()
 }
 
-async fn ask(bridge: &Bridge, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
+async fn ask(
+    bridge: &Bridge,
+    library: &str,
+    preferences: &Preferences,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
     let library = bridge.library(library)?;
-    let (id, result) = bridge.call(library, library.undeclared_order(callee, args)).await;
+    let mut order = library.undeclared_order(callee, args);
+    preferences.apply(&mut order, library.config.deadline)?;
+    let (id, result) = bridge.call(library, order).await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
 /// [`ask`] about the block that the path names: one that the agent does not know is not there.
-async fn ask_for(bridge: &Bridge, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
-    ask(bridge, library, callee, args).await.map_err(not_there)
+async fn ask_for(
+    bridge: &Bridge,
+    library: &str,
+    preferences: &Preferences,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
+    ask(bridge, library, preferences, callee, args).await.map_err(not_there)
 }
 
 fn not_there(problem: Problem) -> Problem {

@@ -22,7 +22,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_KEY_ID",
     "BRIDGE32_SECRET",
 ];
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "listen",
     "tls",
     "public_urls",
@@ -35,6 +35,7 @@ const KEYS: [&str; 14] = [
     "sensitive_names",
     "auth",
     "dashboard",
+    "history",
     "library",
     "runtime",
 ];

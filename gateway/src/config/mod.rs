@@ -4,6 +4,7 @@ mod dashboard;
 mod document;
 pub mod edit;
 mod environment;
+mod history;
 mod listeners;
 mod loading;
 mod values;
@@ -19,6 +20,7 @@ use bridge32_protocol::wire::Dialect;
 
 pub use dashboard::DashboardConfig;
 use document::{Document, LibraryDocument, RuntimeDocument};
+pub use history::HistoryConfig;
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub(crate) use values::encoding;
@@ -41,6 +43,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How people sign in.
     pub dashboard: DashboardConfig,
+    /// What is kept of calls.
+    pub history: HistoryConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -218,6 +222,7 @@ impl Config {
         let auth = context.auth(&document, &directory)?;
         let listeners = context.listeners(&document, &auth)?;
         let dashboard = context.dashboard(&document.dashboard)?;
+        let history = context.history(&document.history)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -235,7 +240,18 @@ impl Config {
         context.agents(&libraries, &auth)?;
         let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
-        Ok(Self { file, listeners, data_dir, max_body, library_folders: folders, auth, dashboard, libraries, runtimes })
+        Ok(Self {
+            file,
+            listeners,
+            data_dir,
+            max_body,
+            library_folders: folders,
+            auth,
+            dashboard,
+            history,
+            libraries,
+            runtimes,
+        })
     }
 }
 

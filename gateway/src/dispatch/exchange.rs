@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridge32_protocol::json::complaint;
@@ -38,11 +39,16 @@ pub(super) async fn run(
     connection: &mut Connection,
     work: Work,
     link: &Link,
-    agent: &Agent,
+    agent: &Arc<Agent>,
 ) -> Exchange {
+    let work = queue.still_wanted(work);
+    if work.calls.is_empty() {
+        return Exchange::Complete;
+    }
     let body = assemble(library, &work);
     let Work { calls, batch, declared } = work;
     let mut list = List::new(library, queue, calls);
+    list.begins(agent, link);
     match tokio::time::timeout_at(list.deadline(), while_alive(link, connection.calls(body))).await {
         Err(_) => list.overdue(agent, link).await,
         Ok(Ok(Ok(lines))) => list.receive(lines, agent, link).await,
@@ -108,14 +114,21 @@ impl<'a> List<'a> {
 
     fn deadline(&self) -> Instant {
         let running = self.calls.get(self.running).and_then(Option::as_ref);
-        self.since + running.map_or(Duration::ZERO, |call| call.deadline)
+        running.map_or(self.since, |call| call.deadline_from(self.since))
     }
 
-    async fn receive(mut self, mut lines: Lines, agent: &Agent, link: &Link) -> Exchange {
+    /// Whoever wants to end the call that runs now ends this process.
+    fn begins(&self, agent: &Arc<Agent>, link: &Link) {
+        if let Some(call) = self.calls.get(self.running).and_then(Option::as_ref) {
+            self.queue.control.begins(call.id, agent, link.generation);
+        }
+    }
+
+    async fn receive(mut self, mut lines: Lines, agent: &Arc<Agent>, link: &Link) -> Exchange {
         while !self.is_complete() {
             let why = match tokio::time::timeout_at(self.deadline(), while_alive(link, lines.next())).await {
                 Err(_) => return self.overdue(agent, link).await,
-                Ok(Ok(Some(next))) => match self.take(&next, agent) {
+                Ok(Ok(Some(next))) => match self.take(&next, agent, link) {
                     Ok(()) => continue,
                     Err(why) => why,
                 },
@@ -131,7 +144,7 @@ impl<'a> List<'a> {
         }
     }
 
-    fn take(&mut self, line: &Bytes, agent: &Agent) -> Result<(), String> {
+    fn take(&mut self, line: &Bytes, agent: &Arc<Agent>, link: &Link) -> Result<(), String> {
         let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
         let call = self.calls.get_mut(index).and_then(Option::take);
         let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
@@ -145,14 +158,15 @@ impl<'a> List<'a> {
         }
         if self.running != before {
             self.since = Instant::now();
+            self.begins(agent, link);
         }
         Ok(())
     }
 
     /// The running call has had its time: its process is ended, and the others are told what became of them.
-    async fn overdue(mut self, agent: &Agent, link: &Link) -> Exchange {
+    async fn overdue(mut self, agent: &Arc<Agent>, link: &Link) -> Exchange {
         let Some(running) = self.calls.get_mut(self.running).and_then(Option::take) else { return Exchange::Over };
-        let (id, deadline) = (running.id, running.deadline);
+        let (id, deadline) = (running.id, running.patience());
         let reason = format!("call {id} was still running after {} ms", deadline.as_millis());
         agent.kill(link.generation, reason.clone());
         self.queue.end(running, Err(Failure::Deadline { deadline }));
@@ -163,7 +177,7 @@ impl<'a> List<'a> {
     }
 
     /// The connection is gone, and nearly always the process with it.
-    async fn broken(mut self, why: &str, agent: &Agent, link: &Link) -> Exchange {
+    async fn broken(mut self, why: &str, agent: &Arc<Agent>, link: &Link) -> Exchange {
         let exit = if let Some(exit) = end_of(link, LAG).await {
             exit
         } else {

@@ -5,6 +5,7 @@
 mod apartment;
 mod arguments;
 mod assembly;
+mod control;
 mod exchange;
 mod outcome;
 mod queue;
@@ -22,6 +23,7 @@ use crate::agents::{Agent, Exit};
 use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
+pub use control::{CallState, Cancelled, UnderWay};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use queue::Counts;
 
@@ -47,8 +49,9 @@ impl Dispatcher {
     /// Calls, and gives the call's id and how it ended. A caller that stops waiting does not stop the call.
     pub async fn call(&self, library: &str, order: Order) -> (Uuid, CallResult) {
         let (queued, pending) = queued(order);
-        match self.queue(library).and_then(|queue| queue.push(queued)) {
-            Ok(()) => pending.end().await,
+        let pushed = self.queue(library).and_then(|queue| queue.push(queued).map(|()| queue));
+        match pushed {
+            Ok(queue) => pending.end(queue).await,
             Err(failure) => (pending.id, Err(failure)),
         }
     }
@@ -64,10 +67,11 @@ impl Dispatcher {
         batch: Batch,
     ) -> Result<Vec<(Uuid, CallResult)>, Failure> {
         let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(queued).unzip();
-        self.queue(library)?.push_batch(calls, batch)?;
+        let queue = self.queue(library)?;
+        queue.push_batch(calls, batch)?;
         let mut results = Vec::with_capacity(pending.len());
         for pending in pending {
-            results.push(pending.end().await);
+            results.push(pending.end(queue).await);
         }
         Ok(results)
     }
@@ -93,6 +97,27 @@ impl Dispatcher {
         })
     }
 
+    /// How far a call is; `None` for one that has ended, or that never was.
+    pub fn find(&self, id: Uuid) -> Option<CallState> {
+        self.apartments.values().find_map(|queue| queue.find(id))
+    }
+
+    /// Ends a call: one that waits is taken out, of one that runs the process is ended. Of a batch that waits, all is taken
+    /// out.
+    pub fn cancel(&self, id: Uuid) -> Cancelled {
+        let mut tried = self.apartments.values().map(|queue| queue.cancel(id));
+        tried.find(|cancelled| *cancelled != Cancelled::Unknown).unwrap_or(Cancelled::Unknown)
+    }
+
+    /// The calls that wait or run now, with the libraries' names, in no order.
+    pub fn under_way(&self) -> Vec<(&str, UnderWay)> {
+        let mut all = Vec::new();
+        for (name, queue) in &self.apartments {
+            all.extend(queue.under_way().into_iter().map(|call| (name.as_str(), call)));
+        }
+        all
+    }
+
     /// How many calls a library has had and has waiting.
     pub fn counts(&self, library: &str) -> Counts {
         self.apartments.get(library).map(|queue| queue.counts()).unwrap_or_default()
@@ -102,6 +127,8 @@ impl Dispatcher {
 /// A call that is to be made.
 #[derive(Debug)]
 pub struct Order {
+    /// The call's id: it can be asked about before it has ended.
+    pub id: Uuid,
     /// What is called.
     pub callee: Callee,
     /// With what.
@@ -110,16 +137,28 @@ pub struct Order {
     pub deadline: Duration,
     /// The interface whose numbers `callee` uses: the call runs with that one, whatever replaces it meanwhile.
     pub declared: Option<Arc<Declared>>,
+    /// How long its client waits, from now and with all the time in the queue: instead of `deadline`.
+    pub wait: Option<Duration>,
+    /// Whose key makes it.
+    pub owner: Option<Arc<str>>,
 }
 
 /// A call whose outcome is waited for.
 struct Pending {
     id: Uuid,
+    wait: Option<Duration>,
+    since: Instant,
     outcome: oneshot::Receiver<CallResult>,
 }
 
 impl Pending {
-    async fn end(self) -> (Uuid, CallResult) {
+    async fn end(mut self, queue: &Queue) -> (Uuid, CallResult) {
+        if let Some(wait) = self.wait {
+            match tokio::time::timeout_at(self.since + wait, &mut self.outcome).await {
+                Ok(outcome) => return (self.id, outcome.unwrap_or_else(|_| Err(stopping()))),
+                Err(_) => queue.expire(self.id, wait),
+            }
+        }
         (self.id, self.outcome.await.unwrap_or_else(|_| Err(stopping())))
     }
 }
@@ -130,10 +169,11 @@ fn stopping() -> Failure {
 }
 
 fn queued(order: Order) -> (Queued, Pending) {
-    let Order { callee, args, deadline, declared } = order;
-    let id = Uuid::now_v7();
+    let Order { id, callee, args, deadline, declared, wait, owner } = order;
     let (reply, outcome) = oneshot::channel();
-    (Queued { id, callee, args, deadline, declared, since: Instant::now(), reply }, Pending { id, outcome })
+    let since = Instant::now();
+    let queued = Queued { id, callee, args, deadline, declared, since, wait, owner, reply };
+    (queued, Pending { id, wait, since, outcome })
 }
 
 #[cfg(test)]

@@ -71,6 +71,16 @@ pub enum Failure {
         /// How long it had.
         deadline: Duration,
     },
+    /// It has waited in the queue for as long as its client wanted.
+    Waited {
+        /// How long that was.
+        wait: Duration,
+    },
+    /// Somebody has ended it.
+    Cancelled {
+        /// Whether it had begun.
+        execution: Execution,
+    },
     /// There was nobody to run it.
     NoAgent {
         /// Why not.
@@ -90,7 +100,12 @@ impl Failure {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Fault(fault) if fault.ran => Execution::Ran,
-            Self::Fault(_) | Self::NotLoaded(_) | Self::NoAgent { .. } | Self::QueueFull { .. } => Execution::NotRun,
+            Self::Fault(_)
+            | Self::NotLoaded(_)
+            | Self::Waited { .. }
+            | Self::NoAgent { .. }
+            | Self::QueueFull { .. } => Execution::NotRun,
+            Self::Cancelled { execution } => *execution,
             Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
         }
     }

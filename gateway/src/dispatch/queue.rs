@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
-use super::outcome::{CallResult, Failure};
+use super::control::Control;
+use super::outcome::{CallResult, Execution, Failure};
 use crate::interfaces::Declared;
 
 /// More calls than these do not wait: their clients are told to come back.
@@ -32,6 +33,10 @@ pub(super) struct Queued {
     /// The interface whose numbers the callee uses.
     pub(super) declared: Option<Arc<Declared>>,
     pub(super) since: Instant,
+    /// How long its client waits, with all the time in the queue: then `deadline` does not count.
+    pub(super) wait: Option<Duration>,
+    /// Whose key has made it.
+    pub(super) owner: Option<Arc<str>>,
     pub(super) reply: oneshot::Sender<CallResult>,
 }
 
@@ -42,11 +47,21 @@ impl Queued {
     }
 
     fn expiry(&self, down: Instant) -> Instant {
-        self.since.max(down) + self.deadline
+        self.deadline_from(self.since.max(down))
+    }
+
+    /// When it must have ended, if it begins then.
+    pub(super) fn deadline_from(&self, start: Instant) -> Instant {
+        self.wait.map_or(start + self.deadline, |wait| self.since + wait)
+    }
+
+    /// The time that it has.
+    pub(super) fn patience(&self) -> Duration {
+        self.wait.unwrap_or(self.deadline)
     }
 
     /// Whether it is a call of the library's own, and not work on memory or variables beside them.
-    fn is_call(&self) -> bool {
+    pub(super) fn is_call(&self) -> bool {
         matches!(self.callee, Callee::Function(_) | Callee::Prototype(_))
     }
 }
@@ -122,7 +137,7 @@ impl Unit {
 
 /// The units in their order, and how many calls are in them.
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     units: VecDeque<Unit>,
     calls: usize,
 }
@@ -140,6 +155,19 @@ impl Waiting {
 
     fn pop_front(&mut self) -> Option<Unit> {
         let unit = self.units.pop_front()?;
+        self.calls -= unit.calls().len();
+        Some(unit)
+    }
+
+    /// Everything that waits, in its order.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &Queued> {
+        self.units.iter().flat_map(Unit::calls)
+    }
+
+    /// Takes out the unit that has this call.
+    pub(super) fn remove(&mut self, id: Uuid) -> Option<Unit> {
+        let at = self.units.iter().position(|unit| unit.calls().iter().any(|call| call.id == id))?;
+        let unit = self.units.remove(at)?;
         self.calls -= unit.calls().len();
         Some(unit)
     }
@@ -163,10 +191,12 @@ pub(super) struct Queue {
     arrived: Notify,
     returned: AtomicU64,
     failed: AtomicU64,
+    /// What was taken from here.
+    pub(super) control: Control,
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Pushing and popping leave the queue whole whatever panics elsewhere.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -218,13 +248,22 @@ impl Queue {
     /// Puts back what was taken and never sent, in its order and before all other.
     pub(super) fn put_back(&self, next: Next) {
         let mut waiting = self.lock();
+        let (mut back, mut out) = (Vec::new(), Vec::new());
         match next {
-            Next::Interface(replacement) => waiting.push_front(Unit::Interface(replacement)),
-            Next::Work(Work { calls, batch: Some(batch), .. }) => waiting.push_front(Unit::Batch(calls, batch)),
+            Next::Interface(replacement) => back.push(Unit::Interface(replacement)),
+            Next::Work(Work { calls, batch: Some(batch), .. }) => {
+                let cancelled = calls.iter().filter(|call| self.control.put_back(call.id)).count() > 0;
+                if cancelled { &mut out } else { &mut back }.push(Unit::Batch(calls, batch));
+            }
             Next::Work(Work { calls, batch: None, .. }) => {
-                calls.into_iter().rev().for_each(|call| waiting.push_front(Unit::Single(call)));
+                for call in calls {
+                    if self.control.put_back(call.id) { &mut out } else { &mut back }.push(Unit::Single(call));
+                }
             }
         }
+        back.into_iter().rev().for_each(|unit| waiting.push_front(unit));
+        drop(waiting);
+        out.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled { execution: Execution::NotRun }));
     }
 
     /// Resolves when calls may have been added since the last time.
@@ -240,6 +279,14 @@ impl Queue {
     /// up to the limits and at least one.
     pub(super) fn take(&self) -> Option<Next> {
         let mut waiting = self.lock();
+        let next = self.next(&mut waiting);
+        if let Some(Next::Work(work)) = &next {
+            self.control.taken(&work.calls);
+        }
+        next
+    }
+
+    fn next(&self, waiting: &mut Waiting) -> Option<Next> {
         let mut calls = Vec::new();
         let mut declared = None;
         let mut bytes = 0;
@@ -297,6 +344,7 @@ impl Queue {
 
     /// Ends a call and counts it.
     pub(super) fn end(&self, call: Queued, result: CallResult) {
+        let result = self.control.ended(call.id, result);
         if call.is_call() {
             let counter = if result.is_ok() { &self.returned } else { &self.failed };
             counter.fetch_add(1, Ordering::Relaxed);

@@ -17,8 +17,15 @@ use crate::played;
 const BATCH: Batch = Batch { stop_on_error: true };
 
 fn orders(count: usize, deadline: Duration) -> Vec<Order> {
-    let order =
-        |_| Order { callee: Callee::Function(0), args: Arguments::empty(), deadline, declared: Some(interface(3)) };
+    let order = |_| Order {
+        id: Uuid::now_v7(),
+        callee: Callee::Function(0),
+        args: Arguments::empty(),
+        deadline,
+        declared: Some(interface(3)),
+        wait: None,
+        owner: None,
+    };
     (0..count).map(order).collect()
 }
 
@@ -65,7 +72,7 @@ async fn run(
     assert!(matches!(outcome, Exchange::Over));
     let mut results = Vec::new();
     for pending in pending {
-        results.push(pending.end().await);
+        results.push(pending.end(&queue).await);
     }
     (serde_json::from_slice(&request).unwrap(), results)
 }

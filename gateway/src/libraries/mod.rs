@@ -14,6 +14,7 @@ use bridge32_protocol::interface::Interface;
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::{Callee, Fault, FaultCode};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::agents::{Agent, AgentSpec, Link, Reach};
 use crate::config::{Config, LibraryConfig, LibraryFile};
@@ -101,13 +102,14 @@ impl Library {
     pub fn order(&self, declared: &Arc<Declared>, function: &str) -> Option<Order> {
         let (number, function) = declared.function(function)?;
         let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
-        let (callee, args) = (Callee::Function(number), Arguments::empty());
-        Some(Order { callee, args, deadline, declared: Some(Arc::clone(declared)) })
+        let order = self.undeclared_order(Callee::Function(number), Arguments::empty());
+        Some(Order { deadline, declared: Some(Arc::clone(declared)), ..order })
     }
 
     /// A call of something that no interface declares.
     pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
-        Order { callee, args, deadline: self.config.deadline, declared: None }
+        let (id, deadline) = (Uuid::now_v7(), self.config.deadline);
+        Order { id, callee, args, deadline, declared: None, wait: None, owner: None }
     }
 
     /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind

@@ -11,7 +11,8 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
     let args = Arguments::parse(&Bytes::copy_from_slice(args.as_bytes())).unwrap();
     let (id, deadline) = (Uuid::now_v7(), Duration::from_secs(5));
     let (declared, since) = (Some(interface(1)), Instant::now());
-    (Queued { id, callee: Callee::Function(7), args, deadline, declared, since, reply }, outcome)
+    let callee = Callee::Function(7);
+    (Queued { id, callee, args, deadline, declared, since, wait: None, owner: None, reply }, outcome)
 }
 
 /// One whose answer somebody waits for as long as the test runs.
