@@ -29,12 +29,12 @@ impl Preferences {
     /// Reads the headers. Of what is said twice the first counts; what is not known is left out of account.
     ///
     /// # Errors
-    /// `wait` is no number of seconds, or something is not closed.
+    /// `wait` is no number of seconds.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut read = Self::default();
         for value in headers.get_all(PREFER) {
-            let text = value.to_str().map_err(|_| malformed("Prefer has characters beyond ASCII."))?;
-            for preference in split(text, ',')? {
+            // What cannot be read is no preference that is known here.
+            for preference in split(&String::from_utf8_lossy(value.as_bytes()), ',') {
                 read.take(preference)?;
             }
         }
@@ -44,7 +44,7 @@ impl Preferences {
     /// Reads them where there is nothing to come back for: an answer at once is what such a client gets.
     ///
     /// # Errors
-    /// `wait` is no number of seconds, or something is not closed.
+    /// `wait` is no number of seconds.
     pub(super) fn of_waiting(headers: &HeaderMap) -> Result<Self, Problem> {
         let read = Self::read(headers)?;
         // How long it waits before it goes on without is nothing that ends what it asks for.
@@ -59,7 +59,7 @@ impl Preferences {
 
     fn take(&mut self, preference: &str) -> Result<(), Problem> {
         // Parameters behind a semicolon are of no preference that is known here.
-        let preference = split(preference, ';')?.first().copied().unwrap_or_default();
+        let preference = split(preference, ';').first().copied().unwrap_or_default();
         let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
         let value = unquoted(value.trim());
         match name.trim().to_ascii_lowercase().as_str() {
@@ -131,8 +131,8 @@ fn malformed(detail: &str) -> Problem {
     Problem::new(Code::MalformedRequest, detail)
 }
 
-/// Splits at a sign that is not within quotes.
-fn split(text: &str, at: char) -> Result<Vec<&str>, Problem> {
+/// Splits at a sign that is not within quotes; what is not closed goes on to the end.
+fn split(text: &str, at: char) -> Vec<&str> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (index, character) in text.char_indices() {
         match character {
@@ -146,11 +146,8 @@ fn split(text: &str, at: char) -> Result<Vec<&str>, Problem> {
             _ => {}
         }
     }
-    if quoted {
-        return Err(malformed("Prefer has a quotation mark that is not closed."));
-    }
     parts.push(text[start..].trim());
-    Ok(parts)
+    parts
 }
 
 /// What a quoted text says; a token says itself.
@@ -206,10 +203,11 @@ mod tests {
             let problem = read(&[&format!("wait={wrong}")]).unwrap_err();
             assert!(problem.detail().contains("Prefer: wait=2.5"), "{wrong}: {}", problem.detail());
         }
-        assert!(read(&["wait=\"1"]).unwrap_err().detail().contains("not closed"));
+        assert!(read(&["wait=\"1"]).is_err(), "it is not closed");
         assert!(read(&["respond-async=yes"]).unwrap_err().detail().contains("no value"));
-        let beyond = [(PREFER, HeaderValue::from_bytes(b"wait=\xff").unwrap())].into_iter().collect();
-        assert!(Preferences::read(&beyond).is_err());
+        let beyond = |value| [(PREFER, HeaderValue::from_bytes(value).unwrap())].into_iter().collect();
+        assert!(Preferences::read(&beyond(b"wait=\xff")).is_err());
+        assert_eq!(Preferences::read(&beyond(b"\xff=\"1, wait=2")).unwrap(), Preferences::default());
     }
 
     #[test]
