@@ -75,7 +75,7 @@ impl Operations<'_> {
         operation.insert("parameters".to_owned(), parameters(&["prefer", "idempotencyKey"]));
         let answered =
             json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
-        let answers = vec![("200", answered), ("202", accepted(self.part.name, &function.name))];
+        let answers = vec![("200", answered), ("202", json!({"$ref": "#/components/responses/Accepted"}))];
         operation.insert("responses".to_owned(), responses(answers, takes_some, "UnknownFunction"));
         operation.into()
     }
@@ -217,20 +217,6 @@ fn headers(names: &[(&str, &str)]) -> Value {
         ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{component}")}))
     };
     names.iter().map(header).collect::<Map<_, _>>().into()
-}
-
-/// The answer to whoever does not wait for the outcome.
-fn accepted(library: &str, function: &str) -> Value {
-    let example = json!({
-        "call_id": CALL_ID, "library": library, "function": function, "owner": "ci", "state": "waiting", "kept": true,
-        "created_at": "2026-01-31T12:00:00.123Z",
-    });
-    let all: Vec<_> = [("Location", "CallLocation")].into_iter().chain(OF_ANSWERS).collect();
-    json!({
-        "description": "It goes on, as `Prefer` asked for; its outcome will be at `Location`",
-        "headers": headers(&all),
-        "content": content(&reference("KeptCall"), Some(example)),
-    })
 }
 
 /// The responses of an operation: what it answers, and how it can fail.
