@@ -1,6 +1,7 @@
 //! Calls that a client comes back for, may repeat, or has no more time for: `Prefer`, `Idempotency-Key`, `/v1/calls`.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use bridge32_tests::events::Events;
@@ -98,27 +99,20 @@ fn a_call_that_is_quick_enough_is_answered_at_once() {
 #[test]
 fn a_client_that_hangs_up_does_not_stop_a_call_that_is_kept() {
     let bridge = on_linux(|_| {});
-    let id = accepted(&nap(&bridge, "trouble", 600, &[ASYNC]));
+    let id = accepted(&nap(&bridge, "trouble", 1500, &[ASYNC]));
+    until_it_runs(&bridge, &id);
     // Behind that one, and its client is gone long before its turn.
-    let (sender, receiver) = std::sync::mpsc::channel();
     let authority = bridge.client().authority().to_owned();
-    std::thread::spawn(move || {
-        use std::io::Write as _;
-        let mut stream = std::net::TcpStream::connect(&authority).unwrap();
-        let head = "POST /v1/libraries/counted/functions/TakeInt HTTP/1.1\r\nContent-Type: application/json";
-        write!(
-            stream,
-            "{head}\r\nHost: {authority}\r\nIdempotency-Key: gone\r\nContent-Length: 11\r\n\r\n{{\"value\":1}}"
-        )
-        .unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        drop(stream);
-        sender.send(()).unwrap();
-    });
-    receiver.recv().unwrap();
+    let mut stream = std::net::TcpStream::connect(&authority).unwrap();
+    let (line, body) = ("POST /v1/libraries/trouble/functions/EchoInt HTTP/1.1", r#"{"value":1}"#);
+    let headers =
+        format!("Host: {authority}\r\nContent-Type: application/json\r\nIdempotency-Key: gone\r\nContent-Length: 11");
+    write!(stream, "{line}\r\n{headers}\r\n\r\n{body}").unwrap();
+    within(5.0, "the call waits", || (bridge.library("trouble")["calls"]["waiting"] == 1).then_some(()));
+    drop(stream);
     show(&bridge, &id, "20s");
-    let again =
-        call(&bridge, "/v1/libraries/counted/functions/TakeInt", &json!({"value": 1}), &[("idempotency-key", "gone")]);
+    let target = "/v1/libraries/trouble/functions/EchoInt";
+    let again = call(&bridge, target, &json!({"value": 1}), &[("idempotency-key", "gone")]);
     assert_eq!(again.result(), 1);
     assert_eq!(again.header("idempotency-replayed"), Some("true"), "the request whose client hung up has made it");
 }

@@ -13,7 +13,7 @@ CREATE TABLE calls (
     idempotency_key TEXT,
     -- Whether a request with that key gets this outcome. One that provably did not run gives its key back.
     holds_key INTEGER NOT NULL,
-    -- SHA-256 of the request's body, in hexadecimal.
+    -- SHA-256 of the request's body, in base64.
     body_digest TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'ended')),
     created_at INTEGER NOT NULL,

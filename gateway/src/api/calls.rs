@@ -84,12 +84,12 @@ pub async fn create(
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await?;
-    let function = match &callee {
+    let meant = AdHoc { prototype, export, ordinal }.callee(library, &args).await?;
+    let function = match &meant {
         Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
         _ => None,
     };
-    let order = library.undeclared_order(callee, args);
+    let order = library.undeclared_order(meant, args);
     let (library, target) = (Arc::clone(library), "calls".to_owned());
     let task = Task { library, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
     perform(&bridge, &caller, &headers, task).await

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -123,7 +125,7 @@ impl Task {
             target: self.target.clone(),
             function: self.function.clone(),
             idempotency_key,
-            body_digest: Sha256::digest(&self.body).iter().map(|byte| format!("{byte:02x}")).collect(),
+            body_digest: STANDARD.encode(Sha256::digest(&self.body)),
             created_at: Timestamp::now(),
         }
     }
@@ -249,17 +251,17 @@ impl From<Refused> for Problem {
                 ),
             ),
             Refused::Full { .. } => {
-                unavailable(format!("{refused}: `max_outcomes` and `max_size` of [history] set the limits"))
+                unavailable(&format!("{refused}: `max_outcomes` and `max_size` of [history] set the limits"))
             }
             Refused::Store(error) => {
                 tracing::error!(%error, "a call that is to be kept is refused");
-                unavailable("the table of calls cannot be used, and the gateway's log says why".to_owned())
+                unavailable("the table of calls cannot be used, and the gateway's log says why")
             }
         }
     }
 }
 
-fn unavailable(why: String) -> Problem {
+fn unavailable(why: &str) -> Problem {
     let detail = format!(
         "The call was not run, because its outcome could not be kept: {why}. Without `Prefer: respond-async` and \
          `Idempotency-Key` it can be made now."

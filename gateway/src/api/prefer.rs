@@ -12,7 +12,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The longest that a request is held while its call goes on without it.
-pub(super) const LONGEST_POLL: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_POLL: Duration = Duration::from_mins(1);
 
 /// What a client prefers, of what is known here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -144,8 +144,8 @@ impl<'a> List<'a> {
         }
     }
 
-    fn take(&mut self, line: &Bytes, agent: &Arc<Agent>, link: &Link) -> Result<(), String> {
-        let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
+    fn take(&mut self, text: &Bytes, agent: &Arc<Agent>, link: &Link) -> Result<(), String> {
+        let (index, result) = read_line(text).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
         let call = self.calls.get_mut(index).and_then(Option::take);
         let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
         if result.is_ok() {

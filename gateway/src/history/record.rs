@@ -23,7 +23,7 @@ pub struct Request {
     pub function: Option<String>,
     /// The client's key for repeating the request.
     pub idempotency_key: Option<String>,
-    /// SHA-256 of the request's body, in hexadecimal.
+    /// SHA-256 of the request's body, in base64.
     pub body_digest: String,
     /// When it came.
     pub created_at: Timestamp,

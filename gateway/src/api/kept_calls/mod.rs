@@ -190,11 +190,11 @@ fn sees_all(caller: &Caller) -> bool {
 /// `10s`, `500ms`, or a number of seconds.
 fn patience(wait: Option<&str>) -> Result<Duration, Problem> {
     let Some(text) = wait else { return Ok(Duration::ZERO) };
-    let number = text
-        .strip_suffix("ms")
-        .map(|number| (number, 1000))
-        .unwrap_or_else(|| (text.strip_suffix('s').unwrap_or(text), 1));
-    let parsed = seconds(number.0).map(|duration| duration / number.1);
+    let (number, parts) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1000),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let parsed = seconds(number).map(|duration| duration / parts);
     parsed.filter(|patience| *patience <= LONGEST_POLL).ok_or_else(|| {
         let longest = LONGEST_POLL.as_secs();
         let detail = format!(
