@@ -40,7 +40,8 @@ impl Calls {
     pub(super) fn run(self) -> Result<(), Failed> {
         let Some(id) = &self.id else {
             let (_, list) = self.ask(&Method::GET, "/v1/calls")?;
-            return self.list(&list.unwrap_or_else(Json::null));
+            self.list(&list.unwrap_or_else(Json::null));
+            return Ok(());
         };
         let path = format!("/v1/calls/{}", escape(id));
         if self.cancel {
@@ -68,10 +69,9 @@ impl Calls {
         Ok((status, Some(document)))
     }
 
-    fn list(&self, list: &Json) -> Result<(), Failed> {
+    fn list(&self, list: &Json) {
         if self.json {
-            print(list.pretty());
-            return Ok(());
+            return print(list.pretty());
         }
         let calls = match list.get("calls") {
             Some(Json::List(calls)) => calls.as_slice(),
@@ -81,7 +81,6 @@ impl Calls {
         let more =
             if list.get("next_cursor").is_some() { "; there are older ones (--json has `next_cursor`)" } else { "" };
         note(format_args!("{}{more}", super::words::count(calls.len(), "call")));
-        Ok(())
     }
 
     fn show(&self, id: &str, call: &Json) -> Result<(), Failed> {

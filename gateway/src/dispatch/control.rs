@@ -208,3 +208,6 @@ impl Queue {
         Work { calls, batch, declared }
     }
 }
+
+#[cfg(test)]
+mod tests;

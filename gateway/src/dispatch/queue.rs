@@ -263,7 +263,9 @@ impl Queue {
         }
         back.into_iter().rev().for_each(|unit| waiting.push_front(unit));
         drop(waiting);
-        out.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled { execution: Execution::NotRun }));
+        for unit in out {
+            self.refuse(unit, &Failure::Cancelled { execution: Execution::NotRun });
+        }
     }
 
     /// Resolves when calls may have been added since the last time.

@@ -63,7 +63,9 @@ impl Live {
     pub(super) fn sweep(&mut self, before: Timestamp) {
         let is_old = |entry: &&Arc<Entry>| entry.ended().is_some_and(|ended| ended.at < before);
         let old: Vec<Uuid> = self.entries.values().filter(is_old).map(|entry| entry.request.id).collect();
-        old.into_iter().for_each(|id| self.forget(id));
+        for id in old {
+            self.forget(id);
+        }
     }
 
     fn forget(&mut self, id: Uuid) {
