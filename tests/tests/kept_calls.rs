@@ -432,6 +432,30 @@ fn each_owner_has_its_own_calls_and_keys() {
 }
 
 #[test]
+fn a_key_has_as_many_calls_under_way_as_its_concurrency_says() {
+    let mut config = Config::new();
+    config.key("ann", &["call:*", "read"]);
+    config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+    config.write();
+    let file = config.folder().join("keys.toml");
+    let limited = std::fs::read_to_string(&file).unwrap() + "concurrency = 2\n";
+    let bridge = Bridge::with(config);
+    std::fs::write(&file, limited).unwrap();
+    within(10.0, "the keys are read again", || bridge.log().contains("its keys are in force").then_some(()));
+    let wanted = ["a", "b", "c"].map(|id| nap(&bridge, "trouble", 1500, &[ASYNC, ("idempotency-key", id)]));
+    let first = accepted(&wanted[0]);
+    accepted(&wanted[1]);
+    let problem = wanted[2].refused(429, "concurrency_limited");
+    assert!(problem["detail"].as_str().unwrap().contains("not run"), "{problem}");
+    // Whoever repeats a request makes no call, and whoever looks after one holds none up.
+    assert_eq!(accepted(&nap(&bridge, "trouble", 1500, &[ASYNC, ("idempotency-key", "a")])), first);
+    assert_eq!(show(&bridge, &first, "20s")["state"], "ended");
+    within(10.0, "there is room again", || {
+        (nap(&bridge, "trouble", 1, &[ASYNC, ("idempotency-key", "c")]).status != 429).then_some(())
+    });
+}
+
+#[test]
 fn a_page_of_calls_says_where_the_next_one_begins() {
     let bridge = on_linux(|_| {});
     let ids: Vec<Value> =

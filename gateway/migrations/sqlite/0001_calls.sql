@@ -10,11 +10,12 @@ CREATE TABLE calls (
     target TEXT NOT NULL,
     -- NULL for a batch.
     function TEXT,
+    -- SHA-256 of it, in base64.
     idempotency_key TEXT,
     -- Whether a request with that key gets this outcome. One that provably did not run gives its key back.
     holds_key INTEGER NOT NULL,
-    -- SHA-256 of the request's body, in base64.
-    body_digest TEXT NOT NULL,
+    -- The same of the key, a zero and the request's body: without the key itself it tells nothing of the body.
+    body_digest TEXT,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'ended')),
     created_at INTEGER NOT NULL,
     -- What follows is known at the end.

@@ -69,7 +69,7 @@ pub(super) async fn perform(
     }
     let request = task.request(caller, key);
     // A client that hangs up now or later does not stop what has begun.
-    let begun = tokio::spawn(begin(Arc::clone(bridge), request, task)).await;
+    let begun = tokio::spawn(begin(Arc::clone(bridge), caller.clone(), request, task)).await;
     match begun.map_err(Problem::internal)?? {
         Begun::New(entry) => answer(bridge, &entry, &preferences, false).await,
         Begun::Known(entry) => answer(bridge, &entry, &preferences, true).await,
@@ -124,18 +124,38 @@ impl Task {
             library: self.library.name.clone(),
             target: self.target.clone(),
             function: self.function.clone(),
-            idempotency_key,
-            body_digest: STANDARD.encode(Sha256::digest(&self.body)),
+            // The body may have secrets that are easy to guess. Together with a key that nobody can guess, and of which the
+            // table has but a hash, it is not.
+            body_digest: idempotency_key.as_ref().map(|key| digest(&[key.as_bytes(), b"\0", &self.body])),
+            idempotency_key: idempotency_key.map(|key| digest(&[key.as_bytes()])),
             created_at: Timestamp::now(),
         }
     }
 }
 
+/// SHA-256 in base64.
+fn digest(parts: &[&[u8]]) -> String {
+    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part));
+    STANDARD.encode(digest.finalize())
+}
+
 /// Writes the call down; one that is new is then made, whoever waits for it.
-async fn begin(bridge: Arc<Bridge>, request: Request, task: Task) -> Result<Begun, Problem> {
-    let begun = bridge.history.begin(request, task.work.ids()).await?;
+async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task) -> Result<Begun, Problem> {
+    // Asked last of all: who only repeats a request needs no room for another call.
+    let mut slot = Ok(None);
+    let admit = || {
+        slot = bridge.auth.keep(&caller);
+        slot.is_ok()
+    };
+    let begun = bridge.history.begin(request, task.work.ids(), admit).await;
+    let slot = slot?;
+    let begun = begun?;
     if let Begun::New(entry) = &begun {
-        tokio::spawn(carry_out(Arc::clone(&bridge), Arc::clone(entry), task));
+        let (bridge, entry) = (Arc::clone(&bridge), Arc::clone(entry));
+        tokio::spawn(async move {
+            carry_out(bridge, entry, task).await;
+            drop(slot);
+        });
     }
     Ok(begun)
 }
@@ -243,6 +263,8 @@ fn still_running(entry: &Entry) -> Problem {
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
+            // Whoever asks has the key's own words for it.
+            Refused::NotAdmitted => Self::new(Code::ConcurrencyLimited, refused.to_string()).with_retry_after(1),
             Refused::Mismatch { call } => Self::new(
                 Code::IdempotencyMismatch,
                 format!(

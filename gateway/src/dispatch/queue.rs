@@ -308,12 +308,17 @@ impl Queue {
             };
             bytes += next.args.as_bytes().len();
             let full = calls.len() == MAX_LIST || bytes > MAX_LIST_BYTES;
-            if !calls.is_empty() && (full || !agree(declared.as_ref(), next.declared.as_ref())) {
+            // A call that has a time of its own goes alone: behind others it could not be taken back when that is over.
+            let alone = next.wait.is_some();
+            if !calls.is_empty() && (full || alone || !agree(declared.as_ref(), next.declared.as_ref())) {
                 break;
             }
             if let Some(Unit::Single(call)) = waiting.pop_front() {
                 declared = declared.or_else(|| call.declared.clone());
                 calls.push(call);
+            }
+            if alone {
+                break;
             }
         }
         (!calls.is_empty()).then_some(Next::Work(Work { calls, batch: None, declared }))

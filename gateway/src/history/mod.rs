@@ -46,6 +46,9 @@ pub enum Begun {
 /// Why a call is not kept, and therefore not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
+    /// Whoever makes it has too many.
+    #[error("there are too many calls of this key")]
+    NotAdmitted,
     /// Its key is that of an earlier request, and this one is another.
     #[error("the key is that of another request")]
     Mismatch {
@@ -117,10 +120,16 @@ impl History {
     }
 
     /// Writes a call that is about to be made, known to the dispatcher by the ids `calls`; or finds the one whose key it repeats.
+    /// A new one is made only if `admit` says so.
     ///
     /// # Errors
     /// It must not be made.
-    pub async fn begin(&self, request: Request, calls: Vec<Uuid>) -> Result<Begun, Refused> {
+    pub async fn begin(
+        &self,
+        request: Request,
+        calls: Vec<Uuid>,
+        admit: impl FnOnce() -> bool + Send,
+    ) -> Result<Begun, Refused> {
         let _one = self.beginning.lock().await;
         let store = self.store().await?;
         if let Some(scope) = request.scope() {
@@ -134,6 +143,9 @@ impl History {
                 Some(entry) => return Err(Refused::Mismatch { call: entry.request.id }),
                 None => {}
             }
+        }
+        if !admit() {
+            return Err(Refused::NotAdmitted);
         }
         self.make_room(&store).await?;
         store.begin(&request).await?;

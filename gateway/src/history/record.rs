@@ -21,10 +21,10 @@ pub struct Request {
     pub target: String,
     /// The function; `None` for a batch.
     pub function: Option<String>,
-    /// The client's key for repeating the request.
+    /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
-    /// SHA-256 of the request's body, in base64.
-    pub body_digest: String,
+    /// The same of the key, a zero and the request's body, where there is a key.
+    pub body_digest: Option<String>,
     /// When it came.
     pub created_at: Timestamp,
 }

@@ -24,7 +24,7 @@ fn request(key: Option<&str>, digest: &str) -> Request {
         target: "functions/Add".into(),
         function: Some("Add".into()),
         idempotency_key: key.map(str::to_owned),
-        body_digest: digest.into(),
+        body_digest: key.map(|_| digest.to_owned()),
         created_at: Timestamp::from_millisecond(1_769_900_000_123).unwrap(),
     }
 }
@@ -36,14 +36,14 @@ fn outcome(text: &'static str, execution: Execution) -> Outcome {
 
 async fn begin(history: &History, request: Request) -> Arc<Entry> {
     let calls = vec![request.id];
-    match history.begin(request, calls).await.unwrap() {
+    match history.begin(request, calls, || true).await.unwrap() {
         Begun::New(entry) => entry,
         Begun::Known(entry) => panic!("{entry:?} is known"),
     }
 }
 
 async fn known(history: &History, request: Request) -> Arc<Entry> {
-    match history.begin(request, Vec::new()).await.unwrap() {
+    match history.begin(request, Vec::new(), || true).await.unwrap() {
         Begun::Known(entry) => entry,
         Begun::New(entry) => panic!("{entry:?} is new"),
     }
@@ -89,7 +89,7 @@ async fn a_key_is_of_one_request_of_one_owner_on_one_path() {
         other
     };
     for ended in [false, true] {
-        let refused = history.begin(request(Some("k"), "other"), Vec::new()).await.unwrap_err();
+        let refused = history.begin(request(Some("k"), "other"), Vec::new(), || true).await.unwrap_err();
         assert!(matches!(refused, Refused::Mismatch { call } if call == first.request.id), "{ended}: {refused}");
         if !ended {
             history.end(&first, outcome("1", Execution::Ran), false).await;
@@ -100,6 +100,18 @@ async fn a_key_is_of_one_request_of_one_owner_on_one_path() {
     begin(&history, other(|it| it.target = "calls".into())).await;
     begin(&history, request(None, "d")).await;
     begin(&history, request(None, "d")).await;
+}
+
+#[tokio::test]
+async fn who_is_not_admitted_makes_no_call_but_gets_the_answers_of_earlier_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = fresh(folder.path());
+    let first = begin(&history, request(Some("k"), "d")).await;
+    let refused = history.begin(request(None, "d"), Vec::new(), || false).await.unwrap_err();
+    assert!(matches!(refused, Refused::NotAdmitted));
+    let known = history.begin(request(Some("k"), "d"), Vec::new(), || false).await.unwrap();
+    assert!(matches!(known, Begun::Known(entry) if entry.request.id == first.request.id));
+    assert_eq!(history.list(None, None, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -172,11 +184,11 @@ async fn a_full_table_refuses_until_something_is_old_enough() {
         HistoryConfig { max_outcomes: 1, keep_outcomes: Duration::from_millis(200), ..HistoryConfig::default() };
     let history = history(folder.path(), config);
     let entry = begin(&history, request(Some("k"), "d")).await;
-    let full = history.begin(request(None, "d"), Vec::new()).await.unwrap_err();
+    let full = history.begin(request(None, "d"), Vec::new(), || true).await.unwrap_err();
     assert!(matches!(full, Refused::Full { outcomes: 1, .. }), "{full}");
     history.end(&entry, outcome("5", Execution::Ran), false).await;
     known(&history, request(Some("k"), "d")).await;
-    assert!(matches!(history.begin(request(None, "d"), Vec::new()).await, Err(Refused::Full { .. })));
+    assert!(matches!(history.begin(request(None, "d"), Vec::new(), || true).await, Err(Refused::Full { .. })));
     tokio::time::sleep(Duration::from_millis(250)).await;
     begin(&history, request(None, "d")).await;
     assert!(history.find(entry.request.id).await.unwrap().is_none());
@@ -215,12 +227,12 @@ async fn a_table_that_cannot_be_opened_refuses_and_is_tried_again() {
     let history = fresh(folder.path());
     history.open().await;
     assert!(matches!(
-        history.begin(request(None, "d"), Vec::new()).await,
+        history.begin(request(None, "d"), Vec::new(), || true).await,
         Err(Refused::Store(StoreError::File { .. }))
     ));
     std::fs::remove_dir(&file).unwrap();
     std::fs::write(&file, "this is no database, and long enough to tell".repeat(99)).unwrap();
-    let error = history.begin(request(None, "d"), Vec::new()).await.unwrap_err();
+    let error = history.begin(request(None, "d"), Vec::new(), || true).await.unwrap_err();
     assert!(error.to_string().contains("not a database"), "{error}");
     std::fs::remove_file(&file).unwrap();
     begin(&history, request(None, "d")).await;

@@ -50,8 +50,8 @@ fn a_call_that_waits_is_taken_out_and_the_others_stay() {
     assert_eq!(execution(&mut outcomes[1]), Execution::NotRun);
     assert_eq!((queue.find(ids[1]), queue.cancel(ids[1])), (None, Cancelled::Unknown));
     assert_eq!(queue.counts().waiting, 2);
-    let left: Vec<Uuid> = taken(&queue).calls.iter().map(|call| call.id).collect();
-    assert_eq!(left, [ids[0], ids[2]]);
+    let left = taken(&queue).calls;
+    assert_eq!(left.iter().map(|call| call.id).collect::<Vec<_>>(), [ids[0], ids[2]]);
     assert!(is_open(&mut outcomes[0]) && is_open(&mut outcomes[2]));
 }
 

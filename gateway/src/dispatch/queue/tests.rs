@@ -55,6 +55,16 @@ fn a_list_takes_what_waits_up_to_the_limits() {
 }
 
 #[test]
+fn a_call_with_a_time_of_its_own_goes_alone() {
+    let queue = Queue::default();
+    for wait in [None, Some(Duration::from_secs(1)), None, None] {
+        queue.push(Queued { wait, ..awaited("{}") }).unwrap();
+    }
+    let taken = || take_work(&queue).calls.len();
+    assert_eq!((taken(), taken(), taken()), (1, 1, 2));
+}
+
+#[test]
 fn a_full_queue_refuses_and_what_is_put_back_comes_first() {
     let queue = Queue::default();
     for _ in 0..MAX_WAITING {
