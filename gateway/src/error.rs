@@ -67,6 +67,7 @@ codes! {
     UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
     UnknownVariable = NOT_FOUND, "unknown_variable", "The library has no such variable";
     UnknownHandle = NOT_FOUND, "unknown_handle", "There is no such block of memory";
+    UnknownCall = NOT_FOUND, "unknown_call", "There is no such call";
     UnknownCallback = NOT_FOUND, "unknown_callback", "There is no such callback";
     UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
@@ -76,10 +77,12 @@ codes! {
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ExternalAgent = CONFLICT, "external_agent", "Somebody else starts this agent";
-    Cancelled = CONFLICT, "cancelled", "The call was cancelled";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
+    Cancelled = CONFLICT, "cancelled", "The call was cancelled";
+    CallEnded = CONFLICT, "call_ended", "The call has ended";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     SessionLost = GONE, "session_lost", "The session's process has ended";
+    AnswerGone = GONE, "answer_gone", "The answer is not there any more";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of the wrong type";
     ArgumentMismatch = UNPROCESSABLE_ENTITY, "argument_mismatch", "The arguments do not fit the function";
@@ -90,6 +93,7 @@ codes! {
     InvalidInterface = UNPROCESSABLE_ENTITY, "invalid_interface", "The header cannot replace the interface";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY, "idempotency_mismatch", "The idempotency key is of another request";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     ConcurrencyLimited = TOO_MANY_REQUESTS, "concurrency_limited", "Too many requests at once";
@@ -101,6 +105,7 @@ codes! {
     AgentRestarted = BAD_GATEWAY, "agent_restarted", "The library's process was ended by the bridge";
     UndecodableText = BAD_GATEWAY, "undecodable_text", "The library gave back text in another encoding";
     NoAgent = SERVICE_UNAVAILABLE, "no_agent", "Nobody can run this call now";
+    HistoryUnavailable = SERVICE_UNAVAILABLE, "history_unavailable", "No call can be kept now";
     OutOfMemory = SERVICE_UNAVAILABLE, "out_of_memory", "The library's process has not enough memory";
     DeadlineExceeded = GATEWAY_TIMEOUT, "deadline_exceeded", "The call took too long";
 }
@@ -170,6 +175,18 @@ impl Problem {
     pub fn of_call(id: Uuid, failure: Failure) -> Self {
         let execution = failure.execution();
         Self { call_id: Some(id), execution: Some(execution), ..Self::from(failure) }
+    }
+
+    /// A problem of a call that may have run.
+    pub fn about_call(id: Uuid, code: Code, detail: String) -> Self {
+        Self { call_id: Some(id), execution: Some(Execution::MayHaveRun), ..Self::new(code, detail) }
+    }
+
+    /// The same, of a call that has run.
+    #[must_use]
+    pub fn has_run(mut self) -> Self {
+        self.execution = Some(Execution::Ran);
+        self
     }
 
     /// The kind of problem.

@@ -16,6 +16,7 @@ mod forged;
 mod gateway;
 mod init;
 mod interface;
+mod kept_calls;
 mod kernel32;
 mod keys;
 mod libc;

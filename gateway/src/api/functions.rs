@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::{Path, expect_json, reply};
+use super::perform::{Task, Work, perform};
+use super::{Path, expect_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
@@ -32,8 +33,15 @@ pub async fn call(
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
-    let (id, result) = library.call(Order { args, ..order }, &caller.sender()).end().await;
-    reply::outcome(id, result)
+    let task = Task {
+        library,
+        target: format!("functions/{function}"),
+        function: Some(function),
+        within: "",
+        body,
+        work: Work::Call(Box::new(Order { args, ..order })),
+    };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 /// The problem of a name that no header declares.

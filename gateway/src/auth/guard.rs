@@ -66,7 +66,9 @@ impl Caller {
 
     /// For whom calls of this request are made.
     pub fn sender(&self) -> Sender {
-        Sender { client: self.0.as_ref().map(|principal| principal.name().into()), session: None }
+        let principal = self.0.as_ref();
+        let (client, owner) = (principal.map(Principal::name), principal.map(Principal::owner));
+        Sender { client: client.map(Into::into), owner: owner.map(Into::into), session: None }
     }
 }
 

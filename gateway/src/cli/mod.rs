@@ -1,6 +1,7 @@
 //! The program `bridge32`: one file a command. Data goes to standard output, everything else to standard error.
 
 mod call;
+mod calls;
 mod check;
 mod client;
 mod completions;
@@ -50,6 +51,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Call(call::Call),
+    Calls(calls::Calls),
     Curl(curl::Curl),
     Sign(sign::Sign),
     Exports(exports::Exports),
@@ -95,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Init(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
+        Command::Calls(command) => command.run(),
         Command::Curl(command) => command.run(),
         Command::Sign(command) => command.run(),
         Command::Exports(command) => command.run(),

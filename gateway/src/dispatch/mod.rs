@@ -4,6 +4,7 @@
 
 mod arguments;
 mod assembly;
+mod control;
 mod exchange;
 mod fair;
 mod keeper;
@@ -28,9 +29,10 @@ use crate::agents::Exit;
 use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
+pub use control::{CallState, Cancelled, UnderWay};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
-pub use queue::{CallState, Counts, Queue};
+pub use queue::{Counts, Queue};
 pub use running::Sent;
 pub use unit::Lane;
 
@@ -43,13 +45,15 @@ pub const MAX_BATCH: usize = MAX_LIST;
 /// A call that is to be made.
 #[derive(Debug)]
 pub struct Order {
+    /// The call's id: it can be asked about before it has ended.
+    pub id: Uuid,
     /// What is called.
     pub callee: Callee,
     /// With what.
     pub args: Arguments,
     /// How long it may run, and how long it waits for an agent.
     pub deadline: Duration,
-    /// How long its client waits in all: for its turn, for an agent, and for the library.
+    /// How long its client waits in all: for its turn, for an agent, and for the library. Then `deadline` does not count.
     pub wait: Option<Duration>,
     /// The interface whose numbers `callee` uses: the call runs with that one, whatever replaces it meanwhile.
     pub declared: Option<Arc<Declared>>,
@@ -62,6 +66,8 @@ pub struct Order {
 pub struct Sender {
     /// The id of the key: clients take turns.
     pub client: Option<Arc<str>>,
+    /// Whose key it is: calls can be asked about by their owner.
+    pub owner: Option<Arc<str>>,
     /// The session, and the lane that it is bound to.
     pub session: Option<(Uuid, Lane)>,
 }
@@ -130,13 +136,27 @@ fn stopping() -> Failure {
 }
 
 fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
-    let Order { callee, args, deadline, wait, declared, idempotent } = order;
-    let (id, since) = (Uuid::now_v7(), Instant::now());
+    let Order { id, callee, args, deadline, wait, declared, idempotent } = order;
+    let since = Instant::now();
     let (reply, outcome) = oneshot::channel();
-    let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
+    let (client, owner) = (sender.client.clone(), sender.owner.clone());
+    let (session, deadline) = (sender.session.map(|(id, _)| id), wait.unwrap_or(deadline));
     let until = wait.map(|wait| since + wait);
-    let queued =
-        Queued { id, callee, args, deadline, until, declared, client, session, idempotent, attempts: 0, since, reply };
+    let queued = Queued {
+        id,
+        callee,
+        args,
+        deadline,
+        until,
+        declared,
+        client,
+        owner,
+        session,
+        idempotent,
+        attempts: 0,
+        since,
+        reply,
+    };
     (queued, Pending { id, outcome })
 }
 

@@ -8,12 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
 use super::route;
-use super::running::{Running, Sent};
+use super::running::Running;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
@@ -36,15 +35,6 @@ pub struct Counts {
     pub waiting: usize,
 }
 
-/// Where a call is that has not ended.
-#[derive(Clone, Copy, Debug)]
-pub enum CallState {
-    /// It waits for its turn.
-    Waiting,
-    /// It was sent to an agent.
-    Running(Sent),
-}
-
 /// A lane that takes from the queue.
 #[derive(Debug)]
 struct Joined {
@@ -55,7 +45,7 @@ struct Joined {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     routes: HashMap<Route, Fair>,
     lanes: HashMap<Lane, Joined>,
     /// What is to be tried again, and when.
@@ -74,7 +64,7 @@ impl Waiting {
     }
 
     /// Takes out what fits, wherever it waits.
-    fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
+    pub(super) fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
         let mut taken: Vec<Unit> = self.routes.values_mut().flat_map(|fair| fair.take_if(&mut fits)).collect();
         self.routes.retain(|_, fair| !fair.is_empty());
         taken.extend(self.delayed.extract_if(.., |(_, unit)| fits(unit)).map(|(_, unit)| unit));
@@ -82,7 +72,7 @@ impl Waiting {
         taken
     }
 
-    fn units(&self) -> impl Iterator<Item = &Unit> {
+    pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
         self.routes.values().flat_map(Fair::iter).chain(self.delayed.iter().map(|(_, unit)| unit))
     }
 }
@@ -142,7 +132,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Pushing and popping leave the queue whole whatever panics elsewhere.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -269,23 +259,6 @@ impl Queue {
     fn count_failed(&self, calls: &[Queued]) {
         let failed = calls.iter().filter(|call| call.is_call()).count();
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
-    }
-
-    /// Where that call is, if it has not ended.
-    pub fn find(&self, id: Uuid) -> Option<CallState> {
-        let waits = self.lock().units().any(|unit| unit.has(id));
-        if waits { Some(CallState::Waiting) } else { self.running.find(id).map(CallState::Running) }
-    }
-
-    /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
-    /// more: whoever asks ends its process if it is the one that runs. Gives where it was.
-    pub(crate) fn cancel(&self, id: Uuid) -> Option<CallState> {
-        let withdrawn = self.lock().take_if(|unit| unit.has(id));
-        if withdrawn.is_empty() {
-            return self.running.cancel(id).map(CallState::Running);
-        }
-        withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
-        Some(CallState::Waiting)
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Queued {
     /// The interface whose numbers the callee uses.
     pub(super) declared: Option<Arc<Declared>>,
     pub(super) client: Client,
+    /// Whose key has made it.
+    pub(super) owner: Option<Arc<str>>,
     pub(super) session: Option<Uuid>,
     /// Calling it twice does no harm.
     pub(super) idempotent: bool,

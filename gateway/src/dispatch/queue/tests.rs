@@ -4,9 +4,12 @@ use bridge32_interface::Header;
 use bridge32_protocol::wire::{Batch, Callee};
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::super::arguments::Arguments;
+use super::super::control::{CallState, Cancelled};
 use super::super::outcome::Answer;
+use super::super::running::Sent;
 use super::*;
 use crate::interfaces::Origin;
 
@@ -29,6 +32,7 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         until: None,
         declared: Some(interface(1)),
         client: None,
+        owner: None,
         session: None,
         idempotent: false,
         attempts: 0,
@@ -332,15 +336,16 @@ fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
     let id = call.id;
     push(&queue, Kind::Single(call));
     assert!(matches!(queue.find(id), Some(CallState::Waiting)));
-    assert!(matches!(queue.cancel(id), Some(CallState::Waiting)));
+    assert_eq!(queue.cancel(id), Cancelled::TakenOut);
     assert!(matches!(outcome.try_recv(), Ok(Err(Failure::Cancelled(Execution::NotRun)))));
-    assert!(queue.find(id).is_none() && queue.cancel(id).is_none());
+    assert!(queue.find(id).is_none() && queue.cancel(id) == Cancelled::Unknown);
     let kinds: Vec<Queued> = three();
     let ids: Vec<Uuid> = kinds.iter().map(|call| call.id).collect();
     kinds.into_iter().for_each(|call| push(&queue, Kind::Single(call)));
     let work = take(&queue, FIRST).unwrap();
-    assert!(matches!(queue.cancel(ids[1]), Some(CallState::Running(Sent { is_first: false, lane: FIRST, .. }))));
-    assert!(matches!(queue.find(ids[0]), Some(CallState::Running(Sent { is_first: true, .. }))));
+    assert!(matches!(queue.cancel(ids[1]), Cancelled::Ending(Sent { is_first: false, lane: FIRST, .. })));
+    assert_eq!([0, 1].map(|index| queue.find(ids[index])), [Some(CallState::Running), Some(CallState::Waiting)]);
+    assert_eq!(queue.under_way().len(), 3);
     assert!(queue.running.end(FIRST, ids[0]), "it is the turn of the one that was cancelled");
     queue.put_back(FIRST, work);
     assert_eq!(queue.counts().waiting, 2);
