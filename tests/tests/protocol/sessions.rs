@@ -74,10 +74,10 @@ fn a_session_ends_on_its_own_lane() {
         };
         let threads = [0, 1].map(|lane| number(lane, "ThreadId"));
         assert_ne!(threads[0], threads[1], "{target}");
-        for lane in [1, 0] {
+        for (lane, thread) in threads.iter().enumerate().rev() {
             opened(&agent, 0xa, "OpenThing", &json!({"number": 1}));
             agent.ok("DELETE", &format!("/sessions/lanes/{}?lane={lane}", id_of(0xa)), &Value::Null);
-            assert_eq!(number(0, "ClosedOn"), threads[lane as usize], "{target}");
+            assert_eq!(number(0, "ClosedOn"), *thread, "{target}");
         }
     }
 }
