@@ -135,7 +135,7 @@ impl Task {
 
 /// SHA-256 in base64.
 fn digest(parts: &[&[u8]]) -> String {
-    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part));
+    let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
     STANDARD.encode(digest.finalize())
 }
 
