@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ use crate::auth::{Caller, Principal};
 use crate::bridge::Bridge;
 use crate::dispatch::{Failure, Order};
 use crate::error::{Code, Problem};
-use crate::history::{Begun, Ended, Entry, Kept, Outcome, Refused, Request};
+use crate::history::{Begun, Ended, Entry, Kept, Outcome, Refused, Request, now};
 use crate::libraries::Library;
 
 /// What is to be run.
@@ -128,7 +127,7 @@ impl Task {
             // table has but a hash, it is not.
             body_digest: idempotency_key.as_ref().map(|key| digest(&[key.as_bytes(), b"\0", &self.body])),
             idempotency_key: idempotency_key.map(|key| digest(&[key.as_bytes()])),
-            created_at: Timestamp::now(),
+            created_at: now(),
         }
     }
 }

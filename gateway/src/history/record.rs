@@ -6,6 +6,12 @@ use uuid::Uuid;
 
 use crate::dispatch::Execution;
 
+/// The time as the table has it: in milliseconds.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
 /// A call, or a batch, that is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
