@@ -12,7 +12,6 @@ use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ use crate::auth::{Caller, Principal};
 use crate::bridge::Bridge;
 use crate::dispatch::{Failure, Order, Pending, Sender};
 use crate::error::{Code, Problem};
-use crate::history::{Begun, Ended, Entry, Kept, Outcome, Refused, Request};
+use crate::history::{Begun, Ended, Entry, Kept, Outcome, Refused, Request, now};
 use crate::libraries::Library;
 
 /// What is to be run.
@@ -131,14 +130,14 @@ impl Task {
             // table has but a hash, it is not.
             body_digest: idempotency_key.as_ref().map(|key| digest(&[key.as_bytes(), b"\0", &self.body])),
             idempotency_key: idempotency_key.map(|key| digest(&[key.as_bytes()])),
-            created_at: Timestamp::now(),
+            created_at: now(),
         }
     }
 }
 
 /// SHA-256 in base64.
 fn digest(parts: &[&[u8]]) -> String {
-    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part));
+    let digest = parts.iter().fold(Sha256::new(), Digest::chain_update);
     STANDARD.encode(digest.finalize())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::record::{Ended, Record, Request};
+use super::record::{Ended, Outcome, Record, Request};
 
 /// A kept call.
 #[derive(Debug)]
@@ -23,10 +23,13 @@ impl Entry {
         Self { request, calls, ended: watch::Sender::new(None), cancelled: watch::Sender::new(false) }
     }
 
+    /// What the table has of a call that is not in memory. If it has no outcome, that could not be written when there was one.
     pub(super) fn of(record: Record) -> Self {
         let Record { request, ended } = record;
+        let lost = || Ended { at: request.created_at, outcome: Outcome::lost() };
+        let ended = ended.unwrap_or_else(lost);
         let entry = Self::new(request, Vec::new());
-        entry.ended.send_replace(ended.map(Arc::new));
+        entry.set_ended(ended);
         entry
     }
 

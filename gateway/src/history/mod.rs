@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::config::HistoryConfig;
 
 pub use entry::Entry;
-pub use record::{Ended, Gone, Kept, Outcome, Record, Request};
+pub use record::{Ended, Gone, Kept, Outcome, Record, Request, now};
 pub use store::StoreError;
 
 use live::Live;
@@ -178,7 +178,7 @@ impl History {
             Kept::Answer(answer) => answer.len() as u64,
             Kept::Gone(_) => 0,
         };
-        let ended = Ended { at: Timestamp::now(), outcome };
+        let ended = Ended { at: now(), outcome };
         let written = match self.store().await {
             Ok(store) => {
                 let room = self.config.max_size.saturating_sub(store.size().1).min(self.config.max_size / LARGEST_PART);

@@ -6,6 +6,12 @@ use uuid::Uuid;
 
 use crate::dispatch::Execution;
 
+/// The time as the table has it: in milliseconds.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
 /// A call, or a batch, that is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -61,6 +67,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// That of a call which nobody knows of any more how it ended.
+    pub(super) fn lost() -> Self {
+        Self {
+            status: 502,
+            code: Some("agent_restarted".to_owned()),
+            execution: Execution::MayHaveRun,
+            retry_after: None,
+            answer: Kept::Gone(Gone::GatewayEnded),
+        }
+    }
+
     /// Whether repeating the request gives this outcome: what provably did not run is run by the next one.
     pub fn is_final(&self) -> bool {
         self.execution != Execution::NotRun

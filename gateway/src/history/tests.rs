@@ -255,6 +255,19 @@ async fn an_outcome_that_cannot_be_written_is_told_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_call_whose_outcome_was_never_written_and_is_forgotten_may_have_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = fresh(folder.path());
+    let entry = begin(&history, request(Some("k"), "d")).await;
+    // As if the write at its end had failed, and all that was in memory were too old by now.
+    *history.live() = Live::default();
+    let found = history.find(entry.request.id).await.unwrap().unwrap();
+    assert_eq!(found.end().await.outcome, Outcome::lost());
+    let again = known(&history, request(Some("k"), "d")).await;
+    assert_eq!(again.end().await.outcome, Outcome::lost(), "nobody waits for ever, and it is not made again");
+}
+
+#[tokio::test]
 async fn the_newest_come_first_a_page_at_a_time_and_each_owner_has_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let history = fresh(folder.path());

@@ -75,11 +75,11 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
-        operation.insert("parameters".to_owned(), parameters(&["prefer", "idempotencyKey"]));
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey"]));
         let answered =
             json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
-        let answers = vec![("200", answered), ("202", json!({"$ref": "#/components/responses/Accepted"}))];
-        operation.insert("responses".to_owned(), responses(answers, takes_some, "UnknownFunction"));
+        // Whoever wants 202 knows that: it is described at `callFunction`, and would be a type more to tell apart in each answer.
+        operation.insert("responses".to_owned(), responses(("200", answered), takes_some, Kind::Call));
         operation.into()
     }
 
@@ -139,7 +139,7 @@ impl Operations<'_> {
         let name = self.add(format!("{id}_Value"), schema);
         let answered = json!({"description": "Its value", "content": content(&reference(&name), example)});
         let mut operation = self.of_variable(id, variable, "Read");
-        operation.insert("responses".to_owned(), responses(vec![("200", answered)], false, "UnknownVariable"));
+        operation.insert("responses".to_owned(), responses(("200", answered), false, Kind::Variable));
         operation.into()
     }
 
@@ -158,7 +158,7 @@ impl Operations<'_> {
         let body = json!({"description": "The value", "required": true, "content": content});
         operation.insert("requestBody".to_owned(), body);
         let written = json!({"description": "It was written"});
-        operation.insert("responses".to_owned(), responses(vec![("204", written)], true, "UnknownVariable"));
+        operation.insert("responses".to_owned(), responses(("204", written), true, Kind::Variable));
         operation.into()
     }
 
@@ -222,15 +222,22 @@ fn headers(names: &[(&str, &str)]) -> Value {
     names.iter().map(header).collect::<Map<_, _>>().into()
 }
 
+/// What an operation is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Variable,
+}
+
 /// The responses of an operation: what it answers, and how it can fail.
-fn responses(answered: Vec<(&str, Value)>, has_body: bool, unknown: &str) -> Value {
-    let mut responses: Map<String, Value> =
-        answered.into_iter().map(|(status, answer)| (status.to_owned(), answer)).collect();
-    let is_call = responses.contains_key("202");
+fn responses((status, answered): (&str, Value), has_body: bool, kind: Kind) -> Value {
+    let mut responses = Map::new();
+    responses.insert(status.to_owned(), answered);
     for (status, name) in FAILURES {
-        let possible = (has_body || !OF_BODIES.contains(&status)) && (is_call || !OF_CALLS.contains(&status));
+        let possible =
+            (has_body || !OF_BODIES.contains(&status)) && (kind == Kind::Call || !OF_CALLS.contains(&status));
         if possible {
-            let name = if status == "404" { unknown } else { name };
+            let name = if status == "404" && kind == Kind::Variable { "UnknownVariable" } else { name };
             responses.insert(status.to_owned(), json!({"$ref": format!("#/components/responses/{name}")}));
         }
     }

@@ -165,16 +165,20 @@ async fn find<'a>(bridge: &'a Bridge, text: &str, caller: &Caller, need: Need) -
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
     let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();
+    let error = match bridge.history.find(id).await {
+        Ok(Some(entry)) if may(&entry.request.owner) => return Ok(Found::Kept(entry)),
+        Ok(Some(_)) => return Err(unknown()),
+        Ok(None) => None,
+        Err(error) => Some(error),
+    };
     // One that is not kept is seen as long as it is under way, even if the table cannot be read.
     let passing = bridge.calls_under_way().into_iter().find(|(_, call)| call.id == id);
-    match (bridge.history.find(id).await, passing) {
-        (Ok(Some(entry)), _) if may(&entry.request.owner) => Ok(Found::Kept(entry)),
-        (Ok(Some(_)), _) => Err(unknown()),
-        (_, Some((library, call))) if may(call.owner.as_deref().unwrap_or_default()) => {
+    match (passing, error) {
+        (Some((library, call)), _) if may(call.owner.as_deref().unwrap_or_default()) => {
             Ok(Found::UnderWay(library, call))
         }
-        (Ok(None), _) | (_, Some(_)) => Err(unknown()),
-        (Err(error), None) => Err(unreadable(&error)),
+        (None, Some(error)) => Err(unreadable(&error)),
+        _ => Err(unknown()),
     }
 }
 

@@ -126,11 +126,15 @@ pub(in crate::api) fn gone(id: Uuid, why: Gone) -> Problem {
         ),
         Gone::Sensitive => answer_gone(
             id,
-            "it has values that are marked as sensitive, which are never written to the disk, and the gateway was started again \
-             since",
+            "it has values that are marked as sensitive, which are never written to the disk, and it is not in memory any more: the \
+             gateway was started again since, or others have taken its place",
         ),
         Gone::TooLarge => {
-            answer_gone(id, "it was too large for what `max_size` of [history] leaves, and the gateway was started again since")
+            answer_gone(
+                id,
+                "it was too large for what `max_size` of [history] leaves, and it is not in memory any more: the gateway was started \
+                 again since, or others have taken its place",
+            )
         }
     }
 }
