@@ -34,7 +34,8 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         loads: Vec::new(),
         startup: Duration::from_secs(30),
     };
-    Registry::new(&Arc::new(Reports::new(data))).add(spec, watch::Sender::new(()))
+    let registry = Registry::new(&Arc::new(Reports::new(data)));
+    registry.add(spec, watch::Sender::new(())).expect("the gateway is not stopping")
 }
 
 /// A generation that answers as `router` says, and what tells the gateway that its process has ended.

@@ -52,8 +52,8 @@ pub(super) struct Life<'a> {
     agent: &'a Agent,
     number: u64,
     key: Arc<Key>,
-    /// It answers calls.
-    pub(super) ready: bool,
+    /// It answers calls, there.
+    pub(super) link: Option<Arc<Link>>,
     /// The library that is being loaded.
     pub(super) loading: Option<String>,
     troubles: &'a Troubles,
@@ -62,18 +62,19 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     /// Of a generation that has begun; its process registers with that key.
     pub(super) const fn new(agent: &'a Agent, number: u64, key: Arc<Key>, troubles: &'a Troubles) -> Self {
-        Self { agent, number, key, ready: false, loading: None, troubles }
+        Self { agent, number, key, link: None, loading: None, troubles }
     }
 
     /// Goes on as long as all is well, and gives why the process must be ended.
     pub(super) async fn live(&mut self, ended: watch::Receiver<Option<Exit>>) -> String {
         match self.bring_up(ended).await {
             Ok(link) => {
-                self.ready = true;
+                let link = Arc::new(link);
+                self.link = Some(Arc::clone(&link));
                 self.agent.set_state(State::Ready, None);
                 tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
                 self.agent.usage.note();
-                self.agent.set_reach(Reach::Up(Arc::new(link)));
+                self.agent.set_reach(Reach::Up(link));
                 self.watch_lease().await
             }
             Err(reason) => reason,

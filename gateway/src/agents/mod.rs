@@ -170,6 +170,8 @@ pub struct Agent {
     reach: watch::Sender<Reach>,
     role: watch::Sender<Role>,
     usage: Usage,
+    /// It is to end for good.
+    leaves: AtomicBool,
     orders: mpsc::UnboundedSender<Order>,
     /// The number of the last start of any agent of the pool.
     generations: Arc<AtomicU64>,
@@ -267,8 +269,14 @@ impl Agent {
     /// Ends it for good, between two calls.
     pub fn leave(&self, reason: impl Into<String>, patience: Duration) {
         // At once: whoever looks for an agent must not choose this one.
+        self.leaves.store(true, Ordering::Relaxed);
         self.set_role(Role::Leaving);
         let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Over });
+    }
+
+    /// Whether it is to end for good.
+    pub fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::Relaxed)
     }
 
     /// How it fares, for people and dashboards.

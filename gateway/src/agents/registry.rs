@@ -47,10 +47,15 @@ impl Registry {
         let _ = self.gateway.set(gateway);
     }
 
-    /// Makes an agent and starts it. `changed` tells when something about it changes.
-    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Arc<Agent> {
+    /// Makes an agent and starts it; `None` when the gateway is stopping. `changed` tells when something about it changes.
+    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Option<Arc<Agent>> {
+        let mut supervisors = lock(&self.supervisors);
+        // With the lock: whoever closes and then stops all of them finds each one that was added before.
+        if self.closing.load(Ordering::SeqCst) {
+            return None;
+        }
         let (agent, inbox) = self.make(spec, changed);
-        let Some(gateway) = self.gateway.get().copied() else { return agent };
+        let Some(gateway) = self.gateway.get().copied() else { return Some(agent) };
         let (registry, started) = (Arc::clone(self), Arc::clone(&agent));
         let supervised = async move {
             match started.spec.runtime.clone() {
@@ -60,10 +65,9 @@ impl Registry {
             registry.table_mut().remove(started.id());
             started.set_reach(Reach::Over);
         };
-        let mut supervisors = lock(&self.supervisors);
         while supervisors.try_join_next().is_some() {}
         supervisors.spawn(supervised);
-        agent
+        Some(agent)
     }
 
     /// An agent under a free id, which nobody starts.
@@ -81,6 +85,7 @@ impl Registry {
             reach: watch::Sender::new(Reach::Down("it has not been started yet".to_owned())),
             role: watch::Sender::new(Role::Standby),
             usage: Usage::default(),
+            leaves: AtomicBool::new(false),
             orders,
             changed,
             closing: Arc::clone(&self.closing),
@@ -106,15 +111,16 @@ impl Registry {
 
     /// The listener closes: from now on no agent is ended for its silence.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.store(true, Ordering::SeqCst);
     }
 
     /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.
     pub async fn stop(&self) {
+        self.close();
+        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
         for agent in self.all() {
             let _ = agent.orders.send(Order::Stop);
         }
-        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
         let all = async { while supervisors.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::error!("some agents could not be ended within 8 s; they end when their standard input closes");

@@ -91,13 +91,19 @@ impl Usage {
         u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Resolves when no lane runs anything and, unless `patience` is over first, no session is bound to it.
+    /// Resolves when no lane runs anything and no session is bound to it, or else when `patience` is over.
     pub async fn calm(&self, patience: Instant) {
-        self.until(|usage| usage.held() == 0, Some(patience)).await;
-        self.until(|usage| !usage.is_busy(), None).await;
+        let calm = self.until(|usage| usage.held() == 0 && !usage.is_busy());
+        // One whose patience is over is closed: it does not matter which of the two it was.
+        let _ = tokio::time::timeout_at(patience, calm).await;
     }
 
-    async fn until(&self, is_so: impl Fn(&Self) -> bool, patience: Option<Instant>) {
+    /// Resolves when no lane runs anything.
+    pub async fn quiet(&self) {
+        self.until(|usage| !usage.is_busy()).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         loop {
             let mut changed = pin!(self.calm.notified());
             // From here on no change is missed.
@@ -105,13 +111,7 @@ impl Usage {
             if is_so(self) {
                 return;
             }
-            let Some(end) = patience else {
-                changed.await;
-                continue;
-            };
-            if tokio::time::timeout_at(end, changed).await.is_err() {
-                return;
-            }
+            changed.await;
         }
     }
 }
@@ -164,7 +164,9 @@ mod tests {
         drop(busy);
         wait.await;
         usage.hold();
+        let _busy = usage.begin();
         usage.calm(Instant::now() + Duration::from_secs(3)).await;
+        assert!(tokio::time::timeout(Duration::from_secs(1), usage.quiet()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -76,7 +76,9 @@ impl UnderWay {
 impl Queue {
     /// How far a call is, if it has not ended.
     pub fn find(&self, id: Uuid) -> Option<CallState> {
-        let waits = self.lock().units().any(|unit| unit.has(id));
+        let waiting = self.lock();
+        // With the lock: nothing goes from one place to the other meanwhile.
+        let waits = waiting.units().any(|unit| unit.has(id));
         if waits { Some(CallState::Waiting) } else { self.running.find(id) }
     }
 
@@ -92,10 +94,12 @@ impl Queue {
     /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
     /// more: whoever asks ends its process if it is the one that runs.
     pub(crate) fn cancel(&self, id: Uuid) -> Cancelled {
-        let withdrawn = self.lock().take_if(|unit| unit.has(id));
+        let mut waiting = self.lock();
+        let withdrawn = waiting.take_if(|unit| unit.has(id));
         if withdrawn.is_empty() {
             return self.running.cancel(id).map_or(Cancelled::Unknown, Cancelled::Ending);
         }
+        drop(waiting);
         withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
         Cancelled::TakenOut
     }

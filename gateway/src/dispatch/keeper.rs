@@ -53,7 +53,7 @@ pub(super) async fn run(queue: Arc<Queue>, pool: Arc<Pool>) {
             () = tokio::time::sleep_until(next.unwrap_or(now)), if next.is_some() => {}
         }
     }
-    refuse_all(&queue, &Failure::NoAgent { reason: "the library was removed or replaced".to_owned(), retry: true });
+    queue.close();
 }
 
 fn refuse_all(queue: &Queue, failure: &Failure) {

@@ -154,6 +154,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         session,
         idempotent,
         attempts: 0,
+        began: false,
         since,
         reply,
     };

@@ -90,6 +90,8 @@ pub enum Failure {
     },
     /// Somebody has cancelled it.
     Cancelled(Execution),
+    /// It was running once already when a process ended, and was tried again as calling it twice does no harm.
+    Repeated(Box<Failure>),
     /// There was nobody to run it.
     NoAgent {
         /// Why not.
@@ -121,6 +123,7 @@ impl Failure {
         match self {
             Self::Fault(fault) if fault.ran => Execution::Ran,
             Self::Cancelled(execution) => *execution,
+            Self::Repeated(last) if last.execution() == Execution::Ran => Execution::Ran,
             Self::Ended { moment: Moment::Before { proven: true, .. }, .. } | Self::Deadline { ran: true, .. } => {
                 Execution::Ran
             }
@@ -132,7 +135,7 @@ impl Failure {
             | Self::SessionLost
             | Self::HandlesApart { .. }
             | Self::QueueFull { .. } => Execution::NotRun,
-            Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
+            Self::Ended { .. } | Self::Deadline { .. } | Self::Repeated(_) => Execution::MayHaveRun,
         }
     }
 }

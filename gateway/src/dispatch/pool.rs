@@ -80,6 +80,8 @@ pub struct Pool {
     changed: watch::Sender<()>,
     /// A call waits and there is no agent.
     wanted: Notify,
+    /// Nobody is added any more.
+    retiring: AtomicBool,
     retired: AtomicBool,
 }
 
@@ -93,6 +95,7 @@ impl Pool {
             members: RwLock::default(),
             changed: watch::Sender::new(()),
             wanted: Notify::new(),
+            retiring: AtomicBool::new(false),
             retired: AtomicBool::new(false),
         })
     }
@@ -129,6 +132,9 @@ impl Pool {
         let (mut failed, mut waiting, mut gone) = (None, None, None);
         for agent in &members {
             match &*agent.reach().borrow() {
+                Reach::Up(_) if *agent.role().borrow() == Role::Leaving => {
+                    waiting = waiting.or(Some("its process is being ended when what it runs has ended".to_owned()));
+                }
                 Reach::Up(link) => match link.libraries.get(library) {
                     Some(Ok(_)) => return LibraryState::Ready(Arc::clone(link)),
                     Some(Err(fault)) => failed = failed.or(Some(fault.clone())),
@@ -195,8 +201,11 @@ impl Pool {
     /// Ends its agents when what they run has ended, and sessions are over or `patience` is.
     pub async fn retire(&self, patience: Duration, reason: &str) {
         let mut changes = self.changes();
-        for agent in self.members() {
-            agent.leave(reason, patience);
+        {
+            // With the lock: nobody is added after those that are told to leave were listed.
+            let members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+            self.retiring.store(true, Ordering::Relaxed);
+            members.iter().for_each(|agent| agent.leave(reason, patience));
         }
         let over = async {
             while self.members().iter().any(|agent| !matches!(&*agent.reach().borrow(), Reach::Over)) {
@@ -221,13 +230,18 @@ impl Pool {
             loads: self.spec.loads.clone(),
             startup: self.spec.running.startup,
         };
-        let agent = self.registry.add(spec, self.changed.clone());
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if self.retiring.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(agent) = self.registry.add(spec, self.changed.clone()) else { return };
         for (queue, load) in self.queues.iter().zip(&self.spec.loads) {
             for number in 0..load.threads.max(1) {
                 tokio::spawn(lane::run(Arc::clone(queue), Arc::clone(&agent), number));
             }
         }
-        self.members.write().unwrap_or_else(PoisonError::into_inner).push(agent);
+        members.push(agent);
+        drop(members);
         self.changed.send_replace(());
     }
 }
@@ -276,10 +290,9 @@ impl Manager {
         is_elastic
     }
 
-    /// Its agents, but those that are leaving.
+    /// Its agents, but those that are leaving for good. One that was drained counts: it is somebody's wish that it rests.
     fn working(&self) -> Vec<Arc<Agent>> {
-        let members = self.pool.members().into_iter();
-        members.filter(|agent| *agent.role().borrow() != Role::Leaving).collect()
+        self.pool.members().into_iter().filter(|agent| !agent.leaves()).collect()
     }
 
     /// Sees to it that there are so many agents, and those that stand by.
@@ -299,9 +312,8 @@ impl Manager {
         for agent in working.iter().filter(|agent| agent.link().is_none()) {
             agent.set_role(Role::Standby);
         }
-        let is_active = |agent: &&Arc<Agent>| *agent.role().borrow() == Role::Active;
-        let active = working.iter().filter(ready).filter(is_active).count();
-        let idle = working.iter().filter(ready).filter(|agent| !is_active(agent));
+        let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();
+        let idle = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Standby));
         idle.take(wanted.saturating_sub(active)).for_each(|agent| agent.set_role(Role::Active));
     }
 
@@ -309,8 +321,11 @@ impl Manager {
     fn grow(&mut self) {
         let working = self.working();
         let waits = self.pool.queues.iter().any(|queue| queue.is_behind());
-        let all_busy = working.iter().all(|agent| agent.link().is_some() && agent.usage().is_busy());
-        if !waits || !all_busy {
+        let mut active = working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
+        let all_busy = active.peek().is_some() && active.all(|agent| agent.usage().is_busy());
+        // One that is on its way is waited for.
+        let comes = working.iter().any(|agent| matches!(&*agent.reach().borrow(), Reach::Down(_)));
+        if !waits || !all_busy || comes {
             self.behind = None;
             return;
         }
@@ -327,15 +342,19 @@ impl Manager {
     fn shrink(&self) {
         let running = &self.pool.spec.running;
         let working = self.working();
-        let (count, least) = (working.len(), running.instances.min);
-        let standby = if least == 0 { 0 } else { running.standby };
-        if count <= usize::try_from(least + standby).unwrap_or_default() {
+        let active: Vec<_> = working.iter().filter(|agent| has_role(agent, Role::Active)).collect();
+        if active.len() <= usize::try_from(running.instances.min).unwrap_or(usize::MAX) {
             return;
         }
+        // Those that stand by have nothing to do as a rule, and stay.
         let idle = |agent: &&Arc<Agent>| agent.link().is_some() && agent.usage().is_idle_for(running.instances.idle);
-        if let Some(agent) = working.iter().rev().find(idle) {
+        if let Some(agent) = active.into_iter().rev().find(idle) {
             tracing::info!(pool = self.pool.id(), agent = agent.id(), "an agent had nothing to do and is ended");
             agent.leave("it had nothing to do", Duration::ZERO);
         }
     }
+}
+
+fn has_role(agent: &Agent, role: Role) -> bool {
+    *agent.role().borrow() == role
 }

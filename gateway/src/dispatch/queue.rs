@@ -1,6 +1,6 @@
 //! The bounded queue of one library: what waits, where it may run, and which lanes take from it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,9 +52,16 @@ pub(super) struct Waiting {
     delayed: Vec<(Instant, Unit)>,
     /// How many calls are in all of them.
     calls: usize,
+    /// Nobody will ever take from it again.
+    closed: bool,
 }
 
 impl Waiting {
+    /// How many processes take from it.
+    fn processes(&self) -> usize {
+        self.lanes.keys().map(|lane| lane.generation).collect::<BTreeSet<u64>>().len()
+    }
+
     fn is_alive(&self, generation: u64) -> bool {
         self.lanes.keys().any(|lane| lane.generation == generation)
     }
@@ -143,13 +150,14 @@ impl Queue {
     /// Too many wait already, or there is nowhere where it could run.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
-        let mut handles = BTreeSet::new();
-        if pin.is_none() && self.processes.load(Ordering::Relaxed) > 1 {
-            for call in unit.calls() {
-                handles.append(&mut route::generations(call.args.as_bytes(), &self.library));
-            }
-        }
+        let is_one_of_several = pin.is_none() && self.processes.load(Ordering::Relaxed) > 1;
+        // As a rule it is read without holding up others.
+        let mut handles = is_one_of_several.then(|| self.handles_in(&unit));
         let mut waiting = self.lock();
+        if pin.is_none() && handles.is_none() && waiting.processes() > 1 {
+            handles = Some(self.handles_in(&unit));
+        }
+        let handles = handles.unwrap_or_default();
         let placed = self.admit(&waiting, &unit).and_then(|()| place(&waiting, pin, &handles));
         match placed {
             Ok(route) => unit.route = route,
@@ -167,8 +175,16 @@ impl Queue {
         Ok(())
     }
 
+    /// The generations of the handles among its arguments.
+    fn handles_in(&self, unit: &Unit) -> BTreeSet<u64> {
+        unit.calls().iter().flat_map(|call| route::generations(call.args.as_bytes(), &self.library)).collect()
+    }
+
     /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
     fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
+        if waiting.closed {
+            return Err(closed());
+        }
         let count = unit.calls().len();
         let free = self.limit.saturating_sub(waiting.calls);
         let client = unit.client();
@@ -187,6 +203,9 @@ impl Queue {
 
     /// Puts a unit where it belongs, and wakes who may take it.
     fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+        if waiting.closed {
+            return self.refuse(unit, &closed());
+        }
         let route = unit.route;
         waiting.calls += unit.calls().len();
         push(waiting.routes.entry(route).or_default(), unit);
@@ -202,8 +221,9 @@ impl Queue {
 
     /// Puts back what that lane has taken and never sent, in its order and before all other.
     pub(super) fn put_back(&self, lane: Lane, work: Work) {
-        let cancelled = self.running.finish(lane);
+        // Whoever looks for one of them meanwhile waits: they are never nowhere.
         let mut waiting = self.lock();
+        let cancelled = self.running.finish(lane);
         for unit in work.into_units().into_iter().rev() {
             if cancelled.iter().any(|id| unit.has(*id)) {
                 self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
@@ -215,6 +235,11 @@ impl Queue {
 
     fn put_front(&self, waiting: &mut Waiting, mut unit: Unit) {
         unit.route = match unit.route {
+            Route::Any if waiting.processes() > 1 => {
+                let handles = self.handles_in(&unit);
+                // That they are of two processes was told when it came.
+                place(waiting, None, &handles).unwrap_or(Route::Any)
+            }
             Route::Generation(generation) if !waiting.is_alive(generation) => Route::Any,
             Route::Lane(lane) if !waiting.lanes.contains_key(&lane) => {
                 return self.refuse(unit, &Failure::SessionLost);
@@ -227,7 +252,7 @@ impl Queue {
     /// Has a unit tried again after a time.
     pub(super) fn again(&self, unit: Unit, after: Duration) {
         let mut waiting = self.lock();
-        if after.is_zero() {
+        if after.is_zero() || waiting.closed {
             self.put_front(&mut waiting, unit);
         } else {
             waiting.calls += unit.calls().len();
@@ -268,9 +293,34 @@ impl Queue {
     pub(super) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let mut waiting = self.lock();
+        let before = waiting.processes();
         waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
         self.count_processes(&waiting);
+        if before == 1 && waiting.processes() > 1 {
+            self.sort_out(&mut waiting);
+        }
         wake
+    }
+
+    /// There was one process, and every handle led there; now there is another one, which must not get them.
+    fn sort_out(&self, waiting: &mut Waiting) {
+        let places = |unit: &Unit| place(waiting, None, &self.handles_in(unit)).unwrap_or(Route::Any);
+        let Some(fair) = waiting.routes.get(&Route::Any) else { return };
+        let bound: HashSet<Uuid> = fair
+            .iter()
+            .filter(|unit| places(unit) != Route::Any)
+            .filter_map(|unit| unit.calls().first().map(|call| call.id))
+            .collect();
+        if bound.is_empty() {
+            return;
+        }
+        let units = waiting.take_if(|unit| {
+            unit.route == Route::Any && unit.calls().first().is_some_and(|call| bound.contains(&call.id))
+        });
+        for mut unit in units {
+            unit.route = place(waiting, None, &self.handles_in(&unit)).unwrap_or(Route::Any);
+            self.insert(waiting, unit, Fair::push_back);
+        }
     }
 
     /// A lane takes what may run anywhere, or does not any more.
@@ -305,8 +355,7 @@ impl Queue {
     }
 
     fn count_processes(&self, waiting: &Waiting) {
-        let generations: BTreeSet<u64> = waiting.lanes.keys().map(|lane| lane.generation).collect();
-        self.processes.store(generations.len(), Ordering::Relaxed);
+        self.processes.store(waiting.processes(), Ordering::Relaxed);
     }
 
     /// Resolves when something may have come that any active lane can take.
@@ -328,10 +377,12 @@ impl Queue {
             let (work, taken) = self.list(fair, route, share);
             if fair.is_empty() {
                 waiting.routes.remove(&route);
-            } else if route == Route::Any {
-                self.arrived.notify_one();
             }
             waiting.calls -= taken;
+            // This lane may have been woken for them, and is busy now with something else.
+            if waiting.routes.contains_key(&Route::Any) {
+                self.arrived.notify_one();
+            }
             if let Some(work) = work {
                 // Before anybody can look for it: a call is always in one place or the other.
                 self.running.begin(lane, &work.calls);
@@ -346,7 +397,15 @@ impl Queue {
         let in_time = usize::try_from(u64::try_from(LIST_TIME.as_nanos()).unwrap_or(u64::MAX) / pace);
         let most = in_time.unwrap_or(MAX_LIST).min(share).clamp(1, MAX_LIST);
         let (mut calls, mut declared, mut bytes, mut taken) = (Vec::new(), None::<Arc<Declared>>, 0, 0);
+        let now = Instant::now();
         while let Some(next) = fair.front() {
+            if next.is_out_of_time(now) {
+                let Some(unit) = fair.pop() else { break };
+                taken += unit.calls().len();
+                let failure = unit.overdue(now, "");
+                self.refuse(unit, &failure);
+                continue;
+            }
             if next.is_abandoned() {
                 // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
                 // one may.
@@ -410,6 +469,16 @@ impl Queue {
         self.lock().take_if(|_| true)
     }
 
+    /// Refuses what waits and what comes from now on: there will be no agent.
+    pub(super) fn close(&self) {
+        let left = {
+            let mut waiting = self.lock();
+            waiting.closed = true;
+            waiting.take_if(|_| true)
+        };
+        left.into_iter().for_each(|unit| self.refuse(unit, &closed()));
+    }
+
     /// Has those tried again whose time has come.
     pub(super) fn wake_delayed(&self, now: Instant) {
         let mut waiting = self.lock();
@@ -431,6 +500,11 @@ impl Queue {
         let expiries = waiting.units().filter_map(|unit| unit.expiry(down));
         expiries.chain(waiting.delayed.iter().map(|(at, _)| *at)).min()
     }
+}
+
+/// What a call is told that comes when nobody will take it any more.
+fn closed() -> Failure {
+    Failure::NoAgent { reason: "the library was removed or replaced".to_owned(), retry: true }
 }
 
 /// Where a unit may run: on the lane of its session, or where its handles live.

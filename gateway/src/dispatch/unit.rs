@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
-use super::outcome::{CallResult, Failure};
+use super::outcome::{CallResult, Execution, Failure};
 use crate::interfaces::Declared;
 
 /// One thread of an apartment, in one generation of an agent.
@@ -55,6 +55,8 @@ pub(super) struct Queued {
     pub(super) idempotent: bool,
     /// How often it was sent to a process that then ended.
     pub(super) attempts: u32,
+    /// It was running at one of these ends.
+    pub(super) began: bool,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<CallResult>,
 }
@@ -62,7 +64,12 @@ pub(super) struct Queued {
 impl Queued {
     /// Ends the call. Whoever does not wait any more has lost only the answer.
     pub(super) fn end(self, result: CallResult) {
-        let _ = self.reply.send(result);
+        // What became of the last attempt says nothing of those before.
+        let began = |failure: Failure| match failure.execution() {
+            Execution::NotRun if self.began => Failure::Repeated(Box::new(failure)),
+            _ => failure,
+        };
+        let _ = self.reply.send(result.map_err(began));
     }
 
     /// When it has waited for an agent as long as it may: since it came, or since the agents went away at `down`.
@@ -155,6 +162,11 @@ impl Unit {
         self.calls().iter().all(|call| call.reply.is_closed())
     }
 
+    /// Whether its client's patience is over.
+    pub(super) fn is_out_of_time(&self, now: Instant) -> bool {
+        self.first().is_some_and(|first| first.until.is_some_and(|until| until <= now))
+    }
+
     /// When it has waited as long as it may for an agent, if there has been none since `down`.
     pub(super) fn expiry(&self, down: Option<Instant>) -> Option<Instant> {
         let first = self.first()?;
@@ -165,7 +177,7 @@ impl Unit {
     /// What it is told when that moment has come. `reason` is why there is no agent.
     pub(super) fn overdue(&self, now: Instant, reason: &str) -> Failure {
         match self.first() {
-            Some(first) if first.until.is_some_and(|until| until <= now) => {
+            Some(first) if self.is_out_of_time(now) => {
                 Failure::NotInTime { waited: now.saturating_duration_since(first.since) }
             }
             _ => Failure::NoAgent { reason: reason.to_owned(), retry: true },

@@ -47,6 +47,14 @@ impl From<Failure> for Problem {
                     waited.as_millis()
                 ),
             ),
+            Failure::Repeated(last) => {
+                let last = Self::from(*last);
+                let detail = format!(
+                    "{} It was running once before, when the process ended, and may have taken effect then.",
+                    last.detail
+                );
+                last.because(detail)
+            }
             Failure::Cancelled(execution) => Self::new(Code::Cancelled, cancelled(execution)),
             Failure::NoAgent { reason, retry } => {
                 let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
