@@ -17,6 +17,7 @@ use crate::files::FileState;
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library};
+use crate::library_sessions::LibrarySessions;
 use crate::openapi::cache::Cache;
 
 /// One running gateway.
@@ -36,6 +37,8 @@ pub struct Bridge {
     pub auth: Auth,
     /// Who is signed in at a browser.
     pub sessions: Sessions,
+    /// Which programs have a session with a library.
+    pub library_sessions: Arc<LibrarySessions>,
     /// The document that describes all of it.
     pub openapi: Cache<Declared>,
     /// Whether the gateway is stopping: answers that would never end do then.
@@ -50,7 +53,8 @@ impl Bridge {
         let stopping = watch::Sender::new(false);
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
-        Self { config, address, libraries, agents, reports, auth, sessions, openapi, stopping }
+        let library_sessions = Arc::default();
+        Self { config, address, libraries, agents, reports, auth, sessions, library_sessions, openapi, stopping }
     }
 
     /// The library of that name.

@@ -57,7 +57,7 @@ impl Orders {
             let Self { inbox, drain } = self;
             let calm = async {
                 match drain {
-                    Some(drain) => agent.usage.calm(drain.until).await,
+                    Some(drain) => agent.usage.calm_at_last(drain.until).await,
                     None => std::future::pending().await,
                 }
             };

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::AdHoc;
+use super::session_header::addressed;
 use super::{Path, expect_json, functions, read_json, reply};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
@@ -56,10 +57,10 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    let pending = library.batch(orders, batch, &caller.sender())?;
+    let pending = library.batch(orders, batch, &sender)?;
     let results = join_all(pending.into_iter().map(Pending::end)).await;
     Ok(reply::outcomes(results))
 }

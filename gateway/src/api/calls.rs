@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::session_header::addressed;
 use super::{Path, expect_json, read_json, reply};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -79,12 +80,12 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
     let callee = AdHoc { prototype, export, ordinal }.callee(&library, &args).await?;
-    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
+    let (id, result) = library.call(library.undeclared_order(callee, args), &sender).end().await;
     reply::outcome(id, result).map_err(|problem| problem.within("/args"))
 }
 

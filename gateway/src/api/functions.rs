@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
+use super::session_header::addressed;
 use super::{Path, expect_json, reply};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -27,12 +28,12 @@ pub async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
-    let (id, result) = library.call(Order { args, ..order }, &caller.sender()).end().await;
+    let (id, result) = library.call(Order { args, ..order }, &sender).end().await;
     reply::outcome(id, result)
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
+use super::session_header::{Addressee, addressed};
 use super::{Path, Query, accepts, expect_json, media_type, read_json, reply};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -79,10 +80,10 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    bridge.library(&library)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let args = Arguments::of(&wanted(&body)?);
-    let (id, answer) = ask(&bridge, &caller, &library, Callee::Allocate, args).await?;
+    let (id, answer) = ask(&addressee, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
         .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
@@ -106,7 +107,8 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let Part { offset, length } = part;
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
-    let answer = ask_for(&bridge, &caller, &library, Callee::ReadBlock, args).await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
         return Ok(reply::json(answer.result));
@@ -131,7 +133,8 @@ pub async fn write(
     let binary = media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(BINARY));
     let Written { data, offset } = written(binary, &part, &headers, &body)?;
     let args = Arguments::of(&Place { handle: &handle, offset, length: None, data: Some(data) });
-    let answer = ask_for(&bridge, &caller, &library, Callee::WriteBlock, args).await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, Callee::WriteBlock, args).await;
     answer.map_err(|problem| if binary { problem.without_pointer() } else { problem })?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -144,9 +147,11 @@ pub async fn free(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let args = Arguments::of(&Place { handle: &handle, offset: None, length: None, data: None });
-    let answer = ask_for(&bridge, &caller, &library, Callee::FreeBlock, args).await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, Callee::FreeBlock, args).await;
     answer.map_err(Problem::without_pointer)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -200,27 +205,15 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(block.data).ok()
 }
 
-async fn ask(
-    bridge: &Bridge,
-    caller: &Caller,
-    library: &str,
-    callee: Callee,
-    args: Arguments,
-) -> Result<(Uuid, Answer), Problem> {
-    let library = bridge.library(library)?;
-    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
+async fn ask(addressee: &Addressee, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
+    let (library, sender) = addressee;
+    let (id, result) = library.call(library.undeclared_order(callee, args), sender).end().await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
 /// [`ask`] about the block that the path names: one that the agent does not know is not there.
-async fn ask_for(
-    bridge: &Bridge,
-    caller: &Caller,
-    library: &str,
-    callee: Callee,
-    args: Arguments,
-) -> Result<(Uuid, Answer), Problem> {
-    ask(bridge, caller, library, callee, args).await.map_err(not_there)
+async fn ask_for(addressee: &Addressee, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
+    ask(addressee, callee, args).await.map_err(not_there)
 }
 
 fn not_there(problem: Problem) -> Problem {

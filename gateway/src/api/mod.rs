@@ -17,6 +17,8 @@ pub mod libraries;
 pub mod memory;
 pub mod openapi;
 mod reply;
+mod session_header;
+pub mod sessions;
 pub mod sign_in_links;
 pub mod variables;
 

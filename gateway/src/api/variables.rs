@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::session_header::addressed;
 use super::{Path, expect_json, read_json, reply};
 use crate::agents::Bound;
 use crate::auth::Caller;
@@ -73,12 +74,13 @@ pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Path((library, name)): Path<(String, String)>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let (number, _) = declared.variable(&name).ok_or_else(|| unknown(&library, &declared, &name))?;
     let order = library.undeclared_order(Callee::ReadVariable(number), Arguments::empty());
-    let (id, result) = library.call(Order { declared: Some(declared), ..order }, &caller.sender()).end().await;
+    let (id, result) = library.call(Order { declared: Some(declared), ..order }, &sender).end().await;
     let answer = result.map_err(|failure| Problem::of_call(id, failure).without_pointer())?;
     Ok(reply::value(id, &answer))
 }
@@ -94,9 +96,9 @@ pub async fn write(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let order = assignment(&library, &name, &headers, &body)?;
-    let (id, result) = library.call(order, &caller.sender()).end().await;
+    let (id, result) = library.call(order, &sender).end().await;
     result.map_err(|failure| Problem::of_call(id, failure))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

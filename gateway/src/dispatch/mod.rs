@@ -8,6 +8,7 @@ mod exchange;
 mod fair;
 mod keeper;
 mod lane;
+mod lease;
 mod outcome;
 mod pool;
 mod progress;
@@ -28,11 +29,12 @@ use crate::agents::Exit;
 use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
+pub use lease::{InUse, Lease};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{CallState, Counts, Queue};
 pub use running::Sent;
-pub use unit::Lane;
+pub use unit::{Lane, Pin};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};
@@ -62,8 +64,14 @@ pub struct Order {
 pub struct Sender {
     /// The id of the key: clients take turns.
     pub client: Option<Arc<str>>,
-    /// The session, and the lane that it is bound to.
-    pub session: Option<(Uuid, Lane)>,
+    /// The session that they belong to.
+    pub session: Option<Pin>,
+}
+
+impl Sender {
+    fn lane(&self) -> Option<Lane> {
+        self.session.as_ref().map(|pin| pin.lane)
+    }
 }
 
 /// A call whose outcome is waited for.
@@ -93,8 +101,8 @@ impl Queue {
     /// Takes a call. A failure is its outcome, too.
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         let (queued, pending) = queued(order, sender);
-        let (id, lane) = (pending.id, sender.session.map(|(_, lane)| lane));
-        match self.push(Kind::Single(queued), lane) {
+        let id = pending.id;
+        match self.push(Kind::Single(queued), sender.lane()) {
             Ok(()) => pending,
             Err(failure) => Pending::failed(id, failure),
         }
@@ -106,7 +114,7 @@ impl Queue {
     /// None of them was taken.
     pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
         let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| queued(order, sender)).unzip();
-        self.push(Kind::Batch(calls, batch), sender.session.map(|(_, lane)| lane))?;
+        self.push(Kind::Batch(calls, batch), sender.lane())?;
         Ok(pending)
     }
 }
@@ -133,7 +141,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let Order { callee, args, deadline, wait, declared, idempotent } = order;
     let (id, since) = (Uuid::now_v7(), Instant::now());
     let (reply, outcome) = oneshot::channel();
-    let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
+    let (client, session) = (sender.client.clone(), sender.session.clone());
     let until = wait.map(|wait| since + wait);
     let queued =
         Queued { id, callee, args, deadline, until, declared, client, session, idempotent, attempts: 0, since, reply };

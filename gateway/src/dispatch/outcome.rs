@@ -106,6 +106,13 @@ pub enum Failure {
         /// That of the other.
         other: u64,
     },
+    /// A handle among the arguments is of another process than the call's session.
+    HandleElsewhere {
+        /// The generation that the session is bound to.
+        session: u64,
+        /// That of the handle.
+        handle: u64,
+    },
     /// Too many calls wait for this library.
     QueueFull {
         /// How many.
@@ -131,6 +138,7 @@ impl Failure {
             | Self::NoAgent { .. }
             | Self::SessionLost
             | Self::HandlesApart { .. }
+            | Self::HandleElsewhere { .. }
             | Self::QueueFull { .. } => Execution::NotRun,
             Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
         }

@@ -182,8 +182,8 @@ impl Pool {
         self.changed.subscribe()
     }
 
-    /// A call waits: there should be an agent.
-    pub(super) fn want(&self) {
+    /// A call or a session waits: there should be an agent.
+    pub fn want(&self) {
         self.wanted.notify_one();
     }
 
@@ -335,7 +335,8 @@ impl Manager {
         let idle = |agent: &&Arc<Agent>| agent.link().is_some() && agent.usage().is_idle_for(running.instances.idle);
         if let Some(agent) = working.iter().rev().find(idle) {
             tracing::info!(pool = self.pool.id(), agent = agent.id(), "an agent had nothing to do and is ended");
-            agent.leave("it had nothing to do", Duration::ZERO);
+            // A session may begin in this moment.
+            agent.leave("it had nothing to do", running.drain);
         }
     }
 }

@@ -154,7 +154,7 @@ impl Queue {
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
         let mut handles = BTreeSet::new();
-        if pin.is_none() && self.processes.load(Ordering::Relaxed) > 1 {
+        if self.processes.load(Ordering::Relaxed) > 1 {
             for call in unit.calls() {
                 handles.append(&mut route::generations(call.args.as_bytes(), &self.library));
             }
@@ -460,10 +460,15 @@ impl Queue {
 
 /// Where a unit may run: on the lane of its session, or where its handles live.
 fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
-    if let Some(lane) = pin {
-        return if waiting.lanes.contains_key(&lane) { Ok(Route::Lane(lane)) } else { Err(Failure::SessionLost) };
-    }
     let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
+    if let Some(lane) = pin {
+        let session = lane.generation;
+        return match alive.find(|generation| **generation != session) {
+            _ if !waiting.lanes.contains_key(&lane) => Err(Failure::SessionLost),
+            Some(handle) => Err(Failure::HandleElsewhere { session, handle: *handle }),
+            None => Ok(Route::Lane(lane)),
+        };
+    }
     match (alive.next(), alive.next()) {
         (None, _) => Ok(Route::Any),
         (Some(generation), None) => Ok(Route::Generation(*generation)),
