@@ -18,6 +18,7 @@ mod openapi;
 mod password;
 mod request;
 mod serve;
+mod session;
 mod sign;
 mod sign_in;
 mod words;
@@ -59,6 +60,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
+    Session(session::Session),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Session(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

@@ -117,6 +117,15 @@ impl Hold {
     }
 }
 
+#[cfg(test)]
+impl Hold {
+    /// A place at an agent that a test plays.
+    pub(super) fn of(agent: &Arc<Agent>, link: &Arc<Link>, lane: Lane) -> Self {
+        agent.usage().hold();
+        Self { agent: Arc::clone(agent), link: Arc::clone(link), lane }
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         self.agent.usage().release();

@@ -67,6 +67,7 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
+        operation.insert("parameters".to_owned(), parameters(&["bridgeSession"]));
         let answered = json!({"description": "The function returned", "content": answer});
         operation.insert("responses".to_owned(), responses(("200", answered), takes_some, "UnknownFunction"));
         operation.into()
@@ -153,7 +154,9 @@ impl Operations<'_> {
 
     fn of_variable(&self, id: &str, variable: &Variable, verb: &str) -> Map<String, Value> {
         let description = text::description(&variable.description, None, &variable.declaration, &[]);
-        self.operation(id, &text::of_variable(variable, verb), &description, &variable.name)
+        let mut operation = self.operation(id, &text::of_variable(variable, verb), &description, &variable.name);
+        operation.insert("parameters".to_owned(), parameters(&["bridgeSession"]));
+        operation
     }
 
     fn operation(&self, id: &str, summary: &str, description: &str, scope: &str) -> Map<String, Value> {
@@ -194,6 +197,11 @@ fn content(schema: &Value, example: Option<Value>) -> Value {
         media["example"] = example;
     }
     json!({"application/json": media})
+}
+
+/// Parameters of the control plane that every such operation has.
+fn parameters(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})).collect()
 }
 
 fn responses((status, answered): (&str, Value), has_body: bool, unknown: &str) -> Value {

@@ -17,12 +17,12 @@ use std::io::Write as _;
 use bridge32_protocol::interface::Function;
 use clap::{ArgAction, Args, CommandFactory as _};
 use clap_complete::ArgValueCompleter;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::credentials::Access;
 use super::json::Json;
-use super::request::{escape, read};
-use super::{Failed, completions, note, print};
+use super::request::{escape, json_headers, read};
+use super::{Failed, completions, note, print, session};
 use crate::config::{Config, nearest};
 
 use source::Known;
@@ -70,6 +70,9 @@ pub(super) struct Call {
     /// Write the bytes of an output, or of the result, into a file (- is standard output)
     #[arg(long, value_name = "NAME=FILE", value_parser = answer::output)]
     output: Vec<answer::Output>,
+    /// Run the call in this session (bridge32 session new)
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
     #[command(flatten)]
     access: Access,
     /// Explain the command, the library or the function
@@ -103,7 +106,9 @@ impl Call {
         };
         let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
         let body = serde_json::to_vec(&arguments).map_err(Failed::problem)?;
-        let (status, answer) = gateway.post(&path, body)?;
+        let mut headers = json_headers();
+        session::carry(&mut headers, self.session.as_deref())?;
+        let (status, answer) = gateway.send(&Method::POST, &path, &headers, body.into())?.whole()?;
         let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         self.show(status, &answer.ok_or_else(other)?, &library, function)
