@@ -19,6 +19,7 @@ use crate::history::{Entry, History};
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library};
+use crate::library_sessions::LibrarySessions;
 use crate::openapi::cache::Cache;
 
 /// One running gateway.
@@ -40,6 +41,8 @@ pub struct Bridge {
     pub auth: Auth,
     /// Who is signed in at a browser.
     pub sessions: Sessions,
+    /// Which programs have a session with a library.
+    pub library_sessions: Arc<LibrarySessions>,
     /// The document that describes all of it.
     pub openapi: Cache<Declared>,
     /// Whether the gateway is stopping: answers that would never end do then.
@@ -55,7 +58,20 @@ impl Bridge {
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
         let history = History::new(&config.data_dir, config.history);
-        Self { config, address, libraries, agents, reports, history, auth, sessions, openapi, stopping }
+        let library_sessions = Arc::default();
+        Self {
+            config,
+            address,
+            libraries,
+            agents,
+            reports,
+            history,
+            auth,
+            sessions,
+            library_sessions,
+            openapi,
+            stopping,
+        }
     }
 
     /// The library of that name.

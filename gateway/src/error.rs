@@ -3,6 +3,7 @@
 //! What the client reads and what the log reads are separate: an internal error says nothing outside.
 
 mod failures;
+mod sessions;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ codes! {
     UnknownHandle = NOT_FOUND, "unknown_handle", "There is no such block of memory";
     UnknownCall = NOT_FOUND, "unknown_call", "There is no such call";
     UnknownCallback = NOT_FOUND, "unknown_callback", "There is no such callback";
+    UnknownSession = NOT_FOUND, "unknown_session", "There is no such session";
     UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
@@ -98,6 +100,7 @@ codes! {
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     ConcurrencyLimited = TOO_MANY_REQUESTS, "concurrency_limited", "Too many requests at once";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
+    SessionLimit = TOO_MANY_REQUESTS, "session_limit", "Too many sessions";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     SignInLocked = TOO_MANY_REQUESTS, "sign_in_locked", "Too many attempts to sign in";
     Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";

@@ -16,6 +16,7 @@ pub mod files;
 pub mod history;
 pub mod interfaces;
 pub mod libraries;
+pub mod library_sessions;
 pub mod limit;
 pub mod listeners;
 pub mod openapi;
@@ -73,6 +74,7 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
     drop(prepared);
+    tokio::spawn(Arc::clone(&bridge.library_sessions).keep());
     announce(&bridge);
 
     let mut stopped = bridge.stopping.subscribe();

@@ -31,6 +31,7 @@ mod protocol;
 mod registration;
 mod second_user;
 mod sensitive;
+mod sessions;
 mod sign_in;
 mod signed;
 mod signing_commands;

@@ -227,7 +227,9 @@ impl Agent {
 
     /// Changes which calls it gets.
     pub fn set_role(&self, role: Role) {
-        self.role.send_if_modified(|current| std::mem::replace(current, role) != role);
+        if self.role.send_if_modified(|current| std::mem::replace(current, role) != role) {
+            self.changed.send_replace(());
+        }
     }
 
     /// How much it has to do.

@@ -60,7 +60,7 @@ impl Orders {
             let calm = async {
                 match drain {
                     Some(drain) if drain.closed => agent.usage.quiet().await,
-                    Some(drain) => agent.usage.calm(drain.until).await,
+                    Some(drain) => agent.usage.calm_at_last(drain.until).await,
                     None => std::future::pending().await,
                 }
             };

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::calls::AdHoc;
 use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
 use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
@@ -56,11 +57,11 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
     let target = "batches".to_owned();
-    let task = Task { library, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
+    let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
     perform(&bridge, &caller, &headers, task).await
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
 use super::{Path, expect_json, read_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -80,7 +81,7 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
@@ -91,7 +92,7 @@ pub async fn create(
     };
     let order = library.undeclared_order(meant, args);
     let target = "calls".to_owned();
-    let task = Task { library, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
+    let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
     perform(&bridge, &caller, &headers, task).await
 }
 

@@ -8,6 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
 use super::{Path, expect_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -28,13 +29,14 @@ pub async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
     let task = Task {
         library,
+        sender,
         target: format!("functions/{function}"),
         function: Some(function),
         within: "",

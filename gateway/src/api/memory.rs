@@ -18,6 +18,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::prefer::Preferences;
+use super::session_header::{Addressee, addressed};
 use super::{Path, Query, accepts, expect_json, idempotency, media_type, read_json, reply};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -80,14 +81,12 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    bridge.library(&library)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
     idempotency::expect_none(&headers)?;
     let preferences = Preferences::of_waiting(&headers)?;
     expect_json(&headers, &body)?;
     let args = Arguments::of(&wanted(&body)?);
-    let (id, answer) =
-        ask(Asker { bridge: &bridge, caller: &caller, preferences: &preferences }, &library, Callee::Allocate, args)
-            .await?;
+    let (id, answer) = ask(&addressee, &preferences, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
         .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
@@ -112,13 +111,8 @@ pub async fn show(
     let Part { offset, length } = part;
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
     let preferences = Preferences::of_waiting(&headers)?;
-    let answer = ask_for(
-        Asker { bridge: &bridge, caller: &caller, preferences: &preferences },
-        &library,
-        Callee::ReadBlock,
-        args,
-    )
-    .await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
         return Ok(preferences.noted(reply::json(answer.result)));
@@ -144,13 +138,8 @@ pub async fn write(
     let Written { data, offset } = written(binary, &part, &headers, &body)?;
     let args = Arguments::of(&Place { handle: &handle, offset, length: None, data: Some(data) });
     let preferences = Preferences::of_waiting(&headers)?;
-    let answer = ask_for(
-        Asker { bridge: &bridge, caller: &caller, preferences: &preferences },
-        &library,
-        Callee::WriteBlock,
-        args,
-    )
-    .await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::WriteBlock, args).await;
     answer.map_err(|problem| if binary { problem.without_pointer() } else { problem })?;
     Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
@@ -167,13 +156,8 @@ pub async fn free(
 ) -> Result<Response, Problem> {
     let args = Arguments::of(&Place { handle: &handle, offset: None, length: None, data: None });
     let preferences = Preferences::of_waiting(&headers)?;
-    let answer = ask_for(
-        Asker { bridge: &bridge, caller: &caller, preferences: &preferences },
-        &library,
-        Callee::FreeBlock,
-        args,
-    )
-    .await;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::FreeBlock, args).await;
     answer.map_err(Problem::without_pointer)?;
     Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
@@ -227,25 +211,27 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(block.data).ok()
 }
 
-/// Who asks for work on a block, and how.
-#[derive(Clone, Copy)]
-struct Asker<'a> {
-    bridge: &'a Bridge,
-    caller: &'a Caller,
-    preferences: &'a Preferences,
-}
-
-async fn ask(asker: Asker<'_>, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
-    let library = asker.bridge.library(library)?;
+async fn ask(
+    addressee: &Addressee,
+    preferences: &Preferences,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
+    let (library, sender) = addressee;
     let mut order = library.undeclared_order(callee, args);
-    asker.preferences.apply(&mut order, library.config.running.max_deadline)?;
-    let (id, result) = library.call(order, &asker.caller.sender()).end().await;
+    preferences.apply(&mut order, library.config.running.max_deadline)?;
+    let (id, result) = library.call(order, sender).end().await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
 /// [`ask`] about the block that the path names: one that the agent does not know is not there.
-async fn ask_for(asker: Asker<'_>, library: &str, callee: Callee, args: Arguments) -> Result<(Uuid, Answer), Problem> {
-    ask(asker, library, callee, args).await.map_err(not_there)
+async fn ask_for(
+    addressee: &Addressee,
+    preferences: &Preferences,
+    callee: Callee,
+    args: Arguments,
+) -> Result<(Uuid, Answer), Problem> {
+    ask(addressee, preferences, callee, args).await.map_err(not_there)
 }
 
 fn not_there(problem: Problem) -> Problem {

@@ -22,6 +22,8 @@ mod outcome;
 mod perform;
 mod prefer;
 mod reply;
+mod session_header;
+pub mod sessions;
 pub mod sign_in_links;
 pub mod variables;
 

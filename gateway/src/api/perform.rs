@@ -37,6 +37,8 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) library: Arc<Library>,
+    /// For whom.
+    pub(super) sender: Sender,
     /// What of the library is meant, as the path says: `functions/NAME`, `calls`, `batches`.
     pub(super) target: String,
     /// The function; `None` for a batch.
@@ -61,9 +63,8 @@ pub(super) async fn perform(
     let preferences = Preferences::read(headers)?;
     let key = idempotency::key(headers)?;
     task.work.prepare(&preferences, &task.library)?;
-    let sender = caller.sender();
     if !preferences.respond_async && key.is_none() {
-        let done = task.work.run(&task.library, &sender).await;
+        let done = task.work.run(&task.library, &task.sender).await;
         let mut response = done.answer(task.within)?;
         preferences.note(&mut response, false);
         return Ok(response);
@@ -113,6 +114,11 @@ impl Work {
 }
 
 impl Task {
+    /// The id of the session, or nothing.
+    fn session(&self) -> Uuid {
+        self.sender.session.as_ref().map_or(Uuid::nil(), |pin| pin.session)
+    }
+
     fn request(&self, caller: &Caller, idempotency_key: Option<String>) -> Request {
         let id = match &self.work {
             Work::Call(order) => order.id,
@@ -128,7 +134,10 @@ impl Task {
             function: self.function.clone(),
             // The body may have secrets that are easy to guess. Together with a key that nobody can guess, and of which the
             // table has but a hash, it is not.
-            body_digest: idempotency_key.as_ref().map(|key| digest(&[key.as_bytes(), b"\0", &self.body])),
+            // A session is a part of what is asked for.
+            body_digest: idempotency_key
+                .as_ref()
+                .map(|key| digest(&[key.as_bytes(), b"\0", self.session().as_bytes(), &self.body])),
             idempotency_key: idempotency_key.map(|key| digest(&[key.as_bytes()])),
             created_at: now(),
         }
@@ -153,9 +162,9 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
     let slot = slot?;
     let begun = begun?;
     if let Begun::New(entry) = &begun {
-        let (bridge, entry, sender) = (Arc::clone(&bridge), Arc::clone(entry), caller.sender());
+        let (bridge, entry) = (Arc::clone(&bridge), Arc::clone(entry));
         tokio::spawn(async move {
-            carry_out(bridge, entry, task, sender).await;
+            carry_out(bridge, entry, task).await;
             drop(slot);
         });
     }
@@ -163,7 +172,7 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
 }
 
 /// Makes a kept call, and writes how it ended.
-async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task, sender: Sender) {
+async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task) {
     let id = entry.request.id;
     let secrets = Secrets::of(&task.work);
     let within = task.within;
@@ -171,7 +180,7 @@ async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task, sender: S
     let run = tokio::spawn({
         let (bridge, entry) = (Arc::clone(&bridge), Arc::clone(&entry));
         async move {
-            let Task { library, work, .. } = task;
+            let Task { library, sender, work, .. } = task;
             tokio::select! {
                 done = work.run(&library, &sender) => done,
                 never = end_when_asked(&bridge, &entry) => match never {},

@@ -19,6 +19,7 @@ mod openapi;
 mod password;
 mod request;
 mod serve;
+mod session;
 mod sign;
 mod sign_in;
 mod words;
@@ -61,6 +62,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
+    Session(session::Session),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -107,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Session(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

@@ -9,6 +9,7 @@ mod exchange;
 mod fair;
 mod keeper;
 mod lane;
+mod lease;
 mod outcome;
 mod pool;
 mod progress;
@@ -30,11 +31,12 @@ use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use control::{CallState, Cancelled, UnderWay};
+pub use lease::{InUse, Lease};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{Counts, Queue};
 pub use running::Sent;
-pub use unit::Lane;
+pub use unit::{Lane, Pin};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};
@@ -68,8 +70,14 @@ pub struct Sender {
     pub client: Option<Arc<str>>,
     /// Whose key it is: calls can be asked about by their owner.
     pub owner: Option<Arc<str>>,
-    /// The session, and the lane that it is bound to.
-    pub session: Option<(Uuid, Lane)>,
+    /// The session that they belong to.
+    pub session: Option<Pin>,
+}
+
+impl Sender {
+    fn lane(&self) -> Option<Lane> {
+        self.session.as_ref().map(|pin| pin.lane)
+    }
 }
 
 /// A call whose outcome is waited for.
@@ -99,8 +107,8 @@ impl Queue {
     /// Takes a call. A failure is its outcome, too.
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         let (queued, pending) = queued(order, sender);
-        let (id, lane) = (pending.id, sender.session.map(|(_, lane)| lane));
-        match self.push(Kind::Single(queued), lane) {
+        let id = pending.id;
+        match self.push(Kind::Single(queued), sender.lane()) {
             Ok(()) => pending,
             Err(failure) => Pending::failed(id, failure),
         }
@@ -112,7 +120,7 @@ impl Queue {
     /// None of them was taken.
     pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
         let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| queued(order, sender)).unzip();
-        self.push(Kind::Batch(calls, batch), sender.session.map(|(_, lane)| lane))?;
+        self.push(Kind::Batch(calls, batch), sender.lane())?;
         Ok(pending)
     }
 }
@@ -140,7 +148,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let since = Instant::now();
     let (reply, outcome) = oneshot::channel();
     let (client, owner) = (sender.client.clone(), sender.owner.clone());
-    let (session, deadline) = (sender.session.map(|(id, _)| id), wait.unwrap_or(deadline));
+    let (session, deadline) = (sender.session.clone(), wait.unwrap_or(deadline));
     let until = wait.map(|wait| since + wait);
     let queued = Queued {
         id,

@@ -108,6 +108,13 @@ pub enum Failure {
         /// That of the other.
         other: u64,
     },
+    /// A handle among the arguments is of another process than the call's session.
+    HandleElsewhere {
+        /// The generation that the session is bound to.
+        session: u64,
+        /// That of the handle.
+        handle: u64,
+    },
     /// Too many calls wait for this library.
     QueueFull {
         /// How many.
@@ -134,6 +141,7 @@ impl Failure {
             | Self::NoAgent { .. }
             | Self::SessionLost
             | Self::HandlesApart { .. }
+            | Self::HandleElsewhere { .. }
             | Self::QueueFull { .. } => Execution::NotRun,
             Self::Ended { .. } | Self::Deadline { .. } | Self::Repeated(_) => Execution::MayHaveRun,
         }

@@ -188,8 +188,8 @@ impl Pool {
         self.changed.subscribe()
     }
 
-    /// A call waits: there should be an agent.
-    pub(super) fn want(&self) {
+    /// A call or a session waits: there should be an agent.
+    pub fn want(&self) {
         self.wanted.notify_one();
     }
 
@@ -321,7 +321,8 @@ impl Manager {
     fn grow(&mut self) {
         let working = self.working();
         let waits = self.pool.queues.iter().any(|queue| queue.is_behind());
-        let mut active = working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
+        let mut active =
+            working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
         let all_busy = active.peek().is_some() && active.all(|agent| agent.usage().is_busy());
         // One that is on its way is waited for.
         let comes = working.iter().any(|agent| matches!(&*agent.reach().borrow(), Reach::Down(_)));
@@ -350,7 +351,8 @@ impl Manager {
         let idle = |agent: &&Arc<Agent>| agent.link().is_some() && agent.usage().is_idle_for(running.instances.idle);
         if let Some(agent) = active.into_iter().rev().find(idle) {
             tracing::info!(pool = self.pool.id(), agent = agent.id(), "an agent had nothing to do and is ended");
-            agent.leave("it had nothing to do", Duration::ZERO);
+            // A session may begin in this moment.
+            agent.leave("it had nothing to do", running.drain);
         }
     }
 }

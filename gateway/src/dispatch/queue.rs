@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
@@ -150,11 +151,10 @@ impl Queue {
     /// Too many wait already, or there is nowhere where it could run.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
-        let is_one_of_several = pin.is_none() && self.processes.load(Ordering::Relaxed) > 1;
         // As a rule it is read without holding up others.
-        let mut handles = is_one_of_several.then(|| self.handles_in(&unit));
+        let mut handles = (self.processes.load(Ordering::Relaxed) > 1).then(|| self.handles_in(&unit));
         let mut waiting = self.lock();
-        if pin.is_none() && handles.is_none() && waiting.processes() > 1 {
+        if handles.is_none() && waiting.processes() > 1 {
             handles = Some(self.handles_in(&unit));
         }
         let handles = handles.unwrap_or_default();
@@ -509,10 +509,15 @@ fn closed() -> Failure {
 
 /// Where a unit may run: on the lane of its session, or where its handles live.
 fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
-    if let Some(lane) = pin {
-        return if waiting.lanes.contains_key(&lane) { Ok(Route::Lane(lane)) } else { Err(Failure::SessionLost) };
-    }
     let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
+    if let Some(lane) = pin {
+        let session = lane.generation;
+        return match alive.find(|generation| **generation != session) {
+            _ if !waiting.lanes.contains_key(&lane) => Err(Failure::SessionLost),
+            Some(handle) => Err(Failure::HandleElsewhere { session, handle: *handle }),
+            None => Ok(Route::Lane(lane)),
+        };
+    }
     match (alive.next(), alive.next()) {
         (None, _) => Ok(Route::Any),
         (Some(generation), None) => Ok(Route::Generation(*generation)),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
+use super::lease::InUse;
 use super::outcome::{CallResult, Execution, Failure};
 use crate::interfaces::Declared;
 
@@ -19,6 +20,17 @@ pub struct Lane {
     pub generation: u64,
     /// The thread.
     pub number: u32,
+}
+
+/// The session of a call.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// Its id.
+    pub session: Uuid,
+    /// The lane that it is bound to.
+    pub lane: Lane,
+    /// Kept until the call has ended: for so long the session is in use, whoever waits for the call.
+    pub in_use: Arc<InUse>,
 }
 
 /// Where a unit may run.
@@ -50,7 +62,7 @@ pub(super) struct Queued {
     pub(super) client: Client,
     /// Whose key has made it.
     pub(super) owner: Option<Arc<str>>,
-    pub(super) session: Option<Uuid>,
+    pub(super) session: Option<Pin>,
     /// Calling it twice does no harm.
     pub(super) idempotent: bool,
     /// How often it was sent to a process that then ended.

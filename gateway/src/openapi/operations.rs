@@ -75,7 +75,7 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
-        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey"]));
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey", "bridgeSession"]));
         let answered =
             json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
         // Whoever wants 202 knows that: it is described at `callFunction`, and would be a type more to tell apart in each answer.
@@ -165,7 +165,7 @@ impl Operations<'_> {
     fn of_variable(&self, id: &str, variable: &Variable, verb: &str) -> Map<String, Value> {
         let description = text::description(&variable.description, None, &variable.declaration, &[]);
         let mut operation = self.operation(id, &text::of_variable(variable, verb), &description, &variable.name);
-        operation.insert("parameters".to_owned(), parameters(&["preferWait"]));
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "bridgeSession"]));
         operation
     }
 

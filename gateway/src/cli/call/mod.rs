@@ -23,7 +23,7 @@ use http::{Method, StatusCode};
 use super::credentials::Access;
 use super::json::Json;
 use super::request::{escape, read};
-use super::{Failed, completions, note, print};
+use super::{Failed, completions, note, print, session};
 use crate::config::{Config, nearest};
 
 use source::Known;
@@ -73,6 +73,9 @@ pub(super) struct Call {
     /// Write the bytes of an output, or of the result, into a file (- is standard output)
     #[arg(long, value_name = "NAME=FILE", value_parser = answer::output)]
     output: Vec<answer::Output>,
+    /// Run the call in this session (bridge32 session new)
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
     #[command(flatten)]
     wishes: wishes::Wishes,
     #[command(flatten)]
@@ -108,7 +111,9 @@ impl Call {
         };
         let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
         let body = serde_json::to_vec(&arguments).map_err(Failed::problem)?;
-        let (status, answer) = gateway.send(&Method::POST, &path, &self.wishes.headers()?, body.into())?.whole()?;
+        let mut headers = self.wishes.headers()?;
+        session::carry(&mut headers, self.session.as_deref())?;
+        let (status, answer) = gateway.send(&Method::POST, &path, &headers, body.into())?.whole()?;
         let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         self.show(status, &answer.ok_or_else(other)?, &library, function)
