@@ -69,13 +69,16 @@ impl Orders {
                 }
             };
             match order {
-                Some(Order::Kill { generation, .. }) if generation != number => {}
+                Some(Order::Kill { generation, .. } | Order::Drain { generation: Some(generation), .. })
+                    if generation != number => {}
                 Some(Order::Kill { reason, .. }) => return self.kill(reason),
                 Some(Order::Restart { reason }) => {
                     self.drain = None;
                     return Due::Afresh(reason);
                 }
-                Some(Order::Drain { reason, patience, after }) => self.drain(agent, reason, patience, after),
+                Some(Order::Drain { reason, patience, after, generation: _ }) => {
+                    self.drain(agent, reason, patience, after)
+                }
                 Some(Order::Stop) | None => return Due::Stop,
             }
         }

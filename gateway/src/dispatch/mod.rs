@@ -10,11 +10,13 @@ mod keeper;
 mod lane;
 mod outcome;
 mod pool;
+mod probe;
 mod progress;
 mod queue;
 mod route;
 mod running;
 mod unit;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +102,17 @@ impl Queue {
         }
     }
 
+    /// Takes a probe of one process. It has its turn there before or behind the calls that wait, whoever comes first, and is
+    /// none of the library's calls.
+    ///
+    /// # Errors
+    /// That process does not run the library.
+    fn probe(&self, order: Order, generation: u64) -> Result<Pending, Failure> {
+        let (call, pending) = queued(order, &Sender::default());
+        self.push_probe(Queued { is_probe: true, ..call }, generation)?;
+        Ok(pending)
+    }
+
     /// Takes calls that run as one: in their order, with nothing between them.
     ///
     /// # Errors
@@ -135,8 +148,21 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let (reply, outcome) = oneshot::channel();
     let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
     let until = wait.map(|wait| since + wait);
-    let queued =
-        Queued { id, callee, args, deadline, until, declared, client, session, idempotent, attempts: 0, since, reply };
+    let queued = Queued {
+        id,
+        callee,
+        args,
+        deadline,
+        until,
+        declared,
+        client,
+        session,
+        idempotent,
+        is_probe: false,
+        attempts: 0,
+        since,
+        reply,
+    };
     (queued, Pending { id, outcome })
 }
 

@@ -31,6 +31,7 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         client: None,
         session: None,
         idempotent: false,
+        is_probe: false,
         attempts: 0,
         since: Instant::now(),
         reply,
