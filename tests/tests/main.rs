@@ -14,6 +14,7 @@ mod exports;
 mod external;
 mod forged;
 mod gateway;
+mod health;
 mod init;
 mod interface;
 mod kept_calls;

@@ -35,7 +35,7 @@ struct External {
 impl External {
     /// Waits until a process has registered; `false` if none is wanted any more.
     async fn wait(&mut self) -> bool {
-        let last_exit = self.agent.view().last_exit;
+        let last_exit = self.agent.shared.last_exit();
         let reason = last_exit.unwrap_or_else(|| "no process of it has registered yet".to_owned());
         self.agent.set_state(State::Waiting, Some(reason.clone()));
         self.agent.set_reach(Reach::Down(reason.clone()));

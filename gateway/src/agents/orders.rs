@@ -72,7 +72,8 @@ impl Orders {
                 },
             };
             match order {
-                Some(Order::Kill { generation, .. }) if generation != number => {}
+                Some(Order::Kill { generation, .. } | Order::Drain { generation: Some(generation), .. })
+                    if generation != number => {}
                 Some(Order::Kill { reason, .. }) => return Due::Kill(reason),
                 // What ends for good does not come back, whatever else is asked of it.
                 Some(Order::Restart { reason }) if self.is_over() => return Due::Kill(reason),
@@ -80,7 +81,9 @@ impl Orders {
                     self.drain = None;
                     return Due::Afresh(reason);
                 }
-                Some(Order::Drain { reason, patience, after }) => self.drain(agent, reason, patience, after),
+                Some(Order::Drain { reason, patience, after, generation: _ }) => {
+                    self.drain(agent, reason, patience, after)
+                }
                 Some(Order::Stop) | None => return Due::Stop,
             }
         }

@@ -78,8 +78,7 @@ impl Registry {
         let agent = Arc::new(Agent {
             id: id.clone(),
             generations: Arc::clone(lock(&self.generations).entry(spec.pool.clone()).or_default()),
-            spec,
-            shared: Shared::new(),
+            shared: Shared::new(&spec.upkeep),
             output: Arc::new(Output::default()),
             reports: Arc::clone(&self.reports),
             reach: watch::Sender::new(Reach::Down("it has not been started yet".to_owned())),
@@ -89,6 +88,7 @@ impl Registry {
             orders,
             changed,
             closing: Arc::clone(&self.closing),
+            spec,
         });
         agents.insert(id, Arc::clone(&agent));
         (agent, inbox)

@@ -72,7 +72,7 @@ impl Supervisor {
         loop {
             let next = match self.generation().await {
                 Next::Later if self.failed_starts >= MAX_FAILED_STARTS => {
-                    let last = self.agent.view().last_exit.unwrap_or_default();
+                    let last = self.agent.shared.last_exit().unwrap_or_default();
                     let reason = format!("{MAX_FAILED_STARTS} starts in a row failed; the last one: {last}");
                     Next::Rest(State::GaveUp, reason)
                 }
@@ -176,6 +176,8 @@ impl Supervisor {
         };
         let Life { link, loading, .. } = life;
         let ready = link.is_some();
+        // One that never answered its probe was of no use, as if it had not got ready.
+        let useful = ready && !agent.shared.figures().is_on_trial();
         // What ended was of use to somebody, or to nobody.
         let at_work = agent.usage.is_busy();
         // Calls that come from now on go elsewhere, before all is known about the end.
@@ -184,10 +186,10 @@ impl Supervisor {
                 agent.set_reach(Reach::Down(format!("generation {number} ended; it is being started again")));
                 (exit, self.unless_drained(Next::Later))
             }
-            Ok(due) => self.finish(process, due, link).await,
+            Ok(due) => self.finish(process, due, (link, useful)).await,
         };
         let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
-        let failed = !ready || (by_itself && !at_work && !agent.shared.answered());
+        let failed = !useful || (by_itself && !at_work && !agent.shared.answered());
         self.failed_starts = if failed { self.failed_starts + 1 } else { 0 };
         // A library that is being loaded may end the process with any code.
         let by_library = loading.is_some();
@@ -207,11 +209,16 @@ impl Supervisor {
     }
 
     /// Ends the process as is due, and gives how it ended and what is to follow.
-    async fn finish(&mut self, process: &mut Process, due: Due, link: Option<Arc<Link>>) -> (Exit, Next) {
+    async fn finish(
+        &mut self,
+        process: &mut Process,
+        due: Due,
+        (link, useful): (Option<Arc<Link>>, bool),
+    ) -> (Exit, Next) {
         match due {
             Due::Kill(reason) => {
-                // One that never got ready may need a pause.
-                let next = if link.is_some() { Next::Now } else { Next::Later };
+                // One that was never of use may need a pause.
+                let next = if useful { Next::Now } else { Next::Later };
                 (ended_because(process, reason).await, self.unless_drained(next))
             }
             Due::Afresh(reason) => (ended_because(process, reason).await, Next::Afresh),
@@ -235,7 +242,7 @@ impl Supervisor {
         if delay.is_zero() {
             return true;
         }
-        let reason = self.agent.view().last_exit;
+        let reason = self.agent.shared.last_exit();
         self.agent.set_state(State::Backoff, reason);
         match tokio::time::timeout(delay, self.orders.idle()).await {
             Err(_) | Ok(Idle::Restart) => true,

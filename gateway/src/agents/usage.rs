@@ -50,7 +50,7 @@ impl Usage {
     pub fn begin(&self) -> Busy<'_> {
         // With the role of the agent, read after this, there must be one order for all.
         self.busy.fetch_add(1, Ordering::SeqCst);
-        Busy { usage: self, works: false }
+        Busy { usage: self, works: false, counts: false }
     }
 
     /// A session is bound to it from now on.
@@ -142,12 +142,14 @@ impl Usage {
 pub struct Busy<'a> {
     usage: &'a Usage,
     works: bool,
+    /// What it runs is a reason to keep the agent.
+    counts: bool,
 }
 
 impl Busy<'_> {
-    /// It has found something, and runs it until this is dropped.
-    pub fn work(&mut self) {
-        self.works = true;
+    /// It has found something, and runs it until this is dropped. `counts` says whether the agent is kept for it.
+    pub fn work(&mut self, counts: bool) {
+        (self.works, self.counts) = (true, counts);
         if self.usage.working.fetch_add(1, Ordering::Relaxed) == 0 {
             self.usage.working_since.store(self.usage.now(), Ordering::Relaxed);
         }
@@ -158,6 +160,8 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         if self.works {
             self.usage.working.fetch_sub(1, Ordering::Relaxed);
+        }
+        if self.counts {
             self.usage.note();
         }
         if self.usage.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -216,7 +220,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         assert!(usage.is_idle_for(Duration::from_secs(5)));
         let mut busy = usage.begin();
-        busy.work();
+        busy.work(true);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(usage.working_for(), Some(Duration::from_secs(2)));
         drop(busy);
@@ -226,5 +230,7 @@ mod tests {
         assert!(usage.is_idle_for(Duration::from_secs(1)));
         drop(usage.begin());
         assert!(usage.is_idle_for(Duration::from_secs(1)), "it looked, and there was nothing");
+        usage.begin().work(false);
+        assert!(usage.is_idle_for(Duration::from_secs(1)), "nobody needs it for what it ran");
     }
 }

@@ -12,11 +12,13 @@ mod lane;
 mod lease;
 mod outcome;
 mod pool;
+mod probe;
 mod progress;
 mod queue;
 mod route;
 mod running;
 mod unit;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +116,17 @@ impl Queue {
         }
     }
 
+    /// Takes a probe of one process. It has its turn there before or behind the calls that wait, whoever comes first, and is
+    /// none of the library's calls.
+    ///
+    /// # Errors
+    /// That process does not run the library.
+    fn probe(&self, order: Order, generation: u64) -> Result<Pending, Failure> {
+        let (call, pending) = queued(order, &Sender::default());
+        self.push_probe(Queued { is_probe: true, ..call }, generation)?;
+        Ok(pending)
+    }
+
     /// Takes calls that run as one: in their order, with nothing between them.
     ///
     /// # Errors
@@ -163,6 +176,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         idempotent,
         attempts: 0,
         began: false,
+        is_probe: false,
         since,
         reply,
     };

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 use super::unit::Lane;
-use super::{keeper, lane};
-use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach, Registry, Role};
+use super::{keeper, lane, upkeep};
+use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach, Registry, Role, Upkeep};
 use crate::config::{Running, RuntimeConfig};
 
 /// How often a pool that may grow or shrink is looked at.
@@ -38,6 +38,8 @@ pub struct PoolSpec {
     pub loads: Vec<LibrarySpec>,
     /// How many there are, and how they are kept.
     pub running: Running,
+    /// By what they are kept healthy; it can change while they run.
+    pub upkeep: Arc<Upkeep>,
 }
 
 /// Whether a library can be called.
@@ -109,6 +111,7 @@ impl Pool {
             self.spec.external.iter().for_each(|id| self.add(Some(id)));
         }
         tokio::spawn(manage(Arc::clone(self)));
+        tokio::spawn(upkeep::run(Arc::clone(self)));
     }
 
     /// The name of the library or group.
@@ -136,6 +139,7 @@ impl Pool {
                     waiting = waiting.or(Some("its process is being ended when what it runs has ended".to_owned()));
                 }
                 Reach::Up(link) => match link.libraries.get(library) {
+                    Some(Ok(_)) if link.figures.is_on_trial() => waiting = waiting.or(Some(agent.trial(link))),
                     Some(Ok(_)) => return LibraryState::Ready(Arc::clone(link)),
                     Some(Err(fault)) => failed = failed.or(Some(fault.clone())),
                     None => gone = gone.or(Some("its agent was not told to load it".to_owned())),
@@ -188,6 +192,16 @@ impl Pool {
         self.changed.subscribe()
     }
 
+    /// The queues of its libraries, in the order of the loads.
+    pub(super) fn queues(&self) -> &[Arc<Queue>] {
+        &self.queues
+    }
+
+    /// Something about one of its agents has changed that is known nowhere else.
+    pub(super) fn note_change(&self) {
+        self.changed.send_replace(());
+    }
+
     /// A call or a session waits: there should be an agent.
     pub fn want(&self) {
         self.wanted.notify_one();
@@ -229,6 +243,7 @@ impl Pool {
             runtime: self.spec.runtime.clone(),
             loads: self.spec.loads.clone(),
             startup: self.spec.running.startup,
+            upkeep: Arc::clone(&self.spec.upkeep),
         };
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         if self.retiring.load(Ordering::Relaxed) {
@@ -290,7 +305,7 @@ impl Manager {
         is_elastic
     }
 
-    /// Its agents, but those that are leaving for good. One that was drained counts: it is somebody's wish that it rests.
+    /// Its agents, but those that end for good. One that is replaced or was drained keeps its place.
     fn working(&self) -> Vec<Arc<Agent>> {
         self.pool.members().into_iter().filter(|agent| !agent.leaves()).collect()
     }
@@ -305,11 +320,13 @@ impl Manager {
     /// Makes active who is ready, up to the number of those that do not stand by.
     fn promote(&self) {
         let working = self.working();
-        let ready = |agent: &&Arc<Agent>| agent.link().is_some();
+        let leaves = |agent: &Arc<Agent>| *agent.role().borrow() == Role::Leaving;
+        let ready =
+            |agent: &&Arc<Agent>| agent.link().is_some_and(|link| !link.figures.is_on_trial()) && !leaves(agent);
         let standby = usize::try_from(self.pool.spec.running.standby).unwrap_or_default();
         let standby = if self.pool.spec.runtime.is_some() { standby } else { 0 };
         let wanted = working.len().saturating_sub(standby).max(1);
-        for agent in working.iter().filter(|agent| agent.link().is_none()) {
+        for agent in working.iter().filter(|agent| agent.link().is_none() && !leaves(agent)) {
             agent.set_role(Role::Standby);
         }
         let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();

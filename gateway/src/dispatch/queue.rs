@@ -180,6 +180,23 @@ impl Queue {
         unit.calls().iter().flat_map(|call| route::generations(call.args.as_bytes(), &self.library)).collect()
     }
 
+    /// Adds a probe of one process. There is always room for it: a library that is behind may be ill.
+    ///
+    /// # Errors
+    /// That process does not take from the queue.
+    pub(super) fn push_probe(&self, call: Queued, generation: u64) -> Result<(), Failure> {
+        let mut waiting = self.lock();
+        if !waiting.is_alive(generation) {
+            return Err(not_there());
+        }
+        self.insert(
+            &mut waiting,
+            Unit { route: Route::Process(generation), kind: Kind::Single(call) },
+            Fair::push_back,
+        );
+        Ok(())
+    }
+
     /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
     fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
         if waiting.closed {
@@ -214,7 +231,9 @@ impl Queue {
         };
         match route {
             Route::Any => self.arrived.notify_one(),
-            Route::Generation(generation) => wake(&|lane| lane.generation == generation),
+            Route::Generation(generation) | Route::Process(generation) => {
+                wake(&|lane| lane.generation == generation);
+            }
             Route::Lane(wanted) => wake(&|lane| *lane == wanted),
         }
     }
@@ -241,6 +260,7 @@ impl Queue {
                 place(waiting, None, &handles).unwrap_or(Route::Any)
             }
             Route::Generation(generation) if !waiting.is_alive(generation) => Route::Any,
+            Route::Process(generation) if !waiting.is_alive(generation) => return self.refuse(unit, &not_there()),
             Route::Lane(lane) if !waiting.lanes.contains_key(&lane) => {
                 return self.refuse(unit, &Failure::SessionLost);
             }
@@ -340,12 +360,13 @@ impl Queue {
         let gone = !waiting.is_alive(lane.generation);
         let stranded = waiting.take_if(|unit| match unit.route {
             Route::Any => false,
-            Route::Generation(generation) => gone && generation == lane.generation,
+            Route::Generation(generation) | Route::Process(generation) => gone && generation == lane.generation,
             Route::Lane(pin) => pin == lane,
         });
         for unit in stranded {
             match unit.route {
                 Route::Lane(_) => self.refuse(unit, &Failure::SessionLost),
+                Route::Process(_) => self.refuse(unit, &not_there()),
                 _ => self.insert(&mut waiting, Unit { route: Route::Any, ..unit }, Fair::push_back),
             }
         }
@@ -369,7 +390,8 @@ impl Queue {
         let mut waiting = self.lock();
         loop {
             let any = active.then_some(Route::Any);
-            let routes = [Route::Lane(lane), Route::Generation(lane.generation)].into_iter().chain(any);
+            let own = [Route::Lane(lane), Route::Generation(lane.generation), Route::Process(lane.generation)];
+            let routes = own.into_iter().chain(any);
             let oldest = routes.filter_map(|route| Some((waiting.routes.get(&route)?.front()?.since(), route)));
             let (_, route) = oldest.min_by_key(|(since, _)| *since)?;
             let share = waiting.calls.div_ceil(waiting.active_lanes().max(1));
@@ -523,6 +545,11 @@ fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Resul
         (Some(generation), None) => Ok(Route::Generation(*generation)),
         (Some(one), Some(other)) => Err(Failure::HandlesApart { one: *one, other: *other }),
     }
+}
+
+/// What is told to nobody but who probes.
+fn not_there() -> Failure {
+    Failure::NoAgent { reason: "the process that it was for is gone".to_owned(), retry: false }
 }
 
 /// Whether calls that mean these interfaces can go in one request.

@@ -40,6 +40,8 @@ pub(super) enum Route {
     Any,
     /// In that process: a handle in its arguments lives there.
     Generation(u64),
+    /// In that process and no other: it is about that process.
+    Process(u64),
     /// On that thread: it belongs to a session.
     Lane(Lane),
 }
@@ -65,6 +67,8 @@ pub(super) struct Queued {
     pub(super) session: Option<Pin>,
     /// Calling it twice does no harm.
     pub(super) idempotent: bool,
+    /// It is made to see whether the library works.
+    pub(super) is_probe: bool,
     /// How often it was sent to a process that then ended.
     pub(super) attempts: u32,
     /// It was running at one of these ends.
@@ -89,9 +93,9 @@ impl Queued {
         self.since.max(down) + self.deadline
     }
 
-    /// Whether it is a call of the library's own, and not work on memory or variables beside them.
+    /// Whether it is a call of the library's own that somebody has made, and not work on memory or variables beside them.
     pub(super) fn is_call(&self) -> bool {
-        matches!(self.callee, Callee::Function(_) | Callee::Prototype(_))
+        !self.is_probe && matches!(self.callee, Callee::Function(_) | Callee::Prototype(_))
     }
 }
 
@@ -109,6 +113,11 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Whether it is a probe: those are sent alone.
+    pub(super) fn is_probe(&self) -> bool {
+        self.calls.iter().all(|call| call.is_probe)
+    }
+
     /// The units that it was made of, in their order.
     pub(super) fn into_units(self) -> Vec<Unit> {
         let Self { calls, batch, route, .. } = self;

@@ -35,6 +35,7 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         owner: None,
         session: None,
         idempotent: false,
+        is_probe: false,
         attempts: 0,
         began: false,
         since: Instant::now(),
@@ -456,4 +457,54 @@ async fn a_lane_that_goes_or_stands_by_hands_its_wake_up_on() {
     assert!(is_woken(&queue).await);
     queue.leave(FIRST);
     assert!(is_woken(&queue).await);
+}
+
+fn probe(queue: &Queue, lane: Lane) -> oneshot::Receiver<CallResult> {
+    let (call, outcome) = queued("{}");
+    queue.push_probe(Queued { is_probe: true, ..call }, lane.generation).unwrap();
+    outcome
+}
+
+#[test]
+fn a_probe_runs_in_its_process_alone_and_is_none_of_the_librarys_calls() {
+    let queue = served();
+    queue.join(SECOND, false);
+    push(&queue, single());
+    let _outcome = probe(&queue, SECOND);
+    push(&queue, single());
+    assert!(!take(&queue, FIRST).unwrap().is_probe());
+    let work = queue.take(SECOND, false).unwrap();
+    assert!(work.is_probe() && work.calls.len() == 1);
+    let failure = Failure::NotInTime { waited: Duration::ZERO };
+    work.calls.into_iter().for_each(|call| queue.end(call, Err(failure.clone())));
+    assert_eq!(queue.counts().failed, 0);
+}
+
+#[test]
+fn a_probe_has_its_turn_among_the_calls_and_a_place_in_a_full_queue() {
+    let queue = served();
+    push(&queue, Kind::Batch(three(), BATCH));
+    let _outcome = probe(&queue, FIRST);
+    for _ in 0..LIMIT - 4 {
+        push(&queue, single());
+    }
+    let _another = probe(&queue, FIRST);
+    let order: Vec<bool> = (0..3).map(|_| take(&queue, FIRST).unwrap().is_probe()).collect();
+    assert_eq!(order, [false, true, false]);
+}
+
+#[test]
+fn a_probe_of_a_process_that_is_gone_runs_nowhere_else() {
+    let queue = served();
+    queue.join(SECOND, true);
+    let (mut waits, mut taken) = (probe(&queue, FIRST), probe(&queue, FIRST));
+    let work = take(&queue, FIRST).unwrap();
+    queue.leave(FIRST);
+    queue.put_back(FIRST, work);
+    for outcome in [&mut waits, &mut taken] {
+        assert!(matches!(outcome.try_recv(), Ok(Err(Failure::NoAgent { .. }))));
+    }
+    assert!(take(&queue, SECOND).is_none());
+    let (call, _) = queued("{}");
+    assert!(queue.push_probe(call, FIRST.generation).is_err());
 }
