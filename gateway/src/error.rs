@@ -77,6 +77,7 @@ codes! {
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ExternalAgent = CONFLICT, "external_agent", "Somebody else starts this agent";
     Cancelled = CONFLICT, "cancelled", "The call was cancelled";
+    ReloadRunning = CONFLICT, "reload_running", "It is being reloaded already";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     SessionLost = GONE, "session_lost", "The session's process has ended";
@@ -89,6 +90,8 @@ codes! {
     InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
     InvalidInterface = UNPROCESSABLE_ENTITY, "invalid_interface", "The header cannot replace the interface";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
+    ReloadFailed = UNPROCESSABLE_ENTITY, "reload_failed", "What is new does not work";
+    InvalidConfiguration = UNPROCESSABLE_ENTITY, "invalid_configuration", "The configuration cannot be used";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";

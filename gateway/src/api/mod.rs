@@ -16,6 +16,7 @@ pub mod keys;
 pub mod libraries;
 pub mod memory;
 pub mod openapi;
+pub mod reload;
 mod reply;
 pub mod sign_in_links;
 pub mod variables;

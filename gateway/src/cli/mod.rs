@@ -16,6 +16,7 @@ mod json;
 mod keys;
 mod openapi;
 mod password;
+mod reload;
 mod request;
 mod serve;
 mod sign;
@@ -59,6 +60,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
+    Reload(reload::Reload),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

@@ -14,6 +14,7 @@ mod progress;
 mod queue;
 mod route;
 mod running;
+mod successor;
 mod unit;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{CallState, Counts, Queue};
 pub use running::Sent;
+pub use successor::Successor;
 pub use unit::Lane;
 
 use queue::MAX_LIST;

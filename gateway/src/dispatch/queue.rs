@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
 use super::route;
 use super::running::{Running, Sent};
+use super::successor::Successor;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
@@ -55,7 +56,7 @@ struct Joined {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     routes: HashMap<Route, Fair>,
     lanes: HashMap<Lane, Joined>,
     /// What is to be tried again, and when.
@@ -74,7 +75,7 @@ impl Waiting {
     }
 
     /// Takes out what fits, wherever it waits.
-    fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
+    pub(super) fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
         let mut taken: Vec<Unit> = self.routes.values_mut().flat_map(|fair| fair.take_if(&mut fits)).collect();
         self.routes.retain(|_, fair| !fair.is_empty());
         taken.extend(self.delayed.extract_if(.., |(_, unit)| fits(unit)).map(|(_, unit)| unit));
@@ -92,7 +93,7 @@ impl Waiting {
 pub struct Queue {
     library: String,
     /// More calls than these do not wait: their clients are told to come back.
-    limit: usize,
+    limit: AtomicUsize,
     waiting: Mutex<Waiting>,
     /// Something is there that any active lane may take.
     arrived: Notify,
@@ -108,6 +109,12 @@ pub struct Queue {
     pub(super) running: Running,
     returned: AtomicU64,
     failed: AtomicU64,
+    /// Where calls go on, once the library was replaced.
+    pub(super) successor: OnceLock<Successor>,
+    /// Nobody takes from it any more.
+    pub(super) closed: AtomicBool,
+    /// The library cannot be run, and something else is being started that can.
+    pub(super) hopeful: AtomicBool,
 }
 
 impl Queue {
@@ -115,7 +122,7 @@ impl Queue {
     pub fn new(library: &str, limit: usize) -> Self {
         Self {
             library: library.to_owned(),
-            limit,
+            limit: AtomicUsize::new(limit),
             waiting: Mutex::default(),
             arrived: Notify::new(),
             attention: Notify::new(),
@@ -125,12 +132,20 @@ impl Queue {
             running: Running::default(),
             returned: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            successor: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            hopeful: AtomicBool::new(false),
         }
     }
 
     /// The library that it is for.
     pub fn library(&self) -> &str {
         &self.library
+    }
+
+    /// From now on so many calls may wait.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// How many calls the library has had and has waiting.
@@ -142,7 +157,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Pushing and popping leave the queue whole whatever panics elsewhere.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +195,7 @@ impl Queue {
     /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
     fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
         let count = unit.calls().len();
-        let free = self.limit.saturating_sub(waiting.calls);
+        let free = self.limit.load(Ordering::Relaxed).saturating_sub(waiting.calls);
         let client = unit.client();
         let of_client = || waiting.routes.get(&Route::Any).map_or(0, |fair| fair.calls_of(&client));
         if count > free || (client.is_some() && of_client() + count > free.saturating_mul(3)) {
@@ -196,7 +211,8 @@ impl Queue {
     }
 
     /// Puts a unit where it belongs, and wakes who may take it.
-    fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+    pub(super) fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+        let Some(unit) = self.here(unit) else { return };
         let route = unit.route;
         waiting.calls += unit.calls().len();
         push(waiting.routes.entry(route).or_default(), unit);
@@ -239,7 +255,7 @@ impl Queue {
         let mut waiting = self.lock();
         if after.is_zero() {
             self.put_front(&mut waiting, unit);
-        } else {
+        } else if let Some(unit) = self.here(unit) {
             waiting.calls += unit.calls().len();
             waiting.delayed.push((Instant::now() + after, unit));
         }
@@ -410,6 +426,11 @@ impl Queue {
 
 /// What the keeper does.
 impl Queue {
+    /// Has the keeper look.
+    pub(super) fn look(&self) {
+        self.attention.notify_one();
+    }
+
     /// Resolves when there is something that the keeper should look at.
     pub(super) async fn attention(&self) {
         self.attention.notified().await;

@@ -70,6 +70,11 @@ impl Running {
         cancelled.map(|call| call.id).collect()
     }
 
+    /// Whether no lane runs anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Where that call runs.
     pub(super) fn find(&self, id: Uuid) -> Option<Sent> {
         self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id).map(|(_, sent)| sent))
