@@ -3,7 +3,7 @@
 mod replacing;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -21,12 +21,13 @@ use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library};
 use crate::library_sessions::LibrarySessions;
 use crate::openapi::cache::Cache;
+use crate::reload::Reloads;
 
 /// One running gateway.
 #[derive(Debug)]
 pub struct Bridge {
     /// Its configuration, with the real ports of its listeners.
-    pub config: Config,
+    config: RwLock<Arc<Config>>,
     /// Where its agents register.
     pub address: SocketAddr,
     /// The libraries by name.
@@ -45,6 +46,8 @@ pub struct Bridge {
     pub library_sessions: Arc<LibrarySessions>,
     /// The document that describes all of it.
     pub openapi: Cache<Declared>,
+    /// Who replaces what of all this.
+    pub reloads: Reloads,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }
@@ -59,6 +62,7 @@ impl Bridge {
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
         let history = History::new(&config.data_dir, config.history);
         let library_sessions = Arc::default();
+        let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());
         Self {
             config,
             address,
@@ -70,8 +74,20 @@ impl Bridge {
             sessions,
             library_sessions,
             openapi,
+            reloads,
             stopping,
         }
+    }
+
+    /// The configuration, as it is now; it stays as it is for whoever holds it.
+    pub fn config(&self) -> Arc<Config> {
+        // Only ever replaced as a whole.
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it is this one.
+    pub(crate) fn set_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// The library of that name.

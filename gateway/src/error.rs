@@ -79,6 +79,7 @@ codes! {
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ExternalAgent = CONFLICT, "external_agent", "Somebody else starts this agent";
+    ReloadRunning = CONFLICT, "reload_running", "It is being reloaded already";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     Cancelled = CONFLICT, "cancelled", "The call was cancelled";
     CallEnded = CONFLICT, "call_ended", "The call has ended";
@@ -94,6 +95,8 @@ codes! {
     InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
     InvalidInterface = UNPROCESSABLE_ENTITY, "invalid_interface", "The header cannot replace the interface";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
+    ReloadFailed = UNPROCESSABLE_ENTITY, "reload_failed", "What is new does not work";
+    InvalidConfiguration = UNPROCESSABLE_ENTITY, "invalid_configuration", "The configuration cannot be used";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
     IdempotencyMismatch = UNPROCESSABLE_ENTITY, "idempotency_mismatch", "The idempotency key is of another request";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";

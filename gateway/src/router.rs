@@ -15,7 +15,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
     agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
-    kept_calls, keys, libraries, memory, openapi, sessions, sign_in_links, variables,
+    kept_calls, keys, libraries, memory, openapi, reload, sessions, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
@@ -84,6 +84,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
         put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
         delete("/v1/libraries/{library}/interface", Need::Manage, interface::restore),
+        post("/v1/libraries/{library}/reload", Need::Manage, reload::library),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
@@ -113,13 +114,14 @@ pub fn routes() -> Vec<Route> {
         get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
         get("/v1/crashes/{report}", Need::Read, crashes::show),
         get("/v1/keys", Need::Manage, keys::list),
+        post("/v1/reload", Need::Manage, reload::configuration),
         post("/v1/sign-in-links", Need::Manage, sign_in_links::create),
     ]
 }
 
 /// What a gateway answers to clients.
 pub fn router(bridge: &Arc<Bridge>) -> Router {
-    serving(bridge, routes(), cors(&bridge.config.listeners.cors_origins))
+    serving(bridge, routes(), cors(&bridge.config().listeners.cors_origins))
 }
 
 /// What it answers where agents alone should ask: their registrations.

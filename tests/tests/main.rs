@@ -30,6 +30,7 @@ mod openapi;
 mod output;
 mod protocol;
 mod registration;
+mod reload;
 mod second_user;
 mod sensitive;
 mod sessions;

@@ -82,7 +82,7 @@ impl<'a> Life<'a> {
     }
 
     async fn bring_up(&mut self, ended: watch::Receiver<Option<Exit>>) -> Result<Link, String> {
-        let startup = self.agent.spec.startup;
+        let startup = self.agent.startup();
         let registered = tokio::time::timeout(startup, self.registered())
             .await
             .map_err(|_| format!("it did not register within {} ms", startup.as_millis()))?;
@@ -126,7 +126,7 @@ impl<'a> Life<'a> {
             Err(fault) => return Ok((0, Err(fault))),
         };
         self.loading = Some(name.to_owned());
-        let startup = self.agent.spec.startup;
+        let startup = self.agent.startup();
         let Ok(loaded) = tokio::time::timeout(startup, client.load(name, &load)).await else {
             let seen = observation::words(&client.observation().await.ok().and_then(Result::ok).unwrap_or_default());
             return Err(format!("loading `{name}` took longer than {} s{seen}", startup.as_secs_f64()));

@@ -182,6 +182,8 @@ pub struct Agent {
     reports: Arc<Reports>,
     reach: watch::Sender<Reach>,
     role: watch::Sender<Role>,
+    /// As its specification says, until the configuration says something else.
+    startup: std::sync::Mutex<Duration>,
     usage: Usage,
     /// It is to end for good.
     leaves: AtomicBool,
@@ -258,6 +260,16 @@ impl Agent {
     /// Its last lines of output, oldest first.
     pub fn recent_output(&self) -> Vec<Line> {
         self.output.recent()
+    }
+
+    /// How long it may take from its start to its registration, and again for each library that it loads.
+    fn startup(&self) -> Duration {
+        *lock(&self.startup)
+    }
+
+    /// From now on a start may take so long.
+    pub fn set_startup(&self, startup: Duration) {
+        *lock(&self.startup) = startup;
     }
 
     /// Ends `generation` at once, whatever it does; the next one is started.

@@ -21,6 +21,7 @@ pub mod openapi;
 mod outcome;
 mod perform;
 mod prefer;
+pub mod reload;
 mod reply;
 mod session_header;
 pub mod sessions;

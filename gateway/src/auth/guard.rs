@@ -168,9 +168,9 @@ impl<'a> Claim<'a> {
     fn largest_body(&self, bridge: &Bridge, method: &Method) -> usize {
         let carries = !matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
         if carries && !matches!(self, Self::None) {
-            bridge.config.max_body
+            bridge.config().max_body
         } else {
-            SMALL_BODY.min(bridge.config.max_body)
+            SMALL_BODY.min(bridge.config().max_body)
         }
     }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
 use crate::error::Problem;
-use keys::Credential;
+use keys::{Credential, OtherFile};
 use sessions::Grant;
 
 pub use agents::Proven;
@@ -78,6 +78,24 @@ impl Auth {
         let AuthConfig::Hmac { keys_file } = &config.auth else { return Ok(Self::Off) };
         let verifier = verify::Verifier::open(&config.data_dir, Names::new(&config.listeners.public_urls))?;
         Ok(Self::Hmac(Arc::new(Keys::open(keys_file, &config.data_dir, verifier)?)))
+    }
+
+    /// Reads the key file of another configuration, without using it yet.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn prepare(&self, config: &Config) -> Result<Option<OtherFile>, KeyFileError> {
+        match &config.auth {
+            AuthConfig::Off => Ok(None),
+            AuthConfig::Hmac { keys_file } => OtherFile::read(keys_file).map(Some),
+        }
+    }
+
+    /// Puts the keys of such a file in force, and follows it from now on.
+    pub fn follow(&self, file: Option<OtherFile>) {
+        if let (Self::Hmac(keys), Some(file)) = (self, file) {
+            keys.follow(file);
+        }
     }
 
     /// Follows the key file until `stopping` says so.

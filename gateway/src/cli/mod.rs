@@ -17,6 +17,7 @@ mod json;
 mod keys;
 mod openapi;
 mod password;
+mod reload;
 mod request;
 mod serve;
 mod session;
@@ -63,6 +64,7 @@ enum Command {
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
     Session(session::Session),
+    Reload(reload::Reload),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Session(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

@@ -17,6 +17,7 @@ mod progress;
 mod queue;
 mod route;
 mod running;
+mod successor;
 mod unit;
 mod upkeep;
 
@@ -38,6 +39,7 @@ pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{Counts, Queue};
 pub use running::Sent;
+pub use successor::Successor;
 pub use unit::{Lane, Pin};
 
 use queue::MAX_LIST;

@@ -73,7 +73,9 @@ impl LibraryState {
 /// The agents of one library, or of one group.
 #[derive(Debug)]
 pub struct Pool {
-    spec: PoolSpec,
+    spec: RwLock<Arc<PoolSpec>>,
+    /// The name of the library or group.
+    id: String,
     registry: Arc<Registry>,
     /// Of its libraries, in the order of the loads.
     queues: Vec<Arc<Queue>>,
@@ -91,7 +93,8 @@ impl Pool {
     /// A pool that has no agent yet: [`Pool::start`] brings them.
     pub fn new(spec: PoolSpec, queues: Vec<Arc<Queue>>, registry: &Arc<Registry>) -> Arc<Self> {
         Arc::new(Self {
-            spec,
+            id: spec.id.clone(),
+            spec: RwLock::new(Arc::new(spec)),
             registry: Arc::clone(registry),
             queues,
             members: RwLock::default(),
@@ -107,8 +110,9 @@ impl Pool {
         for queue in &self.queues {
             tokio::spawn(keeper::run(Arc::clone(queue), Arc::clone(self)));
         }
-        if self.spec.runtime.is_none() {
-            self.spec.external.iter().for_each(|id| self.add(Some(id)));
+        let spec = self.spec();
+        if spec.runtime.is_none() {
+            spec.external.iter().for_each(|id| self.add(Some(id)));
         }
         tokio::spawn(manage(Arc::clone(self)));
         tokio::spawn(upkeep::run(Arc::clone(self)));
@@ -116,12 +120,21 @@ impl Pool {
 
     /// The name of the library or group.
     pub fn id(&self) -> &str {
-        &self.spec.id
+        &self.id
     }
 
     /// What its agents are to run.
-    pub fn spec(&self) -> &PoolSpec {
-        &self.spec
+    pub fn spec(&self) -> Arc<PoolSpec> {
+        // Only ever replaced as a whole.
+        Arc::clone(&self.spec.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on there are so many agents, kept in that way.
+    pub fn set_running(&self, running: &Running) {
+        let spec = PoolSpec { running: running.clone(), ..(*self.spec()).clone() };
+        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+        self.members().iter().for_each(|agent| agent.set_startup(running.startup));
+        self.changed.send_replace(());
     }
 
     /// Its agents.
@@ -153,7 +166,7 @@ impl Pool {
             (Some(fault), ..) => LibraryState::Failed(fault),
             (None, Some(reason), _) => LibraryState::Waiting(reason),
             (None, None, Some(reason)) => LibraryState::Gone(reason),
-            (None, None, None) if self.spec.running.instances.min == 0 => {
+            (None, None, None) if self.spec().running.instances.min == 0 => {
                 LibraryState::Idle("it is not loaded; the next call loads it".to_owned())
             }
             (None, None, None) => LibraryState::Waiting("it has not been started yet".to_owned()),
@@ -177,7 +190,7 @@ impl Pool {
 
     /// Where calls of a session may run: a lane of the active process that has the fewest.
     pub fn roomiest(&self, library: &str) -> Option<(Arc<Agent>, Lane)> {
-        let threads = self.spec.loads.iter().find(|load| load.name == library)?.threads;
+        let threads = self.spec().loads.iter().find(|load| load.name == library)?.threads;
         let ready = self.members().into_iter().filter_map(|agent| {
             let link = agent.link().filter(|link| matches!(link.libraries.get(library), Some(Ok(_))))?;
             (*agent.role().borrow() == Role::Active).then_some((agent, link.generation))
@@ -236,21 +249,22 @@ impl Pool {
     }
 
     fn add(&self, external: Option<&String>) {
+        let own = self.spec();
         let spec = AgentSpec {
-            pool: self.spec.id.clone(),
+            pool: own.id.clone(),
             external: external.cloned(),
-            target: self.spec.target,
-            runtime: self.spec.runtime.clone(),
-            loads: self.spec.loads.clone(),
-            startup: self.spec.running.startup,
-            upkeep: Arc::clone(&self.spec.upkeep),
+            target: own.target,
+            runtime: own.runtime.clone(),
+            loads: own.loads.clone(),
+            startup: own.running.startup,
+            upkeep: Arc::clone(&own.upkeep),
         };
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         if self.retiring.load(Ordering::Relaxed) {
             return;
         }
         let Some(agent) = self.registry.add(spec, self.changed.clone()) else { return };
-        for (queue, load) in self.queues.iter().zip(&self.spec.loads) {
+        for (queue, load) in self.queues.iter().zip(&own.loads) {
             for number in 0..load.threads.max(1) {
                 tokio::spawn(lane::run(Arc::clone(queue), Arc::clone(&agent), number));
             }
@@ -291,13 +305,14 @@ impl Manager {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|agent| !matches!(&*agent.reach().borrow(), Reach::Over));
-        let instances = self.pool.spec.running.instances;
-        if self.pool.spec.runtime.is_some() {
+        let instances = self.pool.spec().running.instances;
+        if self.pool.spec().runtime.is_some() {
             self.grow_to(instances.min);
         }
+        self.trim();
         self.promote();
         let count = self.working().len();
-        let is_elastic = self.pool.spec.runtime.is_some() && instances.max > instances.min && count > 0;
+        let is_elastic = self.pool.spec().runtime.is_some() && instances.max > instances.min && count > 0;
         if is_elastic {
             self.grow();
             self.shrink();
@@ -312,7 +327,7 @@ impl Manager {
 
     /// Sees to it that there are so many agents, and those that stand by.
     fn grow_to(&self, count: u32) {
-        let standby = if count == 0 { 0 } else { self.pool.spec.running.standby };
+        let standby = if count == 0 { 0 } else { self.pool.spec().running.standby };
         let have = u32::try_from(self.working().len()).unwrap_or(u32::MAX);
         (have..count.saturating_add(standby)).for_each(|_| self.pool.add(None));
     }
@@ -323,8 +338,8 @@ impl Manager {
         let leaves = |agent: &Arc<Agent>| *agent.role().borrow() == Role::Leaving;
         let ready =
             |agent: &&Arc<Agent>| agent.link().is_some_and(|link| !link.figures.is_on_trial()) && !leaves(agent);
-        let standby = usize::try_from(self.pool.spec.running.standby).unwrap_or_default();
-        let standby = if self.pool.spec.runtime.is_some() { standby } else { 0 };
+        let standby = usize::try_from(self.pool.spec().running.standby).unwrap_or_default();
+        let standby = if self.pool.spec().runtime.is_some() { standby } else { 0 };
         let wanted = working.len().saturating_sub(standby).max(1);
         for agent in working.iter().filter(|agent| agent.link().is_none() && !leaves(agent)) {
             agent.set_role(Role::Standby);
@@ -332,6 +347,17 @@ impl Manager {
         let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();
         let idle = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Standby));
         idle.take(wanted.saturating_sub(active)).for_each(|agent| agent.set_role(Role::Active));
+    }
+
+    /// Fewer, if there are more than there may be, as when the configuration has changed.
+    fn trim(&self) {
+        let spec = self.pool.spec();
+        let most = spec.running.instances.max.saturating_add(spec.running.standby);
+        let working = self.working();
+        if spec.runtime.is_some() {
+            let beyond = working.iter().skip(usize::try_from(most).unwrap_or(usize::MAX));
+            beyond.for_each(|agent| agent.leave("there may be fewer agents now", spec.running.drain));
+        }
     }
 
     /// One more, if calls have been waiting for a while and all are busy.
@@ -348,7 +374,7 @@ impl Manager {
             return;
         }
         let since = *self.behind.get_or_insert_with(Instant::now);
-        let most = self.pool.spec.running.instances.max + self.pool.spec.running.standby;
+        let most = self.pool.spec().running.instances.max + self.pool.spec().running.standby;
         if since.elapsed() >= GROW_AFTER && working.len() < usize::try_from(most).unwrap_or(usize::MAX) {
             self.behind = None;
             tracing::info!(pool = self.pool.id(), agents = working.len() + 1, "calls wait: another agent is started");
@@ -358,7 +384,8 @@ impl Manager {
 
     /// One less, if it has had nothing to do for a while.
     fn shrink(&self) {
-        let running = &self.pool.spec.running;
+        let spec = self.pool.spec();
+        let running = &spec.running;
         let working = self.working();
         let active: Vec<_> = working.iter().filter(|agent| has_role(agent, Role::Active)).collect();
         if active.len() <= usize::try_from(running.instances.min).unwrap_or(usize::MAX) {

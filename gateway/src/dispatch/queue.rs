@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
 use super::route;
 use super::running::Running;
+use super::successor::Successor;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
@@ -53,8 +54,6 @@ pub(super) struct Waiting {
     delayed: Vec<(Instant, Unit)>,
     /// How many calls are in all of them.
     calls: usize,
-    /// Nobody will ever take from it again.
-    closed: bool,
 }
 
 impl Waiting {
@@ -90,7 +89,7 @@ impl Waiting {
 pub struct Queue {
     library: String,
     /// More calls than these do not wait: their clients are told to come back.
-    limit: usize,
+    limit: AtomicUsize,
     waiting: Mutex<Waiting>,
     /// Something is there that any active lane may take.
     arrived: Notify,
@@ -106,6 +105,12 @@ pub struct Queue {
     pub(super) running: Running,
     returned: AtomicU64,
     failed: AtomicU64,
+    /// Where calls go on, once the library was replaced.
+    pub(super) successor: OnceLock<Successor>,
+    /// Nobody takes from it any more.
+    pub(super) closed: AtomicBool,
+    /// The library cannot be run, and something else is being started that can.
+    pub(super) hopeful: AtomicBool,
 }
 
 impl Queue {
@@ -113,7 +118,7 @@ impl Queue {
     pub fn new(library: &str, limit: usize) -> Self {
         Self {
             library: library.to_owned(),
-            limit,
+            limit: AtomicUsize::new(limit),
             waiting: Mutex::default(),
             arrived: Notify::new(),
             attention: Notify::new(),
@@ -123,12 +128,20 @@ impl Queue {
             running: Running::default(),
             returned: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            successor: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            hopeful: AtomicBool::new(false),
         }
     }
 
     /// The library that it is for.
     pub fn library(&self) -> &str {
         &self.library
+    }
+
+    /// From now on so many calls may wait.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// How many calls the library has had and has waiting.
@@ -199,11 +212,8 @@ impl Queue {
 
     /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
     fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
-        if waiting.closed {
-            return Err(closed());
-        }
         let count = unit.calls().len();
-        let free = self.limit.saturating_sub(waiting.calls);
+        let free = self.limit.load(Ordering::Relaxed).saturating_sub(waiting.calls);
         let client = unit.client();
         let of_client = || waiting.routes.get(&Route::Any).map_or(0, |fair| fair.calls_of(&client));
         if count > free || (client.is_some() && of_client() + count > free.saturating_mul(3)) {
@@ -219,10 +229,8 @@ impl Queue {
     }
 
     /// Puts a unit where it belongs, and wakes who may take it.
-    fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
-        if waiting.closed {
-            return self.refuse(unit, &closed());
-        }
+    pub(super) fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+        let Some(unit) = self.here(unit) else { return };
         let route = unit.route;
         waiting.calls += unit.calls().len();
         push(waiting.routes.entry(route).or_default(), unit);
@@ -272,9 +280,9 @@ impl Queue {
     /// Has a unit tried again after a time.
     pub(super) fn again(&self, unit: Unit, after: Duration) {
         let mut waiting = self.lock();
-        if after.is_zero() || waiting.closed {
+        if after.is_zero() {
             self.put_front(&mut waiting, unit);
-        } else {
+        } else if let Some(unit) = self.here(unit) {
             waiting.calls += unit.calls().len();
             waiting.delayed.push((Instant::now() + after, unit));
         }
@@ -466,6 +474,11 @@ impl Queue {
 
 /// What the keeper does.
 impl Queue {
+    /// Has the keeper look.
+    pub(super) fn look(&self) {
+        self.attention.notify_one();
+    }
+
     /// Resolves when there is something that the keeper should look at.
     pub(super) async fn attention(&self) {
         self.attention.notified().await;
@@ -491,16 +504,6 @@ impl Queue {
         self.lock().take_if(|_| true)
     }
 
-    /// Refuses what waits and what comes from now on: there will be no agent.
-    pub(super) fn close(&self) {
-        let left = {
-            let mut waiting = self.lock();
-            waiting.closed = true;
-            waiting.take_if(|_| true)
-        };
-        left.into_iter().for_each(|unit| self.refuse(unit, &closed()));
-    }
-
     /// Has those tried again whose time has come.
     pub(super) fn wake_delayed(&self, now: Instant) {
         let mut waiting = self.lock();
@@ -522,11 +525,6 @@ impl Queue {
         let expiries = waiting.units().filter_map(|unit| unit.expiry(down));
         expiries.chain(waiting.delayed.iter().map(|(at, _)| *at)).min()
     }
-}
-
-/// What a call is told that comes when nobody will take it any more.
-fn closed() -> Failure {
-    Failure::NoAgent { reason: "the library was removed or replaced".to_owned(), retry: true }
 }
 
 /// Where a unit may run: on the lane of its session, or where its handles live.

@@ -71,6 +71,11 @@ impl Running {
         cancelled.map(|call| call.shown.id).collect()
     }
 
+    /// Whether no lane runs anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// How far that call is.
     pub(super) fn find(&self, id: Uuid) -> Option<CallState> {
         self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id)).map(|(at, _)| state(at))
