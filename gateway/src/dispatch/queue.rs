@@ -449,9 +449,8 @@ impl Queue {
                 Kind::Batch(..) => break,
                 Kind::Single(call) => {
                     bytes += call.args.as_bytes().len();
-                    // Behind others the patience of its client could not be kept.
-                    let alone = call.until.is_some() || calls.last().is_some_and(|last: &Queued| last.until.is_some());
-                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || alone;
+                    // Behind another one its time could run out when it has just begun, and that would end the process.
+                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || call.until.is_some();
                     if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
                         break;
                     }
