@@ -13,8 +13,10 @@ pub mod dashboard;
 pub mod dispatch;
 pub mod error;
 pub mod files;
+pub mod history;
 pub mod interfaces;
 pub mod libraries;
+pub mod library_sessions;
 pub mod limit;
 pub mod listeners;
 pub mod openapi;
@@ -54,6 +56,9 @@ pub enum ServeError {
 /// How long calls that are under way get to finish when the gateway stops.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long kept calls get to be written after their agents have ended.
+const SETTLE: Duration = Duration::from_secs(3);
+
 /// Runs a gateway until `stop` resolves; then lets calls finish, and ends every agent. Whenever `reloads` has something, the
 /// configuration is read again.
 ///
@@ -72,10 +77,12 @@ pub async fn serve(
     let prepared = Prepared::read(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, &prepared.libraries));
     bridge.reports.clear();
+    bridge.history.open().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
     prepared.libraries.iter().for_each(|library| reload::watch(&bridge, library));
     drop(prepared);
+    tokio::spawn(Arc::clone(&bridge.library_sessions).keep());
     announce(&bridge);
     let reloading = tokio::spawn(reload_when_asked(Arc::clone(&bridge), reloads));
 
@@ -89,16 +96,25 @@ pub async fn serve(
     let services = Services { clients: router::router(&bridge), agents: router::for_agents(&bridge) };
     let config = bridge.config();
     let serving = sockets.serve(services, &config.listeners, bridge.stopping.subscribe());
+    let keeping = async {
+        bridge.history.watch(bridge.stopping.subscribe()).await;
+        bridge.history.idle().await;
+    };
     let grace = async {
         let _ = stopped.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        _ = async { tokio::join!(signal, serving, bridge.auth.watch(bridge.stopping.subscribe())) } => {}
+        _ = async { tokio::join!(signal, serving, bridge.auth.watch(bridge.stopping.subscribe()), keeping) } => {}
         () = grace => tracing::warn!("some calls did not finish within {} s", GRACE.as_secs()),
     }
     reloading.abort();
+    // What waits still has provably not run: its client is told so when it asks again.
+    for entry in bridge.history.under_way() {
+        bridge.give_up(&entry);
+    }
     bridge.agents.stop().await;
+    bridge.history.close(SETTLE).await;
     bridge.auth.close();
     tracing::info!("stopped");
     Ok(())

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::agents::client::Client;
-use crate::agents::{Agent, AgentSpec, Exit, Link, Registry, Reports};
+use crate::agents::{Agent, AgentSpec, Exit, Figures, Link, Registry, Reports};
 use crate::config::RuntimeConfig;
 
 /// An agent that nobody starts, whose reports are in `data`.
@@ -33,8 +33,10 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         runtime: Some(runtime),
         loads: Vec::new(),
         startup: Duration::from_secs(30),
+        upkeep: Arc::default(),
     };
-    Registry::new(&Arc::new(Reports::new(data))).add(spec, watch::Sender::new(()))
+    let registry = Registry::new(&Arc::new(Reports::new(data)));
+    registry.add(spec, watch::Sender::new(())).expect("the gateway is not stopping")
 }
 
 /// A generation that answers as `router` says, and what tells the gateway that its process has ended.
@@ -50,7 +52,8 @@ pub(crate) async fn link(router: Router) -> (Arc<Link>, watch::Sender<Option<Exi
     let (end, ended) = watch::channel(None);
     let client = Client::new(address, key);
     let (libraries, slots, changing) = (BTreeMap::new(), BTreeMap::new(), tokio::sync::Mutex::default());
-    (Arc::new(Link { generation: 1, client, libraries, ended, slots, changing }), end)
+    let figures = Arc::new(Figures::new(&Arc::default()));
+    (Arc::new(Link { generation: 1, client, libraries, ended, slots, changing, figures }), end)
 }
 
 /// The headers by which an agent shows that it has the key.

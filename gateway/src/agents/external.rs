@@ -35,7 +35,7 @@ struct External {
 impl External {
     /// Waits until a process has registered; `false` if none is wanted any more.
     async fn wait(&mut self) -> bool {
-        let last_exit = self.agent.view().last_exit;
+        let last_exit = self.agent.shared.last_exit();
         let reason = last_exit.unwrap_or_else(|| "no process of it has registered yet".to_owned());
         self.agent.set_state(State::Waiting, Some(reason.clone()));
         self.agent.set_reach(Reach::Down(reason.clone()));
@@ -86,9 +86,9 @@ impl External {
             reason = life.live(ended) => Due::Kill(reason),
             due = self.orders.due(&agent, number) => due,
         };
-        let loading = life.loading.take();
+        let Life { link, loading, .. } = life;
         let (reason, politely, goes_on) = match due {
-            Due::Kill(reason) => (reason, false, true),
+            Due::Kill(reason) => (reason, false, !matches!(self.orders.drained(), Some((_, After::Over)))),
             Due::Afresh(reason) => {
                 self.troubles.clear();
                 (reason, false, true)
@@ -100,7 +100,6 @@ impl External {
         if let Some(library) = loading {
             self.troubles.add(library, &exit, false);
         }
-        let link = agent.link();
         agent.shared.leave(number, &exit);
         self.past = number;
         agent.set_reach(Reach::Down(format!("generation {number} is over ({exit}); it may register again")));

@@ -7,7 +7,11 @@ mod bindings;
 pub mod client;
 mod crash;
 mod external;
+mod figures;
+mod fitness;
+mod latency;
 mod life;
+mod limits;
 mod notes;
 mod observation;
 mod orders;
@@ -19,6 +23,7 @@ mod signing;
 mod state;
 mod supervisor;
 pub mod token;
+mod upkeep;
 mod usage;
 
 use std::sync::Arc;
@@ -26,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bridge32_protocol::target::Target;
-use bridge32_protocol::wire::{Dialect, Fault, FaultCode, Lease, Load, Registration};
+use bridge32_protocol::wire::{Dialect, Fault, FaultCode, Health, Lease, Load, Registration};
 use bridge32_signature::Key;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -37,6 +42,10 @@ use crate::interfaces::Current;
 
 pub use bindings::{Bindings, Bound};
 pub use crash::Crash;
+pub use figures::{Figures, Probed};
+pub use fitness::{Fitness, LastCrash};
+pub use latency::Quantiles;
+pub use limits::{Limit, Seen};
 pub use notes::{Noted, Notes};
 pub use output::Line;
 pub use process::Exit;
@@ -44,6 +53,7 @@ pub(crate) use process::command;
 pub use registry::Registry;
 pub use reports::Reports;
 pub use state::{Link, Member, RegisterError, State, Status, View};
+pub use upkeep::{Probing, Rules, Upkeep};
 pub use usage::Usage;
 
 use output::Output;
@@ -64,6 +74,8 @@ pub struct AgentSpec {
     pub loads: Vec<LibrarySpec>,
     /// How long it may take from its start to its registration, and again for each library that it loads.
     pub startup: Duration,
+    /// By what it is kept healthy, with the others of its pool.
+    pub upkeep: Arc<Upkeep>,
 }
 
 /// A library that an agent is to load.
@@ -153,8 +165,9 @@ enum Order {
     Kill { generation: u64, reason: String },
     /// End whatever runs and start afresh, also after giving up.
     Restart { reason: String },
-    /// End the process when what it runs has ended, and sessions that are bound to it are over or `patience` is.
-    Drain { reason: String, patience: Duration, after: After },
+    /// End the process when what it runs has ended, and sessions that are bound to it are over or `patience` is; only that
+    /// generation where one is named.
+    Drain { reason: String, patience: Duration, after: After, generation: Option<u64> },
     /// End for good.
     Stop,
 }
@@ -172,6 +185,8 @@ pub struct Agent {
     /// As its specification says, until the configuration says something else.
     startup: std::sync::Mutex<Duration>,
     usage: Usage,
+    /// It is to end for good.
+    leaves: AtomicBool,
     orders: mpsc::UnboundedSender<Order>,
     /// The number of the last start of any agent of the pool.
     generations: Arc<AtomicU64>,
@@ -227,7 +242,9 @@ impl Agent {
 
     /// Changes which calls it gets.
     pub fn set_role(&self, role: Role) {
-        self.role.send_if_modified(|current| std::mem::replace(current, role) != role);
+        if self.role.send_if_modified(|current| std::mem::replace(current, role) != role) {
+            self.changed.send_replace(());
+        }
     }
 
     /// How much it has to do.
@@ -266,21 +283,41 @@ impl Agent {
         let _ = self.orders.send(Order::Restart { reason: reason.into() });
     }
 
-    /// Ends its process between two calls, and starts the next one.
-    pub fn recycle(&self, reason: impl Into<String>, patience: Duration) {
-        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Again });
+    /// Ends `generation` between two calls, if it is still the current one, and starts the next one.
+    pub fn recycle(&self, generation: u64, reason: impl Into<String>, patience: Duration) {
+        self.send_drain(reason.into(), patience, After::Again, Some(generation));
     }
 
     /// Ends its process between two calls; a restart brings the next one.
     pub fn drain(&self, reason: impl Into<String>, patience: Duration) {
-        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Rest });
+        self.send_drain(reason.into(), patience, After::Rest, None);
     }
 
     /// Ends it for good, between two calls.
     pub fn leave(&self, reason: impl Into<String>, patience: Duration) {
         // At once: whoever looks for an agent must not choose this one.
+        self.leaves.store(true, Ordering::Relaxed);
         self.set_role(Role::Leaving);
-        let _ = self.orders.send(Order::Drain { reason: reason.into(), patience, after: After::Over });
+        self.send_drain(reason.into(), patience, After::Over, None);
+    }
+
+    fn send_drain(&self, reason: String, patience: Duration, after: After, generation: Option<u64>) {
+        let _ = self.orders.send(Order::Drain { reason, patience, after, generation });
+    }
+
+    /// Whether it ends for good: another one may take its place.
+    pub fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::Relaxed)
+    }
+
+    /// Why a process of it that answers gets no calls yet.
+    pub fn trial(&self, link: &Link) -> String {
+        format!("`{}` is ready, and {}", self.id, state::trial(&link.figures))
+    }
+
+    /// What the last registration of its current generation said.
+    pub fn health(&self) -> Option<Health> {
+        self.shared.health()
     }
 
     /// How it fares, for people and dashboards.

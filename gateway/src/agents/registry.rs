@@ -83,10 +83,15 @@ impl Registry {
         let _ = self.gateway.set(gateway);
     }
 
-    /// Makes an agent and starts it. `changed` tells when something about it changes.
-    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Arc<Agent> {
+    /// Makes an agent and starts it; `None` when the gateway is stopping. `changed` tells when something about it changes.
+    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Option<Arc<Agent>> {
+        let mut supervisors = lock(&self.supervisors);
+        // With the lock: whoever closes and then stops all of them finds each one that was added before.
+        if self.closing.load(Ordering::SeqCst) {
+            return None;
+        }
         let (agent, mut inbox, turn) = self.make(spec, changed);
-        let Some(gateway) = self.gateway.get().copied() else { return agent };
+        let Some(gateway) = self.gateway.get().copied() else { return Some(agent) };
         let (registry, started) = (Arc::clone(self), Arc::clone(&agent));
         let supervised = async move {
             if is_its_turn(turn, &mut inbox).await {
@@ -98,10 +103,9 @@ impl Registry {
             registry.table_mut().remove(&started);
             started.set_reach(Reach::Over);
         };
-        let mut supervisors = lock(&self.supervisors);
         while supervisors.try_join_next().is_some() {}
         supervisors.spawn(supervised);
-        agent
+        Some(agent)
     }
 
     /// An agent under a free id, which nobody starts.
@@ -118,16 +122,17 @@ impl Registry {
             id,
             generations: Arc::clone(lock(&self.generations).entry(spec.pool.clone()).or_default()),
             startup: Mutex::new(spec.startup),
-            spec,
-            shared: Shared::new(),
+            shared: Shared::new(&spec.upkeep),
             output: Arc::new(Output::default()),
             reports: Arc::clone(&self.reports),
             reach: watch::Sender::new(Reach::Down("it has not been started yet".to_owned())),
             role: watch::Sender::new(Role::Standby),
             usage: Usage::default(),
+            leaves: AtomicBool::new(false),
             orders,
             changed,
             closing: Arc::clone(&self.closing),
+            spec,
         });
         table.insert(&agent, turn);
         (agent, inbox, its_turn)
@@ -150,11 +155,13 @@ impl Registry {
 
     /// The listener closes: from now on no agent is ended for its silence.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.store(true, Ordering::SeqCst);
     }
 
     /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.
     pub async fn stop(&self) {
+        self.close();
+        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
         let heirs: Vec<_> = {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             table.heirs.values().flatten().map(|(heir, _)| Arc::clone(heir)).collect()
@@ -162,7 +169,6 @@ impl Registry {
         for agent in self.all().iter().chain(&heirs) {
             let _ = agent.orders.send(Order::Stop);
         }
-        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
         let all = async { while supervisors.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::error!("some agents could not be ended within 8 s; they end when their standard input closes");

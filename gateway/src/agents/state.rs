@@ -14,7 +14,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::figures::{Figures, Probed};
+use super::fitness::{Fitness, LastCrash};
 use super::process::Exit;
+use super::upkeep::Upkeep;
 use super::{Agent, Bindings, Role, lock};
 
 /// How often an agent registers.
@@ -70,6 +73,8 @@ pub struct Link {
     pub slots: BTreeMap<String, u32>,
     /// Whoever gives it another interface holds it.
     pub changing: tokio::sync::Mutex<()>,
+    /// What is counted of it.
+    pub figures: Arc<Figures>,
 }
 
 impl Link {
@@ -108,8 +113,8 @@ pub struct View {
     pub version: Option<String>,
     /// The libraries that it is for.
     pub libraries: Vec<String>,
-    /// What its last registration said.
-    pub health: Option<Health>,
+    /// How it fares.
+    pub health: Fitness,
     /// How many sessions are bound to it.
     pub sessions: usize,
     /// How often it was started again.
@@ -167,6 +172,7 @@ pub struct Member {
 #[derive(Debug)]
 pub(super) struct Shared {
     known: Mutex<Known>,
+    upkeep: Arc<Upkeep>,
     registered: watch::Sender<Option<Registered>>,
 }
 
@@ -179,7 +185,9 @@ struct Known {
     /// Whose key it is, where somebody else has started the agent.
     owner: Option<String>,
     registration: Option<Registration>,
+    figures: Arc<Figures>,
     last_exit: Option<String>,
+    last_crash: Option<LastCrash>,
     gave_up: Option<String>,
     answered: bool,
     starts: u64,
@@ -195,7 +203,7 @@ pub(super) struct Registered {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(upkeep: &Arc<Upkeep>) -> Self {
         let status = Status { state: State::Starting, since: Timestamp::now(), reason: None };
         let known = Known {
             status,
@@ -204,12 +212,14 @@ impl Shared {
             key: None,
             owner: None,
             registration: None,
+            figures: Arc::new(Figures::new(upkeep)),
             last_exit: None,
+            last_crash: None,
             gave_up: None,
             answered: false,
             starts: 0,
         };
-        Self { known: Mutex::new(known), registered: watch::Sender::new(None) }
+        Self { known: Mutex::new(known), upkeep: Arc::clone(upkeep), registered: watch::Sender::new(None) }
     }
 
     /// Begins a generation.
@@ -219,6 +229,7 @@ impl Shared {
         known.starts += 1;
         known.key = Some(key);
         known.registration = None;
+        known.figures = Arc::new(Figures::new(&self.upkeep));
         known.gave_up = None;
         known.answered = false;
         self.registered.send_replace(None);
@@ -238,6 +249,22 @@ impl Shared {
         known.pid = None;
         known.key = None;
         known.last_exit = Some(exit.to_string());
+        known.last_crash = LastCrash::of(exit, known.generation).or(known.last_crash.take());
+    }
+
+    /// What is counted of the current generation.
+    pub(super) fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&lock(&self.known).figures)
+    }
+
+    /// What the last registration of the current generation said.
+    pub(super) fn health(&self) -> Option<Health> {
+        lock(&self.known).registration.as_ref().map(|registration| registration.health.clone())
+    }
+
+    /// How the last generation ended.
+    pub(super) fn last_exit(&self) -> Option<String> {
+        lock(&self.known).last_exit.clone()
     }
 
     pub(super) fn key(&self) -> Option<Arc<Key>> {
@@ -319,6 +346,7 @@ impl Shared {
         if theirs == 0 {
             known.generation = next();
             known.starts += 1;
+            known.figures = Arc::new(Figures::new(&self.upkeep));
             known.answered = false;
             known.key = Some(member.key);
             known.owner = Some(member.owner);
@@ -348,13 +376,19 @@ impl Shared {
         }
     }
 
+    /// Milliseconds since the last registration.
+    fn silence(&self) -> u64 {
+        let silence = self.registered.borrow().as_ref().map(|registered| registered.at.elapsed());
+        u64::try_from(silence.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn view(&self, agent: &Agent) -> View {
         let known = lock(&self.known);
         let (spec, registration) = (&agent.spec, known.registration.as_ref());
         View {
             id: agent.id.clone(),
             pool: spec.pool.clone(),
-            status: busy(agent, &known.status).unwrap_or_else(|| known.status.clone()),
+            status: status(agent, &known),
             role: *agent.role.borrow(),
             generation: known.generation,
             external: spec.runtime.is_none(),
@@ -364,7 +398,12 @@ impl Shared {
             pointer_bits: registration.map(|registration| registration.pointer_bits),
             version: registration.map(|registration| registration.version.clone()),
             libraries: spec.loads.iter().map(|load| load.name.clone()).collect(),
-            health: registration.map(|registration| registration.health.clone()),
+            health: Fitness::new(
+                &known.figures,
+                registration.map(|registration| (&registration.health, self.silence())),
+                &self.upkeep.rules().recycle,
+                known.last_crash.clone(),
+            ),
             sessions: agent.usage.held(),
             restarts: known.starts.saturating_sub(1),
             last_exit: known.last_exit.clone(),
@@ -372,9 +411,25 @@ impl Shared {
     }
 }
 
-/// One that is ready and runs something is busy.
-fn busy(agent: &Agent, status: &Status) -> Option<Status> {
-    let time = agent.usage.working_for().filter(|_| status.state == State::Ready)?;
+/// One that is ready and runs something is busy; one on trial says what it waits for.
+fn status(agent: &Agent, known: &Known) -> Status {
+    let status = known.status.clone();
+    if status.state != State::Ready {
+        return status;
+    }
+    if known.figures.is_on_trial() {
+        return Status { reason: Some(trial(&known.figures)), ..status };
+    }
+    let Some(time) = agent.usage.working_for() else { return status };
     let since = Timestamp::now().checked_sub(time).unwrap_or(status.since);
-    Some(Status { state: State::Busy, since, reason: None })
+    Status { state: State::Busy, since, reason: None }
+}
+
+/// Why a process that is ready gets no calls yet.
+pub(super) fn trial(figures: &Figures) -> String {
+    let problem = figures.probes().into_iter().find_map(|probed| {
+        let Probed { library, function, problem, .. } = probed;
+        problem.map(|problem| format!("; `{function}` of `{library}` did not: {problem}"))
+    });
+    format!("it gets calls when it has answered its probe{}", problem.unwrap_or_default())
 }

@@ -72,7 +72,7 @@ impl Supervisor {
         loop {
             let next = match self.generation().await {
                 Next::Later if self.failed_starts >= MAX_FAILED_STARTS => {
-                    let last = self.agent.view().last_exit.unwrap_or_default();
+                    let last = self.agent.shared.last_exit().unwrap_or_default();
                     let reason = format!("{MAX_FAILED_STARTS} starts in a row failed; the last one: {last}");
                     Next::Rest(State::GaveUp, reason)
                 }
@@ -174,19 +174,22 @@ impl Supervisor {
             reason = life.live(ended) => Ok(Due::Kill(reason)),
             due = self.orders.due(&agent, number) => Ok(due),
         };
-        let Life { ready, loading, .. } = life;
+        let Life { link, loading, .. } = life;
+        let ready = link.is_some();
+        // One that never answered its probe was of no use, as if it had not got ready.
+        let useful = ready && !agent.shared.figures().is_on_trial();
         // What ended was of use to somebody, or to nobody.
         let at_work = agent.usage.is_busy();
         // Calls that come from now on go elsewhere, before all is known about the end.
         let (exit, next) = match due {
             Err(exit) => {
                 agent.set_reach(Reach::Down(format!("generation {number} ended; it is being started again")));
-                (exit, Next::Later)
+                (exit, self.unless_drained(Next::Later))
             }
-            Ok(due) => self.finish(process, due, ready).await,
+            Ok(due) => self.finish(process, due, (link, useful)).await,
         };
         let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
-        let failed = !ready || (by_itself && !at_work && !agent.shared.answered());
+        let failed = !useful || (by_itself && !at_work && !agent.shared.answered());
         self.failed_starts = if failed { self.failed_starts + 1 } else { 0 };
         // A library that is being loaded may end the process with any code.
         let by_library = loading.is_some();
@@ -206,29 +209,30 @@ impl Supervisor {
     }
 
     /// Ends the process as is due, and gives how it ended and what is to follow.
-    async fn finish(&self, process: &mut Process, due: Due, ready: bool) -> (Exit, Next) {
-        let agent = &self.agent;
+    async fn finish(
+        &mut self,
+        process: &mut Process,
+        due: Due,
+        (link, useful): (Option<Arc<Link>>, bool),
+    ) -> (Exit, Next) {
         match due {
-            // One that never got ready may need a pause.
             Due::Kill(reason) => {
-                let next = if ready { Next::Now } else { Next::Later };
-                (ended_because(process, reason).await, next)
+                // One that was never of use may need a pause.
+                let next = if useful { Next::Now } else { Next::Later };
+                (ended_because(process, reason).await, self.unless_drained(next))
             }
             Due::Afresh(reason) => (ended_because(process, reason).await, Next::Afresh),
             Due::Drained(reason, after) => {
-                let next = match after {
-                    After::Again => Next::Now,
-                    After::Rest => Next::Rest(State::Stopped, reason.clone()),
-                    After::Over => Next::Stop,
-                };
-                let polite = agent.link();
-                agent.set_reach(Reach::Down(format!("it is being ended ({reason})")));
-                // What a lane took in this moment ends first.
-                agent.usage.calm(Instant::now()).await;
-                (stop(polite, process, reason).await, next)
+                let next = follows(&reason, after).unwrap_or(Next::Now);
+                (stop(link, process, reason).await, next)
             }
-            Due::Stop => (stop(agent.link(), process, "the gateway is stopping".to_owned()).await, Next::Stop),
+            Due::Stop => (stop(link, process, "the gateway is stopping".to_owned()).await, Next::Stop),
         }
+    }
+
+    /// One that was to end does not come back because it has ended in another way.
+    fn unless_drained(&mut self, next: Next) -> Next {
+        self.orders.drained().and_then(|(reason, after)| follows(&reason, after)).unwrap_or(next)
     }
 
     /// Waits before the next start; `false` if there is to be none.
@@ -238,7 +242,7 @@ impl Supervisor {
         if delay.is_zero() {
             return true;
         }
-        let reason = self.agent.view().last_exit;
+        let reason = self.agent.shared.last_exit();
         self.agent.set_state(State::Backoff, reason);
         match tokio::time::timeout(delay, self.orders.idle()).await {
             Err(_) | Ok(Idle::Restart) => true,
@@ -273,6 +277,15 @@ impl Supervisor {
         self.failed_starts = 0;
         self.troubles.clear();
         self.delay = Duration::ZERO;
+    }
+}
+
+/// What follows a drain; `None` if it is a start.
+fn follows(reason: &str, after: After) -> Option<Next> {
+    match after {
+        After::Again => None,
+        After::Rest => Some(Next::Rest(State::Stopped, reason.to_owned())),
+        After::Over => Some(Next::Stop),
     }
 }
 

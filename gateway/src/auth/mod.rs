@@ -19,6 +19,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
+use crate::error::Problem;
 use keys::{Credential, OtherFile};
 use sessions::Grant;
 
@@ -54,6 +55,18 @@ impl Auth {
         match (self, &grant.key) {
             (Self::Hmac(keys), Some(then)) => keys.current().get(then.id()).cloned(),
             _ => None,
+        }
+    }
+
+    /// Lets a call of somebody go on, whatever becomes of its request.
+    ///
+    /// # Errors
+    /// It would be one too many for the key.
+    pub(crate) fn keep(&self, caller: &Caller) -> Result<Option<keys::Permit>, Problem> {
+        match &caller.0 {
+            None => Ok(None),
+            Some(Principal::Key(key)) => key.keep().map(Some),
+            Some(Principal::Session(session)) => self.credential_of(&session.grant).map(|key| key.keep()).transpose(),
         }
     }
 

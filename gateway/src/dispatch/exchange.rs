@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::assembly::assemble;
-use super::outcome::{Failure, read_line};
+use super::outcome::{CallResult, Failure, read_line};
 use super::progress::Progress;
 use super::queue::Queue;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
@@ -46,6 +46,16 @@ pub(super) struct Place<'a> {
     pub(super) lane: Lane,
     pub(super) agent: &'a Agent,
     pub(super) link: &'a Link,
+}
+
+impl Place<'_> {
+    /// Ends a call that was sent there.
+    fn end(&self, call: Queued, result: CallResult) {
+        if call.is_call() {
+            self.link.figures.count(result.as_ref().ok().map(|answer| answer.duration_ns));
+        }
+        self.queue.end(call, result);
+    }
 }
 
 /// Sends the calls and gives each its outcome as soon as it arrives.
@@ -161,13 +171,13 @@ impl<'a> List<'a> {
         let (index, result) = read_line(line).map_err(|error| format!("an unreadable line: {}", complaint(&error)))?;
         let call = self.calls.get_mut(index).and_then(Option::take);
         let call = call.ok_or_else(|| format!("a second outcome for call {index}, or one for no call"))?;
-        if result.is_ok() {
+        if result.is_ok() && !call.is_probe {
             agent.note_success();
         }
         if queue.running.end(lane, call.id) {
             agent.kill(link.generation, "the call that it runs now was cancelled");
         }
-        queue.end(call, result);
+        self.place.end(call, result);
         let before = self.running;
         while self.calls.get(self.running).is_some_and(Option::is_none) {
             self.running += 1;
@@ -221,14 +231,14 @@ impl<'a> List<'a> {
             let execution = |exit: &Exit| failure_of(exit, progress, index, &self.ids).execution();
             if cancelled.contains(&call.id) {
                 let execution = execution(exit);
-                queue.end(call, Err(Failure::Cancelled(execution)));
+                self.place.end(call, Err(Failure::Cancelled(execution)));
             } else if overdue
                 && (progress.running() == Some(index) || (index == self.running && !progress.has_not_begun(index)))
             {
                 let ran = progress.running() != Some(index);
                 let deadline =
                     call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
-                queue.end(call, Err(Failure::Deadline { deadline, ran }));
+                self.place.end(call, Err(Failure::Deadline { deadline, ran }));
             } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + 1 < MAX_ATTEMPTS {
                 repeated.push(call);
             } else if self.batch.is_none()
@@ -262,13 +272,13 @@ impl<'a> List<'a> {
     fn end(&self, call: Queued, index: usize, exit: &Exit, progress: Progress) {
         let running = progress.running().and_then(|index| self.ids.get(index).copied()).unwrap_or(call.id);
         let exit = exit.for_call(self.place.queue.library(), running);
-        self.place.queue.end(call, Err(failure_of(&exit, progress, index, &self.ids)));
+        self.place.end(call, Err(failure_of(&exit, progress, index, &self.ids)));
     }
 
     fn end_all(&mut self, failure: impl Fn() -> Failure) {
         let _ = self.place.queue.running.finish(self.place.lane);
         for call in self.calls.iter_mut().filter_map(Option::take) {
-            self.place.queue.end(call, Err(failure()));
+            self.place.end(call, Err(failure()));
         }
     }
 }
@@ -280,6 +290,7 @@ fn failure_of(exit: &Exit, progress: Progress, index: usize, ids: &[Uuid]) -> Fa
 /// Has a call tried once more. One that was running when its process ended waits longer each time.
 fn again(queue: &Queue, route: Route, mut call: Queued, was_running: bool) {
     call.attempts += 1;
+    call.began |= was_running;
     let pause = if was_running { FIRST_PAUSE * 2u32.saturating_pow(call.attempts - 1) } else { Duration::ZERO };
     let jitter = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
     queue.again(Unit { route, kind: Kind::Single(call) }, pause.mul_f64(0.5 + jitter / 2.0));

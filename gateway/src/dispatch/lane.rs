@@ -82,7 +82,8 @@ impl Worker {
                 self.queue.set_active(lane, active);
             }
             if let Some(work) = self.queue.take(lane, active) {
-                busy.work();
+                // A probe does not keep an agent that is not needed.
+                busy.work(!work.is_probe());
                 self.work(link, lane, work).await;
                 continue;
             }

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 use super::unit::Lane;
-use super::{keeper, lane};
-use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach, Registry, Role};
+use super::{keeper, lane, upkeep};
+use crate::agents::{Agent, AgentSpec, LibrarySpec, Link, Reach, Registry, Role, Upkeep};
 use crate::config::{Running, RuntimeConfig};
 
 /// How often a pool that may grow or shrink is looked at.
@@ -38,6 +38,8 @@ pub struct PoolSpec {
     pub loads: Vec<LibrarySpec>,
     /// How many there are, and how they are kept.
     pub running: Running,
+    /// By what they are kept healthy; it can change while they run.
+    pub upkeep: Arc<Upkeep>,
 }
 
 /// Whether a library can be called.
@@ -82,6 +84,8 @@ pub struct Pool {
     changed: watch::Sender<()>,
     /// A call waits and there is no agent.
     wanted: Notify,
+    /// Nobody is added any more.
+    retiring: AtomicBool,
     retired: AtomicBool,
 }
 
@@ -96,6 +100,7 @@ impl Pool {
             members: RwLock::default(),
             changed: watch::Sender::new(()),
             wanted: Notify::new(),
+            retiring: AtomicBool::new(false),
             retired: AtomicBool::new(false),
         })
     }
@@ -110,6 +115,7 @@ impl Pool {
             spec.external.iter().for_each(|id| self.add(Some(id)));
         }
         tokio::spawn(manage(Arc::clone(self)));
+        tokio::spawn(upkeep::run(Arc::clone(self)));
     }
 
     /// The name of the library or group.
@@ -142,7 +148,11 @@ impl Pool {
         let (mut failed, mut waiting, mut gone) = (None, None, None);
         for agent in &members {
             match &*agent.reach().borrow() {
+                Reach::Up(_) if *agent.role().borrow() == Role::Leaving => {
+                    waiting = waiting.or(Some("its process is being ended when what it runs has ended".to_owned()));
+                }
                 Reach::Up(link) => match link.libraries.get(library) {
+                    Some(Ok(_)) if link.figures.is_on_trial() => waiting = waiting.or(Some(agent.trial(link))),
                     Some(Ok(_)) => return LibraryState::Ready(Arc::clone(link)),
                     Some(Err(fault)) => failed = failed.or(Some(fault.clone())),
                     None => gone = gone.or(Some("its agent was not told to load it".to_owned())),
@@ -195,8 +205,18 @@ impl Pool {
         self.changed.subscribe()
     }
 
-    /// A call waits: there should be an agent.
-    pub(crate) fn want(&self) {
+    /// The queues of its libraries, in the order of the loads.
+    pub(super) fn queues(&self) -> &[Arc<Queue>] {
+        &self.queues
+    }
+
+    /// Something about one of its agents has changed that is known nowhere else.
+    pub(super) fn note_change(&self) {
+        self.changed.send_replace(());
+    }
+
+    /// A call or a session waits: there should be an agent.
+    pub fn want(&self) {
         self.wanted.notify_one();
     }
 
@@ -208,8 +228,11 @@ impl Pool {
     /// Ends its agents when what they run has ended, and sessions are over or `patience` is.
     pub async fn retire(&self, patience: Duration, reason: &str) {
         let mut changes = self.changes();
-        for agent in self.members() {
-            agent.leave(reason, patience);
+        {
+            // With the lock: nobody is added after those that are told to leave were listed.
+            let members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+            self.retiring.store(true, Ordering::Relaxed);
+            members.iter().for_each(|agent| agent.leave(reason, patience));
         }
         let over = async {
             while self.members().iter().any(|agent| !matches!(&*agent.reach().borrow(), Reach::Over)) {
@@ -234,14 +257,20 @@ impl Pool {
             runtime: own.runtime.clone(),
             loads: own.loads.clone(),
             startup: own.running.startup,
+            upkeep: Arc::clone(&own.upkeep),
         };
-        let agent = self.registry.add(spec, self.changed.clone());
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if self.retiring.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(agent) = self.registry.add(spec, self.changed.clone()) else { return };
         for (queue, load) in self.queues.iter().zip(&own.loads) {
             for number in 0..load.threads.max(1) {
                 tokio::spawn(lane::run(Arc::clone(queue), Arc::clone(&agent), number));
             }
         }
-        self.members.write().unwrap_or_else(PoisonError::into_inner).push(agent);
+        members.push(agent);
+        drop(members);
         self.changed.send_replace(());
     }
 }
@@ -291,10 +320,9 @@ impl Manager {
         is_elastic
     }
 
-    /// Its agents, but those that are leaving.
+    /// Its agents, but those that end for good. One that is replaced or was drained keeps its place.
     fn working(&self) -> Vec<Arc<Agent>> {
-        let members = self.pool.members().into_iter();
-        members.filter(|agent| *agent.role().borrow() != Role::Leaving).collect()
+        self.pool.members().into_iter().filter(|agent| !agent.leaves()).collect()
     }
 
     /// Sees to it that there are so many agents, and those that stand by.
@@ -307,16 +335,17 @@ impl Manager {
     /// Makes active who is ready, up to the number of those that do not stand by.
     fn promote(&self) {
         let working = self.working();
-        let ready = |agent: &&Arc<Agent>| agent.link().is_some();
+        let leaves = |agent: &Arc<Agent>| *agent.role().borrow() == Role::Leaving;
+        let ready =
+            |agent: &&Arc<Agent>| agent.link().is_some_and(|link| !link.figures.is_on_trial()) && !leaves(agent);
         let standby = usize::try_from(self.pool.spec().running.standby).unwrap_or_default();
         let standby = if self.pool.spec().runtime.is_some() { standby } else { 0 };
         let wanted = working.len().saturating_sub(standby).max(1);
-        for agent in working.iter().filter(|agent| agent.link().is_none()) {
+        for agent in working.iter().filter(|agent| agent.link().is_none() && !leaves(agent)) {
             agent.set_role(Role::Standby);
         }
-        let is_active = |agent: &&Arc<Agent>| *agent.role().borrow() == Role::Active;
-        let active = working.iter().filter(ready).filter(is_active).count();
-        let idle = working.iter().filter(ready).filter(|agent| !is_active(agent));
+        let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();
+        let idle = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Standby));
         idle.take(wanted.saturating_sub(active)).for_each(|agent| agent.set_role(Role::Active));
     }
 
@@ -335,8 +364,12 @@ impl Manager {
     fn grow(&mut self) {
         let working = self.working();
         let waits = self.pool.queues.iter().any(|queue| queue.is_behind());
-        let all_busy = working.iter().all(|agent| agent.link().is_some() && agent.usage().is_busy());
-        if !waits || !all_busy {
+        let mut active =
+            working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
+        let all_busy = active.peek().is_some() && active.all(|agent| agent.usage().is_busy());
+        // One that is on its way is waited for.
+        let comes = working.iter().any(|agent| matches!(&*agent.reach().borrow(), Reach::Down(_)));
+        if !waits || !all_busy || comes {
             self.behind = None;
             return;
         }
@@ -354,15 +387,20 @@ impl Manager {
         let spec = self.pool.spec();
         let running = &spec.running;
         let working = self.working();
-        let (count, least) = (working.len(), running.instances.min);
-        let standby = if least == 0 { 0 } else { running.standby };
-        if count <= usize::try_from(least + standby).unwrap_or_default() {
+        let active: Vec<_> = working.iter().filter(|agent| has_role(agent, Role::Active)).collect();
+        if active.len() <= usize::try_from(running.instances.min).unwrap_or(usize::MAX) {
             return;
         }
+        // Those that stand by have nothing to do as a rule, and stay.
         let idle = |agent: &&Arc<Agent>| agent.link().is_some() && agent.usage().is_idle_for(running.instances.idle);
-        if let Some(agent) = working.iter().rev().find(idle) {
+        if let Some(agent) = active.into_iter().rev().find(idle) {
             tracing::info!(pool = self.pool.id(), agent = agent.id(), "an agent had nothing to do and is ended");
-            agent.leave("it had nothing to do", Duration::ZERO);
+            // A session may begin in this moment.
+            agent.leave("it had nothing to do", running.drain);
         }
     }
+}
+
+fn has_role(agent: &Agent, role: Role) -> bool {
+    *agent.role().borrow() == role
 }

@@ -1,6 +1,6 @@
 //! The bounded queue of one library: what waits, where it may run, and which lanes take from it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
 use super::route;
-use super::running::{Running, Sent};
+use super::running::Running;
 use super::successor::Successor;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
@@ -37,15 +37,6 @@ pub struct Counts {
     pub waiting: usize,
 }
 
-/// Where a call is that has not ended.
-#[derive(Clone, Copy, Debug)]
-pub enum CallState {
-    /// It waits for its turn.
-    Waiting,
-    /// It was sent to an agent.
-    Running(Sent),
-}
-
 /// A lane that takes from the queue.
 #[derive(Debug)]
 struct Joined {
@@ -66,6 +57,11 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// How many processes take from it.
+    fn processes(&self) -> usize {
+        self.lanes.keys().map(|lane| lane.generation).collect::<BTreeSet<u64>>().len()
+    }
+
     fn is_alive(&self, generation: u64) -> bool {
         self.lanes.keys().any(|lane| lane.generation == generation)
     }
@@ -83,7 +79,7 @@ impl Waiting {
         taken
     }
 
-    fn units(&self) -> impl Iterator<Item = &Unit> {
+    pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
         self.routes.values().flat_map(Fair::iter).chain(self.delayed.iter().map(|(_, unit)| unit))
     }
 }
@@ -168,13 +164,13 @@ impl Queue {
     /// Too many wait already, or there is nowhere where it could run.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
-        let mut handles = BTreeSet::new();
-        if pin.is_none() && self.processes.load(Ordering::Relaxed) > 1 {
-            for call in unit.calls() {
-                handles.append(&mut route::generations(call.args.as_bytes(), &self.library));
-            }
-        }
+        // As a rule it is read without holding up others.
+        let mut handles = (self.processes.load(Ordering::Relaxed) > 1).then(|| self.handles_in(&unit));
         let mut waiting = self.lock();
+        if handles.is_none() && waiting.processes() > 1 {
+            handles = Some(self.handles_in(&unit));
+        }
+        let handles = handles.unwrap_or_default();
         let placed = self.admit(&waiting, &unit).and_then(|()| place(&waiting, pin, &handles));
         match placed {
             Ok(route) => unit.route = route,
@@ -189,6 +185,28 @@ impl Queue {
         if watched {
             self.attention.notify_one();
         }
+        Ok(())
+    }
+
+    /// The generations of the handles among its arguments.
+    fn handles_in(&self, unit: &Unit) -> BTreeSet<u64> {
+        unit.calls().iter().flat_map(|call| route::generations(call.args.as_bytes(), &self.library)).collect()
+    }
+
+    /// Adds a probe of one process. There is always room for it: a library that is behind may be ill.
+    ///
+    /// # Errors
+    /// That process does not take from the queue.
+    pub(super) fn push_probe(&self, call: Queued, generation: u64) -> Result<(), Failure> {
+        let mut waiting = self.lock();
+        if !waiting.is_alive(generation) {
+            return Err(not_there());
+        }
+        self.insert(
+            &mut waiting,
+            Unit { route: Route::Process(generation), kind: Kind::Single(call) },
+            Fair::push_back,
+        );
         Ok(())
     }
 
@@ -221,15 +239,18 @@ impl Queue {
         };
         match route {
             Route::Any => self.arrived.notify_one(),
-            Route::Generation(generation) => wake(&|lane| lane.generation == generation),
+            Route::Generation(generation) | Route::Process(generation) => {
+                wake(&|lane| lane.generation == generation);
+            }
             Route::Lane(wanted) => wake(&|lane| *lane == wanted),
         }
     }
 
     /// Puts back what that lane has taken and never sent, in its order and before all other.
     pub(super) fn put_back(&self, lane: Lane, work: Work) {
-        let cancelled = self.running.finish(lane);
+        // Whoever looks for one of them meanwhile waits: they are never nowhere.
         let mut waiting = self.lock();
+        let cancelled = self.running.finish(lane);
         for unit in work.into_units().into_iter().rev() {
             if cancelled.iter().any(|id| unit.has(*id)) {
                 self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
@@ -241,7 +262,13 @@ impl Queue {
 
     fn put_front(&self, waiting: &mut Waiting, mut unit: Unit) {
         unit.route = match unit.route {
+            Route::Any if waiting.processes() > 1 => {
+                let handles = self.handles_in(&unit);
+                // That they are of two processes was told when it came.
+                place(waiting, None, &handles).unwrap_or(Route::Any)
+            }
             Route::Generation(generation) if !waiting.is_alive(generation) => Route::Any,
+            Route::Process(generation) if !waiting.is_alive(generation) => return self.refuse(unit, &not_there()),
             Route::Lane(lane) if !waiting.lanes.contains_key(&lane) => {
                 return self.refuse(unit, &Failure::SessionLost);
             }
@@ -286,23 +313,6 @@ impl Queue {
         let failed = calls.iter().filter(|call| call.is_call()).count();
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
-
-    /// Where that call is, if it has not ended.
-    pub fn find(&self, id: Uuid) -> Option<CallState> {
-        let waits = self.lock().units().any(|unit| unit.has(id));
-        if waits { Some(CallState::Waiting) } else { self.running.find(id).map(CallState::Running) }
-    }
-
-    /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
-    /// more: whoever asks ends its process if it is the one that runs. Gives where it was.
-    pub(crate) fn cancel(&self, id: Uuid) -> Option<CallState> {
-        let withdrawn = self.lock().take_if(|unit| unit.has(id));
-        if withdrawn.is_empty() {
-            return self.running.cancel(id).map(CallState::Running);
-        }
-        withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
-        Some(CallState::Waiting)
-    }
 }
 
 /// What lanes do.
@@ -311,9 +321,34 @@ impl Queue {
     pub(super) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let mut waiting = self.lock();
+        let before = waiting.processes();
         waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
         self.count_processes(&waiting);
+        if before == 1 && waiting.processes() > 1 {
+            self.sort_out(&mut waiting);
+        }
         wake
+    }
+
+    /// There was one process, and every handle led there; now there is another one, which must not get them.
+    fn sort_out(&self, waiting: &mut Waiting) {
+        let places = |unit: &Unit| place(waiting, None, &self.handles_in(unit)).unwrap_or(Route::Any);
+        let Some(fair) = waiting.routes.get(&Route::Any) else { return };
+        let bound: HashSet<Uuid> = fair
+            .iter()
+            .filter(|unit| places(unit) != Route::Any)
+            .filter_map(|unit| unit.calls().first().map(|call| call.id))
+            .collect();
+        if bound.is_empty() {
+            return;
+        }
+        let units = waiting.take_if(|unit| {
+            unit.route == Route::Any && unit.calls().first().is_some_and(|call| bound.contains(&call.id))
+        });
+        for mut unit in units {
+            unit.route = place(waiting, None, &self.handles_in(&unit)).unwrap_or(Route::Any);
+            self.insert(waiting, unit, Fair::push_back);
+        }
     }
 
     /// A lane takes what may run anywhere, or does not any more.
@@ -333,12 +368,13 @@ impl Queue {
         let gone = !waiting.is_alive(lane.generation);
         let stranded = waiting.take_if(|unit| match unit.route {
             Route::Any => false,
-            Route::Generation(generation) => gone && generation == lane.generation,
+            Route::Generation(generation) | Route::Process(generation) => gone && generation == lane.generation,
             Route::Lane(pin) => pin == lane,
         });
         for unit in stranded {
             match unit.route {
                 Route::Lane(_) => self.refuse(unit, &Failure::SessionLost),
+                Route::Process(_) => self.refuse(unit, &not_there()),
                 _ => self.insert(&mut waiting, Unit { route: Route::Any, ..unit }, Fair::push_back),
             }
         }
@@ -348,8 +384,7 @@ impl Queue {
     }
 
     fn count_processes(&self, waiting: &Waiting) {
-        let generations: BTreeSet<u64> = waiting.lanes.keys().map(|lane| lane.generation).collect();
-        self.processes.store(generations.len(), Ordering::Relaxed);
+        self.processes.store(waiting.processes(), Ordering::Relaxed);
     }
 
     /// Resolves when something may have come that any active lane can take.
@@ -363,7 +398,8 @@ impl Queue {
         let mut waiting = self.lock();
         loop {
             let any = active.then_some(Route::Any);
-            let routes = [Route::Lane(lane), Route::Generation(lane.generation)].into_iter().chain(any);
+            let own = [Route::Lane(lane), Route::Generation(lane.generation), Route::Process(lane.generation)];
+            let routes = own.into_iter().chain(any);
             let oldest = routes.filter_map(|route| Some((waiting.routes.get(&route)?.front()?.since(), route)));
             let (_, route) = oldest.min_by_key(|(since, _)| *since)?;
             let share = waiting.calls.div_ceil(waiting.active_lanes().max(1));
@@ -371,10 +407,12 @@ impl Queue {
             let (work, taken) = self.list(fair, route, share);
             if fair.is_empty() {
                 waiting.routes.remove(&route);
-            } else if route == Route::Any {
-                self.arrived.notify_one();
             }
             waiting.calls -= taken;
+            // This lane may have been woken for them, and is busy now with something else.
+            if waiting.routes.contains_key(&Route::Any) {
+                self.arrived.notify_one();
+            }
             if let Some(work) = work {
                 // Before anybody can look for it: a call is always in one place or the other.
                 self.running.begin(lane, &work.calls);
@@ -389,7 +427,15 @@ impl Queue {
         let in_time = usize::try_from(u64::try_from(LIST_TIME.as_nanos()).unwrap_or(u64::MAX) / pace);
         let most = in_time.unwrap_or(MAX_LIST).min(share).clamp(1, MAX_LIST);
         let (mut calls, mut declared, mut bytes, mut taken) = (Vec::new(), None::<Arc<Declared>>, 0, 0);
+        let now = Instant::now();
         while let Some(next) = fair.front() {
+            if next.is_out_of_time(now) {
+                let Some(unit) = fair.pop() else { break };
+                taken += unit.calls().len();
+                let failure = unit.overdue(now, "");
+                self.refuse(unit, &failure);
+                continue;
+            }
             if next.is_abandoned() {
                 // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
                 // one may.
@@ -403,7 +449,9 @@ impl Queue {
                 Kind::Batch(..) => break,
                 Kind::Single(call) => {
                     bytes += call.args.as_bytes().len();
-                    let full = calls.len() == most || bytes > MAX_LIST_BYTES;
+                    // Behind others the patience of its client could not be kept.
+                    let alone = call.until.is_some() || calls.last().is_some_and(|last: &Queued| last.until.is_some());
+                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || alone;
                     if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
                         break;
                     }
@@ -481,15 +529,25 @@ impl Queue {
 
 /// Where a unit may run: on the lane of its session, or where its handles live.
 fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
-    if let Some(lane) = pin {
-        return if waiting.lanes.contains_key(&lane) { Ok(Route::Lane(lane)) } else { Err(Failure::SessionLost) };
-    }
     let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
+    if let Some(lane) = pin {
+        let session = lane.generation;
+        return match alive.find(|generation| **generation != session) {
+            _ if !waiting.lanes.contains_key(&lane) => Err(Failure::SessionLost),
+            Some(handle) => Err(Failure::HandleElsewhere { session, handle: *handle }),
+            None => Ok(Route::Lane(lane)),
+        };
+    }
     match (alive.next(), alive.next()) {
         (None, _) => Ok(Route::Any),
         (Some(generation), None) => Ok(Route::Generation(*generation)),
         (Some(one), Some(other)) => Err(Failure::HandlesApart { one: *one, other: *other }),
     }
+}
+
+/// What is told to nobody but who probes.
+fn not_there() -> Failure {
+    Failure::NoAgent { reason: "the process that it was for is gone".to_owned(), retry: false }
 }
 
 /// Whether calls that mean these interfaces can go in one request.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::agents::{Bound, Link};
 use crate::config::LibraryConfig;
-use crate::dispatch::{Arguments, CallState, Failure, Order, Pending, Pool, Queue, Sender};
+use crate::dispatch::{Arguments, Cancelled, Failure, Order, Pending, Pool, Queue, Sender};
 use crate::files::{Identity, Places};
 use crate::interfaces::{self, Current, Declared, HeaderText, Origin};
 
@@ -114,7 +114,7 @@ impl Library {
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         match &self.problem {
             None => self.queue.call(order, sender),
-            Some(fault) => Pending::failed(Uuid::now_v7(), Failure::NotLoaded(fault.clone())),
+            Some(fault) => Pending::failed(order.id, Failure::NotLoaded(fault.clone())),
         }
     }
 
@@ -129,17 +129,16 @@ impl Library {
         }
     }
 
-    /// Cancels a call, and gives where it was; `None` if it is none of this library, or has ended. The process that runs it
-    /// is ended: there is no other way to stop a function.
-    pub fn cancel(&self, id: Uuid) -> Option<CallState> {
-        let state = self.queue.cancel(id)?;
-        if let CallState::Running(sent) = state
+    /// Cancels a call. The process that runs it is ended: there is no other way to stop a function.
+    pub fn cancel(&self, id: Uuid) -> Cancelled {
+        let cancelled = self.queue.cancel(id);
+        if let Cancelled::Ending(sent) = cancelled
             && sent.is_first
             && let Some(agent) = self.pool().and_then(|pool| pool.agent_of(sent.lane.generation))
         {
             agent.kill(sent.lane.generation, format!("call {id}, which it was running, was cancelled"));
         }
-        Some(state)
+        cancelled
     }
 
     /// A process of it that answers, for what does not go through the queue.
@@ -165,14 +164,15 @@ impl Library {
     pub fn order(&self, declared: &Arc<Declared>, function: &str) -> Option<Order> {
         let (number, function) = declared.function(function)?;
         let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
-        let (callee, args) = (Callee::Function(number), Arguments::empty());
+        let order = self.undeclared_order(Callee::Function(number), Arguments::empty());
         let (declared, idempotent) = (Some(Arc::clone(declared)), function.idempotent);
-        Some(Order { callee, args, deadline, wait: None, declared, idempotent })
+        Some(Order { deadline, declared, idempotent, ..order })
     }
 
     /// A call of something that no interface declares.
     pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
-        Order { callee, args, deadline: self.config.deadline, wait: None, declared: None, idempotent: false }
+        let (id, deadline) = (Uuid::now_v7(), self.config.deadline);
+        Order { id, callee, args, deadline, wait: None, declared: None, idempotent: false }
     }
 
     /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind

@@ -127,6 +127,14 @@ impl Credential {
         self.last_use.note(Timestamp::now().as_second());
         Ok(permit)
     }
+
+    /// Lets a call go on, whatever becomes of its request.
+    ///
+    /// # Errors
+    /// It would be one too many.
+    pub(super) fn keep(&self) -> Result<Permit, Problem> {
+        self.meter.keep(self.id())
+    }
 }
 
 /// The keys by id, at one time.

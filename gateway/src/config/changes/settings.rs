@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, Instances, LibraryConfig, Listeners, Probe, Recycle, Running,
-    RuntimeConfig, SessionLimits, values,
+    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, Probe, Recycle,
+    Running, RuntimeConfig, SessionLimits, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -54,9 +54,11 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         sensitive_names,
         auth,
         dashboard,
+        history,
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
+    let HistoryConfig { keep_outcomes, max_outcomes, max_size } = history;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -78,6 +80,9 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("auth.keys_file", AtOnce, path(keys_file.map(PathBuf::as_path))),
         secret("dashboard.password", AtOnce, password.as_ref().map(Password::as_phc)),
         setting("dashboard.session", AtOnce, time(*session)),
+        setting("history.keep_outcomes", AtRestart, time(*keep_outcomes)),
+        setting("history.max_outcomes", AtRestart, max_outcomes),
+        setting("history.max_size", AtRestart, format!("{max_size} bytes")),
     ]
 }
 
