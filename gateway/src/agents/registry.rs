@@ -207,4 +207,47 @@ mod tests {
         assert_eq!(free_id("calc", |_| false), "calc");
         assert_eq!(free_id("calc", |id| ["calc", "calc.2", "calc.4"].contains(&id)), "calc.3");
     }
+
+    fn external(registry: &Arc<Registry>) -> (Arc<Agent>, oneshot::Receiver<()>) {
+        let spec = AgentSpec {
+            pool: "calc".into(),
+            external: Some("pc".into()),
+            target: bridge32_protocol::target::Target::Linux32,
+            runtime: None,
+            loads: Vec::new(),
+            startup: Duration::from_secs(1),
+        };
+        let (agent, _, turn) = registry.make(spec, watch::Sender::new(()));
+        (agent, turn)
+    }
+
+    #[tokio::test]
+    async fn an_id_of_somebody_else_is_given_to_the_next_one_when_its_agent_is_over() {
+        let data = tempfile::tempdir().unwrap();
+        let registry = Registry::new(&Arc::new(Reports::new(data.path())));
+        let ((first, mut one), (second, mut two), (third, mut three)) =
+            (external(&registry), external(&registry), external(&registry));
+        assert!(one.try_recv().is_ok() && two.try_recv().is_err() && three.try_recv().is_err());
+        assert!(Arc::ptr_eq(&registry.get("pc").unwrap(), &first));
+        registry.table_mut().remove(&second);
+        registry.table_mut().remove(&first);
+        assert!(two.try_recv().is_err() && three.try_recv().is_ok(), "the second one was not wanted any more");
+        assert!(Arc::ptr_eq(&registry.get("pc").unwrap(), &third) && registry.all().len() == 1);
+        registry.table_mut().remove(&third);
+        assert!(registry.get("pc").is_none());
+    }
+
+    #[tokio::test]
+    async fn one_that_waits_for_its_id_can_be_told_that_it_is_not_wanted() {
+        let (orders, mut inbox) = mpsc::unbounded_channel();
+        let (turn, its_turn) = oneshot::channel();
+        orders.send(Order::Restart { reason: "it was asked for".to_owned() }).unwrap();
+        let over = Order::Drain { reason: "over".to_owned(), patience: Duration::ZERO, after: After::Over };
+        orders.send(over).unwrap();
+        assert!(!is_its_turn(its_turn, &mut inbox).await);
+        drop(turn);
+        let (turn, its_turn) = oneshot::channel();
+        turn.send(()).unwrap();
+        assert!(is_its_turn(its_turn, &mut inbox).await);
+    }
 }

@@ -63,7 +63,7 @@ pub async fn drain(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) ->
         let detail = format!("`{id}` is started by somebody else: whoever runs `agent32 --join` there ends it, too.");
         return Err(Problem::new(Code::ExternalAgent, detail));
     }
-    let libraries = bridge.libraries.all();
+    let libraries = bridge.libraries.in_use();
     let pools = libraries.iter().filter_map(|library| library.pool());
     let patience = pools.map(|pool| pool.spec()).find(|spec| spec.id == agent.pool()).map(|spec| spec.running.drain);
     agent.drain("it was drained for maintenance", patience.unwrap_or_default());

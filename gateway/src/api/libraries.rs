@@ -129,6 +129,8 @@ pub(super) async fn summary(library: &Library) -> Summary<'_> {
     let state = library.state();
     let declared = library.declared();
     let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
+    let passed_over = &library.standing.passed_over;
+    problems.extend(passed_over.first().map(|why| format!("a fallback runs it, because of this: {why}")));
     let mut callable = None;
     let mut reason = None;
     let mut loaded_file = None;

@@ -203,6 +203,10 @@ pub(super) fn is_program(program: &str) -> bool {
 pub(super) fn examine_library(library: &Library, config: &Config) -> LibraryReport {
     let mut problems: Vec<Remark> =
         library.problem.iter().map(|fault| Remark::new(About::File, &fault.detail)).collect();
+    let passed_over = library.standing.passed_over.iter();
+    problems.extend(
+        passed_over.map(|why| Remark::new(About::File, format!("a fallback would run it, because of this: {why}"))),
+    );
     let replaced = library.replacement().map(|text| Remark::new(About::Replaced, text));
     let mut warnings: Vec<Remark> = replaced.into_iter().collect();
     let declared = library.declared();

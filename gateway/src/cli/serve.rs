@@ -65,13 +65,17 @@ fn keep_memory_from_others() {
 #[cfg(not(target_os = "linux"))]
 const fn keep_memory_from_others() {}
 
-/// Has something whenever the service manager asks for a reload.
+/// Has something whenever the service manager asks for a reload. A gateway that logs to a terminal ends with that, as all
+/// programs do.
 #[cfg(unix)]
 fn reload_signals() -> std::io::Result<mpsc::Receiver<()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
     // Several that come while one is answered are one.
     let (sender, receiver) = mpsc::channel(1);
+    if std::io::stderr().is_terminal() {
+        return Ok(receiver);
+    }
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() && !sender.is_closed() {
             let _ = sender.try_send(());

@@ -132,3 +132,124 @@ impl Queue {
         self.hopeful.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bridge32_protocol::target::Target;
+    use tokio::sync::oneshot;
+
+    use super::super::outcome::CallResult;
+    use super::super::queue::tests::{queue, queued};
+    use super::super::unit::{Lane, Queued};
+    use super::*;
+    use crate::interfaces::{HeaderText, Origin};
+    use crate::libraries::tests::library;
+
+    const LANE: Lane = Lane { generation: 1, number: 0 };
+    const NEXT: Lane = Lane { generation: 2, number: 0 };
+
+    fn declares(header: &str) -> Arc<Declared> {
+        let texts = vec![HeaderText { name: "calc.h".to_owned(), text: header.as_bytes().to_vec() }];
+        let config = library("").config;
+        Arc::new(Declared::read(1, texts, Origin::Configured, &config, Some(Target::Linux32)))
+    }
+
+    /// A call of that function, as the interface numbers it.
+    fn call(declared: &Arc<Declared>, function: &str) -> (Kind, oneshot::Receiver<CallResult>) {
+        let (call, outcome) = queued("{}");
+        let (number, _) = declared.function(function).unwrap();
+        let declared = Some(Arc::clone(declared));
+        (Kind::Single(Queued { callee: Callee::Function(number), declared, ..call }), outcome)
+    }
+
+    fn successor(header: &str) -> (Arc<Queue>, Successor) {
+        let next = Arc::new(queue());
+        next.join(NEXT, true);
+        let library = library(header);
+        (Arc::clone(&next), Successor { queue: next, interface: library.interface })
+    }
+
+    fn functions(queue: &Queue) -> Vec<String> {
+        let Some(work) = queue.take(NEXT, true) else { return Vec::new() };
+        let declared = work.declared.clone().unwrap();
+        let name = |call: &Queued| match call.callee {
+            Callee::Function(number) => declared.interface().functions[number as usize].name.clone(),
+            _ => panic!("{:?}", call.callee),
+        };
+        work.calls.iter().map(name).collect()
+    }
+
+    #[test]
+    fn what_waits_and_what_still_comes_means_the_same_function_of_the_other_library() {
+        let old = queue();
+        let lane = old.join(LANE, true);
+        let then = declares("int A(void); int B(void); int Gone(void);");
+        let (waits, _one) = call(&then, "B");
+        old.push(waits, None).unwrap();
+        let (bound, _two) = call(&then, "A");
+        old.push(bound, Some(LANE)).unwrap();
+        let (gone, mut lost) = call(&then, "Gone");
+        old.push(gone, None).unwrap();
+        let (next, to) = successor("int New(void); int B(void); int A(void);");
+        old.hand_over(to);
+        assert_eq!(functions(&next), ["B"], "A belongs to a session, which goes on where it is");
+        let Ok(Err(Failure::Fault(fault))) = lost.try_recv() else { panic!("it is refused") };
+        assert!(fault.detail.contains("`Gone`") && !fault.ran, "{fault:?}");
+        let (late, _three) = call(&then, "A");
+        old.push(late, None).unwrap();
+        assert_eq!(functions(&next), ["A"]);
+        assert_eq!(old.take(LANE, true).map(|work| work.calls.len()), Some(1), "that of the session");
+        drop(lane);
+    }
+
+    #[test]
+    fn what_comes_back_to_a_queue_that_was_closed_goes_on_and_its_sessions_are_lost() {
+        let old = queue();
+        old.join(LANE, true);
+        let then = declares("int A(void);");
+        let (sent, _one) = call(&then, "A");
+        old.push(sent, None).unwrap();
+        let work = old.take(LANE, true).unwrap();
+        let (bound, mut lost) = call(&then, "A");
+        old.push(bound, Some(LANE)).unwrap();
+        let (next, to) = successor("int A(void);");
+        old.hand_over(to);
+        assert!(!old.is_calm());
+        old.put_back(LANE, work);
+        assert_eq!(functions(&next), ["A"], "it was taken, and never sent");
+        old.close();
+        assert!(matches!(lost.try_recv(), Ok(Err(Failure::SessionLost))));
+        assert!(old.is_calm());
+    }
+
+    #[test]
+    fn without_a_successor_a_queue_that_was_closed_refuses() {
+        let old = queue();
+        let then = declares("int A(void);");
+        let ((waits, mut one), (late, mut two)) = (call(&then, "A"), call(&then, "A"));
+        old.push(waits, None).unwrap();
+        old.close();
+        old.push(late, None).unwrap();
+        for outcome in [&mut one, &mut two] {
+            assert!(matches!(outcome.try_recv(), Ok(Err(Failure::NoAgent { retry: false, .. }))));
+        }
+        assert!(old.is_empty());
+    }
+
+    #[test]
+    fn a_batch_goes_over_as_a_whole_or_not_at_all() {
+        let old = queue();
+        let then = declares("int A(void); int B(void);");
+        let single = |function| match call(&then, function) {
+            (Kind::Single(call), outcome) => (call, outcome),
+            _ => unreachable!("it is one"),
+        };
+        let ((first, mut one), (second, mut two)) = (single("A"), single("B"));
+        let batch = bridge32_protocol::wire::Batch { stop_on_error: true };
+        old.push(Kind::Batch(vec![first, second], batch), None).unwrap();
+        let (next, to) = successor("int A(void);");
+        old.hand_over(to);
+        assert!(functions(&next).is_empty());
+        assert!(matches!((one.try_recv(), two.try_recv()), (Ok(Err(Failure::Fault(_))), Ok(Err(Failure::Fault(_))))));
+    }
+}

@@ -52,7 +52,8 @@ impl Bridge {
         let Loaded { config: mut new, mut warnings } = read.map_err(|error| invalid(&error))?;
         let (seen_by, seen) = (Arc::clone(self), move |bridge: &Self| bridge.seen());
         let seen = tokio::task::spawn_blocking(move || seen(&seen_by)).await.map_err(Problem::internal)?;
-        let changes = Changes::between(&old, &new, &seen).map_err(|error| invalid(&error))?;
+        let changes = Changes::between(&old, &new, &seen);
+        let changes = changes.map_err(|error| Problem::new(Code::InvalidConfiguration, format!("{error}.")))?;
         let keys = self.auth.prepare(&new).map_err(|error| invalid(&error))?;
         // With the ports that the system has chosen.
         new.listeners.listen.clone_from(&old.listeners.listen);
@@ -89,7 +90,7 @@ impl Bridge {
         let seen = |library: &Arc<Library>| Seen {
             target: library.target,
             has_other_headers: interfaces::have_changed(&library.config.headers, &library.configured),
-            has_problem: library.is_broken(),
+            has_problem: library.problem.is_some() || is_given_up(library),
         };
         self.libraries.all().iter().map(|library| (library.name.clone(), seen(library))).collect()
     }
@@ -176,6 +177,12 @@ impl Bridge {
         }
         put
     }
+}
+
+/// Whether the gateway does not try any more to run it. What somebody else is to start, or was drained, is as it should be.
+fn is_given_up(library: &Library) -> bool {
+    let pool = library.pool().filter(|pool| pool.spec().runtime.is_some());
+    pool.is_some_and(|pool| super::failover::broken(pool, &library.name).is_some())
 }
 
 /// What libraries of one process have in common is as the first of them says.

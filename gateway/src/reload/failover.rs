@@ -41,7 +41,7 @@ fn current(bridge: &Bridge, name: &str, pool: &Arc<Pool>) -> Option<Arc<Library>
 }
 
 /// Why the pool will not run the library, unless somebody wants it so.
-fn broken(pool: &Pool, name: &str) -> Option<String> {
+pub(super) fn broken(pool: &Pool, name: &str) -> Option<String> {
     match pool.state(name) {
         LibraryState::Failed(fault) => Some(fault.detail),
         LibraryState::Gone(reason) => {

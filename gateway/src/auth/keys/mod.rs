@@ -425,6 +425,23 @@ mod tests {
     }
 
     #[test]
+    fn another_file_is_followed_from_the_moment_that_it_is_in_force() {
+        let (folder, other) = (Folder::with(&table("a", "")), Folder::with(&table("b", "")));
+        let keys = folder.open();
+        OtherFile::read(&folder.0.path().join("nowhere")).unwrap_err();
+        let read = OtherFile::read(&other.file()).unwrap();
+        assert_eq!(keys.views()[0].id, "a", "it was read, and not more");
+        keys.follow(read);
+        assert_eq!(keys.views()[0].id, "b");
+        folder.write(&table("c", ""), 0o600);
+        keys.look(&mut None);
+        assert_eq!(keys.views()[0].id, "b", "the first file does not count any more");
+        other.write(&table("longer", ""), 0o600);
+        keys.look(&mut None);
+        assert_eq!(keys.views()[0].id, "longer");
+    }
+
+    #[test]
     fn a_key_whose_time_is_over_is_good_for_nothing() {
         let folder = Folder::with(&(table("old", "expires='2020-01-01'") + &table("new", "expires='9000-01-01'")));
         let keys = folder.open().current();

@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn a_shorter_life_counts_for_those_that_there_are() {
+        let (store, now) = store();
+        let id = begin(&store, now);
+        store.set_life(HOUR / 2);
+        assert!(store.find(&id, now + HOUR / 4).is_some() && store.find(&id, now + HOUR / 2).is_none());
+    }
+
+    #[test]
     fn there_are_never_more_than_a_fixed_number() {
         let (store, now) = store();
         let ids: Vec<Token> =
