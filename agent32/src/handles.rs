@@ -1,7 +1,7 @@
 //! The handles of one library: tokens for pointers that clients hold, and the blocks of memory that outlive a call.
 //!
-//! An address never leaves the agent. A token is `{library}.g{generation}.{number}.{tag}`: the generation makes one of an
-//! earlier start stale, and nobody guesses the tag of another. The same pointer of the same kind has one token, so that
+//! An address never leaves the agent. A token is `{library}.g{generation}.{number}.{tag}`: the generation makes one of
+//! another start stale, and nobody guesses the tag of another. The same pointer of the same kind has one token, so that
 //! clients can compare them.
 
 mod memory;
@@ -87,9 +87,10 @@ impl HandleError {
         }
     }
 
-    /// Of an earlier start of the process.
-    fn of_an_earlier_start(token: &str) -> Self {
-        let why = "the library's process has been started again since".to_owned();
+    /// Of another start, also a later one: all processes that run the library are numbered together. Whoever sends calls here
+    /// knows those that live, and sends there what is theirs.
+    fn of_another_start(token: &str) -> Self {
+        let why = "the process of the library that it was made in has ended".to_owned();
         Self::Stale { token: token.to_owned(), why }
     }
 
@@ -256,10 +257,10 @@ impl Handles {
         if library != self.library {
             return Err(HandleError::Foreign { token: token.to_owned(), library: library.to_owned() });
         }
-        if generation < self.generation {
-            return Err(HandleError::of_an_earlier_start(token));
+        if generation != self.generation {
+            return Err(HandleError::of_another_start(token));
         }
-        if generation > self.generation || self.token(number) != token {
+        if self.token(number) != token {
             return Err(unknown());
         }
         Ok(number)

@@ -3,27 +3,31 @@
 mod replacing;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::agents::{Registry, Reports};
 use crate::auth::Auth;
 use crate::auth::sessions::Sessions;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::Failure;
+use crate::dispatch::{CallState, Cancelled, Failure, UnderWay};
 use crate::error::{Code, Problem};
 use crate::files::FileState;
+use crate::history::{Entry, History};
 use crate::interfaces::Declared;
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library};
+use crate::library_sessions::LibrarySessions;
 use crate::openapi::cache::Cache;
+use crate::reload::Reloads;
 
 /// One running gateway.
 #[derive(Debug)]
 pub struct Bridge {
     /// Its configuration, with the real ports of its listeners.
-    pub config: Config,
+    config: RwLock<Arc<Config>>,
     /// Where its agents register.
     pub address: SocketAddr,
     /// The libraries by name.
@@ -32,12 +36,18 @@ pub struct Bridge {
     pub agents: Arc<Registry>,
     /// What is kept of agents that crashed.
     pub reports: Arc<Reports>,
+    /// The kept calls.
+    pub history: History,
     /// Who may do what.
     pub auth: Auth,
     /// Who is signed in at a browser.
     pub sessions: Sessions,
+    /// Which programs have a session with a library.
+    pub library_sessions: Arc<LibrarySessions>,
     /// The document that describes all of it.
     pub openapi: Cache<Declared>,
+    /// Who replaces what of all this.
+    pub reloads: Reloads,
     /// Whether the gateway is stopping: answers that would never end do then.
     pub stopping: watch::Sender<bool>,
 }
@@ -50,7 +60,34 @@ impl Bridge {
         let stopping = watch::Sender::new(false);
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
-        Self { config, address, libraries, agents, reports, auth, sessions, openapi, stopping }
+        let history = History::new(&config.data_dir, config.history);
+        let library_sessions = Arc::default();
+        let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());
+        Self {
+            config,
+            address,
+            libraries,
+            agents,
+            reports,
+            history,
+            auth,
+            sessions,
+            library_sessions,
+            openapi,
+            reloads,
+            stopping,
+        }
+    }
+
+    /// The configuration, as it is now; it stays as it is for whoever holds it.
+    pub fn config(&self) -> Arc<Config> {
+        // Only ever replaced as a whole.
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on it is this one.
+    pub(crate) fn set_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
     /// The library of that name.
@@ -64,6 +101,49 @@ impl Bridge {
             let detail = format!("There is no library `{name}`. The configuration has: {}.", known.join(", "));
             Problem::new(Code::UnknownLibrary, detail)
         })
+    }
+}
+
+impl Bridge {
+    /// How far a call is; `None` for one that has ended, or that never was.
+    fn find_call(&self, id: Uuid) -> Option<CallState> {
+        self.libraries.all().iter().find_map(|library| library.queue.find(id))
+    }
+
+    /// Ends a call: one that waits is taken out, of one that runs the process is ended. Of a batch that waits, all is taken
+    /// out.
+    pub fn cancel_call(&self, id: Uuid) -> Cancelled {
+        let all = self.libraries.all();
+        let mut tried = all.iter().map(|library| library.cancel(id));
+        tried.find(|cancelled| *cancelled != Cancelled::Unknown).unwrap_or(Cancelled::Unknown)
+    }
+
+    /// The calls that wait or run now, with the libraries' names, in no order.
+    pub fn calls_under_way(&self) -> Vec<(String, UnderWay)> {
+        let of = |library: &Arc<Library>| {
+            let name = library.name.clone();
+            library.queue.under_way().into_iter().map(move |call| (name.clone(), call))
+        };
+        self.libraries.all().iter().flat_map(of).collect()
+    }
+
+    /// How far a kept call is, or a batch, that has not ended.
+    pub fn progress(&self, entry: &Entry) -> CallState {
+        let begun = entry.calls.iter().any(|id| self.find_call(*id) == Some(CallState::Running));
+        if begun { CallState::Running } else { CallState::Waiting }
+    }
+
+    /// Ends a kept call, or a batch, as far as it has not ended. Whether any of it could be found.
+    pub fn cancel(&self, entry: &Entry) -> bool {
+        let found = |id: &Uuid| self.cancel_call(*id) != Cancelled::Unknown;
+        entry.calls.iter().filter(|id| found(id)).count() > 0
+    }
+
+    /// Takes a kept call out of the queue, if it waits there.
+    pub fn give_up(&self, entry: &Entry) {
+        if self.progress(entry) == CallState::Waiting {
+            self.cancel(entry);
+        }
     }
 }
 

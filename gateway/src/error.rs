@@ -3,6 +3,7 @@
 //! What the client reads and what the log reads are separate: an internal error says nothing outside.
 
 mod failures;
+mod sessions;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -67,7 +68,9 @@ codes! {
     UnknownFunction = NOT_FOUND, "unknown_function", "The library has no such function";
     UnknownVariable = NOT_FOUND, "unknown_variable", "The library has no such variable";
     UnknownHandle = NOT_FOUND, "unknown_handle", "There is no such block of memory";
+    UnknownCall = NOT_FOUND, "unknown_call", "There is no such call";
     UnknownCallback = NOT_FOUND, "unknown_callback", "There is no such callback";
+    UnknownSession = NOT_FOUND, "unknown_session", "There is no such session";
     UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
@@ -76,10 +79,13 @@ codes! {
     StaleGeneration = CONFLICT, "stale_generation", "This start of the agent is over";
     AgentTaken = CONFLICT, "agent_taken", "The agent's id is in use";
     ExternalAgent = CONFLICT, "external_agent", "Somebody else starts this agent";
-    Cancelled = CONFLICT, "cancelled", "The call was cancelled";
+    ReloadRunning = CONFLICT, "reload_running", "It is being reloaded already";
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
+    Cancelled = CONFLICT, "cancelled", "The call was cancelled";
+    CallEnded = CONFLICT, "call_ended", "The call has ended";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     SessionLost = GONE, "session_lost", "The session's process has ended";
+    AnswerGone = GONE, "answer_gone", "The answer is not there any more";
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body is of the wrong type";
     ArgumentMismatch = UNPROCESSABLE_ENTITY, "argument_mismatch", "The arguments do not fit the function";
@@ -89,11 +95,15 @@ codes! {
     InvalidPrototype = UNPROCESSABLE_ENTITY, "invalid_prototype", "The prototype cannot be read";
     InvalidInterface = UNPROCESSABLE_ENTITY, "invalid_interface", "The header cannot replace the interface";
     LoadFailed = UNPROCESSABLE_ENTITY, "load_failed", "The library could not be loaded";
+    ReloadFailed = UNPROCESSABLE_ENTITY, "reload_failed", "What is new does not work";
+    InvalidConfiguration = UNPROCESSABLE_ENTITY, "invalid_configuration", "The configuration cannot be used";
     WrongRuntime = UNPROCESSABLE_ENTITY, "wrong_runtime", "The agent is of the wrong kind";
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY, "idempotency_mismatch", "The idempotency key is of another request";
     BatchStopped = FAILED_DEPENDENCY, "batch_stopped", "An earlier call of the batch failed";
     RateLimited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     ConcurrencyLimited = TOO_MANY_REQUESTS, "concurrency_limited", "Too many requests at once";
     QueueFull = TOO_MANY_REQUESTS, "queue_full", "Too many calls wait for this library";
+    SessionLimit = TOO_MANY_REQUESTS, "session_limit", "Too many sessions";
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     SignInLocked = TOO_MANY_REQUESTS, "sign_in_locked", "Too many attempts to sign in";
     Internal = INTERNAL_SERVER_ERROR, "internal_error", "The gateway failed";
@@ -101,6 +111,7 @@ codes! {
     AgentRestarted = BAD_GATEWAY, "agent_restarted", "The library's process was ended by the bridge";
     UndecodableText = BAD_GATEWAY, "undecodable_text", "The library gave back text in another encoding";
     NoAgent = SERVICE_UNAVAILABLE, "no_agent", "Nobody can run this call now";
+    HistoryUnavailable = SERVICE_UNAVAILABLE, "history_unavailable", "No call can be kept now";
     OutOfMemory = SERVICE_UNAVAILABLE, "out_of_memory", "The library's process has not enough memory";
     DeadlineExceeded = GATEWAY_TIMEOUT, "deadline_exceeded", "The call took too long";
 }
@@ -170,6 +181,18 @@ impl Problem {
     pub fn of_call(id: Uuid, failure: Failure) -> Self {
         let execution = failure.execution();
         Self { call_id: Some(id), execution: Some(execution), ..Self::from(failure) }
+    }
+
+    /// A problem of a call that may have run.
+    pub fn about_call(id: Uuid, code: Code, detail: String) -> Self {
+        Self { call_id: Some(id), execution: Some(Execution::MayHaveRun), ..Self::new(code, detail) }
+    }
+
+    /// The same, of a call that has run.
+    #[must_use]
+    pub fn has_run(mut self) -> Self {
+        self.execution = Some(Execution::Ran);
+        self
     }
 
     /// The kind of problem.

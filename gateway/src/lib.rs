@@ -13,14 +13,17 @@ pub mod dashboard;
 pub mod dispatch;
 pub mod error;
 pub mod files;
+pub mod history;
 pub mod interfaces;
 pub mod libraries;
+pub mod library_sessions;
 pub mod limit;
 pub mod listeners;
 pub mod openapi;
 #[cfg(test)]
 mod played;
 pub mod private;
+pub mod reload;
 pub mod router;
 pub mod starter;
 pub mod syntax;
@@ -34,6 +37,7 @@ use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Prepared;
 use listeners::{ListenError, Services, Sockets};
+use tokio::sync::mpsc;
 
 /// Why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +56,19 @@ pub enum ServeError {
 /// How long calls that are under way get to finish when the gateway stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs a gateway until `stop` resolves; then lets calls finish, and ends every agent.
+/// How long kept calls get to be written after their agents have ended.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Runs a gateway until `stop` resolves; then lets calls finish, and ends every agent. Whenever `reloads` has something, the
+/// configuration is read again.
 ///
 /// # Errors
 /// It cannot be started.
-pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+pub async fn serve(
+    mut config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+    reloads: mpsc::Receiver<()>,
+) -> Result<(), ServeError> {
     private::prepare_data_dir(&config.data_dir)?;
     // First of all: whoever has the addresses is the one who may write into `data_dir`.
     let sockets = Sockets::bind(&config.listeners).await?;
@@ -65,10 +77,14 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
     let prepared = Prepared::read(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, &prepared.libraries));
     bridge.reports.clear();
+    bridge.history.open().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
+    prepared.libraries.iter().for_each(|library| reload::watch(&bridge, library));
     drop(prepared);
+    tokio::spawn(Arc::clone(&bridge.library_sessions).keep());
     announce(&bridge);
+    let reloading = tokio::spawn(reload_when_asked(Arc::clone(&bridge), reloads));
 
     let mut stopped = bridge.stopping.subscribe();
     let signal = async {
@@ -78,24 +94,44 @@ pub async fn serve(mut config: Config, stop: impl Future<Output = ()> + Send + '
         bridge.stopping.send_replace(true);
     };
     let services = Services { clients: router::router(&bridge), agents: router::for_agents(&bridge) };
-    let serving = sockets.serve(services, &bridge.config.listeners, bridge.stopping.subscribe());
+    let config = bridge.config();
+    let serving = sockets.serve(services, &config.listeners, bridge.stopping.subscribe());
+    let keeping = async {
+        bridge.history.watch(bridge.stopping.subscribe()).await;
+        bridge.history.idle().await;
+    };
     let grace = async {
         let _ = stopped.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        _ = async { tokio::join!(signal, serving, bridge.auth.watch(bridge.stopping.subscribe())) } => {}
+        _ = async { tokio::join!(signal, serving, bridge.auth.watch(bridge.stopping.subscribe()), keeping) } => {}
         () = grace => tracing::warn!("some calls did not finish within {} s", GRACE.as_secs()),
     }
+    reloading.abort();
+    // What waits still has provably not run: its client is told so when it asks again.
+    for entry in bridge.history.under_way() {
+        bridge.give_up(&entry);
+    }
     bridge.agents.stop().await;
+    bridge.history.close(SETTLE).await;
     bridge.auth.close();
     tracing::info!("stopped");
     Ok(())
 }
 
+/// Reads the configuration again whenever somebody asks for it, and says why nothing came of it.
+async fn reload_when_asked(bridge: Arc<Bridge>, mut reloads: mpsc::Receiver<()>) {
+    while reloads.recv().await.is_some() {
+        if let Err(problem) = bridge.reload_configuration().await {
+            tracing::error!(code = problem.code().name(), "the configuration was not reloaded: {}", problem.detail());
+        }
+    }
+}
+
 /// Says where it listens, and what somebody may not want about that.
 fn announce(bridge: &Bridge) {
-    let config = &bridge.config;
+    let config = bridge.config();
     if matches!(config.auth, AuthConfig::Off) {
         tracing::warn!(
             "auth.mode is \"off\": every program and every user of this machine can run native code through this gateway"

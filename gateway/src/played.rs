@@ -35,7 +35,8 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         startup: Duration::from_secs(30),
         upkeep: Arc::default(),
     };
-    Registry::new(&Arc::new(Reports::new(data))).add(spec, watch::Sender::new(()))
+    let registry = Registry::new(&Arc::new(Reports::new(data)));
+    registry.add(spec, watch::Sender::new(())).expect("the gateway is not stopping")
 }
 
 /// A generation that answers as `router` says, and what tells the gateway that its process has ended.

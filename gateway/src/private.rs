@@ -114,6 +114,23 @@ pub fn create(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
+/// Makes an empty file for this user alone. One that is there keeps what is in it, and is closed to others.
+///
+/// # Errors
+/// It cannot be made, or not be closed.
+pub fn touch(file: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(file)?;
+    #[cfg(unix)]
+    if exposed(&file)?.is_some() {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
 /// Makes `data_dir`, or looks at the one that is there: others must not be able to write into it. Every file and folder in it
 /// is closed to them by itself; that they can list it is told.
 ///

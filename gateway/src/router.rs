@@ -14,8 +14,8 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface, keys,
-    libraries, memory, openapi, sign_in_links, variables,
+    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
+    kept_calls, keys, libraries, memory, openapi, reload, sessions, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
@@ -57,6 +57,10 @@ impl Route {
             Need::Call | Need::SomeCall => Some("call:LIBRARY.FUNCTION"),
             Need::Library | Need::Callback => Some("call:LIBRARY"),
             Need::AdHoc => Some("adhoc and call:LIBRARY"),
+            Need::OwnCalls if self.method == Method::DELETE => Some("any, and manage for the calls of others"),
+            Need::OwnCalls => Some("any, and history for the calls of others"),
+            Need::OwnSessions if self.method == Method::POST => Some("call:LIBRARY"),
+            Need::OwnSessions => Some("any, and manage for the sessions of others"),
         }
     }
 }
@@ -80,6 +84,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/interface", Need::Read, interface::show),
         put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
         delete("/v1/libraries/{library}/interface", Need::Manage, interface::restore),
+        post("/v1/libraries/{library}/reload", Need::Manage, reload::library),
         post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
@@ -93,6 +98,13 @@ pub fn routes() -> Vec<Route> {
         get("/v1/libraries/{library}/callbacks", Need::Library, callbacks::list),
         get("/v1/callbacks/{id}/events", Need::Callback, events::show),
         delete("/v1/callbacks/{id}", Need::Callback, callbacks::remove),
+        get("/v1/calls", Need::OwnCalls, kept_calls::list),
+        get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
+        delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
+        get("/v1/sessions", Need::OwnSessions, sessions::list),
+        post("/v1/sessions", Need::OwnSessions, sessions::create),
+        get("/v1/sessions/{id}", Need::OwnSessions, sessions::show),
+        delete("/v1/sessions/{id}", Need::OwnSessions, sessions::end),
         get("/v1/agents", Need::Read, agents::list),
         get("/v1/agents/{id}", Need::Read, agents::show),
         put("/v1/agents/{id}", Need::Agent, agents::register),
@@ -102,13 +114,14 @@ pub fn routes() -> Vec<Route> {
         get("/v1/agents/{id}/crashes", Need::Read, crashes::list),
         get("/v1/crashes/{report}", Need::Read, crashes::show),
         get("/v1/keys", Need::Manage, keys::list),
+        post("/v1/reload", Need::Manage, reload::configuration),
         post("/v1/sign-in-links", Need::Manage, sign_in_links::create),
     ]
 }
 
 /// What a gateway answers to clients.
 pub fn router(bridge: &Arc<Bridge>) -> Router {
-    serving(bridge, routes(), cors(&bridge.config.listeners.cors_origins))
+    serving(bridge, routes(), cors(&bridge.config().listeners.cors_origins))
 }
 
 /// What it answers where agents alone should ask: their registrations.

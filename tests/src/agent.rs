@@ -57,11 +57,15 @@ impl Agent {
         let words = dist::runtimes()[target.name()]["command"].as_array().expect("a list of words").clone();
         let words: Vec<&str> = words.iter().map(|word| word.as_str().expect("a word")).collect();
         let mut command = Command::new(words[0]);
-        let mut child = command.args(&words[1..]).stdin(Stdio::piped()).spawn().expect("the agent can be started");
+        // Not the test's own streams: Wine's servers would keep them open for longer than the test runs.
+        let output = || std::fs::File::create(folder.path().join("output")).expect("a file can be made");
+        command.args(&words[1..]).stdin(Stdio::piped()).stdout(output()).stderr(output());
+        let mut child = command.spawn().expect("the agent can be started");
         writeln!(child.stdin.as_ref().expect("a pipe"), "{handover}").expect("the agent reads its handover");
         let address = within(30.0, "it has registered", || {
             let latest = registration.lock().expect("no panic").clone();
-            assert!(child.try_wait().expect("it is ours").is_none(), "the agent has ended");
+            let ended = child.try_wait().expect("it is ours");
+            assert!(ended.is_none(), "{}", std::fs::read_to_string(folder.path().join("output")).unwrap_or_default());
             latest["address"].as_str().map(str::to_owned)
         });
         let (key, interfaces) = (Key::new("raw", &SECRET).expect("a key"), BTreeMap::new());
@@ -87,10 +91,10 @@ impl Agent {
         let signed = sign_with_nonce(&self.key, &covered, body.as_bytes(), created, &number).expect("it can be signed");
         let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         for (name, value) in signed.pairs() {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).expect("the agent listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
         // An agent that dies meanwhile answers nothing.
         let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
         let mut answer = Vec::new();
@@ -147,8 +151,8 @@ impl Agent {
         all.extend(members.as_object().expect("an object").clone());
         let (status, text) = self.send("POST", "/calls", &list);
         assert!(status == 200 || status == 0, "{text}");
-        let line = |line: &str| serde_json::from_str::<Value>(line).ok().map(|line| line["outcome"].clone());
-        text.lines().filter_map(line).collect()
+        let outcome = |line: &str| serde_json::from_str::<Value>(line).ok().map(|line| line["outcome"].clone());
+        text.lines().filter_map(outcome).collect()
     }
 
     /// What its journal says now.

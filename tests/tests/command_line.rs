@@ -137,7 +137,7 @@ fn check_refuses_what_is_no_configuration() {
 #[test]
 fn every_command_explains_itself() {
     for command in
-        ["init", "serve", "call", "curl", "sign", "exports", "interface", "import", "check", "doctor", "completions"]
+        ["init", "serve", "call", "calls", "curl", "sign", "exports", "interface", "import", "check", "doctor", "completions"]
     {
         let (code, output, _) = run(&[command, "--help"]);
         assert!(code == Some(0) && output.contains("Examples:"), "{command}: {output}");
@@ -252,4 +252,35 @@ fn call_writes_a_buffer_into_a_file() {
     let (code, _, notes) =
         run(&["call", "--url", &url, "z", "compress", "destLen=4096", "source=", "--output", "dst=x"]);
     assert!(code == Some(2) && notes.contains("`result` and dest, destLen"), "{notes}");
+}
+
+#[test]
+fn calls_that_go_on_are_listed_waited_for_and_cancelled() {
+    let bridge = Bridge::start(|config| {
+        config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+    });
+    let url = format!("http://{}", bridge.client().authority());
+    let with = |command: &str, more: &[&str]| run(&[&[command, "--url", &url], more].concat());
+    let (code, output, notes) = with("call", &["trouble", "Nap", "milliseconds=300", "--async"]);
+    let id = output.trim();
+    assert!(code == Some(0) && notes.contains(&format!("bridge32 calls {id} --wait")), "{output}{notes}");
+    let (code, output, notes) = with("calls", &[id, "--wait", "20"]);
+    assert_eq!((code, output.as_str()), (Some(0), "300\n"), "{notes}");
+    let key = ["trouble", "ProcessId", "--idempotency-key", "once", "--json"];
+    let (first, second) = (with("call", &key), with("call", &key));
+    assert_eq!((first.0, &first.1), (Some(0), &second.1), "{}", first.2);
+    let (code, _, notes) = with("call", &["trouble", "Nap", "milliseconds=20000", "--wait", "0.2"]);
+    assert!(code == Some(1) && notes.contains("deadline_exceeded (504, the function may have run)"), "{notes}");
+    let (_, output, _) = with("call", &["trouble", "Nap", "milliseconds=20000", "--async"]);
+    let id = output.trim();
+    let (code, output, notes) = with("calls", &[]);
+    assert!(code == Some(0) && output.starts_with(id) && output.lines().count() == 3, "{output}{notes}");
+    assert!(output.contains("returned            trouble.ProcessId") && notes.contains("3 calls"), "{output}{notes}");
+    assert_eq!(with("calls", &[id, "--cancel"]).0, Some(0));
+    let (code, _, notes) = with("calls", &[id, "--wait", "10"]);
+    assert!(code == Some(1) && notes.contains("cancelled (409"), "{notes}");
+    let (code, _, notes) = with("calls", &[id, "--cancel"]);
+    assert!(code == Some(1) && notes.contains("call_ended"), "{notes}");
+    assert_eq!(with("calls", &["--cancel"]).0, Some(2));
+    assert!(with("calls", &["nothing"]).2.contains("unknown_call"));
 }

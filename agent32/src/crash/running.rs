@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::system::{before_call, thread_id};
 use super::words::{CAPACITY, Words};
 
-/// Apartments of one agent whose calls are named in a record; an agent rarely has more than one.
-const SLOTS: usize = 64;
+/// Lanes of one agent whose calls are named in a record: as many as the journal has slots.
+const SLOTS: usize = bridge32_protocol::journal::SLOTS;
 
 static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 

@@ -86,9 +86,9 @@ impl External {
             reason = life.live(ended) => Due::Kill(reason),
             due = self.orders.due(&agent, number) => due,
         };
-        let loading = life.loading.take();
+        let Life { link, loading, .. } = life;
         let (reason, politely, goes_on) = match due {
-            Due::Kill(reason) => (reason, false, true),
+            Due::Kill(reason) => (reason, false, !matches!(self.orders.drained(), Some((_, After::Over)))),
             Due::Afresh(reason) => {
                 self.troubles.clear();
                 (reason, false, true)
@@ -100,7 +100,6 @@ impl External {
         if let Some(library) = loading {
             self.troubles.add(library, &exit, false);
         }
-        let link = agent.link();
         agent.shared.leave(number, &exit);
         self.past = number;
         agent.set_reach(Reach::Down(format!("generation {number} is over ({exit}); it may register again")));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bridge32_protocol::wire::{Fault, FaultCode, Loaded};
@@ -14,30 +14,36 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::process::Exit;
 use super::state::{LEASE, Link, Registered, State};
-use super::{Agent, Bindings, LibrarySpec, Reach, observation};
+use super::{Agent, Bindings, LibrarySpec, Reach, lock, observation};
 
 /// A library that took its process down so often while it was loaded is not loaded again.
 const MAX_LOAD_CRASHES: u32 = 3;
 
-/// How often each library has taken its process down while it was loaded, and how.
+/// How often in a row each library has taken its process down while it was loaded, and how.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(BTreeMap<String, (u32, String)>);
+pub(super) struct Troubles(Mutex<BTreeMap<String, (u32, String)>>);
 
 impl Troubles {
     /// The process has ended so while it loaded that library; one that was `stuck` is not tried again.
     pub(super) fn add(&mut self, library: String, exit: &Exit, stuck: bool) {
-        let trouble = self.0.entry(library).or_default();
+        let mut troubles = lock(&self.0);
+        let trouble = troubles.entry(library).or_default();
         *trouble = (if stuck { MAX_LOAD_CRASHES } else { trouble.0 + 1 }, exit.to_string());
     }
 
     /// Somebody wants all of them tried again.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        lock(&self.0).clear();
+    }
+
+    /// It was loaded: what ended the process earlier was no fault of it, or is past. Else three accidents in a year would do.
+    fn forget(&self, library: &str) {
+        lock(&self.0).remove(library);
     }
 
     /// Why a library is not loaded again.
     fn refuse(&self, library: &str) -> Option<Fault> {
-        self.0.get(library).filter(|(count, _)| *count >= MAX_LOAD_CRASHES).map(|(_, how)| not_loaded_again(how))
+        lock(&self.0).get(library).filter(|(count, _)| *count >= MAX_LOAD_CRASHES).map(|(_, how)| not_loaded_again(how))
     }
 }
 
@@ -46,8 +52,8 @@ pub(super) struct Life<'a> {
     agent: &'a Agent,
     number: u64,
     key: Arc<Key>,
-    /// It answers calls.
-    pub(super) ready: bool,
+    /// It answers calls, there.
+    pub(super) link: Option<Arc<Link>>,
     /// The library that is being loaded.
     pub(super) loading: Option<String>,
     troubles: &'a Troubles,
@@ -56,18 +62,19 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     /// Of a generation that has begun; its process registers with that key.
     pub(super) const fn new(agent: &'a Agent, number: u64, key: Arc<Key>, troubles: &'a Troubles) -> Self {
-        Self { agent, number, key, ready: false, loading: None, troubles }
+        Self { agent, number, key, link: None, loading: None, troubles }
     }
 
     /// Goes on as long as all is well, and gives why the process must be ended.
     pub(super) async fn live(&mut self, ended: watch::Receiver<Option<Exit>>) -> String {
         match self.bring_up(ended).await {
             Ok(link) => {
-                self.ready = true;
+                let link = Arc::new(link);
+                self.link = Some(Arc::clone(&link));
                 self.agent.set_state(State::Ready, None);
                 tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
                 self.agent.usage.note();
-                self.agent.set_reach(Reach::Up(Arc::new(link)));
+                self.agent.set_reach(Reach::Up(link));
                 self.watch_lease().await
             }
             Err(reason) => reason,
@@ -75,7 +82,7 @@ impl<'a> Life<'a> {
     }
 
     async fn bring_up(&mut self, ended: watch::Receiver<Option<Exit>>) -> Result<Link, String> {
-        let startup = self.agent.spec.startup;
+        let startup = self.agent.startup();
         let registered = tokio::time::timeout(startup, self.registered())
             .await
             .map_err(|_| format!("it did not register within {} ms", startup.as_millis()))?;
@@ -119,7 +126,7 @@ impl<'a> Life<'a> {
             Err(fault) => return Ok((0, Err(fault))),
         };
         self.loading = Some(name.to_owned());
-        let startup = self.agent.spec.startup;
+        let startup = self.agent.startup();
         let Ok(loaded) = tokio::time::timeout(startup, client.load(name, &load)).await else {
             let seen = observation::words(&client.observation().await.ok().and_then(Result::ok).unwrap_or_default());
             return Err(format!("loading `{name}` took longer than {} s{seen}", startup.as_secs_f64()));
@@ -130,6 +137,9 @@ impl<'a> Life<'a> {
         }
         let outcome = loaded.map_err(|error| format!("loading `{name}`: {error}"))?;
         self.loading = None;
+        if outcome.is_ok() {
+            self.troubles.forget(name);
+        }
         Ok((load.revision, outcome))
     }
 
@@ -176,4 +186,24 @@ fn not_loaded_again(how: &str) -> Fault {
          come. Restart the agent to try again."
     );
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_refused_after_three_bad_loads_in_a_row_and_not_after_three_in_a_lifetime() {
+        let mut troubles = Troubles::default();
+        let killed = Exit::told("killed by signal 9 (SIGKILL)");
+        for _ in 0..5 {
+            troubles.add("calc".to_owned(), &killed, false);
+            troubles.add("calc".to_owned(), &killed, false);
+            assert!(troubles.refuse("calc").is_none());
+            troubles.forget("calc");
+        }
+        (0..3).for_each(|_| troubles.add("calc".to_owned(), &killed, false));
+        assert!(troubles.refuse("calc").unwrap().detail.contains("SIGKILL"));
+        assert!(troubles.refuse("other").is_none());
+    }
 }

@@ -182,8 +182,10 @@ pub struct Agent {
     reports: Arc<Reports>,
     reach: watch::Sender<Reach>,
     role: watch::Sender<Role>,
+    /// As its specification says, until the configuration says something else.
+    startup: std::sync::Mutex<Duration>,
     usage: Usage,
-    /// It ends for good.
+    /// It is to end for good.
     leaves: AtomicBool,
     orders: mpsc::UnboundedSender<Order>,
     /// The number of the last start of any agent of the pool.
@@ -245,7 +247,9 @@ impl Agent {
 
     /// Changes which calls it gets.
     pub fn set_role(&self, role: Role) {
-        self.role.send_if_modified(|current| std::mem::replace(current, role) != role);
+        if self.role.send_if_modified(|current| std::mem::replace(current, role) != role) {
+            self.changed.send_replace(());
+        }
     }
 
     /// How much it has to do.
@@ -261,6 +265,16 @@ impl Agent {
     /// Its last lines of output, oldest first.
     pub fn recent_output(&self) -> Vec<Line> {
         self.output.recent()
+    }
+
+    /// How long it may take from its start to its registration, and again for each library that it loads.
+    fn startup(&self) -> Duration {
+        *lock(&self.startup)
+    }
+
+    /// From now on a start may take so long.
+    pub fn set_startup(&self, startup: Duration) {
+        *lock(&self.startup) = startup;
     }
 
     /// Ends `generation` at once, whatever it does; the next one is started.

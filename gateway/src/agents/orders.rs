@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::state::State;
-use super::{After, Agent, Order, Role};
+use super::{After, Agent, Order, Reach, Role};
 
 /// The orders for one agent.
 pub(super) struct Orders {
@@ -17,9 +17,11 @@ pub(super) struct Orders {
 
 struct Drain {
     reason: String,
-    /// So long sessions may go on.
+    /// So long sessions and the holders of handles may go on.
     until: Instant,
     after: After,
+    /// It gets no calls any more: what it runs now is the last.
+    closed: bool,
 }
 
 /// What is due while a process runs.
@@ -57,21 +59,24 @@ impl Orders {
             let Self { inbox, drain } = self;
             let calm = async {
                 match drain {
-                    Some(drain) => agent.usage.calm(drain.until).await,
+                    Some(drain) if drain.closed => agent.usage.quiet().await,
+                    Some(drain) => agent.usage.calm_at_last(drain.until).await,
                     None => std::future::pending().await,
                 }
             };
             let order = tokio::select! {
                 order = inbox.recv() => order,
-                () = calm => {
-                    let Some(Drain { reason, after, .. }) = self.drain.take() else { continue };
-                    return Due::Drained(reason, after);
-                }
+                () = calm => match self.close(agent) {
+                    Some(due) => return due,
+                    None => continue,
+                },
             };
             match order {
                 Some(Order::Kill { generation, .. } | Order::Drain { generation: Some(generation), .. })
                     if generation != number => {}
-                Some(Order::Kill { reason, .. }) => return self.kill(reason),
+                Some(Order::Kill { reason, .. }) => return Due::Kill(reason),
+                // What ends for good does not come back, whatever else is asked of it.
+                Some(Order::Restart { reason }) if self.is_over() => return Due::Kill(reason),
                 Some(Order::Restart { reason }) => {
                     self.drain = None;
                     return Due::Afresh(reason);
@@ -84,12 +89,25 @@ impl Orders {
         }
     }
 
-    /// One that was to end anyway does not come back because its last call hung.
-    fn kill(&mut self, reason: String) -> Due {
-        match self.drain.take() {
-            Some(Drain { after: after @ (After::Rest | After::Over), .. }) => Due::Drained(reason, after),
-            _ => Due::Kill(reason),
+    /// Nothing runs, or the patience is over: no calls any more. When nothing runs after that, its process is to end.
+    fn close(&mut self, agent: &Agent) -> Option<Due> {
+        match &mut self.drain {
+            Some(drain) if !drain.closed => {
+                drain.closed = true;
+                agent.set_reach(Reach::Down(format!("it is being ended ({})", drain.reason)));
+                None
+            }
+            _ => self.drained().map(|(reason, after)| Due::Drained(reason, after)),
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.drain.as_ref().is_some_and(|drain| drain.after == After::Over)
+    }
+
+    /// Why its process was to end, and what was to follow: also where it has ended in another way before.
+    pub(super) fn drained(&mut self) -> Option<(String, After)> {
+        self.drain.take().map(|drain| (drain.reason, drain.after))
     }
 
     fn drain(&mut self, agent: &Agent, reason: String, patience: Duration, after: After) {
@@ -99,7 +117,7 @@ impl Orders {
         self.drain = Some(match self.drain.take() {
             // What ends for good does not come back, whatever else is asked of it.
             Some(before) if before.after == After::Over => Drain { until: until.min(before.until), ..before },
-            _ => Drain { reason, until, after },
+            before => Drain { reason, until, after, closed: before.is_some_and(|before| before.closed) },
         });
     }
 

@@ -1,17 +1,17 @@
 //! All agents by id: they come and go with the pools that need them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::output::Output;
 use super::state::Shared;
-use super::{Agent, AgentSpec, Order, Reach, Reports, Role, Usage, external, lock, supervisor};
+use super::{After, Agent, AgentSpec, Order, Reach, Reports, Role, Usage, external, lock, supervisor};
 
 /// How long all agents together may take to end.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -19,7 +19,7 @@ const FAREWELL: Duration = Duration::from_secs(8);
 /// All agents by id.
 #[derive(Debug)]
 pub struct Registry {
-    agents: RwLock<BTreeMap<String, Arc<Agent>>>,
+    table: RwLock<Table>,
     /// The number of the last start in each pool: also of one that is replaced by another of that name.
     generations: Mutex<HashMap<String, Arc<AtomicU64>>>,
     reports: Arc<Reports>,
@@ -29,11 +29,47 @@ pub struct Registry {
     closing: Arc<AtomicBool>,
 }
 
+#[derive(Debug, Default)]
+struct Table {
+    agents: BTreeMap<String, Arc<Agent>>,
+    /// Agents that somebody else starts, under an id that another one still has: each in its turn.
+    heirs: HashMap<String, VecDeque<(Arc<Agent>, oneshot::Sender<()>)>>,
+}
+
+impl Table {
+    /// Gives the agent its id, or a place behind those that have it.
+    fn insert(&mut self, agent: &Arc<Agent>, turn: oneshot::Sender<()>) {
+        let id = agent.id().to_owned();
+        if self.agents.contains_key(&id) {
+            self.heirs.entry(id).or_default().push_back((Arc::clone(agent), turn));
+        } else {
+            self.agents.insert(id, Arc::clone(agent));
+            // Whoever waits for it is right behind.
+            let _ = turn.send(());
+        }
+    }
+
+    /// The agent is over: its id is the next one's.
+    fn remove(&mut self, agent: &Arc<Agent>) {
+        let id = agent.id();
+        let heirs = self.heirs.get_mut(id);
+        if self.agents.get(id).is_some_and(|current| Arc::ptr_eq(current, agent)) {
+            self.agents.remove(id);
+            if let Some((next, turn)) = heirs.and_then(VecDeque::pop_front) {
+                self.insert(&next, turn);
+            }
+        } else if let Some(heirs) = heirs {
+            heirs.retain(|(heir, _)| !Arc::ptr_eq(heir, agent));
+        }
+        self.heirs.retain(|_, heirs| !heirs.is_empty());
+    }
+}
+
 impl Registry {
     /// One without agents, which keeps reports of their crashes there.
     pub fn new(reports: &Arc<Reports>) -> Arc<Self> {
         Arc::new(Self {
-            agents: RwLock::default(),
+            table: RwLock::default(),
             generations: Mutex::default(),
             reports: Arc::clone(reports),
             gateway: OnceLock::new(),
@@ -47,33 +83,45 @@ impl Registry {
         let _ = self.gateway.set(gateway);
     }
 
-    /// Makes an agent and starts it. `changed` tells when something about it changes.
-    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Arc<Agent> {
-        let (agent, inbox) = self.make(spec, changed);
-        let Some(gateway) = self.gateway.get().copied() else { return agent };
+    /// Makes an agent and starts it; `None` when the gateway is stopping. `changed` tells when something about it changes.
+    pub fn add(self: &Arc<Self>, spec: AgentSpec, changed: watch::Sender<()>) -> Option<Arc<Agent>> {
+        let mut supervisors = lock(&self.supervisors);
+        // With the lock: whoever closes and then stops all of them finds each one that was added before.
+        if self.closing.load(Ordering::SeqCst) {
+            return None;
+        }
+        let (agent, mut inbox, turn) = self.make(spec, changed);
+        let Some(gateway) = self.gateway.get().copied() else { return Some(agent) };
         let (registry, started) = (Arc::clone(self), Arc::clone(&agent));
         let supervised = async move {
-            match started.spec.runtime.clone() {
-                Some(runtime) => supervisor::run(Arc::clone(&started), runtime, inbox, gateway).await,
-                None => external::run(Arc::clone(&started), inbox).await,
+            if is_its_turn(turn, &mut inbox).await {
+                match started.spec.runtime.clone() {
+                    Some(runtime) => supervisor::run(Arc::clone(&started), runtime, inbox, gateway).await,
+                    None => external::run(Arc::clone(&started), inbox).await,
+                }
             }
-            registry.table_mut().remove(started.id());
+            registry.table_mut().remove(&started);
             started.set_reach(Reach::Over);
         };
-        let mut supervisors = lock(&self.supervisors);
         while supervisors.try_join_next().is_some() {}
         supervisors.spawn(supervised);
-        agent
+        Some(agent)
     }
 
     /// An agent under a free id, which nobody starts.
-    fn make(&self, spec: AgentSpec, changed: watch::Sender<()>) -> (Arc<Agent>, mpsc::UnboundedReceiver<Order>) {
+    fn make(
+        &self,
+        spec: AgentSpec,
+        changed: watch::Sender<()>,
+    ) -> (Arc<Agent>, mpsc::UnboundedReceiver<Order>, oneshot::Receiver<()>) {
         let (orders, inbox) = mpsc::unbounded_channel();
-        let mut agents = self.table_mut();
-        let id = spec.external.clone().unwrap_or_else(|| free_id(&spec.pool, |id| agents.contains_key(id)));
+        let (turn, its_turn) = oneshot::channel();
+        let mut table = self.table_mut();
+        let id = spec.external.clone().unwrap_or_else(|| free_id(&spec.pool, |id| table.agents.contains_key(id)));
         let agent = Arc::new(Agent {
-            id: id.clone(),
+            id,
             generations: Arc::clone(lock(&self.generations).entry(spec.pool.clone()).or_default()),
+            startup: Mutex::new(spec.startup),
             shared: Shared::new(&spec.upkeep),
             output: Arc::new(Output::default()),
             reports: Arc::clone(&self.reports),
@@ -86,39 +134,59 @@ impl Registry {
             closing: Arc::clone(&self.closing),
             spec,
         });
-        agents.insert(id, Arc::clone(&agent));
-        (agent, inbox)
+        table.insert(&agent, turn);
+        (agent, inbox, its_turn)
     }
 
     /// The agent of that id.
     pub fn get(&self, id: &str) -> Option<Arc<Agent>> {
-        self.agents.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).agents.get(id).cloned()
     }
 
     /// All of them, by id.
     pub fn all(&self) -> Vec<Arc<Agent>> {
-        self.agents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.table.read().unwrap_or_else(PoisonError::into_inner).agents.values().cloned().collect()
     }
 
-    fn table_mut(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Arc<Agent>>> {
-        // Each change is one insertion or removal.
-        self.agents.write().unwrap_or_else(PoisonError::into_inner)
+    fn table_mut(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
+        // Each change leaves it whole.
+        self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The listener closes: from now on no agent is ended for its silence.
     pub fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.store(true, Ordering::SeqCst);
     }
 
     /// Ends every agent and waits until they are gone: politely for two seconds each, all at once.
     pub async fn stop(&self) {
-        for agent in self.all() {
+        self.close();
+        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
+        let heirs: Vec<_> = {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            table.heirs.values().flatten().map(|(heir, _)| Arc::clone(heir)).collect()
+        };
+        for agent in self.all().iter().chain(&heirs) {
             let _ = agent.orders.send(Order::Stop);
         }
-        let mut supervisors = std::mem::take(&mut *lock(&self.supervisors));
         let all = async { while supervisors.join_next().await.is_some() {} };
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
             tracing::error!("some agents could not be ended within 8 s; they end when their standard input closes");
+        }
+    }
+}
+
+/// Waits until an agent has its id for itself; `false` if it is not wanted any more before that.
+async fn is_its_turn(mut turn: oneshot::Receiver<()>, inbox: &mut mpsc::UnboundedReceiver<Order>) -> bool {
+    loop {
+        tokio::select! {
+            biased;
+            // Nobody can drop the sender but who takes the agent out.
+            turn = &mut turn => return turn.is_ok(),
+            order = inbox.recv() => match order {
+                Some(Order::Drain { after: After::Over, .. } | Order::Stop) | None => return false,
+                Some(_) => {}
+            },
         }
     }
 }

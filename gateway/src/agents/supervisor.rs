@@ -174,7 +174,8 @@ impl Supervisor {
             reason = life.live(ended) => Ok(Due::Kill(reason)),
             due = self.orders.due(&agent, number) => Ok(due),
         };
-        let Life { ready, loading, .. } = life;
+        let Life { link, loading, .. } = life;
+        let ready = link.is_some();
         // One that never answered its probe was of no use, as if it had not got ready.
         let useful = ready && !agent.shared.figures().is_on_trial();
         // What ended was of use to somebody, or to nobody.
@@ -183,9 +184,9 @@ impl Supervisor {
         let (exit, next) = match due {
             Err(exit) => {
                 agent.set_reach(Reach::Down(format!("generation {number} ended; it is being started again")));
-                (exit, Next::Later)
+                (exit, self.unless_drained(Next::Later))
             }
-            Ok(due) => self.finish(process, due, useful).await,
+            Ok(due) => self.finish(process, due, (link, useful)).await,
         };
         let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
         let failed = !useful || (by_itself && !at_work && !agent.shared.answered());
@@ -208,29 +209,30 @@ impl Supervisor {
     }
 
     /// Ends the process as is due, and gives how it ended and what is to follow.
-    async fn finish(&self, process: &mut Process, due: Due, useful: bool) -> (Exit, Next) {
-        let agent = &self.agent;
+    async fn finish(
+        &mut self,
+        process: &mut Process,
+        due: Due,
+        (link, useful): (Option<Arc<Link>>, bool),
+    ) -> (Exit, Next) {
         match due {
-            // One that was never of use may need a pause.
             Due::Kill(reason) => {
+                // One that was never of use may need a pause.
                 let next = if useful { Next::Now } else { Next::Later };
-                (ended_because(process, reason).await, next)
+                (ended_because(process, reason).await, self.unless_drained(next))
             }
             Due::Afresh(reason) => (ended_because(process, reason).await, Next::Afresh),
             Due::Drained(reason, after) => {
-                let next = match after {
-                    After::Again => Next::Now,
-                    After::Rest => Next::Rest(State::Stopped, reason.clone()),
-                    After::Over => Next::Stop,
-                };
-                let polite = agent.link();
-                agent.set_reach(Reach::Down(format!("it is being ended ({reason})")));
-                // What a lane took in this moment ends first.
-                agent.usage.calm(Instant::now()).await;
-                (stop(polite, process, reason).await, next)
+                let next = follows(&reason, after).unwrap_or(Next::Now);
+                (stop(link, process, reason).await, next)
             }
-            Due::Stop => (stop(agent.link(), process, "the gateway is stopping".to_owned()).await, Next::Stop),
+            Due::Stop => (stop(link, process, "the gateway is stopping".to_owned()).await, Next::Stop),
         }
+    }
+
+    /// One that was to end does not come back because it has ended in another way.
+    fn unless_drained(&mut self, next: Next) -> Next {
+        self.orders.drained().and_then(|(reason, after)| follows(&reason, after)).unwrap_or(next)
     }
 
     /// Waits before the next start; `false` if there is to be none.
@@ -275,6 +277,15 @@ impl Supervisor {
         self.failed_starts = 0;
         self.troubles.clear();
         self.delay = Duration::ZERO;
+    }
+}
+
+/// What follows a drain; `None` if it is a start.
+fn follows(reason: &str, after: After) -> Option<Next> {
+    match after {
+        After::Again => None,
+        After::Rest => Some(Next::Rest(State::Stopped, reason.to_owned())),
+        After::Over => Some(Next::Stop),
     }
 }
 

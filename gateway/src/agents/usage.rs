@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How long sessions of a process that is about to end may take to release what they own.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// What an agent has to do.
 #[derive(Debug)]
 pub struct Usage {
@@ -23,6 +26,8 @@ pub struct Usage {
     last: AtomicU64,
     /// One of the two counts has become zero.
     calm: Notify,
+    /// It is about to end: sessions have to, now.
+    farewell: Notify,
 }
 
 impl Default for Usage {
@@ -35,6 +40,7 @@ impl Default for Usage {
             held: AtomicUsize::new(0),
             last: AtomicU64::new(0),
             calm: Notify::new(),
+            farewell: Notify::new(),
         }
     }
 }
@@ -91,13 +97,34 @@ impl Usage {
         u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Resolves when no lane runs anything and, unless `patience` is over first, no session is bound to it.
+    /// Resolves when no lane runs anything and no session is bound to it, or else when `patience` is over.
     pub async fn calm(&self, patience: Instant) {
-        self.until(|usage| usage.held() == 0, Some(patience)).await;
-        self.until(|usage| !usage.is_busy(), None).await;
+        let calm = self.until(|usage| usage.held() == 0 && !usage.is_busy());
+        // One whose patience is over is closed: it does not matter which of the two it was.
+        let _ = tokio::time::timeout_at(patience, calm).await;
     }
 
-    async fn until(&self, is_so: impl Fn(&Self) -> bool, patience: Option<Instant>) {
+    /// Resolves when no lane runs anything.
+    pub async fn quiet(&self) {
+        self.until(|usage| !usage.is_busy()).await;
+    }
+
+    /// The same as [`Usage::calm`] before its process ends: sessions that are still bound to it when `patience` is over are
+    /// told to end, and what they own may be released.
+    pub async fn calm_at_last(&self, patience: Instant) {
+        let _ = tokio::time::timeout_at(patience, self.until(|usage| usage.held() == 0)).await;
+        if self.held() > 0 {
+            self.farewell.notify_waiters();
+        }
+        self.calm(patience.max(Instant::now() + FAREWELL)).await;
+    }
+
+    /// Resolves when sessions have to end, because the process is about to.
+    pub async fn farewell(&self) {
+        self.farewell.notified().await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         loop {
             let mut changed = pin!(self.calm.notified());
             // From here on no change is missed.
@@ -105,13 +132,7 @@ impl Usage {
             if is_so(self) {
                 return;
             }
-            let Some(end) = patience else {
-                changed.await;
-                continue;
-            };
-            if tokio::time::timeout_at(end, changed).await.is_err() {
-                return;
-            }
+            changed.await;
         }
     }
 }
@@ -168,7 +189,29 @@ mod tests {
         drop(busy);
         wait.await;
         usage.hold();
+        let _busy = usage.begin();
         usage.calm(Instant::now() + Duration::from_secs(3)).await;
+        assert!(tokio::time::timeout(Duration::from_secs(1), usage.quiet()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_are_told_to_end_when_patience_is_over_and_given_some_time_for_it() {
+        let usage = Usage::default();
+        usage.calm_at_last(Instant::now() + Duration::from_secs(60)).await;
+        usage.hold();
+        let (since, patience) = (Instant::now(), Duration::from_secs(60));
+        let ends = async {
+            usage.farewell().await;
+            assert_eq!(since.elapsed(), patience);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            usage.release();
+        };
+        tokio::join!(usage.calm_at_last(since + patience), ends);
+        assert_eq!(since.elapsed(), patience + Duration::from_secs(1));
+        usage.hold();
+        let since = Instant::now();
+        usage.calm_at_last(since).await;
+        assert_eq!(since.elapsed(), FAREWELL, "one that does not end holds nobody up");
     }
 
     #[tokio::test(start_paused = true)]

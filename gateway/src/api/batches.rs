@@ -7,15 +7,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
-use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::calls::AdHoc;
-use super::{Path, expect_json, functions, read_json, reply};
+use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
+use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
-use crate::dispatch::{Arguments, MAX_BATCH, Order, Pending};
+use crate::dispatch::{Arguments, MAX_BATCH, Order};
 use crate::error::{Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
@@ -56,12 +57,12 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    let pending = library.batch(orders, batch, &caller.sender())?;
-    let results = join_all(pending.into_iter().map(Pending::end)).await;
-    Ok(reply::outcomes(results))
+    let target = "batches".to_owned();
+    let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Path, expect_json, read_json, reply};
+use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
+use super::{Path, expect_json, read_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::Arguments;
@@ -79,13 +81,19 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let callee = AdHoc { prototype, export, ordinal }.callee(&library, &args).await?;
-    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
-    reply::outcome(id, result).map_err(|problem| problem.within("/args"))
+    let meant = AdHoc { prototype, export, ordinal }.callee(&library, &args).await?;
+    let function = match &meant {
+        Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
+        _ => None,
+    };
+    let order = library.undeclared_order(meant, args);
+    let target = "calls".to_owned();
+    let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {

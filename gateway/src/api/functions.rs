@@ -7,7 +7,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::{Path, expect_json, reply};
+use super::perform::{Task, Work, perform};
+use super::session_header::addressed;
+use super::{Path, expect_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
@@ -27,13 +29,21 @@ pub async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     expect_json(&headers, &body)?;
     let args = Arguments::parse(&body)?;
-    let (id, result) = library.call(Order { args, ..order }, &caller.sender()).end().await;
-    reply::outcome(id, result)
+    let task = Task {
+        library,
+        sender,
+        target: format!("functions/{function}"),
+        function: Some(function),
+        within: "",
+        body,
+        work: Work::Call(Box::new(Order { args, ..order })),
+    };
+    perform(&bridge, &caller, &headers, task).await
 }
 
 /// The problem of a name that no header declares.

@@ -111,7 +111,7 @@ pub async fn replace(
     let replacing = Arc::clone(&bridge);
     // What has begun is done whole, also if the client goes away.
     let replaced = tokio::spawn(async move {
-        replacing.replace_interface(&library, body, accept_errors).await?;
+        let library = replacing.replace_interface(&library, body, accept_errors).await?;
         Ok::<_, Problem>(described(&replacing, &library).await)
     });
     replaced.await.map_err(Problem::internal)?
@@ -125,7 +125,7 @@ pub async fn restore(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>
     let library = bridge.library(&name)?;
     let restoring = Arc::clone(&bridge);
     let restored = tokio::spawn(async move {
-        restoring.restore_interface(&library).await?;
+        let library = restoring.restore_interface(&library).await?;
         Ok::<_, Problem>(described(&restoring, &library).await)
     });
     restored.await.map_err(Problem::internal)?

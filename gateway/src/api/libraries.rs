@@ -17,7 +17,7 @@ use crate::config::LibraryFile;
 use crate::dispatch::Counts;
 use crate::error::Problem;
 use crate::files::{Changed, Known, OnDisk};
-use crate::libraries::{Library, LibraryState};
+use crate::libraries::{Library, LibraryState, Standing};
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -32,6 +32,9 @@ pub struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     file: String,
+    /// Which of the ways to run it is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<InForce<'a>>,
     /// Only while the library is loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     loaded_file: Option<Loaded>,
@@ -45,6 +48,21 @@ pub struct Summary<'a> {
     functions: Functions,
     calls: Counts,
     problems: Vec<String>,
+}
+
+/// That a library is not run as its table says first of all.
+#[derive(Serialize)]
+struct InForce<'a> {
+    /// Which fallback it is: 1 is the first one of the list.
+    number: usize,
+    /// Why those before it are not in force, the library itself first.
+    passed_over: &'a [String],
+}
+
+impl<'a> InForce<'a> {
+    fn of(standing: &'a Standing) -> Option<Self> {
+        (standing.place > 0).then_some(Self { number: standing.place, passed_over: &standing.passed_over })
+    }
 }
 
 /// What was loaded, and whether that is what lies on the disk.
@@ -106,7 +124,8 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
     Ok(Json(summary(&library).await).into_response())
 }
 
-async fn summary(library: &Library) -> Summary<'_> {
+/// What its clients see of it.
+pub(super) async fn summary(library: &Library) -> Summary<'_> {
     let state = library.state();
     let declared = library.declared();
     let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
@@ -139,6 +158,7 @@ async fn summary(library: &Library) -> Summary<'_> {
         state: state.name(),
         reason,
         file: library.config.file.display(),
+        fallback: InForce::of(&library.standing),
         changed: loaded_file.as_ref().and_then(|file| file.known.changed.clone()),
         loaded_file,
         runtime: library.target,

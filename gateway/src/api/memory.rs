@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Path, Query, accepts, expect_json, media_type, read_json, reply};
+use super::prefer::Preferences;
+use super::session_header::{Addressee, addressed};
+use super::{Path, Query, accepts, expect_json, idempotency, media_type, read_json, reply};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::{Answer, Arguments};
@@ -79,10 +81,12 @@ pub async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    bridge.library(&library)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    idempotency::expect_none(&headers)?;
+    let preferences = Preferences::of_waiting(&headers)?;
     expect_json(&headers, &body)?;
     let args = Arguments::of(&wanted(&body)?);
-    let (id, answer) = ask(&bridge, &caller, &library, Callee::Allocate, args).await?;
+    let (id, answer) = ask(&addressee, &preferences, Callee::Allocate, args).await?;
     let made: Made = serde_json::from_slice(&answer.result)
         .map_err(|error| Problem::internal(format!("call {id}: the agent's new block: {}", complaint(&error))))?;
     let location = HeaderValue::from_str(&format!("/v1/libraries/{library}/memory/{}", made.handle));
@@ -90,7 +94,7 @@ pub async fn create(
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
-    Ok(response)
+    Ok(preferences.noted(response))
 }
 
 /// Gives what is in a block, as base64 or as it is.
@@ -106,14 +110,16 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let Part { offset, length } = part;
     let args = Arguments::of(&Place { handle: &handle, offset, length, data: None });
-    let answer = ask_for(&bridge, &caller, &library, Callee::ReadBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
-        return Ok(reply::json(answer.result));
+        return Ok(preferences.noted(reply::json(answer.result)));
     }
     let bytes = decode(&answer.result);
     let bytes = bytes.ok_or_else(|| Problem::internal(format!("call {id}: the agent's block has no base64 data")))?;
-    Ok(([(CONTENT_TYPE, HeaderValue::from_static(BINARY))], bytes).into_response())
+    Ok(preferences.noted(([(CONTENT_TYPE, HeaderValue::from_static(BINARY))], bytes).into_response()))
 }
 
 /// Writes into a block.
@@ -131,9 +137,11 @@ pub async fn write(
     let binary = media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(BINARY));
     let Written { data, offset } = written(binary, &part, &headers, &body)?;
     let args = Arguments::of(&Place { handle: &handle, offset, length: None, data: Some(data) });
-    let answer = ask_for(&bridge, &caller, &library, Callee::WriteBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::WriteBlock, args).await;
     answer.map_err(|problem| if binary { problem.without_pointer() } else { problem })?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Frees a block.
@@ -144,11 +152,14 @@ pub async fn free(
     State(bridge): State<Arc<Bridge>>,
     Path((library, handle)): Path<(String, String)>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let args = Arguments::of(&Place { handle: &handle, offset: None, length: None, data: None });
-    let answer = ask_for(&bridge, &caller, &library, Callee::FreeBlock, args).await;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let addressee = addressed(&bridge, &caller, &headers, &library)?;
+    let answer = ask_for(&addressee, &preferences, Callee::FreeBlock, args).await;
     answer.map_err(Problem::without_pointer)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
 
 /// The block that a body asks for: it is as large as its data unless it says more.
@@ -201,26 +212,26 @@ fn decode(result: &[u8]) -> Option<Vec<u8>> {
 }
 
 async fn ask(
-    bridge: &Bridge,
-    caller: &Caller,
-    library: &str,
+    addressee: &Addressee,
+    preferences: &Preferences,
     callee: Callee,
     args: Arguments,
 ) -> Result<(Uuid, Answer), Problem> {
-    let library = bridge.library(library)?;
-    let (id, result) = library.call(library.undeclared_order(callee, args), &caller.sender()).end().await;
+    let (library, sender) = addressee;
+    let mut order = library.undeclared_order(callee, args);
+    preferences.apply(&mut order, library.config.running.max_deadline)?;
+    let (id, result) = library.call(order, sender).end().await;
     Ok((id, result.map_err(|failure| Problem::of_call(id, failure))?))
 }
 
 /// [`ask`] about the block that the path names: one that the agent does not know is not there.
 async fn ask_for(
-    bridge: &Bridge,
-    caller: &Caller,
-    library: &str,
+    addressee: &Addressee,
+    preferences: &Preferences,
     callee: Callee,
     args: Arguments,
 ) -> Result<(Uuid, Answer), Problem> {
-    ask(bridge, caller, library, callee, args).await.map_err(not_there)
+    ask(addressee, preferences, callee, args).await.map_err(not_there)
 }
 
 fn not_there(problem: Problem) -> Problem {

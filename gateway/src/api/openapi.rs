@@ -39,7 +39,7 @@ fn current(bridge: &Bridge) -> Arc<Served> {
         all.iter().map(|library| (&**library, library.declared())).collect();
     bridge.openapi.get(libraries.iter().map(|(_, declared)| Arc::clone(declared)).collect(), || {
         let parts: Vec<Part> = libraries.iter().map(|(library, declared)| part(library, declared)).collect();
-        document(&server(&bridge.config), &parts)
+        document(&server(&bridge.config()), &parts)
     })
 }
 

@@ -11,18 +11,26 @@ use crate::error::Problem;
 /// `{"call_id", "result", "outputs", "duration_us", …}`, or the problem.
 pub(super) fn outcome(id: Uuid, result: CallResult) -> Result<Response, Problem> {
     match result {
-        Ok(answer) => {
-            let mut body = Vec::with_capacity(size(&answer));
-            write(&mut body, id, &answer);
-            Ok(json(body))
-        }
+        Ok(returned) => Ok(json(answer(id, &returned))),
         Err(failure) => Err(Problem::of_call(id, failure)),
     }
+}
+
+/// The text of the answer to one call.
+pub(super) fn answer(id: Uuid, answer: &Answer) -> Vec<u8> {
+    let mut body = Vec::with_capacity(size(answer));
+    write(&mut body, id, answer);
+    body
 }
 
 /// The outcomes of a batch in their order: each like the answer to a single call, or a problem document whose pointer
 /// leads into the body of the request.
 pub(super) fn outcomes(results: Vec<(Uuid, CallResult)>) -> Response {
+    json(batch(results))
+}
+
+/// The text of the answer to a batch.
+pub(super) fn batch(results: Vec<(Uuid, CallResult)>) -> Vec<u8> {
     let mut body = b"{\"outcomes\":[".to_vec();
     for (index, (id, result)) in results.into_iter().enumerate() {
         if index > 0 {
@@ -37,7 +45,7 @@ pub(super) fn outcomes(results: Vec<(Uuid, CallResult)>) -> Response {
         }
     }
     body.extend_from_slice(b"]}");
-    json(body)
+    body
 }
 
 /// A value that an agent has given, under a name: `{"call_id", "value"}`.

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::prefer::Preferences;
+use super::session_header::addressed;
 use super::{Path, expect_json, read_json, reply};
 use crate::agents::Bound;
 use crate::auth::Caller;
@@ -73,14 +75,17 @@ pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Path((library, name)): Path<(String, String)>,
     caller: Caller,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
+    let preferences = Preferences::of_waiting(&headers)?;
     let declared = library.declared();
     let (number, _) = declared.variable(&name).ok_or_else(|| unknown(&library, &declared, &name))?;
-    let order = library.undeclared_order(Callee::ReadVariable(number), Arguments::empty());
-    let (id, result) = library.call(Order { declared: Some(declared), ..order }, &caller.sender()).end().await;
+    let mut order = library.undeclared_order(Callee::ReadVariable(number), Arguments::empty());
+    preferences.apply(&mut order, library.config.running.max_deadline)?;
+    let (id, result) = library.call(Order { declared: Some(declared), ..order }, &sender).end().await;
     let answer = result.map_err(|failure| Problem::of_call(id, failure).without_pointer())?;
-    Ok(reply::value(id, &answer))
+    Ok(preferences.noted(reply::value(id, &answer)))
 }
 
 /// Writes one.
@@ -94,11 +99,13 @@ pub async fn write(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let library = bridge.library(&library)?;
-    let order = assignment(&library, &name, &headers, &body)?;
-    let (id, result) = library.call(order, &caller.sender()).end().await;
+    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
+    let preferences = Preferences::of_waiting(&headers)?;
+    let mut order = assignment(&library, &name, &headers, &body)?;
+    preferences.apply(&mut order, library.config.running.max_deadline)?;
+    let (id, result) = library.call(order, &sender).end().await;
     result.map_err(|failure| Problem::of_call(id, failure))?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(preferences.noted(StatusCode::NO_CONTENT.into_response()))
 }
 
 fn assignment(library: &Library, name: &str, headers: &HeaderMap, body: &Bytes) -> Result<Order, Problem> {

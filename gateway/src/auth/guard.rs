@@ -64,9 +64,16 @@ impl Caller {
         self.0.as_ref().map_or(Ok(()), |principal| principal.may(need, library, function))
     }
 
-    /// For whom calls of this request are made.
+    /// Whose the caller's sessions with libraries are; `None` where nobody has to say who they are.
+    pub fn owner(&self) -> Option<&str> {
+        self.0.as_ref().map(Principal::owner)
+    }
+
+    /// For whom calls of this request are made, outside of a session.
     pub fn sender(&self) -> Sender {
-        Sender { client: self.0.as_ref().map(|principal| principal.name().into()), session: None }
+        let principal = self.0.as_ref();
+        let (client, owner) = (principal.map(Principal::name), principal.map(Principal::owner));
+        Sender { client: client.map(Into::into), owner: owner.map(Into::into), session: None }
     }
 }
 
@@ -161,9 +168,9 @@ impl<'a> Claim<'a> {
     fn largest_body(&self, bridge: &Bridge, method: &Method) -> usize {
         let carries = !matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
         if carries && !matches!(self, Self::None) {
-            bridge.config.max_body
+            bridge.config().max_body
         } else {
-            SMALL_BODY.min(bridge.config.max_body)
+            SMALL_BODY.min(bridge.config().max_body)
         }
     }
 

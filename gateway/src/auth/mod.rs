@@ -19,7 +19,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
-use keys::Credential;
+use crate::error::Problem;
+use keys::{Credential, OtherFile};
 use sessions::Grant;
 
 pub use agents::Proven;
@@ -57,6 +58,18 @@ impl Auth {
         }
     }
 
+    /// Lets a call of somebody go on, whatever becomes of its request.
+    ///
+    /// # Errors
+    /// It would be one too many for the key.
+    pub(crate) fn keep(&self, caller: &Caller) -> Result<Option<keys::Permit>, Problem> {
+        match &caller.0 {
+            None => Ok(None),
+            Some(Principal::Key(key)) => key.keep().map(Some),
+            Some(Principal::Session(session)) => self.credential_of(&session.grant).map(|key| key.keep()).transpose(),
+        }
+    }
+
     /// Reads the keys, if the configuration asks for them, and which signatures were used before a restart.
     ///
     /// # Errors
@@ -65,6 +78,24 @@ impl Auth {
         let AuthConfig::Hmac { keys_file } = &config.auth else { return Ok(Self::Off) };
         let verifier = verify::Verifier::open(&config.data_dir, Names::new(&config.listeners.public_urls))?;
         Ok(Self::Hmac(Arc::new(Keys::open(keys_file, &config.data_dir, verifier)?)))
+    }
+
+    /// Reads the key file of another configuration, without using it yet.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn prepare(&self, config: &Config) -> Result<Option<OtherFile>, KeyFileError> {
+        match &config.auth {
+            AuthConfig::Off => Ok(None),
+            AuthConfig::Hmac { keys_file } => OtherFile::read(keys_file).map(Some),
+        }
+    }
+
+    /// Puts the keys of such a file in force, and follows it from now on.
+    pub fn follow(&self, file: Option<OtherFile>) {
+        if let (Self::Hmac(keys), Some(file)) = (self, file) {
+            keys.follow(file);
+        }
     }
 
     /// Follows the key file until `stopping` says so.

@@ -27,6 +27,10 @@ pub enum Need {
     Callback,
     /// `adhoc`, and a `call` scope for the whole library.
     AdHoc,
+    /// Any key: the handler shows each caller its own calls, and those of others to whoever has the scope for them.
+    OwnCalls,
+    /// Any key: the handler asks [`super::Caller`] for the library of a new session, and shows callers their own ones.
+    OwnSessions,
 }
 
 /// The scopes of one key.
@@ -80,7 +84,7 @@ impl Scopes {
         let function_scope = format!("call:{library}.{function}");
         let whole_library = self.has("call:*") || self.has(&library_scope);
         let (allowed, missing) = match need {
-            Need::Public => (true, String::new()),
+            Need::Public | Need::OwnCalls | Need::OwnSessions => (true, String::new()),
             Need::Agent => (self.has("agent") || self.has(&format!("agent:{library}")), format!("agent:{library}")),
             Need::Read => (self.has("read"), "read".to_owned()),
             Need::History => (self.has("history"), "history".to_owned()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bridge32_interface::Severity;
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::sync::OwnedMutexGuard;
 
 use super::Bridge;
 use crate::dispatch;
@@ -14,7 +15,8 @@ use crate::libraries::Library;
 
 impl Bridge {
     /// Gives a library another header. Calls that came before end with the interface that they began with; when this
-    /// returns, the agent has the new one, unless it is not ready or its queue is long.
+    /// returns, the agent has the new one, unless it is not ready or its queue is long. Gives the library as it is then: a
+    /// reload may have replaced it meanwhile.
     ///
     /// # Errors
     /// The header is not good or cannot be kept: nothing has changed.
@@ -23,39 +25,55 @@ impl Bridge {
         library: &Arc<Library>,
         text: Bytes,
         accept_errors: bool,
-    ) -> Result<(), Problem> {
-        let _one_at_a_time = library.replacing.lock().await;
+    ) -> Result<Arc<Library>, Problem> {
+        let (library, _one_at_a_time) = self.in_turn(library).await?;
         let now = Timestamp::now();
-        let (reader, header) = (Arc::clone(library), text.clone());
+        let (reader, header) = (Arc::clone(&library), text.clone());
         let read = tokio::task::spawn_blocking(move || reader.read(&header, now));
         let declared = Arc::new(read.await.map_err(Problem::internal)?);
         // A file that nobody can read now says nothing against the header.
-        let exports = self.exports(library).await.ok();
+        let exports = self.exports(&library).await.ok();
         let is_strange = exports.is_some_and(|exports| exports.coverage(&declared).is_of_another_library());
         refuse(&declared, is_strange, accept_errors)?;
-        self.put_in_force(library, declared, text).await
+        self.put_in_force(&library, declared, text).await?;
+        Ok(library)
     }
 
     /// Gives a library the header files of the configuration again, as they were when the gateway started.
     ///
     /// # Errors
     /// What is kept of the other header cannot be removed: nothing has changed.
-    pub async fn restore_interface(&self, library: &Arc<Library>) -> Result<(), Problem> {
-        let _one_at_a_time = library.replacing.lock().await;
+    pub async fn restore_interface(&self, library: &Arc<Library>) -> Result<Arc<Library>, Problem> {
+        let (library, _one_at_a_time) = self.in_turn(library).await?;
         if library.declared().origin == Origin::Configured {
             // One that waits for older header files to come back is not wanted any more, either.
-            return Store::new(&self.config.data_dir).forget(&library.name).map_err(|error| not_kept(&error));
+            Store::new(&self.config().data_dir).forget(&library.name).map_err(|error| not_kept(&error))?;
+            return Ok(library);
         }
         let text = Bytes::from(joined(&library.configured));
-        let (reader, header) = (Arc::clone(library), text.clone());
+        let (reader, header) = (Arc::clone(&library), text.clone());
         let read = tokio::task::spawn_blocking(move || reader.read(&header, Timestamp::now()));
         let declared = Arc::new(read.await.map_err(Problem::internal)?);
-        self.put_in_force(library, declared, text).await
+        self.put_in_force(&library, declared, text).await?;
+        Ok(library)
+    }
+
+    /// Waits until nobody else replaces the library's headers, or the library: then it may be another one of its name.
+    async fn in_turn(&self, library: &Arc<Library>) -> Result<(Arc<Library>, OwnedMutexGuard<()>), Problem> {
+        let mut library = Arc::clone(library);
+        loop {
+            let turn = Arc::clone(&library.replacing).lock_owned().await;
+            let current = self.library(&library.name)?;
+            if Arc::ptr_eq(&current.replacing, &library.replacing) {
+                return Ok((current, turn));
+            }
+            library = current;
+        }
     }
 
     /// Keeps an interface, and tells whoever must know of it.
     async fn put_in_force(&self, library: &Arc<Library>, declared: Arc<Declared>, text: Bytes) -> Result<(), Problem> {
-        let store = Store::new(&self.config.data_dir);
+        let store = Store::new(&self.config().data_dir);
         let (keeper, origin) = (Arc::clone(library), declared.origin.clone());
         let keep = move || match origin {
             Origin::Configured => store.forget(&keeper.name),

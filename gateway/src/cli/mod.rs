@@ -1,6 +1,7 @@
 //! The program `bridge32`: one file a command. Data goes to standard output, everything else to standard error.
 
 mod call;
+mod calls;
 mod check;
 mod client;
 mod completions;
@@ -16,8 +17,10 @@ mod json;
 mod keys;
 mod openapi;
 mod password;
+mod reload;
 mod request;
 mod serve;
+mod session;
 mod sign;
 mod sign_in;
 mod words;
@@ -50,6 +53,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Call(call::Call),
+    Calls(calls::Calls),
     Curl(curl::Curl),
     Sign(sign::Sign),
     Exports(exports::Exports),
@@ -59,6 +63,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Openapi(openapi::Openapi),
     Keys(keys::Keys),
+    Session(session::Session),
+    Reload(reload::Reload),
     SignIn(sign_in::SignIn),
     Password(password::Password),
     Completions(completions::Completions),
@@ -95,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Init(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Call(command) => command.run(),
+        Command::Calls(command) => command.run(),
         Command::Curl(command) => command.run(),
         Command::Sign(command) => command.run(),
         Command::Exports(command) => command.run(),
@@ -104,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(command) => command.run(),
         Command::Openapi(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Session(command) => command.run(),
+        Command::Reload(command) => command.run(),
         Command::SignIn(command) => command.run(),
         Command::Password(password::Password {}) => password::Password::run(),
         Command::Completions(command) => command.run(),

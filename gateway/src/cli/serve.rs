@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failed, config_file};
@@ -16,6 +17,7 @@ Examples:
   bridge32 serve --config bridge32.toml
   BRIDGE32_LISTEN=127.0.0.1:9000 bridge32 serve
   BRIDGE32_LOG=debug bridge32 serve           (the log goes to standard error)
+  kill -HUP PID                               (reads the configuration again; `bridge32 reload` says what changed)
 
 Every key of the configuration can be set by the environment: BRIDGE32_ and the key in capitals, with two
 underscores between its parts, as in BRIDGE32_LIBRARY__CALC__DEADLINE=2s.")]
@@ -38,10 +40,11 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
         let result = runtime.block_on(async {
             let stop = stop_signal().map_err(Failed::problem)?;
+            let reloads = reload_signals().map_err(Failed::problem)?;
             let file = loaded.config.file.clone();
             let advised =
                 |error| format!("{error}\nbridge32 doctor --config {} looks for what else is wrong", file.display());
-            crate::serve(loaded.config, stop).await.map_err(|error| Failed::problem(advised(error)))
+            crate::serve(loaded.config, stop, reloads).await.map_err(|error| Failed::problem(advised(error)))
         });
         // A connection that a client keeps open must not keep the process.
         runtime.shutdown_background();
@@ -61,6 +64,28 @@ fn keep_memory_from_others() {
 
 #[cfg(not(target_os = "linux"))]
 const fn keep_memory_from_others() {}
+
+/// Has something whenever the service manager asks for a reload.
+#[cfg(unix)]
+fn reload_signals() -> std::io::Result<mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    // Several that come while one is answered are one.
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() && !sender.is_closed() {
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(receiver)
+}
+
+/// Windows has no such signal.
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn reload_signals() -> std::io::Result<mpsc::Receiver<()>> {
+    Ok(mpsc::channel(1).1)
+}
 
 /// Resolves at Ctrl-C or when the service manager asks.
 #[cfg(unix)]

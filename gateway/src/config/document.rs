@@ -31,6 +31,7 @@ pub(super) struct Document {
     pub(super) sensitive_names: Option<Vec<String>>,
     pub(super) auth: AuthDocument,
     pub(super) dashboard: DashboardDocument,
+    pub(super) history: HistoryDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
 }
@@ -54,6 +55,14 @@ pub(super) struct AuthDocument {
 pub(super) struct DashboardDocument {
     pub(super) password: Option<String>,
     pub(super) session: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HistoryDocument {
+    pub(super) keep_outcomes: Option<String>,
+    pub(super) max_outcomes: Option<u64>,
+    pub(super) max_size: Option<Size>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,6 +209,9 @@ impl Document {
             ("auth.keys_file", self.auth.keys_file.is_some() && other.auth.keys_file.is_some()),
             ("dashboard.password", self.dashboard.password.is_some() && other.dashboard.password.is_some()),
             ("dashboard.session", self.dashboard.session.is_some() && other.dashboard.session.is_some()),
+            ("history.keep_outcomes", self.history.keep_outcomes.is_some() && other.history.keep_outcomes.is_some()),
+            ("history.max_outcomes", self.history.max_outcomes.is_some() && other.history.max_outcomes.is_some()),
+            ("history.max_size", self.history.max_size.is_some() && other.history.max_size.is_some()),
         ];
         if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
             return Err(twice(key));
@@ -231,6 +243,9 @@ impl Document {
         replace(&mut self.auth.keys_file, over.auth.keys_file);
         replace(&mut self.dashboard.password, over.dashboard.password);
         replace(&mut self.dashboard.session, over.dashboard.session);
+        replace(&mut self.history.keep_outcomes, over.history.keep_outcomes);
+        replace(&mut self.history.max_outcomes, over.history.max_outcomes);
+        replace(&mut self.history.max_size, over.history.max_size);
         for (name, table) in over.library {
             self.library.entry(name).or_default().overlay(table);
         }

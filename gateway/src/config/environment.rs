@@ -23,7 +23,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_SECRET",
 ];
 /// The keys of the top level.
-pub(super) const KEYS: [&str; 14] = [
+pub(super) const KEYS: [&str; 15] = [
     "listen",
     "tls",
     "public_urls",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 14] = [
     "sensitive_names",
     "auth",
     "dashboard",
+    "history",
     "library",
     "runtime",
 ];

@@ -5,6 +5,7 @@ mod dashboard;
 mod document;
 pub mod edit;
 mod environment;
+mod history;
 mod library;
 mod listeners;
 mod loading;
@@ -22,6 +23,7 @@ use bridge32_protocol::target::Target;
 pub use dashboard::DashboardConfig;
 use document::{Document, RuntimeDocument};
 pub use environment::overrides;
+pub use history::HistoryConfig;
 pub use library::{Fallback, LibraryConfig, LibraryFile};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
@@ -48,6 +50,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// How people sign in.
     pub dashboard: DashboardConfig,
+    /// What is kept of calls.
+    pub history: HistoryConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -168,6 +172,7 @@ impl Config {
         let auth = context.auth(&document, &directory)?;
         let listeners = context.listeners(&document, &auth)?;
         let dashboard = context.dashboard(&document.dashboard)?;
+        let history = context.history(&document.history)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -189,6 +194,7 @@ impl Config {
             sensitive_names: names,
             auth,
             dashboard,
+            history,
             libraries,
             runtimes,
         })

@@ -53,6 +53,7 @@ fn values_that_make_no_sense_are_named_with_their_key() {
     for (text, expected) in [
         ("listen = '0.0.0.0:80'", "listen: 0.0.0.0:80 can be reached from other machines"),
         ("[library.a]\nfile='a'\ndeadline='5'", "library.a.deadline: `5` is not a duration"),
+        ("[library.a]\nfile='a'\nstartup='soon'", "library.a.startup: `soon` is not a duration"),
         ("[library.a]\nfile='a'\nencoding='klingon'", "library.a.encoding: `klingon` is no encoding"),
         ("[library.a]\nfile='a'\ndialect='msvc'", "library.a.dialect: `msvc` is not known"),
         ("[library.a]\nfile='a'\nint64='text'", "library.a.int64: `text` is not known"),

@@ -39,7 +39,7 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, viewer: Viewer) -> Result<R
     let all = bridge.libraries.all();
     let libraries = all.iter().map(|library| row(library)).collect();
     let frame = Frame { title: "Overview", here: "/", viewer };
-    page(StatusCode::OK, &Page { frame, config: bridge.config.file.display().to_string(), libraries })
+    page(StatusCode::OK, &Page { frame, config: bridge.config().file.display().to_string(), libraries })
 }
 
 fn row(library: &Library) -> Row<'_> {

@@ -161,7 +161,7 @@ pub fn announce(bridge: &Bridge) {
     }
     // Without one, the log says why; programs can use the gateway all the same.
     let Ok(link) = bridge.sessions.invite_admin() else { return };
-    let Some(gateway) = bridge.config.listeners.urls().into_iter().next() else { return };
+    let Some(gateway) = bridge.config().listeners.urls().into_iter().next() else { return };
     let address = link_address(&gateway, &link);
     let minutes = LINK_LIFE.as_secs() / 60;
     let text = format!(

@@ -41,9 +41,9 @@ fn write_call(body: &mut Vec<u8>, call: &Queued) {
     write_id(body, call.id);
     body.extend_from_slice(b"\",\"callee\":");
     write_json(body, &call.callee);
-    if let Some(session) = call.session {
+    if let Some(pin) = &call.session {
         body.extend_from_slice(b",\"session\":\"");
-        write_id(body, session);
+        write_id(body, pin.session);
         body.push(b'"');
     }
     body.extend_from_slice(b",\"args\":");

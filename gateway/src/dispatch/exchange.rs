@@ -290,6 +290,7 @@ fn failure_of(exit: &Exit, progress: Progress, index: usize, ids: &[Uuid]) -> Fa
 /// Has a call tried once more. One that was running when its process ended waits longer each time.
 fn again(queue: &Queue, route: Route, mut call: Queued, was_running: bool) {
     call.attempts += 1;
+    call.began |= was_running;
     let pause = if was_running { FIRST_PAUSE * 2u32.saturating_pow(call.attempts - 1) } else { Duration::ZERO };
     let jitter = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
     queue.again(Unit { route, kind: Kind::Single(call) }, pause.mul_f64(0.5 + jitter / 2.0));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bridge32_protocol::wire::Fault;
 use tokio::time::Instant;
 
 use super::outcome::Failure;
@@ -27,6 +28,10 @@ pub(super) async fn run(queue: Arc<Queue>, pool: Arc<Pool>) {
                 Some(reason)
             }
             LibraryState::Ready(_) => None,
+            LibraryState::Failed(Fault { detail: reason, .. }) | LibraryState::Gone(reason) if queue.is_hopeful() => {
+                down.get_or_insert_with(Instant::now);
+                Some(reason)
+            }
             LibraryState::Failed(fault) => {
                 refuse_all(&queue, &Failure::NotLoaded(fault));
                 None
@@ -53,7 +58,7 @@ pub(super) async fn run(queue: Arc<Queue>, pool: Arc<Pool>) {
             () = tokio::time::sleep_until(next.unwrap_or(now)), if next.is_some() => {}
         }
     }
-    refuse_all(&queue, &Failure::NoAgent { reason: "the library was removed or replaced".to_owned(), retry: true });
+    queue.close();
 }
 
 fn refuse_all(queue: &Queue, failure: &Failure) {

@@ -4,10 +4,12 @@
 
 mod arguments;
 mod assembly;
+mod control;
 mod exchange;
 mod fair;
 mod keeper;
 mod lane;
+mod lease;
 mod outcome;
 mod pool;
 mod probe;
@@ -15,6 +17,7 @@ mod progress;
 mod queue;
 mod route;
 mod running;
+mod successor;
 mod unit;
 mod upkeep;
 
@@ -30,11 +33,14 @@ use crate::agents::Exit;
 use crate::interfaces::Declared;
 
 pub use arguments::{Arguments, ArgumentsError};
+pub use control::{CallState, Cancelled, UnderWay};
+pub use lease::{InUse, Lease};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
 pub use pool::{LibraryState, Pool, PoolSpec};
-pub use queue::{CallState, Counts, Queue};
+pub use queue::{Counts, Queue};
 pub use running::Sent;
-pub use unit::Lane;
+pub use successor::Successor;
+pub use unit::{Lane, Pin};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};
@@ -45,13 +51,15 @@ pub const MAX_BATCH: usize = MAX_LIST;
 /// A call that is to be made.
 #[derive(Debug)]
 pub struct Order {
+    /// The call's id: it can be asked about before it has ended.
+    pub id: Uuid,
     /// What is called.
     pub callee: Callee,
     /// With what.
     pub args: Arguments,
     /// How long it may run, and how long it waits for an agent.
     pub deadline: Duration,
-    /// How long its client waits in all: for its turn, for an agent, and for the library.
+    /// How long its client waits in all: for its turn, for an agent, and for the library. Then `deadline` does not count.
     pub wait: Option<Duration>,
     /// The interface whose numbers `callee` uses: the call runs with that one, whatever replaces it meanwhile.
     pub declared: Option<Arc<Declared>>,
@@ -64,8 +72,16 @@ pub struct Order {
 pub struct Sender {
     /// The id of the key: clients take turns.
     pub client: Option<Arc<str>>,
-    /// The session, and the lane that it is bound to.
-    pub session: Option<(Uuid, Lane)>,
+    /// Whose key it is: calls can be asked about by their owner.
+    pub owner: Option<Arc<str>>,
+    /// The session that they belong to.
+    pub session: Option<Pin>,
+}
+
+impl Sender {
+    fn lane(&self) -> Option<Lane> {
+        self.session.as_ref().map(|pin| pin.lane)
+    }
 }
 
 /// A call whose outcome is waited for.
@@ -95,8 +111,8 @@ impl Queue {
     /// Takes a call. A failure is its outcome, too.
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         let (queued, pending) = queued(order, sender);
-        let (id, lane) = (pending.id, sender.session.map(|(_, lane)| lane));
-        match self.push(Kind::Single(queued), lane) {
+        let id = pending.id;
+        match self.push(Kind::Single(queued), sender.lane()) {
             Ok(()) => pending,
             Err(failure) => Pending::failed(id, failure),
         }
@@ -119,7 +135,7 @@ impl Queue {
     /// None of them was taken.
     pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
         let (calls, pending): (Vec<_>, Vec<_>) = orders.into_iter().map(|order| queued(order, sender)).unzip();
-        self.push(Kind::Batch(calls, batch), sender.session.map(|(_, lane)| lane))?;
+        self.push(Kind::Batch(calls, batch), sender.lane())?;
         Ok(pending)
     }
 }
@@ -143,10 +159,11 @@ fn stopping() -> Failure {
 }
 
 fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
-    let Order { callee, args, deadline, wait, declared, idempotent } = order;
-    let (id, since) = (Uuid::now_v7(), Instant::now());
+    let Order { id, callee, args, deadline, wait, declared, idempotent } = order;
+    let since = Instant::now();
     let (reply, outcome) = oneshot::channel();
-    let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
+    let (client, owner) = (sender.client.clone(), sender.owner.clone());
+    let (session, deadline) = (sender.session.clone(), wait.unwrap_or(deadline));
     let until = wait.map(|wait| since + wait);
     let queued = Queued {
         id,
@@ -156,10 +173,12 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         until,
         declared,
         client,
+        owner,
         session,
         idempotent,
-        is_probe: false,
         attempts: 0,
+        began: false,
+        is_probe: false,
         since,
         reply,
     };

@@ -90,6 +90,8 @@ pub enum Failure {
     },
     /// Somebody has cancelled it.
     Cancelled(Execution),
+    /// It was running once already when a process ended, and was tried again as calling it twice does no harm.
+    Repeated(Box<Failure>),
     /// There was nobody to run it.
     NoAgent {
         /// Why not.
@@ -106,6 +108,13 @@ pub enum Failure {
         /// That of the other.
         other: u64,
     },
+    /// A handle among the arguments is of another process than the call's session.
+    HandleElsewhere {
+        /// The generation that the session is bound to.
+        session: u64,
+        /// That of the handle.
+        handle: u64,
+    },
     /// Too many calls wait for this library.
     QueueFull {
         /// How many.
@@ -121,6 +130,7 @@ impl Failure {
         match self {
             Self::Fault(fault) if fault.ran => Execution::Ran,
             Self::Cancelled(execution) => *execution,
+            Self::Repeated(last) if last.execution() == Execution::Ran => Execution::Ran,
             Self::Ended { moment: Moment::Before { proven: true, .. }, .. } | Self::Deadline { ran: true, .. } => {
                 Execution::Ran
             }
@@ -131,8 +141,9 @@ impl Failure {
             | Self::NoAgent { .. }
             | Self::SessionLost
             | Self::HandlesApart { .. }
+            | Self::HandleElsewhere { .. }
             | Self::QueueFull { .. } => Execution::NotRun,
-            Self::Ended { .. } | Self::Deadline { .. } => Execution::MayHaveRun,
+            Self::Ended { .. } | Self::Deadline { .. } | Self::Repeated(_) => Execution::MayHaveRun,
         }
     }
 }

@@ -73,7 +73,9 @@ impl LibraryState {
 /// The agents of one library, or of one group.
 #[derive(Debug)]
 pub struct Pool {
-    spec: PoolSpec,
+    spec: RwLock<Arc<PoolSpec>>,
+    /// The name of the library or group.
+    id: String,
     registry: Arc<Registry>,
     /// Of its libraries, in the order of the loads.
     queues: Vec<Arc<Queue>>,
@@ -82,6 +84,8 @@ pub struct Pool {
     changed: watch::Sender<()>,
     /// A call waits and there is no agent.
     wanted: Notify,
+    /// Nobody is added any more.
+    retiring: AtomicBool,
     retired: AtomicBool,
 }
 
@@ -89,12 +93,14 @@ impl Pool {
     /// A pool that has no agent yet: [`Pool::start`] brings them.
     pub fn new(spec: PoolSpec, queues: Vec<Arc<Queue>>, registry: &Arc<Registry>) -> Arc<Self> {
         Arc::new(Self {
-            spec,
+            id: spec.id.clone(),
+            spec: RwLock::new(Arc::new(spec)),
             registry: Arc::clone(registry),
             queues,
             members: RwLock::default(),
             changed: watch::Sender::new(()),
             wanted: Notify::new(),
+            retiring: AtomicBool::new(false),
             retired: AtomicBool::new(false),
         })
     }
@@ -104,8 +110,9 @@ impl Pool {
         for queue in &self.queues {
             tokio::spawn(keeper::run(Arc::clone(queue), Arc::clone(self)));
         }
-        if self.spec.runtime.is_none() {
-            self.spec.external.iter().for_each(|id| self.add(Some(id)));
+        let spec = self.spec();
+        if spec.runtime.is_none() {
+            spec.external.iter().for_each(|id| self.add(Some(id)));
         }
         tokio::spawn(manage(Arc::clone(self)));
         tokio::spawn(upkeep::run(Arc::clone(self)));
@@ -113,12 +120,21 @@ impl Pool {
 
     /// The name of the library or group.
     pub fn id(&self) -> &str {
-        &self.spec.id
+        &self.id
     }
 
     /// What its agents are to run.
-    pub fn spec(&self) -> &PoolSpec {
-        &self.spec
+    pub fn spec(&self) -> Arc<PoolSpec> {
+        // Only ever replaced as a whole.
+        Arc::clone(&self.spec.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on there are so many agents, kept in that way.
+    pub fn set_running(&self, running: &Running) {
+        let spec = PoolSpec { running: running.clone(), ..(*self.spec()).clone() };
+        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+        self.members().iter().for_each(|agent| agent.set_startup(running.startup));
+        self.changed.send_replace(());
     }
 
     /// Its agents.
@@ -132,6 +148,9 @@ impl Pool {
         let (mut failed, mut waiting, mut gone) = (None, None, None);
         for agent in &members {
             match &*agent.reach().borrow() {
+                Reach::Up(_) if *agent.role().borrow() == Role::Leaving => {
+                    waiting = waiting.or(Some("its process is being ended when what it runs has ended".to_owned()));
+                }
                 Reach::Up(link) => match link.libraries.get(library) {
                     Some(Ok(_)) if link.figures.is_on_trial() => waiting = waiting.or(Some(agent.trial(link))),
                     Some(Ok(_)) => return LibraryState::Ready(Arc::clone(link)),
@@ -147,7 +166,7 @@ impl Pool {
             (Some(fault), ..) => LibraryState::Failed(fault),
             (None, Some(reason), _) => LibraryState::Waiting(reason),
             (None, None, Some(reason)) => LibraryState::Gone(reason),
-            (None, None, None) if self.spec.running.instances.min == 0 => {
+            (None, None, None) if self.spec().running.instances.min == 0 => {
                 LibraryState::Idle("it is not loaded; the next call loads it".to_owned())
             }
             (None, None, None) => LibraryState::Waiting("it has not been started yet".to_owned()),
@@ -171,7 +190,7 @@ impl Pool {
 
     /// Where calls of a session may run: a lane of the active process that has the fewest.
     pub fn roomiest(&self, library: &str) -> Option<(Arc<Agent>, Lane)> {
-        let threads = self.spec.loads.iter().find(|load| load.name == library)?.threads;
+        let threads = self.spec().loads.iter().find(|load| load.name == library)?.threads;
         let ready = self.members().into_iter().filter_map(|agent| {
             let link = agent.link().filter(|link| matches!(link.libraries.get(library), Some(Ok(_))))?;
             (*agent.role().borrow() == Role::Active).then_some((agent, link.generation))
@@ -196,8 +215,8 @@ impl Pool {
         self.changed.send_replace(());
     }
 
-    /// A call waits: there should be an agent.
-    pub(super) fn want(&self) {
+    /// A call or a session waits: there should be an agent.
+    pub fn want(&self) {
         self.wanted.notify_one();
     }
 
@@ -209,8 +228,11 @@ impl Pool {
     /// Ends its agents when what they run has ended, and sessions are over or `patience` is.
     pub async fn retire(&self, patience: Duration, reason: &str) {
         let mut changes = self.changes();
-        for agent in self.members() {
-            agent.leave(reason, patience);
+        {
+            // With the lock: nobody is added after those that are told to leave were listed.
+            let members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+            self.retiring.store(true, Ordering::Relaxed);
+            members.iter().for_each(|agent| agent.leave(reason, patience));
         }
         let over = async {
             while self.members().iter().any(|agent| !matches!(&*agent.reach().borrow(), Reach::Over)) {
@@ -227,22 +249,28 @@ impl Pool {
     }
 
     fn add(&self, external: Option<&String>) {
+        let own = self.spec();
         let spec = AgentSpec {
-            pool: self.spec.id.clone(),
+            pool: own.id.clone(),
             external: external.cloned(),
-            target: self.spec.target,
-            runtime: self.spec.runtime.clone(),
-            loads: self.spec.loads.clone(),
-            startup: self.spec.running.startup,
-            upkeep: Arc::clone(&self.spec.upkeep),
+            target: own.target,
+            runtime: own.runtime.clone(),
+            loads: own.loads.clone(),
+            startup: own.running.startup,
+            upkeep: Arc::clone(&own.upkeep),
         };
-        let agent = self.registry.add(spec, self.changed.clone());
-        for (queue, load) in self.queues.iter().zip(&self.spec.loads) {
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        if self.retiring.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(agent) = self.registry.add(spec, self.changed.clone()) else { return };
+        for (queue, load) in self.queues.iter().zip(&own.loads) {
             for number in 0..load.threads.max(1) {
                 tokio::spawn(lane::run(Arc::clone(queue), Arc::clone(&agent), number));
             }
         }
-        self.members.write().unwrap_or_else(PoisonError::into_inner).push(agent);
+        members.push(agent);
+        drop(members);
         self.changed.send_replace(());
     }
 }
@@ -277,13 +305,14 @@ impl Manager {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|agent| !matches!(&*agent.reach().borrow(), Reach::Over));
-        let instances = self.pool.spec.running.instances;
-        if self.pool.spec.runtime.is_some() {
+        let instances = self.pool.spec().running.instances;
+        if self.pool.spec().runtime.is_some() {
             self.grow_to(instances.min);
         }
+        self.trim();
         self.promote();
         let count = self.working().len();
-        let is_elastic = self.pool.spec.runtime.is_some() && instances.max > instances.min && count > 0;
+        let is_elastic = self.pool.spec().runtime.is_some() && instances.max > instances.min && count > 0;
         if is_elastic {
             self.grow();
             self.shrink();
@@ -298,7 +327,7 @@ impl Manager {
 
     /// Sees to it that there are so many agents, and those that stand by.
     fn grow_to(&self, count: u32) {
-        let standby = if count == 0 { 0 } else { self.pool.spec.running.standby };
+        let standby = if count == 0 { 0 } else { self.pool.spec().running.standby };
         let have = u32::try_from(self.working().len()).unwrap_or(u32::MAX);
         (have..count.saturating_add(standby)).for_each(|_| self.pool.add(None));
     }
@@ -309,29 +338,43 @@ impl Manager {
         let leaves = |agent: &Arc<Agent>| *agent.role().borrow() == Role::Leaving;
         let ready =
             |agent: &&Arc<Agent>| agent.link().is_some_and(|link| !link.figures.is_on_trial()) && !leaves(agent);
-        let standby = usize::try_from(self.pool.spec.running.standby).unwrap_or_default();
-        let standby = if self.pool.spec.runtime.is_some() { standby } else { 0 };
+        let standby = usize::try_from(self.pool.spec().running.standby).unwrap_or_default();
+        let standby = if self.pool.spec().runtime.is_some() { standby } else { 0 };
         let wanted = working.len().saturating_sub(standby).max(1);
         for agent in working.iter().filter(|agent| agent.link().is_none() && !leaves(agent)) {
             agent.set_role(Role::Standby);
         }
-        let is_active = |agent: &&Arc<Agent>| *agent.role().borrow() == Role::Active;
-        let active = working.iter().filter(ready).filter(is_active).count();
-        let idle = working.iter().filter(ready).filter(|agent| !is_active(agent));
+        let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();
+        let idle = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Standby));
         idle.take(wanted.saturating_sub(active)).for_each(|agent| agent.set_role(Role::Active));
+    }
+
+    /// Fewer, if there are more than there may be, as when the configuration has changed.
+    fn trim(&self) {
+        let spec = self.pool.spec();
+        let most = spec.running.instances.max.saturating_add(spec.running.standby);
+        let working = self.working();
+        if spec.runtime.is_some() {
+            let beyond = working.iter().skip(usize::try_from(most).unwrap_or(usize::MAX));
+            beyond.for_each(|agent| agent.leave("there may be fewer agents now", spec.running.drain));
+        }
     }
 
     /// One more, if calls have been waiting for a while and all are busy.
     fn grow(&mut self) {
         let working = self.working();
         let waits = self.pool.queues.iter().any(|queue| queue.is_behind());
-        let all_busy = working.iter().all(|agent| agent.link().is_some() && agent.usage().is_busy());
-        if !waits || !all_busy {
+        let mut active =
+            working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
+        let all_busy = active.peek().is_some() && active.all(|agent| agent.usage().is_busy());
+        // One that is on its way is waited for.
+        let comes = working.iter().any(|agent| matches!(&*agent.reach().borrow(), Reach::Down(_)));
+        if !waits || !all_busy || comes {
             self.behind = None;
             return;
         }
         let since = *self.behind.get_or_insert_with(Instant::now);
-        let most = self.pool.spec.running.instances.max + self.pool.spec.running.standby;
+        let most = self.pool.spec().running.instances.max + self.pool.spec().running.standby;
         if since.elapsed() >= GROW_AFTER && working.len() < usize::try_from(most).unwrap_or(usize::MAX) {
             self.behind = None;
             tracing::info!(pool = self.pool.id(), agents = working.len() + 1, "calls wait: another agent is started");
@@ -341,17 +384,23 @@ impl Manager {
 
     /// One less, if it has had nothing to do for a while.
     fn shrink(&self) {
-        let running = &self.pool.spec.running;
+        let spec = self.pool.spec();
+        let running = &spec.running;
         let working = self.working();
-        let (count, least) = (working.len(), running.instances.min);
-        let standby = if least == 0 { 0 } else { running.standby };
-        if count <= usize::try_from(least + standby).unwrap_or_default() {
+        let active: Vec<_> = working.iter().filter(|agent| has_role(agent, Role::Active)).collect();
+        if active.len() <= usize::try_from(running.instances.min).unwrap_or(usize::MAX) {
             return;
         }
+        // Those that stand by have nothing to do as a rule, and stay.
         let idle = |agent: &&Arc<Agent>| agent.link().is_some() && agent.usage().is_idle_for(running.instances.idle);
-        if let Some(agent) = working.iter().rev().find(idle) {
+        if let Some(agent) = active.into_iter().rev().find(idle) {
             tracing::info!(pool = self.pool.id(), agent = agent.id(), "an agent had nothing to do and is ended");
-            agent.leave("it had nothing to do", Duration::ZERO);
+            // A session may begin in this moment.
+            agent.leave("it had nothing to do", running.drain);
         }
     }
+}
+
+fn has_role(agent: &Agent, role: Role) -> bool {
+    *agent.role().borrow() == role
 }

@@ -10,6 +10,8 @@ use super::arguments::Arguments;
 use super::outcome::{CallResult, Failure};
 use super::queue::Queue;
 use super::{Order, Pending};
+use uuid::Uuid;
+
 use crate::agents::Probing;
 use crate::config::Probe;
 use crate::interfaces::Declared;
@@ -41,6 +43,7 @@ pub(super) async fn run(queue: Arc<Queue>, generation: u64, declared: Arc<Declar
         return Verdict::Impossible("its arguments are no JSON object".to_owned());
     };
     let order = Order {
+        id: Uuid::now_v7(),
         callee: Callee::Function(number),
         args,
         // One that is late has failed, and its process is ended no earlier than for any other call.

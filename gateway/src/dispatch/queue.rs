@@ -1,8 +1,8 @@
 //! The bounded queue of one library: what waits, where it may run, and which lanes take from it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
 use super::route;
-use super::running::{Running, Sent};
+use super::running::Running;
+use super::successor::Successor;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
 use crate::interfaces::Declared;
 
@@ -36,15 +37,6 @@ pub struct Counts {
     pub waiting: usize,
 }
 
-/// Where a call is that has not ended.
-#[derive(Clone, Copy, Debug)]
-pub enum CallState {
-    /// It waits for its turn.
-    Waiting,
-    /// It was sent to an agent.
-    Running(Sent),
-}
-
 /// A lane that takes from the queue.
 #[derive(Debug)]
 struct Joined {
@@ -55,7 +47,7 @@ struct Joined {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     routes: HashMap<Route, Fair>,
     lanes: HashMap<Lane, Joined>,
     /// What is to be tried again, and when.
@@ -65,6 +57,11 @@ struct Waiting {
 }
 
 impl Waiting {
+    /// How many processes take from it.
+    fn processes(&self) -> usize {
+        self.lanes.keys().map(|lane| lane.generation).collect::<BTreeSet<u64>>().len()
+    }
+
     fn is_alive(&self, generation: u64) -> bool {
         self.lanes.keys().any(|lane| lane.generation == generation)
     }
@@ -74,7 +71,7 @@ impl Waiting {
     }
 
     /// Takes out what fits, wherever it waits.
-    fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
+    pub(super) fn take_if(&mut self, mut fits: impl FnMut(&Unit) -> bool) -> Vec<Unit> {
         let mut taken: Vec<Unit> = self.routes.values_mut().flat_map(|fair| fair.take_if(&mut fits)).collect();
         self.routes.retain(|_, fair| !fair.is_empty());
         taken.extend(self.delayed.extract_if(.., |(_, unit)| fits(unit)).map(|(_, unit)| unit));
@@ -82,7 +79,7 @@ impl Waiting {
         taken
     }
 
-    fn units(&self) -> impl Iterator<Item = &Unit> {
+    pub(super) fn units(&self) -> impl Iterator<Item = &Unit> {
         self.routes.values().flat_map(Fair::iter).chain(self.delayed.iter().map(|(_, unit)| unit))
     }
 }
@@ -92,7 +89,7 @@ impl Waiting {
 pub struct Queue {
     library: String,
     /// More calls than these do not wait: their clients are told to come back.
-    limit: usize,
+    limit: AtomicUsize,
     waiting: Mutex<Waiting>,
     /// Something is there that any active lane may take.
     arrived: Notify,
@@ -108,6 +105,12 @@ pub struct Queue {
     pub(super) running: Running,
     returned: AtomicU64,
     failed: AtomicU64,
+    /// Where calls go on, once the library was replaced.
+    pub(super) successor: OnceLock<Successor>,
+    /// Nobody takes from it any more.
+    pub(super) closed: AtomicBool,
+    /// The library cannot be run, and something else is being started that can.
+    pub(super) hopeful: AtomicBool,
 }
 
 impl Queue {
@@ -115,7 +118,7 @@ impl Queue {
     pub fn new(library: &str, limit: usize) -> Self {
         Self {
             library: library.to_owned(),
-            limit,
+            limit: AtomicUsize::new(limit),
             waiting: Mutex::default(),
             arrived: Notify::new(),
             attention: Notify::new(),
@@ -125,12 +128,20 @@ impl Queue {
             running: Running::default(),
             returned: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            successor: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            hopeful: AtomicBool::new(false),
         }
     }
 
     /// The library that it is for.
     pub fn library(&self) -> &str {
         &self.library
+    }
+
+    /// From now on so many calls may wait.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// How many calls the library has had and has waiting.
@@ -142,7 +153,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Pushing and popping leave the queue whole whatever panics elsewhere.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,13 +164,13 @@ impl Queue {
     /// Too many wait already, or there is nowhere where it could run.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
-        let mut handles = BTreeSet::new();
-        if pin.is_none() && self.processes.load(Ordering::Relaxed) > 1 {
-            for call in unit.calls() {
-                handles.append(&mut route::generations(call.args.as_bytes(), &self.library));
-            }
-        }
+        // As a rule it is read without holding up others.
+        let mut handles = (self.processes.load(Ordering::Relaxed) > 1).then(|| self.handles_in(&unit));
         let mut waiting = self.lock();
+        if handles.is_none() && waiting.processes() > 1 {
+            handles = Some(self.handles_in(&unit));
+        }
+        let handles = handles.unwrap_or_default();
         let placed = self.admit(&waiting, &unit).and_then(|()| place(&waiting, pin, &handles));
         match placed {
             Ok(route) => unit.route = route,
@@ -175,6 +186,11 @@ impl Queue {
             self.attention.notify_one();
         }
         Ok(())
+    }
+
+    /// The generations of the handles among its arguments.
+    fn handles_in(&self, unit: &Unit) -> BTreeSet<u64> {
+        unit.calls().iter().flat_map(|call| route::generations(call.args.as_bytes(), &self.library)).collect()
     }
 
     /// Adds a probe of one process. There is always room for it: a library that is behind may be ill.
@@ -197,7 +213,7 @@ impl Queue {
     /// Whether there is room for it. A client that fills the queue leaves a quarter of what is free to others.
     fn admit(&self, waiting: &Waiting, unit: &Unit) -> Result<(), Failure> {
         let count = unit.calls().len();
-        let free = self.limit.saturating_sub(waiting.calls);
+        let free = self.limit.load(Ordering::Relaxed).saturating_sub(waiting.calls);
         let client = unit.client();
         let of_client = || waiting.routes.get(&Route::Any).map_or(0, |fair| fair.calls_of(&client));
         if count > free || (client.is_some() && of_client() + count > free.saturating_mul(3)) {
@@ -213,7 +229,8 @@ impl Queue {
     }
 
     /// Puts a unit where it belongs, and wakes who may take it.
-    fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+    pub(super) fn insert(&self, waiting: &mut Waiting, unit: Unit, push: impl FnOnce(&mut Fair, Unit)) {
+        let Some(unit) = self.here(unit) else { return };
         let route = unit.route;
         waiting.calls += unit.calls().len();
         push(waiting.routes.entry(route).or_default(), unit);
@@ -231,8 +248,9 @@ impl Queue {
 
     /// Puts back what that lane has taken and never sent, in its order and before all other.
     pub(super) fn put_back(&self, lane: Lane, work: Work) {
-        let cancelled = self.running.finish(lane);
+        // Whoever looks for one of them meanwhile waits: they are never nowhere.
         let mut waiting = self.lock();
+        let cancelled = self.running.finish(lane);
         for unit in work.into_units().into_iter().rev() {
             if cancelled.iter().any(|id| unit.has(*id)) {
                 self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
@@ -244,6 +262,11 @@ impl Queue {
 
     fn put_front(&self, waiting: &mut Waiting, mut unit: Unit) {
         unit.route = match unit.route {
+            Route::Any if waiting.processes() > 1 => {
+                let handles = self.handles_in(&unit);
+                // That they are of two processes was told when it came.
+                place(waiting, None, &handles).unwrap_or(Route::Any)
+            }
             Route::Generation(generation) if !waiting.is_alive(generation) => Route::Any,
             Route::Process(generation) if !waiting.is_alive(generation) => return self.refuse(unit, &not_there()),
             Route::Lane(lane) if !waiting.lanes.contains_key(&lane) => {
@@ -259,7 +282,7 @@ impl Queue {
         let mut waiting = self.lock();
         if after.is_zero() {
             self.put_front(&mut waiting, unit);
-        } else {
+        } else if let Some(unit) = self.here(unit) {
             waiting.calls += unit.calls().len();
             waiting.delayed.push((Instant::now() + after, unit));
         }
@@ -290,23 +313,6 @@ impl Queue {
         let failed = calls.iter().filter(|call| call.is_call()).count();
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
-
-    /// Where that call is, if it has not ended.
-    pub fn find(&self, id: Uuid) -> Option<CallState> {
-        let waits = self.lock().units().any(|unit| unit.has(id));
-        if waits { Some(CallState::Waiting) } else { self.running.find(id).map(CallState::Running) }
-    }
-
-    /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
-    /// more: whoever asks ends its process if it is the one that runs. Gives where it was.
-    pub(crate) fn cancel(&self, id: Uuid) -> Option<CallState> {
-        let withdrawn = self.lock().take_if(|unit| unit.has(id));
-        if withdrawn.is_empty() {
-            return self.running.cancel(id).map(CallState::Running);
-        }
-        withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
-        Some(CallState::Waiting)
-    }
 }
 
 /// What lanes do.
@@ -315,9 +321,34 @@ impl Queue {
     pub(super) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let mut waiting = self.lock();
+        let before = waiting.processes();
         waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
         self.count_processes(&waiting);
+        if before == 1 && waiting.processes() > 1 {
+            self.sort_out(&mut waiting);
+        }
         wake
+    }
+
+    /// There was one process, and every handle led there; now there is another one, which must not get them.
+    fn sort_out(&self, waiting: &mut Waiting) {
+        let places = |unit: &Unit| place(waiting, None, &self.handles_in(unit)).unwrap_or(Route::Any);
+        let Some(fair) = waiting.routes.get(&Route::Any) else { return };
+        let bound: HashSet<Uuid> = fair
+            .iter()
+            .filter(|unit| places(unit) != Route::Any)
+            .filter_map(|unit| unit.calls().first().map(|call| call.id))
+            .collect();
+        if bound.is_empty() {
+            return;
+        }
+        let units = waiting.take_if(|unit| {
+            unit.route == Route::Any && unit.calls().first().is_some_and(|call| bound.contains(&call.id))
+        });
+        for mut unit in units {
+            unit.route = place(waiting, None, &self.handles_in(&unit)).unwrap_or(Route::Any);
+            self.insert(waiting, unit, Fair::push_back);
+        }
     }
 
     /// A lane takes what may run anywhere, or does not any more.
@@ -353,8 +384,7 @@ impl Queue {
     }
 
     fn count_processes(&self, waiting: &Waiting) {
-        let generations: BTreeSet<u64> = waiting.lanes.keys().map(|lane| lane.generation).collect();
-        self.processes.store(generations.len(), Ordering::Relaxed);
+        self.processes.store(waiting.processes(), Ordering::Relaxed);
     }
 
     /// Resolves when something may have come that any active lane can take.
@@ -377,10 +407,12 @@ impl Queue {
             let (work, taken) = self.list(fair, route, share);
             if fair.is_empty() {
                 waiting.routes.remove(&route);
-            } else if route == Route::Any {
-                self.arrived.notify_one();
             }
             waiting.calls -= taken;
+            // This lane may have been woken for them, and is busy now with something else.
+            if waiting.routes.contains_key(&Route::Any) {
+                self.arrived.notify_one();
+            }
             if let Some(work) = work {
                 // Before anybody can look for it: a call is always in one place or the other.
                 self.running.begin(lane, &work.calls);
@@ -395,7 +427,15 @@ impl Queue {
         let in_time = usize::try_from(u64::try_from(LIST_TIME.as_nanos()).unwrap_or(u64::MAX) / pace);
         let most = in_time.unwrap_or(MAX_LIST).min(share).clamp(1, MAX_LIST);
         let (mut calls, mut declared, mut bytes, mut taken) = (Vec::new(), None::<Arc<Declared>>, 0, 0);
+        let now = Instant::now();
         while let Some(next) = fair.front() {
+            if next.is_out_of_time(now) {
+                let Some(unit) = fair.pop() else { break };
+                taken += unit.calls().len();
+                let failure = unit.overdue(now, "");
+                self.refuse(unit, &failure);
+                continue;
+            }
             if next.is_abandoned() {
                 // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
                 // one may.
@@ -409,7 +449,9 @@ impl Queue {
                 Kind::Batch(..) => break,
                 Kind::Single(call) => {
                     bytes += call.args.as_bytes().len();
-                    let full = calls.len() == most || bytes > MAX_LIST_BYTES;
+                    // Behind others the patience of its client could not be kept.
+                    let alone = call.until.is_some() || calls.last().is_some_and(|last: &Queued| last.until.is_some());
+                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || alone;
                     if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
                         break;
                     }
@@ -432,6 +474,11 @@ impl Queue {
 
 /// What the keeper does.
 impl Queue {
+    /// Has the keeper look.
+    pub(super) fn look(&self) {
+        self.attention.notify_one();
+    }
+
     /// Resolves when there is something that the keeper should look at.
     pub(super) async fn attention(&self) {
         self.attention.notified().await;
@@ -482,10 +529,15 @@ impl Queue {
 
 /// Where a unit may run: on the lane of its session, or where its handles live.
 fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
-    if let Some(lane) = pin {
-        return if waiting.lanes.contains_key(&lane) { Ok(Route::Lane(lane)) } else { Err(Failure::SessionLost) };
-    }
     let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
+    if let Some(lane) = pin {
+        let session = lane.generation;
+        return match alive.find(|generation| **generation != session) {
+            _ if !waiting.lanes.contains_key(&lane) => Err(Failure::SessionLost),
+            Some(handle) => Err(Failure::HandleElsewhere { session, handle: *handle }),
+            None => Ok(Route::Lane(lane)),
+        };
+    }
     match (alive.next(), alive.next()) {
         (None, _) => Ok(Route::Any),
         (Some(generation), None) => Ok(Route::Generation(*generation)),

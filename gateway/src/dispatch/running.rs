@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::control::{CallState, UnderWay};
 use super::unit::{Lane, Queued};
 
 /// By lane, the calls of its list that have not ended, in their order.
@@ -21,19 +22,19 @@ struct List {
 impl List {
     /// The place of that call, and what is told of it.
     fn sent(&self, lane: Lane, id: Uuid) -> Option<(usize, Sent)> {
-        let at = self.calls.iter().position(|call| call.id == id)?;
+        let at = self.calls.iter().position(|call| call.shown.id == id)?;
         Some((at, Sent { lane, since: self.since, is_first: at == 0 }))
     }
 }
 
 #[derive(Debug)]
 struct Call {
-    id: Uuid,
+    shown: UnderWay,
     cancelled: bool,
 }
 
 /// A call that was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// Where it runs.
     pub lane: Lane,
@@ -46,7 +47,7 @@ pub struct Sent {
 impl Running {
     /// A lane sends these calls.
     pub(super) fn begin(&self, lane: Lane, calls: &[Queued]) {
-        let calls = calls.iter().map(|call| Call { id: call.id, cancelled: false }).collect();
+        let calls = calls.iter().map(|call| Call { shown: UnderWay::of(call), cancelled: false }).collect();
         self.lock().insert(lane, List { since: Instant::now(), calls });
     }
 
@@ -55,7 +56,7 @@ impl Running {
         let mut lists = self.lock();
         let Some(list) = lists.get_mut(&lane) else { return false };
         // They end in their order, as a rule.
-        match list.calls.iter().position(|call| call.id == id) {
+        match list.calls.iter().position(|call| call.shown.id == id) {
             Some(0) => drop(list.calls.pop_front()),
             Some(at) => drop(list.calls.remove(at)),
             None => {}
@@ -67,12 +68,25 @@ impl Running {
     pub(super) fn finish(&self, lane: Lane) -> Vec<Uuid> {
         let list = self.lock().remove(&lane);
         let cancelled = list.into_iter().flat_map(|list| list.calls).filter(|call| call.cancelled);
-        cancelled.map(|call| call.id).collect()
+        cancelled.map(|call| call.shown.id).collect()
     }
 
-    /// Where that call runs.
-    pub(super) fn find(&self, id: Uuid) -> Option<Sent> {
-        self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id).map(|(_, sent)| sent))
+    /// Whether no lane runs anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// How far that call is.
+    pub(super) fn find(&self, id: Uuid) -> Option<CallState> {
+        self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id)).map(|(at, _)| state(at))
+    }
+
+    /// Adds what was sent to a list.
+    pub(super) fn list(&self, all: &mut Vec<UnderWay>) {
+        for list in self.lock().values() {
+            let shown = list.calls.iter().enumerate();
+            all.extend(shown.map(|(at, call)| call.shown.as_it_is(state(at))));
+        }
     }
 
     /// Nobody wants the outcome of that call any more. Gives where it runs.
@@ -88,4 +102,9 @@ impl Running {
         // Each change is whole before anything can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The first one of a list is the one that runs.
+const fn state(at: usize) -> CallState {
+    if at == 0 { CallState::Running } else { CallState::Waiting }
 }

@@ -18,6 +18,7 @@ const BATCH: Batch = Batch { stop_on_error: true };
 
 fn orders(count: usize, deadline: Duration) -> Vec<Order> {
     let order = |_| Order {
+        id: Uuid::now_v7(),
         callee: Callee::Function(0),
         args: Arguments::empty(),
         deadline,

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
-use super::outcome::{CallResult, Failure};
+use super::lease::InUse;
+use super::outcome::{CallResult, Execution, Failure};
 use crate::interfaces::Declared;
 
 /// One thread of an apartment, in one generation of an agent.
@@ -19,6 +20,17 @@ pub struct Lane {
     pub generation: u64,
     /// The thread.
     pub number: u32,
+}
+
+/// The session of a call.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// Its id.
+    pub session: Uuid,
+    /// The lane that it is bound to.
+    pub lane: Lane,
+    /// Kept until the call has ended: for so long the session is in use, whoever waits for the call.
+    pub in_use: Arc<InUse>,
 }
 
 /// Where a unit may run.
@@ -50,13 +62,17 @@ pub(super) struct Queued {
     /// The interface whose numbers the callee uses.
     pub(super) declared: Option<Arc<Declared>>,
     pub(super) client: Client,
-    pub(super) session: Option<Uuid>,
+    /// Whose key has made it.
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) session: Option<Pin>,
     /// Calling it twice does no harm.
     pub(super) idempotent: bool,
     /// It is made to see whether the library works.
     pub(super) is_probe: bool,
     /// How often it was sent to a process that then ended.
     pub(super) attempts: u32,
+    /// It was running at one of these ends.
+    pub(super) began: bool,
     pub(super) since: Instant,
     pub(super) reply: oneshot::Sender<CallResult>,
 }
@@ -64,7 +80,12 @@ pub(super) struct Queued {
 impl Queued {
     /// Ends the call. Whoever does not wait any more has lost only the answer.
     pub(super) fn end(self, result: CallResult) {
-        let _ = self.reply.send(result);
+        // What became of the last attempt says nothing of those before.
+        let began = |failure: Failure| match failure.execution() {
+            Execution::NotRun if self.began => Failure::Repeated(Box::new(failure)),
+            _ => failure,
+        };
+        let _ = self.reply.send(result.map_err(began));
     }
 
     /// When it has waited for an agent as long as it may: since it came, or since the agents went away at `down`.
@@ -162,6 +183,11 @@ impl Unit {
         self.calls().iter().all(|call| call.reply.is_closed())
     }
 
+    /// Whether its client's patience is over.
+    pub(super) fn is_out_of_time(&self, now: Instant) -> bool {
+        self.first().is_some_and(|first| first.until.is_some_and(|until| until <= now))
+    }
+
     /// When it has waited as long as it may for an agent, if there has been none since `down`.
     pub(super) fn expiry(&self, down: Option<Instant>) -> Option<Instant> {
         let first = self.first()?;
@@ -172,7 +198,7 @@ impl Unit {
     /// What it is told when that moment has come. `reason` is why there is no agent.
     pub(super) fn overdue(&self, now: Instant, reason: &str) -> Failure {
         match self.first() {
-            Some(first) if first.until.is_some_and(|until| until <= now) => {
+            Some(first) if self.is_out_of_time(now) => {
                 Failure::NotInTime { waited: now.saturating_duration_since(first.since) }
             }
             _ => Failure::NoAgent { reason: reason.to_owned(), retry: true },

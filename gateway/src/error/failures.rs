@@ -47,6 +47,14 @@ impl From<Failure> for Problem {
                     waited.as_millis()
                 ),
             ),
+            Failure::Repeated(last) => {
+                let last = Self::from(*last);
+                let detail = format!(
+                    "{} It was running once before, when the process ended, and may have taken effect then.",
+                    last.detail
+                );
+                last.because(detail)
+            }
             Failure::Cancelled(execution) => Self::new(Code::Cancelled, cancelled(execution)),
             Failure::NoAgent { reason, retry } => {
                 let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
@@ -64,6 +72,14 @@ impl From<Failure> for Problem {
                      in both. Get them in one session (POST /v1/sessions): its calls run in one process."
                 ),
             ),
+            Failure::HandleElsewhere { session, handle } => Self::new(
+                Code::ArgumentMismatch,
+                format!(
+                    "The session's calls run in one process of this library (start {session}), and a handle among the arguments is \
+                     of another one (start {handle}). The call was not run. Get the handle in this session, or make the call \
+                     without `Bridge-Session`."
+                ),
+            ),
             Failure::QueueFull { waiting, retry_after } => Self::new(
                 Code::QueueFull,
                 format!(
@@ -76,7 +92,7 @@ impl From<Failure> for Problem {
     }
 }
 
-fn pause(time: Duration) -> u32 {
+pub(super) fn pause(time: Duration) -> u32 {
     u32::try_from(time.as_secs().clamp(1, LONGEST_PAUSE)).unwrap_or(1)
 }
 

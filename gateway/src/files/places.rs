@@ -5,13 +5,16 @@
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::{Config, LibraryFile};
 
 /// The folders that libraries are loaded from. They are resolved whenever a file is, as links may change.
 #[derive(Debug)]
-pub struct Places {
+pub struct Places(RwLock<Arc<Folders>>);
+
+#[derive(Debug)]
+struct Folders {
     /// Folders of this host.
     host: Vec<PathBuf>,
     /// Folders of the runtimes' own, as `C:\vendor`; `None` where any will do.
@@ -34,6 +37,34 @@ pub enum Refusal {
 impl Places {
     /// What the configuration says.
     pub fn new(config: &Config) -> Self {
+        Self(RwLock::new(Arc::new(Folders::new(config))))
+    }
+
+    /// No folder at all.
+    #[cfg(test)]
+    pub(crate) fn of_nothing() -> Self {
+        let folders = Folders { host: Vec::new(), runtime: Some(Vec::new()), listed: true, file: PathBuf::new() };
+        Self(RwLock::new(Arc::new(folders)))
+    }
+
+    /// From now on they are what this configuration says.
+    pub fn replace(&self, config: &Config) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Folders::new(config));
+    }
+
+    /// Where a file really is.
+    ///
+    /// # Errors
+    /// It is not there, or not where it may be.
+    pub fn resolve(&self, file: &LibraryFile) -> Result<LibraryFile, Refusal> {
+        // Only ever replaced as a whole.
+        let folders = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        folders.resolve(file)
+    }
+}
+
+impl Folders {
+    fn new(config: &Config) -> Self {
         let (mut host, mut runtime) = (Vec::new(), Vec::new());
         for folder in config.library_folders.iter().flatten() {
             match folder {
@@ -48,11 +79,7 @@ impl Places {
         Self { host, runtime: listed.then_some(runtime), listed, file: config.file.clone() }
     }
 
-    /// Where a file really is.
-    ///
-    /// # Errors
-    /// It is not there, or not where it may be.
-    pub fn resolve(&self, file: &LibraryFile) -> Result<LibraryFile, Refusal> {
+    fn resolve(&self, file: &LibraryFile) -> Result<LibraryFile, Refusal> {
         match file {
             LibraryFile::Host(path) => self.resolve_on_host(path).map(LibraryFile::Host),
             LibraryFile::Runtime(path) => self.check_in_runtime(path).map(|()| file.clone()),

@@ -1,12 +1,14 @@
 //! The configured libraries: their files, their interfaces, and the agents that are to run them.
 
+mod alternatives;
 mod assign;
 pub mod coverage;
 pub mod exports;
 pub mod file;
+mod prepared;
+mod table;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bridge32_interface::Diagnostic;
@@ -16,15 +18,18 @@ use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::agents::{Bound, Link, Registry};
-use crate::config::{Config, LibraryConfig, LibraryFile};
-use crate::dispatch::{Arguments, CallState, Failure, Order, Pending, Pool, PoolSpec, Queue, Sender};
-use crate::files::{Identity, Places, Refusal};
-use crate::interfaces::{self, Current, Declared, HeaderText, Origin, Store};
+use crate::agents::{Bound, Link};
+use crate::config::LibraryConfig;
+use crate::dispatch::{Arguments, Cancelled, Failure, Order, Pending, Pool, Queue, Sender};
+use crate::files::{Identity, Places};
+use crate::interfaces::{self, Current, Declared, HeaderText, Origin};
 
 use exports::Known;
 
 pub use crate::dispatch::LibraryState;
+pub use alternatives::Standing;
+pub use prepared::Prepared;
+pub use table::Libraries;
 
 /// One configured library.
 #[derive(Debug)]
@@ -39,18 +44,22 @@ pub struct Library {
     pub queue: Arc<Queue>,
     /// The agents that run it, once they have been started; never where [`Library::problem`] says why.
     pool: OnceLock<Arc<Pool>>,
+    /// Which of the ways to run it this is.
+    pub standing: Standing,
+    /// Where its file may be.
+    pub places: Arc<Places>,
     /// What its headers declare, as it is now.
     pub interface: Arc<Current>,
     /// The header files of the configuration.
     pub configured: Vec<HeaderText>,
     /// Whoever replaces the interface holds it: one after the other.
-    pub replacing: tokio::sync::Mutex<()>,
+    pub replacing: Arc<tokio::sync::Mutex<()>>,
     /// Why it is not even given to an agent.
     pub problem: Option<Fault>,
     /// Which file its agent has loaded.
     pub identity: Arc<Identity>,
     /// Its exports, once somebody has asked, and which state of the file they are of.
-    pub exports: tokio::sync::Mutex<Option<Known>>,
+    pub exports: Arc<tokio::sync::Mutex<Option<Known>>>,
 }
 
 impl Library {
@@ -67,10 +76,37 @@ impl Library {
 
     /// Whether it can be called right now.
     pub fn state(&self) -> LibraryState {
-        match (&self.problem, self.pool()) {
+        let state = match (&self.problem, self.pool()) {
             (Some(fault), _) => LibraryState::Failed(fault.clone()),
             (None, Some(pool)) => pool.state(&self.name),
             (None, None) => LibraryState::Gone("it has no agent".to_owned()),
+        };
+        match state {
+            LibraryState::Failed(Fault { detail: why, .. }) | LibraryState::Gone(why) if self.queue.is_hopeful() => {
+                LibraryState::Waiting(format!("{why} A fallback is being started."))
+            }
+            state => state,
+        }
+    }
+
+    /// The same library, with the same processes, under another table of the configuration that needs no others.
+    #[must_use]
+    pub fn with_config(&self, config: LibraryConfig) -> Self {
+        let pool = self.pool().map_or_else(OnceLock::new, |pool| Arc::clone(pool).into());
+        Self {
+            name: self.name.clone(),
+            config,
+            target: self.target,
+            queue: Arc::clone(&self.queue),
+            pool,
+            standing: self.standing.clone(),
+            places: Arc::clone(&self.places),
+            interface: Arc::clone(&self.interface),
+            configured: self.configured.clone(),
+            replacing: Arc::clone(&self.replacing),
+            problem: self.problem.clone(),
+            identity: Arc::clone(&self.identity),
+            exports: Arc::clone(&self.exports),
         }
     }
 
@@ -78,7 +114,7 @@ impl Library {
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         match &self.problem {
             None => self.queue.call(order, sender),
-            Some(fault) => Pending::failed(Uuid::now_v7(), Failure::NotLoaded(fault.clone())),
+            Some(fault) => Pending::failed(order.id, Failure::NotLoaded(fault.clone())),
         }
     }
 
@@ -93,17 +129,16 @@ impl Library {
         }
     }
 
-    /// Cancels a call, and gives where it was; `None` if it is none of this library, or has ended. The process that runs it
-    /// is ended: there is no other way to stop a function.
-    pub fn cancel(&self, id: Uuid) -> Option<CallState> {
-        let state = self.queue.cancel(id)?;
-        if let CallState::Running(sent) = state
+    /// Cancels a call. The process that runs it is ended: there is no other way to stop a function.
+    pub fn cancel(&self, id: Uuid) -> Cancelled {
+        let cancelled = self.queue.cancel(id);
+        if let Cancelled::Ending(sent) = cancelled
             && sent.is_first
             && let Some(agent) = self.pool().and_then(|pool| pool.agent_of(sent.lane.generation))
         {
             agent.kill(sent.lane.generation, format!("call {id}, which it was running, was cancelled"));
         }
-        Some(state)
+        cancelled
     }
 
     /// A process of it that answers, for what does not go through the queue.
@@ -129,14 +164,15 @@ impl Library {
     pub fn order(&self, declared: &Arc<Declared>, function: &str) -> Option<Order> {
         let (number, function) = declared.function(function)?;
         let deadline = function.deadline_ms.map_or(self.config.deadline, Duration::from_millis);
-        let (callee, args) = (Callee::Function(number), Arguments::empty());
+        let order = self.undeclared_order(Callee::Function(number), Arguments::empty());
         let (declared, idempotent) = (Some(Arc::clone(declared)), function.idempotent);
-        Some(Order { callee, args, deadline, wait: None, declared, idempotent })
+        Some(Order { deadline, declared, idempotent, ..order })
     }
 
     /// A call of something that no interface declares.
     pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
-        Order { callee, args, deadline: self.config.deadline, wait: None, declared: None, idempotent: false }
+        let (id, deadline) = (Uuid::now_v7(), self.config.deadline);
+        Order { id, callee, args, deadline, wait: None, declared: None, idempotent: false }
     }
 
     /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind
@@ -174,134 +210,6 @@ impl Library {
     }
 }
 
-/// All libraries by name. Whoever uses one holds it for that time: it may be replaced by another of its name meanwhile.
-#[derive(Debug, Default)]
-pub struct Libraries(RwLock<Table>);
-
-type Table = BTreeMap<String, Arc<Library>>;
-
-/// Libraries that nobody runs yet, and the pools that would.
-#[derive(Debug)]
-pub struct Prepared {
-    /// The libraries.
-    pub libraries: Vec<Arc<Library>>,
-    /// What is needed to run them.
-    pub pools: Vec<PoolSpec>,
-}
-
-impl Prepared {
-    /// Reads files and headers, and says which agents are needed. A library that cannot be run is kept, with its
-    /// problem: the others work.
-    pub fn read(config: &Config) -> Self {
-        let store = Store::new(&config.data_dir);
-        let places = Arc::new(Places::new(config));
-        let mut specs: BTreeMap<String, PoolSpec> = BTreeMap::new();
-        let mut libraries = Vec::new();
-        for (name, table) in &config.libraries {
-            let mut library = read(name, table, &store, &places);
-            for diagnostic in &library.declared().header.diagnostics {
-                tracing::warn!(library = name, "{diagnostic}");
-            }
-            for text in library.replacement().into_iter().chain(library.declared().remarks.iter().cloned()) {
-                tracing::warn!(library = name, "{text}");
-            }
-            if let Err(fault) = assign::assign(&mut library, config, &places, &mut specs) {
-                tracing::error!(library = name, detail = fault.detail, "library cannot be run");
-                library.problem = Some(fault);
-            }
-            libraries.push(Arc::new(library));
-        }
-        Self { libraries, pools: specs.into_values().collect() }
-    }
-
-    /// Makes the pools, and starts their agents.
-    pub fn start(&self, registry: &Arc<Registry>) {
-        for spec in &self.pools {
-            let named = |name: &str| self.libraries.iter().find(|library| library.name == name);
-            let members: Vec<_> = spec.loads.iter().filter_map(|load| named(&load.name)).collect();
-            let queues = members.iter().map(|library| Arc::clone(&library.queue)).collect();
-            let pool = Pool::new(spec.clone(), queues, registry);
-            members.iter().for_each(|library| library.set_pool(Arc::clone(&pool)));
-            pool.start();
-        }
-    }
-}
-
-impl Libraries {
-    /// The table of these.
-    pub fn new(libraries: &[Arc<Library>]) -> Self {
-        let entry = |library: &Arc<Library>| (library.name.clone(), Arc::clone(library));
-        Self(RwLock::new(libraries.iter().map(entry).collect()))
-    }
-
-    /// The library of that name, as it is now.
-    pub fn get(&self, name: &str) -> Option<Arc<Library>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    /// All of them, by name, as they are now.
-    pub fn all(&self) -> Vec<Arc<Library>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// Puts these in the place of those of their names, and takes those out whose names are `removed`: all at once. Gives
-    /// those that are not in the table any more.
-    pub fn swap(&self, new: &[Arc<Library>], removed: &[String]) -> Vec<Arc<Library>> {
-        // Nothing between the first change and the last one can panic.
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut old: Vec<_> = removed.iter().filter_map(|name| table.remove(name)).collect();
-        old.extend(new.iter().filter_map(|library| table.insert(library.name.clone(), Arc::clone(library))));
-        old
-    }
-}
-
-/// Reads what can be known without running anything.
-fn read(name: &str, table: &LibraryConfig, store: &Store, places: &Places) -> Library {
-    let refused = places.resolve(&table.file).err();
-    let (target, mut problem) = match (&table.file, table.runtime) {
-        _ if let Some(Refusal::Outside(detail)) = refused => (table.runtime, Some(load_failed(detail))),
-        // The agent that somebody else starts may see what this process cannot.
-        (LibraryFile::Host(_), Some(target)) if !table.agents.is_empty() && refused.is_some() => (Some(target), None),
-        (LibraryFile::Host(path), configured) => match file::target(path, configured) {
-            Ok(target) => (Some(target), None),
-            Err(fault) => (configured, Some(fault)),
-        },
-        (LibraryFile::Runtime(_), Some(target)) => (Some(target), None),
-        (LibraryFile::Runtime(path), None) => {
-            let detail = format!(
-                "Only an agent can read {path}, so its architecture is not known here: say which runtime it needs, \
-                 such as runtime = \"win32\"."
-            );
-            (None, Some(load_failed(detail)))
-        }
-    };
-    let mut configured = Vec::new();
-    for path in &table.headers {
-        match interfaces::read_file(path) {
-            Ok(text) => configured.push(text),
-            Err(detail) => problem = problem.or(Some(load_failed(detail))),
-        }
-    }
-    let (texts, origin) = match store.load(name, &configured) {
-        Some((header, at)) => (interfaces::replacement(&header), Origin::Replaced { at }),
-        None => (configured.clone(), Origin::Configured),
-    };
-    let declared = Declared::read(1, texts, origin, table, target);
-    Library {
-        name: name.to_owned(),
-        config: table.clone(),
-        target,
-        queue: Arc::new(Queue::new(name, table.running.queue)),
-        pool: OnceLock::new(),
-        interface: Arc::new(Current::new(declared)),
-        configured,
-        replacing: tokio::sync::Mutex::default(),
-        problem,
-        identity: Arc::default(),
-        exports: tokio::sync::Mutex::default(),
-    }
-}
-
 fn load_failed(detail: String) -> Fault {
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: false }
 }
@@ -309,7 +217,7 @@ fn load_failed(detail: String) -> Fault {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::config::Running;
+    use crate::config::{LibraryFile, Running};
 
     /// A library `calc` with this header, which no agent runs.
     pub(crate) fn library(header: &str) -> Library {
@@ -337,12 +245,14 @@ pub(crate) mod tests {
             target: config.runtime,
             queue: Arc::new(Queue::new("calc", 1024)),
             pool: OnceLock::new(),
+            standing: Standing::default(),
+            places: Arc::new(Places::of_nothing()),
             interface: Arc::new(Current::new(declared)),
             configured: texts,
-            replacing: tokio::sync::Mutex::default(),
+            replacing: Arc::default(),
             problem: None,
             identity: Arc::default(),
-            exports: tokio::sync::Mutex::default(),
+            exports: Arc::default(),
             config,
         }
     }

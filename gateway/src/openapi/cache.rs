@@ -48,6 +48,11 @@ impl<T> Cache<T> {
         *kept = Some(Kept { made_of, served: Arc::clone(&served) });
         served
     }
+
+    /// It is made again, as something else has changed that it says.
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Whether an `If-None-Match` has this entity tag. Weak tags compare as strong ones there (RFC 9110, 13.1.2).

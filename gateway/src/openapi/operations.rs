@@ -8,11 +8,12 @@ use super::Part;
 use super::text;
 
 /// The responses that calls have besides the answer: status, and the component of the control plane.
-const FAILURES: [(&str, &str); 13] = [
+const FAILURES: [(&str, &str); 14] = [
     ("400", "MalformedRequest"),
     ("401", "Unauthorized"),
     ("403", "Forbidden"),
     ("404", "UnknownFunction"),
+    ("409", "Cancelled"),
     ("410", "Gone"),
     ("413", "PayloadTooLarge"),
     ("415", "UnsupportedMediaType"),
@@ -25,7 +26,14 @@ const FAILURES: [(&str, &str); 13] = [
 ];
 
 /// Those that only a request with a body can have.
-const OF_BODIES: [&str; 3] = ["400", "413", "415"];
+const OF_BODIES: [&str; 2] = ["413", "415"];
+
+/// Nobody can cancel what is no call.
+const OF_CALLS: [&str; 1] = ["409"];
+
+/// What every answer to a call may have in its head.
+const OF_ANSWERS: [(&str, &str); 2] =
+    [("Preference-Applied", "PreferenceApplied"), ("Idempotency-Replayed", "IdempotencyReplayed")];
 
 /// The call's id in examples.
 const CALL_ID: &str = "019c0f4e-6d2a-7c31-9f6e-0a4f2a8e6b11";
@@ -67,8 +75,11 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
-        let answered = json!({"description": "The function returned", "content": answer});
-        operation.insert("responses".to_owned(), responses(("200", answered), takes_some, "UnknownFunction"));
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey", "bridgeSession"]));
+        let answered =
+            json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
+        // Whoever wants 202 knows that: it is described at `callFunction`, and would be a type more to tell apart in each answer.
+        operation.insert("responses".to_owned(), responses(("200", answered), takes_some, Kind::Call));
         operation.into()
     }
 
@@ -128,7 +139,7 @@ impl Operations<'_> {
         let name = self.add(format!("{id}_Value"), schema);
         let answered = json!({"description": "Its value", "content": content(&reference(&name), example)});
         let mut operation = self.of_variable(id, variable, "Read");
-        operation.insert("responses".to_owned(), responses(("200", answered), false, "UnknownVariable"));
+        operation.insert("responses".to_owned(), responses(("200", answered), false, Kind::Variable));
         operation.into()
     }
 
@@ -147,13 +158,15 @@ impl Operations<'_> {
         let body = json!({"description": "The value", "required": true, "content": content});
         operation.insert("requestBody".to_owned(), body);
         let written = json!({"description": "It was written"});
-        operation.insert("responses".to_owned(), responses(("204", written), true, "UnknownVariable"));
+        operation.insert("responses".to_owned(), responses(("204", written), true, Kind::Variable));
         operation.into()
     }
 
     fn of_variable(&self, id: &str, variable: &Variable, verb: &str) -> Map<String, Value> {
         let description = text::description(&variable.description, None, &variable.declaration, &[]);
-        self.operation(id, &text::of_variable(variable, verb), &description, &variable.name)
+        let mut operation = self.operation(id, &text::of_variable(variable, verb), &description, &variable.name);
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "bridgeSession"]));
+        operation
     }
 
     fn operation(&self, id: &str, summary: &str, description: &str, scope: &str) -> Map<String, Value> {
@@ -196,12 +209,35 @@ fn content(schema: &Value, example: Option<Value>) -> Value {
     json!({"application/json": media})
 }
 
-fn responses((status, answered): (&str, Value), has_body: bool, unknown: &str) -> Value {
+/// Parameters of the control plane that every such operation has.
+fn parameters(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})).collect()
+}
+
+/// Headers of answers that the control plane describes.
+fn headers(names: &[(&str, &str)]) -> Value {
+    let header = |(name, component): &(&str, &str)| {
+        ((*name).to_owned(), json!({"$ref": format!("#/components/headers/{component}")}))
+    };
+    names.iter().map(header).collect::<Map<_, _>>().into()
+}
+
+/// What an operation is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Variable,
+}
+
+/// The responses of an operation: what it answers, and how it can fail.
+fn responses((status, answered): (&str, Value), has_body: bool, kind: Kind) -> Value {
     let mut responses = Map::new();
     responses.insert(status.to_owned(), answered);
     for (status, name) in FAILURES {
-        if has_body || !OF_BODIES.contains(&status) {
-            let name = if status == "404" { unknown } else { name };
+        let possible =
+            (has_body || !OF_BODIES.contains(&status)) && (kind == Kind::Call || !OF_CALLS.contains(&status));
+        if possible {
+            let name = if status == "404" && kind == Kind::Variable { "UnknownVariable" } else { name };
             responses.insert(status.to_owned(), json!({"$ref": format!("#/components/responses/{name}")}));
         }
     }

@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_mins(30);
 const SETTLE: f64 = 30.0;
 /// Of the ordinary calls, this share may be told `may_have_run` although they had not: a process that is killed at the wrong moment,
 /// or overwrites its journal, leaves some doubt.
-const UNSURE_NOT_RUN: f64 = 0.002;
+const UNSURE_NOT_RUN: f64 = 0.005;
 /// No answer may take longer: the longest deadline, and a start of an agent.
 const LONGEST: f64 = 60_000.0;
 
@@ -125,9 +125,14 @@ fn settle(bridge: &Bridge, sites: &[Site], before: &Footprint, agents: usize, fi
     let started = Instant::now();
     let late = |findings: &Findings| started.elapsed().as_secs_f64() > SETTLE && !findings.violations.is_empty();
     for site in sites {
-        while bridge.call(&site.library, "Version", json!({})).status != 200 {
+        loop {
+            let answer = bridge.call(&site.library, "Version", json!({}));
+            if answer.status == 200 {
+                break;
+            }
             if started.elapsed().as_secs_f64() > SETTLE {
-                findings.violation(format!("`{}` does not answer {SETTLE} s after the last failure", site.library));
+                let (library, text) = (&site.library, answer.text);
+                findings.violation(format!("`{library}` does not answer {SETTLE} s after the last failure: {text}"));
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -237,9 +242,12 @@ fn judge(made: &[Made], ledger: &Ledger, options: &Options, findings: &mut Findi
     findings.figure("ordinary calls", f64::from(hit.ordinary), "");
     findings.figure("ordinary calls that failed through no fault of theirs", f64::from(hit.failed), "");
     findings.figure("… of them told may_have_run", f64::from(hit.unsure), "");
-    let not_run = ("… of these had not run", f64::from(hit.unsure_not_run));
+    let not_run = ("… of these had not run", f64::from(u32::try_from(hit.unsure_not_run.len()).unwrap_or(u32::MAX)));
     if PRESENT.contains(&Feature::Retries) {
         findings.bounded(not_run.0, not_run.1, "", (f64::from(hit.ordinary) * UNSURE_NOT_RUN).max(2.0));
+        if findings.figures.last().is_some_and(|figure| !figure.holds()) {
+            findings.violation(format!("told may_have_run, and had not run: {}", hit.unsure_not_run.join("; ")));
+        }
     } else {
         findings.figure(not_run.0, not_run.1, "");
     }
@@ -254,7 +262,7 @@ struct Hit {
     ordinary: u32,
     failed: u32,
     unsure: u32,
-    unsure_not_run: u32,
+    unsure_not_run: Vec<String>,
 }
 
 impl Hit {
@@ -266,6 +274,8 @@ impl Hit {
         self.ordinary += 1;
         self.failed += u32::from(!told.is_returned());
         self.unsure += u32::from(unsure);
-        self.unsure_not_run += u32::from(unsure && entry.started == 0);
+        if unsure && entry.started == 0 {
+            self.unsure_not_run.push(format!("call {} of `{}`: {told:?}", job.token, job.site.library));
+        }
     }
 }

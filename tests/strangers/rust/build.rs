@@ -21,8 +21,8 @@ fn main() {
 }
 
 /// progenitor 0.15 takes one media type for a body, few of those that there are, and one type for all errors of an
-/// operation. Where JSON is offered beside others, it gets JSON; a header becomes plain text; that `/readyz` says with 503
-/// what it waits for is left out.
+/// operation, and one for all successes. Where JSON is offered beside others, it gets JSON; a header becomes plain text; that
+/// `/readyz` says with 503 what it waits for is left out, and so is 202, which only whoever sends `Prefer` gets.
 fn leave_out_what_progenitor_cannot_express(document: &mut Value) {
     if let Some(responses) = document.pointer_mut("/paths/~1readyz/get/responses").and_then(Value::as_object_mut) {
         responses.remove("503");
@@ -31,8 +31,13 @@ fn leave_out_what_progenitor_cannot_express(document: &mut Value) {
     for operation in paths.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
         let body = operation.pointer_mut("/requestBody/content").into_iter();
         one_media_type(body.filter_map(Value::as_object_mut));
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter();
-        let contents = responses.flat_map(|responses| responses.values_mut()).filter_map(|it| it.get_mut("content"));
+        let mut responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().collect::<Vec<_>>();
+        for responses in &mut responses {
+            if ["200", "204"].iter().any(|other| responses.contains_key(*other)) {
+                responses.remove("202");
+            }
+        }
+        let contents = responses.into_iter().flat_map(|responses| responses.values_mut()).filter_map(|it| it.get_mut("content"));
         one_media_type(contents.filter_map(Value::as_object_mut));
     }
 }

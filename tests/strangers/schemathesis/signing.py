@@ -2,11 +2,16 @@
 
 import base64
 import os
+import re
 import secrets
 
 import schemathesis
 from http_message_signatures import HTTPMessageSigner, HTTPSignatureKeyResolver, algorithms
 from requests.auth import AuthBase
+
+
+# As openapi.yaml has it, with room for more.
+KEY = re.compile(r"[!#-+\--:<-\[\]-~]{1,200}")
 
 
 class Key(HTTPSignatureKeyResolver):
@@ -21,6 +26,10 @@ class Signature(AuthBase):
         body = request.body.encode() if isinstance(request.body, str) else request.body
         # What is sent again, or shown as a curl line, is signed anew.
         request.headers.pop("Content-Digest", None)
+        # Two requests that are not the same have keys of their own, where they have good ones.
+        key = request.headers.get("Idempotency-Key")
+        if isinstance(key, str) and KEY.fullmatch(key):
+            request.headers["Idempotency-Key"] = key + secrets.token_hex(12)
         # Of a body it makes the Content-Digest, too, and signs it with the rest.
         self.signer.sign(
             request,

@@ -65,6 +65,24 @@ fn handles_are_closed_the_newest_first_and_blocks_and_callbacks_end() {
 }
 
 #[test]
+fn a_session_ends_on_its_own_lane() {
+    for target in TARGETS {
+        let mut agent = Agent::start(target);
+        agent.load("lanes", 2, 0);
+        let number = |lane: u32, function: &str| {
+            agent.run("lanes", lane, &[agent.call("lanes", 1, function, &json!({}))])[0]["returned"]["result"].clone()
+        };
+        let threads = [0, 1].map(|lane| number(lane, "ThreadId"));
+        assert_ne!(threads[0], threads[1], "{target}");
+        for (lane, thread) in threads.iter().enumerate().rev() {
+            opened(&agent, 0xa, "OpenThing", &json!({"number": 1}));
+            agent.ok("DELETE", &format!("/sessions/lanes/{}?lane={lane}", id_of(0xa)), &Value::Null);
+            assert_eq!(number(0, "ClosedOn"), *thread, "{target}");
+        }
+    }
+}
+
+#[test]
 fn what_a_call_has_closed_meanwhile_is_gone_already() {
     let mut agent = Agent::start(Target::Linux32);
     agent.load("lanes", 1, 0);

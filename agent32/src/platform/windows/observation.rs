@@ -33,16 +33,22 @@ const WM_GETTEXT: u32 = 0x000d;
 const SMTO_ABORTIFHUNG: u32 = 2;
 
 type Visit = unsafe extern "system" fn(HWND, LPARAM) -> BOOL;
+type EnumWindows = unsafe extern "system" fn(Visit, LPARAM) -> BOOL;
+type EnumChildWindows = unsafe extern "system" fn(HWND, Visit, LPARAM) -> BOOL;
+type ProcessOf = unsafe extern "system" fn(HWND, *mut u32) -> u32;
+type IsVisible = unsafe extern "system" fn(HWND) -> BOOL;
+type Send = unsafe extern "system" fn(HWND, u32, usize, LPARAM, u32, u32, *mut usize) -> isize;
+type GuiResources = unsafe extern "system" fn(*mut c_void, u32) -> u32;
 
 /// Functions of user32.dll, as winuser.h declares them. The agent does not link with it: many libraries have no use for it.
 #[derive(Clone, Copy)]
 struct User {
-    enum_windows: unsafe extern "system" fn(Visit, LPARAM) -> BOOL,
-    enum_child_windows: unsafe extern "system" fn(HWND, Visit, LPARAM) -> BOOL,
-    process_of: unsafe extern "system" fn(HWND, *mut u32) -> u32,
-    is_visible: unsafe extern "system" fn(HWND) -> BOOL,
-    send: unsafe extern "system" fn(HWND, u32, usize, LPARAM, u32, u32, *mut usize) -> isize,
-    gui_resources: unsafe extern "system" fn(*mut c_void, u32) -> u32,
+    enum_windows: EnumWindows,
+    enum_child_windows: EnumChildWindows,
+    process_of: ProcessOf,
+    is_visible: IsVisible,
+    send: Send,
+    gui_resources: GuiResources,
     /// This is Wine, which counts no GUI resources.
     wine: bool,
 }
@@ -111,17 +117,17 @@ impl User {
         let (send, resources) = (find(c"SendMessageTimeoutW")?, find(c"GetGuiResources")?);
         Some(Self {
             // SAFETY: user32.dll has the function with this signature, and stays loaded.
-            enum_windows: unsafe { std::mem::transmute::<*const c_void, _>(windows) },
+            enum_windows: unsafe { std::mem::transmute::<*const c_void, EnumWindows>(windows) },
             // SAFETY: as above.
-            enum_child_windows: unsafe { std::mem::transmute::<*const c_void, _>(children) },
+            enum_child_windows: unsafe { std::mem::transmute::<*const c_void, EnumChildWindows>(children) },
             // SAFETY: as above.
-            process_of: unsafe { std::mem::transmute::<*const c_void, _>(process_of) },
+            process_of: unsafe { std::mem::transmute::<*const c_void, ProcessOf>(process_of) },
             // SAFETY: as above.
-            is_visible: unsafe { std::mem::transmute::<*const c_void, _>(is_visible) },
+            is_visible: unsafe { std::mem::transmute::<*const c_void, IsVisible>(is_visible) },
             // SAFETY: as above.
-            send: unsafe { std::mem::transmute::<*const c_void, _>(send) },
+            send: unsafe { std::mem::transmute::<*const c_void, Send>(send) },
             // SAFETY: as above.
-            gui_resources: unsafe { std::mem::transmute::<*const c_void, _>(resources) },
+            gui_resources: unsafe { std::mem::transmute::<*const c_void, GuiResources>(resources) },
             wine: system_symbol("ntdll.dll", c"wine_get_version").is_some(),
         })
     }

@@ -75,6 +75,8 @@ pub(super) struct Meter {
     pub(super) limits: Limits,
     limiter: Option<DefaultDirectRateLimiter>,
     slots: Option<Arc<Semaphore>>,
+    /// For calls that go on without their requests: as many as there may be requests.
+    kept: Option<Arc<Semaphore>>,
 }
 
 /// A request that is being answered; it counts until this is dropped.
@@ -91,8 +93,25 @@ impl Permit {
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
         let limiter = limits.rate.and_then(Rate::quota).map(RateLimiter::direct);
-        let slots = limits.concurrency.map(|slots| Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(1))));
-        Self { limits, limiter, slots }
+        let semaphore = |slots| Arc::new(Semaphore::new(usize::try_from(slots).unwrap_or(1)));
+        let (slots, kept) = (limits.concurrency.map(semaphore), limits.concurrency.map(semaphore));
+        Self { limits, limiter, slots, kept }
+    }
+
+    /// Lets one more call of the key `id` go on, whatever becomes of its request.
+    ///
+    /// # Errors
+    /// It would be one too many.
+    pub(super) fn keep(&self, id: &str) -> Result<Permit, Problem> {
+        let permit = self.kept.as_ref().map(|slots| Arc::clone(slots).try_acquire_owned()).transpose();
+        permit.map(Permit).map_err(|_| {
+            let most = self.limits.concurrency.unwrap_or_default();
+            let detail = format!(
+                "{most} kept calls of the key `{id}` wait or run, and so many may (`concurrency` in the key file). This one was \
+                 not run. Wait for one of them, or cancel one: GET /v1/calls."
+            );
+            Problem::new(Code::ConcurrencyLimited, detail).with_retry_after(1)
+        })
     }
 
     /// Lets one more request of the key `id` begin.

@@ -127,6 +127,14 @@ impl Credential {
         self.last_use.note(Timestamp::now().as_second());
         Ok(permit)
     }
+
+    /// Lets a call go on, whatever becomes of its request.
+    ///
+    /// # Errors
+    /// It would be one too many.
+    pub(super) fn keep(&self) -> Result<Permit, Problem> {
+        self.meter.keep(self.id())
+    }
 }
 
 /// The keys by id, at one time.
@@ -169,10 +177,30 @@ impl KeySet {
 /// What tells one state of a file from another.
 type FileState = Option<(SystemTime, u64, u64)>;
 
+/// A key file that was read, and is not followed yet.
+#[derive(Debug)]
+pub struct OtherFile {
+    file: PathBuf,
+    state: FileState,
+    entries: Vec<Entry>,
+}
+
+impl OtherFile {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub(super) fn read(file: &Path) -> Result<Self, KeyFileError> {
+        // Before it is read: what changes in between is noticed.
+        let state = state_of(file);
+        Ok(Self { file: file.to_owned(), state, entries: file::read(file)? })
+    }
+}
+
 /// The keys of a gateway.
 #[derive(Debug)]
 pub struct Keys {
-    file: PathBuf,
+    file: RwLock<PathBuf>,
     data_dir: PathBuf,
     /// Of which state of the file they are.
     read: Mutex<FileState>,
@@ -193,7 +221,8 @@ impl Keys {
         // Before it is read: what changes in between is noticed.
         let read = Mutex::new(state_of(file));
         let set = KeySet::new(file::read(file)?, None, &uses);
-        let (file, data_dir, current) = (file.to_owned(), data_dir.to_owned(), RwLock::new(Arc::new(set)));
+        let (file, data_dir) = (RwLock::new(file.to_owned()), data_dir.to_owned());
+        let current = RwLock::new(Arc::new(set));
         Ok(Self { file, data_dir, read, current, verifier })
     }
 
@@ -227,11 +256,31 @@ impl Keys {
     /// # Errors
     /// It cannot be used; nothing has changed then.
     pub fn reload(&self) -> Result<(), KeyFileError> {
-        let entries = file::read(&self.file)?;
-        let set = KeySet::new(entries, Some(&self.current()), &LastUses::default());
-        tracing::info!(keys = set.order.len(), file = %self.file.display(), "the key file has changed: its keys are in force");
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        let file = self.file();
+        self.put_in_force(file::read(&file)?, &file);
         Ok(())
+    }
+
+    fn put_in_force(&self, entries: Vec<Entry>, file: &Path) {
+        let set = KeySet::new(entries, Some(&self.current()), &LastUses::default());
+        tracing::info!(keys = set.order.len(), file = %file.display(), "the key file has changed: its keys are in force");
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    }
+
+    fn file(&self) -> PathBuf {
+        self.file.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts the keys of a file in force that was read, and follows it from now on.
+    pub(super) fn follow(&self, other: OtherFile) {
+        let OtherFile { file, state, entries } = other;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if *read == state && self.file() == file {
+            return;
+        }
+        self.put_in_force(entries, &file);
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = file;
+        *read = state;
     }
 
     /// Follows the file, and writes down when keys were used, until `stopping` says so.
@@ -252,8 +301,8 @@ impl Keys {
 
     /// Reads the file again if it has changed. What is wrong with it is told once.
     fn look(&self, told: &mut Option<String>) {
-        let now = state_of(&self.file);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = state_of(&self.file());
         if now == *read {
             return;
         }

@@ -11,7 +11,7 @@ mod store;
 mod token;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use axum::http::request::Parts;
@@ -62,7 +62,7 @@ pub struct Sessions {
     store: Store,
     links: Links,
     lockout: Lockout,
-    password: Option<Password>,
+    password: RwLock<Option<Password>>,
     waiting: Semaphore,
     verifying: Arc<Semaphore>,
 }
@@ -77,7 +77,7 @@ impl Sessions {
             store: Store::new(config.session),
             links: Links::default(),
             lockout: Lockout::default(),
-            password: config.password.clone(),
+            password: RwLock::new(config.password.clone()),
             waiting: Semaphore::new(WAITING),
             verifying: Arc::new(Semaphore::new(1)),
         }
@@ -85,7 +85,13 @@ impl Sessions {
 
     /// Whether a password is configured.
     pub fn has_password(&self) -> bool {
-        self.password.is_some()
+        self.password.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// From now on people sign in as this configuration says; who is signed in stays so, for as long as it allows.
+    pub fn follow(&self, config: &DashboardConfig) {
+        *self.password.write().unwrap_or_else(PoisonError::into_inner) = config.password.clone();
+        self.store.set_life(config.session);
     }
 
     /// Makes a link for whoever runs the gateway.
@@ -127,7 +133,8 @@ impl Sessions {
     /// # Errors
     /// It is wrong, or there were too many wrong ones.
     pub async fn by_password(&self, given: String, address: IpAddr) -> Result<Grant, Problem> {
-        let Some(password) = self.password.clone() else {
+        let password = self.password.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(password) = password else {
             let detail = "No password is configured. `bridge32 sign-in` prints a link that signs in.";
             return Err(Problem::new(Code::SignInFailed, detail));
         };

@@ -41,7 +41,7 @@ impl Session {
 #[derive(Debug)]
 pub(super) struct Store {
     sessions: Mutex<HashMap<Hashed, Entry>>,
-    life: Duration,
+    life: Mutex<Duration>,
 }
 
 #[derive(Debug)]
@@ -54,7 +54,12 @@ struct Entry {
 impl Store {
     /// A store of sessions that last for `life`.
     pub(super) fn new(life: Duration) -> Self {
-        Self { sessions: Mutex::default(), life }
+        Self { sessions: Mutex::default(), life: Mutex::new(life) }
+    }
+
+    /// From now on sessions last for `life`, those that there are, too.
+    pub(super) fn set_life(&self, life: Duration) {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = life;
     }
 
     /// Signs somebody in; gives the id that only their browser gets to know. It is always a new one.
@@ -90,8 +95,9 @@ impl Store {
 
     fn with<T>(&self, now: Instant, job: impl FnOnce(&mut HashMap<Hashed, Entry>) -> T) -> T {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = *self.life.lock().unwrap_or_else(PoisonError::into_inner);
         let lives = |entry: &Entry| {
-            now.saturating_duration_since(entry.since) < self.life && now.saturating_duration_since(entry.used) < IDLE
+            now.saturating_duration_since(entry.since) < life && now.saturating_duration_since(entry.used) < IDLE
         };
         sessions.retain(|_, entry| lives(entry));
         job(&mut sessions)

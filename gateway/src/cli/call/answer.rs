@@ -15,7 +15,7 @@ const MAX_SHOWN: usize = 48;
 const FIRST: usize = 16;
 
 /// The lines of an answer: the result, then an output a line, but for what was `saved`.
-pub(super) fn lines(answer: &Json, function: Option<&Function>, saved: &[Output]) -> Vec<String> {
+pub(in crate::cli) fn lines(answer: &Json, function: Option<&Function>, saved: &[Output]) -> Vec<String> {
     let shown = |value: &Json, name: &str, ty: Option<&Type>| match saved.iter().find(|output| output.name == name) {
         Some(output) => format!("(in {})", output.file.display()),
         None => shown(value, name, ty),
@@ -30,7 +30,7 @@ pub(super) fn lines(answer: &Json, function: Option<&Function>, saved: &[Output]
 }
 
 /// What the system said, in words: `errno`, `last_error`, `hresult`.
-pub(super) fn notes(answer: &Json) -> Vec<String> {
+pub(in crate::cli) fn notes(answer: &Json) -> Vec<String> {
     let note = |key: &str| {
         let error = answer.get(key)?;
         let text = |member: &str| error.get(member).map(|value| value.as_text().unwrap_or_else(|| value.compact()));
@@ -61,7 +61,7 @@ fn shown(value: &Json, name: &str, ty: Option<&Type>) -> String {
 
 /// `--output NAME=FILE`
 #[derive(Clone, Debug)]
-pub(super) struct Output {
+pub(in crate::cli) struct Output {
     /// The output's name, or `result`.
     name: String,
     /// Where it goes; `-` is standard output.

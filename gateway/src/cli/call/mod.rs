@@ -1,6 +1,6 @@
 //! `bridge32 call`: calls a function through a running gateway, and says how it is called.
 
-mod answer;
+pub(super) mod answer;
 mod arguments;
 mod buffers;
 pub(super) mod example;
@@ -11,18 +11,19 @@ mod scalars;
 pub(super) mod source;
 mod typed;
 mod values;
+mod wishes;
 
 use std::io::Write as _;
 
 use bridge32_protocol::interface::Function;
 use clap::{ArgAction, Args, CommandFactory as _};
 use clap_complete::ArgValueCompleter;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::credentials::Access;
 use super::json::Json;
 use super::request::{escape, read};
-use super::{Failed, completions, note, print};
+use super::{Failed, completions, note, print, session};
 use crate::config::{Config, nearest};
 
 use source::Known;
@@ -41,6 +42,8 @@ Examples:
   bridge32 call gfx Draw line.from.x=0 line.from.y=0 line.to.x=3 line.to.y=4
   bridge32 call z compress2 source=@page.html destLen=65536 level=9 --output dest=page.z
   bridge32 call calc Add a=2 b=3 --json | jq .result
+  bridge32 call calc Slow n=5 --async             (prints the call's id; bridge32 calls ID waits for it)
+  bridge32 call till Book cents=500 --idempotency-key 8e03978e    (sent again, it is not booked twice)
 
 Values are read by the types of the header: text needs no quotes, numbers may be hexadecimal, constants and enumerators
 go by name, and lists of numbers are written 1,2,3.
@@ -70,6 +73,11 @@ pub(super) struct Call {
     /// Write the bytes of an output, or of the result, into a file (- is standard output)
     #[arg(long, value_name = "NAME=FILE", value_parser = answer::output)]
     output: Vec<answer::Output>,
+    /// Run the call in this session (bridge32 session new)
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    #[command(flatten)]
+    wishes: wishes::Wishes,
     #[command(flatten)]
     access: Access,
     /// Explain the command, the library or the function
@@ -103,7 +111,9 @@ impl Call {
         };
         let path = format!("/v1/libraries/{}/functions/{}", escape(&library), escape(&name));
         let body = serde_json::to_vec(&arguments).map_err(Failed::problem)?;
-        let (status, answer) = gateway.post(&path, body)?;
+        let mut headers = self.wishes.headers()?;
+        session::carry(&mut headers, self.session.as_deref())?;
+        let (status, answer) = gateway.send(&Method::POST, &path, &headers, body.into())?.whole()?;
         let answer = std::str::from_utf8(&answer).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         self.show(status, &answer.ok_or_else(other)?, &library, function)
@@ -130,6 +140,13 @@ impl Call {
     ) -> Result<(), Failed> {
         if self.json {
             print(answer.pretty());
+        }
+        if status == StatusCode::ACCEPTED {
+            if let Some(id) = answer.get("call_id").and_then(Json::as_text).filter(|_| !self.json) {
+                note(format_args!("the call goes on: bridge32 calls {id} --wait 60 waits for its outcome"));
+                print(id);
+            }
+            return Ok(());
         }
         if !status.is_success() {
             let usage = function.map(|function| help::usage(library, function));

@@ -120,7 +120,7 @@ async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, 
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), Auth::Off, &prepared.libraries));
     // Nobody but agents, which prove who they are, is answered here.
     let services = Services { clients: router::for_agents(&bridge), agents: router::for_agents(&bridge) };
-    let listeners = bridge.config.listeners.clone();
+    let listeners = bridge.config().listeners.clone();
     let stopping = bridge.stopping.subscribe();
     let serving = tokio::spawn(async move { sockets.serve(services, &listeners, stopping).await });
     bridge.agents.open(bridge.address);

@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, Instances, LibraryConfig, Listeners, Probe, Recycle, Running,
-    RuntimeConfig, SessionLimits, values,
+    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, Probe, Recycle,
+    Running, RuntimeConfig, SessionLimits, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -54,9 +54,11 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         sensitive_names,
         auth,
         dashboard,
+        history,
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
+    let HistoryConfig { keep_outcomes, max_outcomes, max_size } = history;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -66,9 +68,9 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("listen", AtRestart, list(listen.iter().map(quoted))),
         setting("tls.certificate", AtRestart, path(tls.as_ref().map(|tls| tls.certificate.as_path()))),
         setting("tls.key", AtRestart, path(tls.as_ref().map(|tls| tls.key.as_path()))),
-        setting("public_urls", AtOnce, list(public_urls.iter().map(quoted))),
+        setting("public_urls", AtRestart, list(public_urls.iter().map(quoted))),
         setting("behind_proxy", AtRestart, behind_proxy),
-        setting("cors_origins", AtOnce, list(cors_origins.iter().map(quoted))),
+        setting("cors_origins", AtRestart, list(cors_origins.iter().map(quoted))),
         setting("max_connections", AtRestart, max_connections),
         setting("data_dir", AtRestart, path(Some(data_dir))),
         setting("max_body", AtOnce, format!("{max_body} bytes")),
@@ -78,6 +80,9 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("auth.keys_file", AtOnce, path(keys_file.map(PathBuf::as_path))),
         secret("dashboard.password", AtOnce, password.as_ref().map(Password::as_phc)),
         setting("dashboard.session", AtOnce, time(*session)),
+        setting("history.keep_outcomes", AtRestart, time(*keep_outcomes)),
+        setting("history.max_outcomes", AtRestart, max_outcomes),
+        setting("history.max_size", AtRestart, format!("{max_size} bytes")),
     ]
 }
 

@@ -4,9 +4,12 @@ use bridge32_interface::Header;
 use bridge32_protocol::wire::{Batch, Callee};
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::super::arguments::Arguments;
+use super::super::control::{CallState, Cancelled};
 use super::super::outcome::Answer;
+use super::super::running::Sent;
 use super::*;
 use crate::interfaces::Origin;
 
@@ -29,10 +32,12 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         until: None,
         declared: Some(interface(1)),
         client: None,
+        owner: None,
         session: None,
         idempotent: false,
         is_probe: false,
         attempts: 0,
+        began: false,
         since: Instant::now(),
         reply,
     };
@@ -333,15 +338,16 @@ fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
     let id = call.id;
     push(&queue, Kind::Single(call));
     assert!(matches!(queue.find(id), Some(CallState::Waiting)));
-    assert!(matches!(queue.cancel(id), Some(CallState::Waiting)));
+    assert_eq!(queue.cancel(id), Cancelled::TakenOut);
     assert!(matches!(outcome.try_recv(), Ok(Err(Failure::Cancelled(Execution::NotRun)))));
-    assert!(queue.find(id).is_none() && queue.cancel(id).is_none());
+    assert!(queue.find(id).is_none() && queue.cancel(id) == Cancelled::Unknown);
     let kinds: Vec<Queued> = three();
     let ids: Vec<Uuid> = kinds.iter().map(|call| call.id).collect();
     kinds.into_iter().for_each(|call| push(&queue, Kind::Single(call)));
     let work = take(&queue, FIRST).unwrap();
-    assert!(matches!(queue.cancel(ids[1]), Some(CallState::Running(Sent { is_first: false, lane: FIRST, .. }))));
-    assert!(matches!(queue.find(ids[0]), Some(CallState::Running(Sent { is_first: true, .. }))));
+    assert!(matches!(queue.cancel(ids[1]), Cancelled::Ending(Sent { is_first: false, lane: FIRST, .. })));
+    assert_eq!([0, 1].map(|index| queue.find(ids[index])), [Some(CallState::Running), Some(CallState::Waiting)]);
+    assert_eq!(queue.under_way().len(), 3);
     assert!(queue.running.end(FIRST, ids[0]), "it is the turn of the one that was cancelled");
     queue.put_back(FIRST, work);
     assert_eq!(queue.counts().waiting, 2);
@@ -355,6 +361,104 @@ fn what_is_to_be_tried_again_waits_for_its_moment() {
     let at = queue.next_moment(None).unwrap();
     queue.wake_delayed(at);
     assert_eq!((take_calls(&queue), queue.counts().waiting), (1, 0));
+}
+
+#[test]
+fn what_was_running_once_may_have_run_whatever_becomes_of_it_later() {
+    let queue = served();
+    let (call, mut outcome) = queued("{}");
+    queue.again(Unit { route: Route::Any, kind: Kind::Single(Queued { began: true, ..call }) }, Duration::ZERO);
+    queue.close();
+    let failure = outcome.try_recv().unwrap().unwrap_err();
+    assert!(matches!(failure, Failure::Repeated(_)) && failure.execution() == Execution::MayHaveRun, "{failure:?}");
+}
+
+#[test]
+fn a_closed_queue_refuses_what_waits_and_what_comes_later() {
+    let queue = served();
+    let (call, mut outcome) = queued("{}");
+    push(&queue, Kind::Single(call));
+    let work = take(&queue, FIRST).unwrap();
+    let (waits, mut of_waiting) = queued("{}");
+    push(&queue, Kind::Single(waits));
+    queue.close();
+    let refused = |outcome: Result<CallResult, _>| matches!(outcome, Ok(Err(Failure::NoAgent { .. })));
+    assert!(refused(of_waiting.try_recv()));
+    queue.put_back(FIRST, work);
+    assert!(refused(outcome.try_recv()), "what was not sent cannot be sent any more");
+    let (late, mut of_late) = queued("{}");
+    queue.again(Unit { route: Route::Any, kind: Kind::Single(late) }, Duration::from_secs(9));
+    assert!(refused(of_late.try_recv()));
+    let (pushed, mut of_pushed) = queued("{}");
+    push(&queue, Kind::Single(pushed));
+    assert!(refused(of_pushed.try_recv()));
+    assert_eq!(queue.counts().waiting, 0);
+}
+
+#[test]
+fn calls_that_wait_with_handles_of_the_only_process_stay_with_it_when_another_one_comes() {
+    let queue = served();
+    let (first, second) = (awaited(r#"{"h":"calc.g1.1.aa"}"#), awaited("{}"));
+    let bound = first.id;
+    push(&queue, Kind::Single(first));
+    push(&queue, Kind::Single(second));
+    queue.join(SECOND, true);
+    assert!(!ids(&take(&queue, SECOND).unwrap()).contains(&bound));
+    let work = take(&queue, FIRST).unwrap();
+    assert_eq!((ids(&work), work.route), (vec![bound], Route::Generation(1)));
+}
+
+#[test]
+fn what_is_put_back_goes_where_its_handles_live_also_if_another_process_has_come_meanwhile() {
+    let queue = served();
+    push(&queue, Kind::Single(awaited(r#"{"h":"calc.g1.1.aa"}"#)));
+    let work = take(&queue, FIRST).unwrap();
+    queue.join(SECOND, true);
+    queue.put_back(FIRST, work);
+    assert!(take(&queue, SECOND).is_none());
+    assert!(take(&queue, FIRST).is_some());
+}
+
+#[test]
+fn a_call_whose_client_has_little_patience_goes_behind_no_other_and_not_when_it_is_over() {
+    let queue = served();
+    let until = Some(Instant::now() + Duration::from_secs(60));
+    push(&queue, single());
+    push(&queue, Kind::Single(Queued { until, ..awaited("{}") }));
+    push(&queue, single());
+    assert_eq!([take_calls(&queue), take_calls(&queue), take_calls(&queue)], [1, 2, 0]);
+    let (late, mut outcome) = queued("{}");
+    push(&queue, Kind::Single(Queued { until: Some(Instant::now()), ..late }));
+    assert_eq!(take_calls(&queue), 0);
+    assert!(matches!(outcome.try_recv(), Ok(Err(Failure::NotInTime { .. }))));
+}
+
+/// Whether a lane that waits for what any may take is woken.
+async fn is_woken(queue: &Queue) -> bool {
+    tokio::time::timeout(Duration::from_millis(1), queue.arrival()).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_takes_something_of_its_own_leaves_the_rest_to_another_that_it_wakes() {
+    let queue = served();
+    queue.push(single(), Some(FIRST)).unwrap();
+    push(&queue, single());
+    assert!(is_woken(&queue).await, "the first one");
+    assert_eq!(take(&queue, FIRST).unwrap().route, Route::Lane(FIRST));
+    assert!(is_woken(&queue).await, "it is busy now: somebody else must know");
+    assert!(take(&queue, SECOND).is_some());
+    assert!(!is_woken(&queue).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_goes_or_stands_by_hands_its_wake_up_on() {
+    let queue = served();
+    push(&queue, single());
+    assert!(is_woken(&queue).await);
+    queue.set_active(FIRST, false);
+    assert!(is_woken(&queue).await);
+    queue.leave(FIRST);
+    assert!(is_woken(&queue).await);
 }
 
 fn probe(queue: &Queue, lane: Lane) -> oneshot::Receiver<CallResult> {

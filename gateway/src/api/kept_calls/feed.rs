@@ -1,0 +1,95 @@
+//! The states of a kept call as server-sent events (WHATWG HTML, §9.2), until it has ended.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::shown::shown;
+use crate::bridge::Bridge;
+use crate::dispatch::CallState;
+use crate::history::Entry;
+
+/// A line is sent at least so often, so that nothing on the way takes the connection for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether a call that waits has begun.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The answer that goes on until the call has ended. It ends with the client's connection, and the call does not.
+pub(super) fn answer(bridge: Arc<Bridge>, entry: Arc<Entry>) -> Response {
+    let stopping = bridge.stopping.subscribe();
+    let feed = Feed { bridge, entry, stopping, told: None, over: false };
+    let body = Body::from_stream(stream::unfold(feed, |mut feed| async {
+        let text = feed.next().await?;
+        Some((Ok::<_, Infallible>(text), feed))
+    }));
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, body).into_response()
+}
+
+/// What one client is told.
+struct Feed {
+    bridge: Arc<Bridge>,
+    entry: Arc<Entry>,
+    stopping: watch::Receiver<bool>,
+    /// The state that it knows.
+    told: Option<CallState>,
+    over: bool,
+}
+
+impl Feed {
+    /// The next event, or a comment; `None` after the last one.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.over {
+            return None;
+        }
+        let quiet = Instant::now() + KEEP_ALIVE;
+        while Instant::now() < quiet {
+            if self.entry.ended().is_some() {
+                self.over = true;
+                return Some(self.state());
+            }
+            if *self.stopping.borrow() {
+                self.over = true;
+                let data = "{\"reason\":\"gateway_stopping\",\"detail\":\"the gateway is stopping\"}";
+                return Some(Bytes::from(format!("event: end\ndata: {data}\n\n")));
+            }
+            let now = self.bridge.progress(&self.entry);
+            if self.told != Some(now) {
+                self.told = Some(now);
+                return Some(self.state());
+            }
+            self.change(quiet).await;
+        }
+        Some(Bytes::from_static(b": still here\n\n"))
+    }
+
+    /// Waits until something may have changed.
+    async fn change(&mut self, quiet: Instant) {
+        let look = if self.told == Some(CallState::Waiting) { quiet.min(Instant::now() + LOOK) } else { quiet };
+        tokio::select! {
+            _ = self.entry.end() => {}
+            _ = self.stopping.wait_for(|stopping| *stopping) => {}
+            () = tokio::time::sleep_until(look) => {}
+        }
+    }
+
+    /// The call as it is now, on one line: what JSON may break into lines between values is made a space.
+    fn state(&self) -> Bytes {
+        let text = String::from_utf8(shown(&self.bridge, &self.entry)).unwrap_or_default();
+        Bytes::from(format!("event: state\ndata: {}\n\n", text.replace(['\r', '\n'], " ")))
+    }
+}

@@ -1,0 +1,246 @@
+//! `/v1/calls`: the calls that wait or run, and those whose outcome is kept.
+
+mod feed;
+mod shown;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::prefer::{LONGEST_POLL, seconds};
+use super::{Path, Query, accepts, reply};
+use crate::auth::{Caller, Need, Principal};
+use crate::bridge::Bridge;
+use crate::dispatch::{Cancelled, UnderWay};
+use crate::error::{Code, Problem};
+use crate::history::{Entry, StoreError};
+use crate::limit;
+
+pub(super) use shown::{gone, shown};
+
+use shown::Listed;
+
+/// How long somebody who cancels waits to be told that the call has ended.
+const CANCELLING: Duration = Duration::from_secs(2);
+
+/// How many calls a page has, if nothing is said.
+const PAGE: usize = 100;
+
+/// Whether to wait for the outcome.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    wait: Option<String>,
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    #[serde(default, deserialize_with = "limit::up_to::<1000, _>")]
+    limit: Option<usize>,
+    cursor: Option<Uuid>,
+}
+
+#[derive(Serialize)]
+struct List {
+    calls: Vec<Listed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<Uuid>,
+}
+
+/// A call that a caller may see.
+enum Found {
+    Kept(Arc<Entry>),
+    /// It waits or runs, and will leave nothing behind.
+    UnderWay(String, UnderWay),
+}
+
+/// The caller's calls, or those of all for whoever may see them: the newest first.
+///
+/// # Errors
+/// The parameters cannot be read.
+pub async fn list(
+    State(bridge): State<Arc<Bridge>>,
+    Query(Wanted { limit, cursor }): Query<Wanted>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let limit = limit.unwrap_or(PAGE);
+    let owner = if sees_all(&caller) { None } else { Some(owner(&caller)) };
+    let mut calls = under_way(&bridge, owner, cursor);
+    // What waits and runs is to be seen even if the table is not.
+    match bridge.history.list(owner, cursor, limit + 1).await {
+        Ok(records) => calls.extend(records.into_iter().filter(|record| record.ended.is_some()).map(Listed::of)),
+        Err(error) => tracing::warn!(%error, "kept calls cannot be listed"),
+    }
+    calls.sort_by_key(|call| std::cmp::Reverse(call.call_id));
+    let more = calls.len() > limit;
+    calls.truncate(limit);
+    let next_cursor = calls.last().filter(|_| more).map(|call| call.call_id);
+    Ok(axum::Json(List { calls, next_cursor }).into_response())
+}
+
+/// What waits or runs, kept or not.
+fn under_way(bridge: &Bridge, owner: Option<&str>, before: Option<Uuid>) -> Vec<Listed> {
+    let entries = bridge.history.under_way();
+    let kept: Vec<Listed> = entries.iter().map(|entry| Listed::under_way(bridge, entry)).collect();
+    let parts: Vec<Uuid> = entries.iter().flat_map(|entry| entry.calls.iter().copied()).collect();
+    let others = bridge.calls_under_way().into_iter();
+    let others =
+        others.filter(|(_, call)| !parts.contains(&call.id)).map(|(library, call)| Listed::passing(&library, &call));
+    let mine = |call: &Listed| owner.is_none_or(|owner| call.owner == owner);
+    let earlier = |call: &Listed| before.is_none_or(|before| call.call_id < before);
+    kept.into_iter().chain(others).filter(|call| mine(call) && earlier(call)).collect()
+}
+
+/// One call: how far it is, and its outcome. Waits for that if it is asked to, or tells each change.
+///
+/// # Errors
+/// There is no such call, or it is somebody else's.
+pub async fn show(
+    State(bridge): State<Arc<Bridge>>,
+    Path(id): Path<String>,
+    Query(Asked { wait }): Query<Asked>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let patience = patience(wait.as_deref())?;
+    let entry = match find(&bridge, &id, &caller, Need::History).await? {
+        Found::Kept(entry) => entry,
+        Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
+    };
+    if accepts(&headers, "text/event-stream") {
+        return Ok(feed::answer(bridge, entry));
+    }
+    let mut stopping = bridge.stopping.subscribe();
+    tokio::select! {
+        _ = tokio::time::timeout(patience, entry.end()) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    Ok(reply::json(shown(&bridge, &entry)))
+}
+
+/// Ends a call that waits or runs.
+///
+/// # Errors
+/// There is no such call, it is somebody else's, or it has ended.
+pub async fn cancel(
+    State(bridge): State<Arc<Bridge>>,
+    Path(id): Path<String>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    match find(&bridge, &id, &caller, Need::Manage).await? {
+        Found::Kept(entry) if entry.ended().is_some() => Err(has_ended(entry.request.id)),
+        Found::Kept(entry) => {
+            entry.cancel();
+            match tokio::time::timeout(CANCELLING, entry.end()).await {
+                Ok(ended) if ended.outcome.code.as_deref() == Some(Code::Cancelled.name()) => Ok(done()),
+                // A batch's outcomes are those of its calls.
+                Ok(_) if entry.request.function.is_none() => Ok(done()),
+                Ok(_) => Err(has_ended(entry.request.id)),
+                Err(_) => Ok((StatusCode::ACCEPTED, reply::json(shown(&bridge, &entry))).into_response()),
+            }
+        }
+        Found::UnderWay(library, call) => match bridge.cancel_call(call.id) {
+            Cancelled::TakenOut => Ok(done()),
+            Cancelled::Ending(_) => {
+                Ok((StatusCode::ACCEPTED, axum::Json(Listed::passing(&library, &call))).into_response())
+            }
+            Cancelled::Unknown => Err(has_ended(call.id)),
+        },
+    }
+}
+
+fn done() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// The call of that id, if the caller has made it, or has the scope for those of others.
+async fn find<'a>(bridge: &'a Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
+    let unknown = || unknown(text);
+    let id = Uuid::try_parse(text).map_err(|_| unknown())?;
+    let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();
+    let error = match bridge.history.find(id).await {
+        Ok(Some(entry)) if may(&entry.request.owner) => return Ok(Found::Kept(entry)),
+        Ok(Some(_)) => return Err(unknown()),
+        Ok(None) => None,
+        Err(error) => Some(error),
+    };
+    // One that is not kept is seen as long as it is under way, even if the table cannot be read.
+    let passing = bridge.calls_under_way().into_iter().find(|(_, call)| call.id == id);
+    match (passing, error) {
+        (Some((library, call)), _) if may(call.owner.as_deref().unwrap_or_default()) => {
+            Ok(Found::UnderWay(library, call))
+        }
+        (None, Some(error)) => Err(unreadable(&error)),
+        _ => Err(unknown()),
+    }
+}
+
+/// Whose calls are the caller's own: nobody's, where nobody has to sign.
+fn owner(caller: &Caller) -> &str {
+    caller.0.as_ref().map_or("", Principal::owner)
+}
+
+fn sees_all(caller: &Caller) -> bool {
+    [Need::History, Need::Manage].into_iter().any(|need| caller.may(need, "", "").is_ok())
+}
+
+/// `10s`, `500ms`, or a number of seconds.
+fn patience(wait: Option<&str>) -> Result<Duration, Problem> {
+    let Some(text) = wait else { return Ok(Duration::ZERO) };
+    let (number, parts) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1000),
+        None => (text.strip_suffix('s').unwrap_or(text), 1),
+    };
+    let parsed = seconds(number).map(|duration| duration / parts);
+    parsed.filter(|patience| *patience <= LONGEST_POLL).ok_or_else(|| {
+        let longest = LONGEST_POLL.as_secs();
+        let detail = format!(
+            "`wait={text}` is no time to wait: give up to {longest} seconds, such as ?wait=10s, and ask again."
+        );
+        Problem::new(Code::MalformedRequest, detail)
+    })
+}
+
+fn unknown(id: &str) -> Problem {
+    let detail = format!(
+        "There is no call `{id}` of yours that waits, runs, or is kept. GET /v1/calls lists those that there are; the outcome of a \
+         call is kept if it was made with `Prefer: respond-async` or `Idempotency-Key`, for as long as `keep_outcomes` says."
+    );
+    Problem::new(Code::UnknownCall, detail)
+}
+
+fn has_ended(id: Uuid) -> Problem {
+    let detail = format!(
+        "The call {id} has ended: there is nothing to cancel. GET /v1/calls/{id} has its outcome, if it is kept."
+    );
+    Problem::new(Code::CallEnded, detail)
+}
+
+fn unreadable(error: &StoreError) -> Problem {
+    tracing::error!(%error, "a kept call cannot be read");
+    let detail = "The table of kept calls cannot be read now; the gateway's log says why. Ask again.";
+    Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_poll_is_up_to_a_minute() {
+        for (text, wanted) in [("10s", 10_000), ("500ms", 500), ("2.5", 2500), ("60s", 60_000), ("0", 0)] {
+            assert_eq!(patience(Some(text)).unwrap(), Duration::from_millis(wanted), "{text}");
+        }
+        assert_eq!(patience(None).unwrap(), Duration::ZERO);
+        for wrong in ["", "61s", "1m", "-1s", "s", "ms", "ten", "10 s", "1e1s"] {
+            assert!(patience(Some(wrong)).unwrap_err().detail().contains("60 seconds"), "{wrong}");
+        }
+    }
+}

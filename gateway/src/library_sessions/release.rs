@@ -1,0 +1,93 @@
+//! The end of sessions: what they own is released in their process, or goes with it.
+
+use std::sync::Arc;
+
+use bridge32_protocol::wire::SessionEnd;
+
+use super::LibrarySessions;
+use super::session::LibrarySession;
+use crate::agents::{Agent, Link};
+
+/// Whether somebody waits for the end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// Nobody did: somebody has to.
+    New,
+    /// Somebody did before.
+    Before,
+}
+
+/// Waits for the end of a process that sessions are bound to: then they are lost. One that is about to end has them ended
+/// before. There is one such task for each process that has sessions.
+pub(super) async fn watch(sessions: Arc<LibrarySessions>, agent: Arc<Agent>, link: Arc<Link>) {
+    let (pool, generation) = (agent.pool(), link.generation);
+    let mut ended = link.ended.clone();
+    loop {
+        tokio::select! {
+            // A process whose end nobody tells any more is gone, too.
+            _ = ended.wait_for(Option::is_some) => break,
+            () = agent.usage().farewell() => {
+                let lost = sessions.lock().lose(pool, generation);
+                for session in lost {
+                    let sessions = Arc::clone(&sessions);
+                    tokio::spawn(async move { release(&sessions, &session, "its process was about to end").await });
+                }
+            }
+        }
+    }
+    let lost = {
+        let mut table = sessions.lock();
+        table.unwatch(pool, generation);
+        table.lose(pool, generation)
+    };
+    if !lost.is_empty() {
+        tracing::info!(agent = agent.id(), generation, sessions = lost.len(), "sessions are lost with their process");
+    }
+}
+
+/// Has what a session owns released, after its calls that wait or run. `None` if its process has ended or does so now.
+pub(super) async fn release(sessions: &LibrarySessions, session: &LibrarySession, why: &str) -> Option<SessionEnd> {
+    let mut ended = session.link().ended.clone();
+    let end = tokio::select! {
+        biased;
+        end = ask(sessions, session) => end,
+        _ = ended.wait_for(Option::is_some) => None,
+    };
+    let (library, agent) = (&session.library().name, session.agent().id());
+    match &end {
+        Some(end) if end.failed.is_empty() => {
+            let SessionEnd { released, left, .. } = end;
+            tracing::debug!(session = %session.id, library, agent, why, released, left, "session ended");
+        }
+        Some(end) => {
+            let reasons: Vec<String> =
+                end.failed.iter().map(|failed| format!("{}: {}", failed.kind, failed.why)).collect();
+            let (released, left) = (end.released, end.left);
+            tracing::warn!(session = %session.id, library, agent, why, released, left, ?reasons,
+                "session ended, and some of what it owned could not be released");
+        }
+        None => tracing::debug!(session = %session.id, library, agent, why, "session ended with its process"),
+    }
+    end
+}
+
+async fn ask(sessions: &LibrarySessions, session: &LibrarySession) -> Option<SessionEnd> {
+    session.lease().unused().await;
+    // It is closed by nobody.
+    let _some_at_a_time = sessions.releases.acquire().await.ok()?;
+    let (library, lane, link) = (session.library(), session.lane(), session.link());
+    let asked = link.client.end_session(&library.name, session.id, lane.number);
+    let deadline = library.config.deadline;
+    let why = match tokio::time::timeout(deadline, asked).await {
+        Ok(Ok(Ok(end))) => return Some(end),
+        Ok(Ok(Err(fault))) => {
+            tracing::warn!(session = %session.id, library = library.name, detail = fault.detail, "session not released");
+            return Some(SessionEnd::default());
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it takes more than {} ms", deadline.as_millis()),
+    };
+    // Its thread may be stuck in a function of the library, and would take the next call with it.
+    session.agent().kill(lane.generation, format!("what session {} owned could not be released: {why}", session.id));
+    std::future::pending().await
+}
