@@ -400,6 +400,7 @@ impl Shared {
             libraries: spec.loads.iter().map(|load| load.name.clone()).collect(),
             health: Fitness::new(
                 &known.figures,
+                spec.target,
                 registration.map(|registration| (&registration.health, self.silence())),
                 &self.upkeep.rules().recycle,
                 known.last_crash.clone(),

@@ -478,7 +478,9 @@ fn a_probe_runs_in_its_process_alone_and_is_none_of_the_librarys_calls() {
     let work = queue.take(SECOND, false).unwrap();
     assert!(work.is_probe() && work.calls.len() == 1);
     let failure = Failure::NotInTime { waited: Duration::ZERO };
-    work.calls.into_iter().for_each(|call| queue.end(call, Err(failure.clone())));
+    for call in work.calls {
+        queue.end(call, Err(failure.clone()));
+    }
     assert_eq!(queue.counts().failed, 0);
 }
 
