@@ -26,6 +26,7 @@ mod load;
 mod loading;
 mod openapi;
 mod output;
+mod pools;
 mod protocol;
 mod registration;
 mod second_user;

@@ -88,9 +88,7 @@ impl External {
         };
         let Life { link, loading, .. } = life;
         let (reason, politely, goes_on) = match due {
-            Due::Kill(reason) => {
-                (reason, false, !matches!(self.orders.drained(), Some((_, After::Over))))
-            }
+            Due::Kill(reason) => (reason, false, !matches!(self.orders.drained(), Some((_, After::Over)))),
             Due::Afresh(reason) => {
                 self.troubles.clear();
                 (reason, false, true)

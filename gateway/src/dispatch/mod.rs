@@ -135,8 +135,21 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let (reply, outcome) = oneshot::channel();
     let (client, session) = (sender.client.clone(), sender.session.map(|(id, _)| id));
     let until = wait.map(|wait| since + wait);
-    let queued =
-        Queued { id, callee, args, deadline, until, declared, client, session, idempotent, attempts: 0, began: false, since, reply };
+    let queued = Queued {
+        id,
+        callee,
+        args,
+        deadline,
+        until,
+        declared,
+        client,
+        session,
+        idempotent,
+        attempts: 0,
+        began: false,
+        since,
+        reply,
+    };
     (queued, Pending { id, outcome })
 }
 

@@ -321,7 +321,8 @@ impl Manager {
     fn grow(&mut self) {
         let working = self.working();
         let waits = self.pool.queues.iter().any(|queue| queue.is_behind());
-        let mut active = working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
+        let mut active =
+            working.iter().filter(|agent| has_role(agent, Role::Active) && agent.link().is_some()).peekable();
         let all_busy = active.peek().is_some() && active.all(|agent| agent.usage().is_busy());
         // One that is on its way is waited for.
         let comes = working.iter().any(|agent| matches!(&*agent.reach().borrow(), Reach::Down(_)));
