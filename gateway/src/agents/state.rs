@@ -374,7 +374,6 @@ impl Shared {
 
 /// One that is ready and runs something is busy.
 fn busy(agent: &Agent, status: &Status) -> Option<Status> {
-    let time = agent.usage.working_for().filter(|_| status.state == State::Ready)?;
-    let since = Timestamp::now().checked_sub(time).unwrap_or(status.since);
+    let since = agent.usage.working_since().filter(|_| status.state == State::Ready)?;
     Some(Status { state: State::Busy, since, reason: None })
 }

@@ -89,7 +89,7 @@ fn a_drained_agent_whose_call_hangs_or_crashes_does_not_come_back() {
             let asked = Instant::now();
             call.join().unwrap().refused(status, code);
             until_stopped(&bridge, "pool");
-            assert!(asked.elapsed().as_secs() < 3, "{function}: {:?}", asked.elapsed());
+            assert!(asked.elapsed().as_secs() < 6, "{function}: {:?}", asked.elapsed());
             assert_eq!(bridge.agent("pool")["restarts"], before, "{function}: it was not started for nothing");
         });
         restart(&bridge, "pool");

@@ -9,7 +9,7 @@ use super::{SOON, agents, instances, nap, pool};
 #[test]
 fn a_library_is_loaded_by_the_first_call_gets_more_processes_when_calls_wait_and_none_when_nobody_calls() {
     for target in TARGETS_32 {
-        let bridge = pool(target, |table| _ = table.set("instances", instances(0, 2, "400ms")));
+        let bridge = pool(target, |table| _ = table.set("instances", instances(0, 2, "1s")));
         assert_eq!(bridge.library("pool")["state"], "idle", "{target}");
         assert!(agents(&bridge).is_empty() && bridge.agent_processes().is_empty(), "{target}");
         assert_eq!(nap(&bridge, 1), 1, "{target}: the call loads it");
@@ -29,7 +29,7 @@ fn a_library_is_loaded_by_the_first_call_gets_more_processes_when_calls_wait_and
 
 #[test]
 fn there_are_never_fewer_processes_than_the_least_and_never_more_than_the_most() {
-    let bridge = pool(TARGETS_32[0], |table| _ = table.set("instances", instances(1, 2, "100ms")));
+    let bridge = pool(TARGETS_32[0], |table| _ = table.set("instances", instances(1, 2, "1s")));
     scope(|scope| {
         let naps: Vec<_> = (0..12).map(|_| scope.spawn(|| nap(&bridge, 300))).collect();
         let mut most = 0;
@@ -39,14 +39,14 @@ fn there_are_never_fewer_processes_than_the_least_and_never_more_than_the_most()
         assert_eq!(most, 2);
     });
     within(SOON, "one is left", || (agents(&bridge).len() == 1).then_some(()));
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(agents(&bridge).len(), 1);
 }
 
 #[test]
 fn a_process_that_stands_by_stays_when_others_go() {
     let bridge = pool(TARGETS_32[0], |table| {
-        table.set("instances", instances(1, 2, "100ms")).set("standby", 1);
+        table.set("instances", instances(1, 2, "1s")).set("standby", 1);
     });
     super::all_ready(&bridge, 2);
     scope(|scope| {
