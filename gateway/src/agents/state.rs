@@ -421,8 +421,7 @@ fn status(agent: &Agent, known: &Known) -> Status {
     if known.figures.is_on_trial() {
         return Status { reason: Some(trial(&known.figures)), ..status };
     }
-    let Some(time) = agent.usage.working_for() else { return status };
-    let since = Timestamp::now().checked_sub(time).unwrap_or(status.since);
+    let Some(since) = agent.usage.working_since() else { return status };
     Status { state: State::Busy, since, reason: None }
 }
 
