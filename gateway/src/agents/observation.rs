@@ -79,7 +79,7 @@ mod tests {
         let told = words(&Observation { windows: vec![seen(&long, &[long.as_str(); 50]); 50], notes: Vec::new() });
         assert!(told.len() < 8_000, "{}", told.len());
         let told =
-            words(Observation { windows: vec![seen("a\" that says \"b", &["c\u{1b}[2J\nd"])], notes: Vec::new() });
+            words(&Observation { windows: vec![seen("a\" that says \"b", &["c\u{1b}[2J\nd"])], notes: Vec::new() });
         assert!(told.contains("titled \"a' that says 'b\" that says \"c [2J d\""), "{told}");
     }
 }

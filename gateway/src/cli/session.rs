@@ -128,7 +128,11 @@ impl How {
         let read = std::str::from_utf8(&body).ok().and_then(|text| Json::parse(text).ok());
         let other = || Failed::problem(format!("the answer ({status}) is not JSON: is that a bridge32 gateway?"));
         let document = read.ok_or_else(other)?;
-        if status.is_success() { Ok(document) } else { Err(Failed::problem(problem::text(status.as_u16(), &document, None))) }
+        if status.is_success() {
+            Ok(document)
+        } else {
+            Err(Failed::problem(problem::text(status.as_u16(), &document, None)))
+        }
     }
 
     fn print(&self, document: &Json, otherwise: impl FnOnce()) {

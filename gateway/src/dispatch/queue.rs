@@ -277,6 +277,11 @@ impl Queue {
         if waits { Some(CallState::Waiting) } else { self.running.find(id).map(CallState::Running) }
     }
 
+    /// Whether calls were sent to that lane which have not all ended.
+    pub fn is_running_on(&self, lane: Lane) -> bool {
+        self.running.is_on(lane)
+    }
+
     /// Ends a call that waits, with the batch that it belongs to. Of one that was sent it is noted that nobody wants it any
     /// more: whoever asks ends its process if it is the one that runs. Gives where it was.
     pub(crate) fn cancel(&self, id: Uuid) -> Option<CallState> {
