@@ -104,13 +104,15 @@ impl Usage {
     }
 
     /// The same before its process ends: sessions that are still bound to it when `patience` is over are told to end, and
-    /// what they own may be released.
+    /// what they own may be released when their calls have come back.
     pub async fn calm_at_last(&self, patience: Instant) {
         self.until(|usage| usage.held() == 0, Some(patience)).await;
         if self.held() > 0 {
             self.farewell.notify_waiters();
+            self.until(|usage| !usage.is_busy(), None).await;
+            self.until(|usage| usage.held() == 0, Some(Instant::now() + FAREWELL)).await;
         }
-        self.calm(Instant::now() + FAREWELL).await;
+        self.until(|usage| !usage.is_busy(), None).await;
     }
 
     /// Resolves when sessions have to end, because the process is about to.
@@ -203,9 +205,15 @@ mod tests {
         tokio::join!(usage.calm_at_last(since + patience), ends);
         assert_eq!(since.elapsed(), patience + Duration::from_secs(1));
         usage.hold();
-        let since = Instant::now();
-        usage.calm_at_last(since).await;
-        assert_eq!(since.elapsed(), FAREWELL, "one that does not end holds nobody up");
+        let busy = usage.begin();
+        let (since, call) = (Instant::now(), Duration::from_secs(100));
+        let ends = async {
+            usage.farewell().await;
+            tokio::time::sleep(call).await;
+            drop(busy);
+        };
+        tokio::join!(usage.calm_at_last(since), ends);
+        assert_eq!(since.elapsed(), call + FAREWELL, "one that does not end holds nobody up, after the calls");
     }
 
     #[tokio::test(start_paused = true)]

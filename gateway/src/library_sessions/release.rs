@@ -13,6 +13,9 @@ use crate::agents::{Agent, Link};
 /// How often a thread is looked at that releases something.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long it may take until it is known that a process has ended.
+const LAG: Duration = Duration::from_secs(2);
+
 /// Whether somebody waits for the end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
@@ -89,7 +92,11 @@ async fn ask(sessions: &LibrarySessions, session: &LibrarySession) -> Option<Ses
                 tracing::warn!(session = %session.id, library = library.name, detail = fault.detail, "session not released");
                 return Some(SessionEnd::default());
             }
-            Err(error) => error.to_string(),
+            Err(error) => {
+                // Most often it has ended, perhaps in what releases something: that is told by itself, as what it is.
+                tokio::time::sleep(LAG).await;
+                error.to_string()
+            }
         },
         () = stuck(session) => format!("it takes more than {} ms", library.config.deadline.as_millis()),
     };
