@@ -114,13 +114,15 @@ impl Usage {
     }
 
     /// The same as [`Usage::calm`] before its process ends: sessions that are still bound to it when `patience` is over are
-    /// told to end, and what they own may be released.
+    /// told to end, and what they own may be released when their calls have come back.
     pub async fn calm_at_last(&self, patience: Instant) {
         let _ = tokio::time::timeout_at(patience, self.until(|usage| usage.held() == 0)).await;
         if self.held() > 0 {
             self.farewell.notify_waiters();
+            self.quiet().await;
+            let _ = tokio::time::timeout(FAREWELL, self.until(|usage| usage.held() == 0)).await;
         }
-        self.calm(patience.max(Instant::now() + FAREWELL)).await;
+        self.calm(patience).await;
     }
 
     /// Resolves when sessions have to end, because the process is about to.
@@ -213,9 +215,15 @@ mod tests {
         tokio::join!(usage.calm_at_last(since + patience), ends);
         assert_eq!(since.elapsed(), patience + Duration::from_secs(1));
         usage.hold();
-        let since = Instant::now();
-        usage.calm_at_last(since).await;
-        assert_eq!(since.elapsed(), FAREWELL, "one that does not end holds nobody up");
+        let busy = usage.begin();
+        let (since, call) = (Instant::now(), Duration::from_secs(100));
+        let ends = async {
+            usage.farewell().await;
+            tokio::time::sleep(call).await;
+            drop(busy);
+        };
+        tokio::join!(usage.calm_at_last(since), ends);
+        assert_eq!(since.elapsed(), call + FAREWELL, "one that does not end holds nobody up, after the calls");
     }
 
     #[tokio::test(start_paused = true)]

@@ -313,6 +313,11 @@ impl Queue {
         let failed = calls.iter().filter(|call| call.is_call()).count();
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
+
+    /// Whether calls were sent to that lane which have not all ended.
+    pub fn is_running_on(&self, lane: Lane) -> bool {
+        self.running.is_on(lane)
+    }
 }
 
 /// What lanes do.

@@ -311,6 +311,21 @@ fn a_call_of_a_session_runs_on_its_lane_alone_and_is_lost_with_it() {
 }
 
 #[test]
+fn a_call_of_a_session_that_has_a_handle_of_another_process_is_refused() {
+    let (queue, _) = with_handles(&[1]);
+    let push = |generation: u64, pin| {
+        let (call, _) = queued(&format!(r#"{{"a":"calc.g{generation}.1.aa"}}"#));
+        queue.push(Kind::Single(call), Some(pin))
+    };
+    push(1, FIRST).unwrap();
+    assert!(matches!(push(2, FIRST), Err(Failure::HandleElsewhere { session: 1, handle: 2 })));
+    push(9, FIRST).unwrap();
+    queue.leave(SECOND);
+    push(2, FIRST).unwrap();
+    assert!(matches!(push(1, SECOND), Err(Failure::SessionLost)));
+}
+
+#[test]
 fn a_lane_that_is_not_active_takes_what_can_run_nowhere_else() {
     let queue = queue();
     queue.join(FIRST, false);
