@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// How long sessions of a process that is about to end may take to release what they own.
@@ -27,7 +27,7 @@ pub struct Usage {
     /// One of the two counts has become zero.
     calm: Notify,
     /// It is about to end: sessions have to, now.
-    farewell: Notify,
+    farewell: watch::Sender<bool>,
 }
 
 impl Default for Usage {
@@ -40,7 +40,7 @@ impl Default for Usage {
             held: AtomicUsize::new(0),
             last: AtomicU64::new(0),
             calm: Notify::new(),
-            farewell: Notify::new(),
+            farewell: watch::Sender::new(false),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Usage {
     pub async fn calm_at_last(&self, patience: Instant) {
         self.until(|usage| usage.held() == 0, Some(patience)).await;
         if self.held() > 0 {
-            self.farewell.notify_waiters();
+            let _farewell = Farewell::say(&self.farewell);
             self.until(|usage| !usage.is_busy(), None).await;
             self.until(|usage| usage.held() == 0, Some(Instant::now() + FAREWELL)).await;
         }
@@ -117,7 +117,8 @@ impl Usage {
 
     /// Resolves when sessions have to end, because the process is about to.
     pub async fn farewell(&self) {
-        self.farewell.notified().await;
+        // The sender is here.
+        let _ = self.farewell.subscribe().wait_for(|is_said| *is_said).await;
     }
 
     async fn until(&self, is_so: impl Fn(&Self) -> bool, patience: Option<Instant>) {
@@ -136,6 +137,22 @@ impl Usage {
                 return;
             }
         }
+    }
+}
+
+/// Says that sessions have to end, until this is dropped: the next process is another matter.
+struct Farewell<'a>(&'a watch::Sender<bool>);
+
+impl<'a> Farewell<'a> {
+    fn say(sender: &'a watch::Sender<bool>) -> Self {
+        sender.send_replace(true);
+        Self(sender)
+    }
+}
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
     }
 }
 
