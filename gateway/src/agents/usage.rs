@@ -210,9 +210,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn sessions_are_told_to_end_when_patience_is_over_and_given_some_time_for_it() {
         let usage = Usage::default();
-        usage.calm_at_last(Instant::now() + Duration::from_secs(60)).await;
+        usage.calm_at_last(Instant::now() + Duration::from_mins(1)).await;
         usage.hold();
-        let (since, patience) = (Instant::now(), Duration::from_secs(60));
+        let (since, patience) = (Instant::now(), Duration::from_mins(1));
         let ends = async {
             usage.farewell().await;
             assert_eq!(since.elapsed(), patience);
