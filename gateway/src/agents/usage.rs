@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// How long sessions of a process that is about to end may take to release what they own.
@@ -30,7 +30,7 @@ pub struct Usage {
     /// One of the two counts has become zero.
     calm: Notify,
     /// It is about to end: sessions have to, now.
-    farewell: Notify,
+    farewell: watch::Sender<bool>,
 }
 
 impl Default for Usage {
@@ -44,7 +44,7 @@ impl Default for Usage {
             held: AtomicUsize::new(0),
             last: AtomicU64::new(0),
             calm: Notify::new(),
-            farewell: Notify::new(),
+            farewell: watch::Sender::new(false),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Usage {
     pub async fn calm_at_last(&self, patience: Instant) {
         let _ = tokio::time::timeout_at(patience, self.until(|usage| usage.held() == 0)).await;
         if self.held() > 0 {
-            self.farewell.notify_waiters();
+            let _farewell = Farewell::say(&self.farewell);
             self.quiet().await;
             let _ = tokio::time::timeout(FAREWELL, self.until(|usage| usage.held() == 0)).await;
         }
@@ -127,7 +127,8 @@ impl Usage {
 
     /// Resolves when sessions have to end, because the process is about to.
     pub async fn farewell(&self) {
-        self.farewell.notified().await;
+        // The sender is here.
+        let _ = self.farewell.subscribe().wait_for(|is_said| *is_said).await;
     }
 
     async fn until(&self, is_so: impl Fn(&Self) -> bool) {
@@ -140,6 +141,22 @@ impl Usage {
             }
             changed.await;
         }
+    }
+}
+
+/// Says that sessions have to end, until this is dropped: the next process is another matter.
+struct Farewell<'a>(&'a watch::Sender<bool>);
+
+impl<'a> Farewell<'a> {
+    fn say(sender: &'a watch::Sender<bool>) -> Self {
+        sender.send_replace(true);
+        Self(sender)
+    }
+}
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
     }
 }
 
@@ -203,9 +220,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn sessions_are_told_to_end_when_patience_is_over_and_given_some_time_for_it() {
         let usage = Usage::default();
-        usage.calm_at_last(Instant::now() + Duration::from_secs(60)).await;
+        usage.calm_at_last(Instant::now() + Duration::from_mins(1)).await;
         usage.hold();
-        let (since, patience) = (Instant::now(), Duration::from_secs(60));
+        let (since, patience) = (Instant::now(), Duration::from_mins(1));
         let ends = async {
             usage.farewell().await;
             assert_eq!(since.elapsed(), patience);

@@ -200,7 +200,7 @@ mod tests {
     fn a_client_says_how_long_its_session_lasts_within_what_the_library_allows() {
         let mut library = library("");
         library.config.running.sessions =
-            SessionLimits { max: 1, lease: Duration::from_secs(30), max_lease: Duration::from_secs(60) };
+            SessionLimits { max: 1, lease: Duration::from_secs(30), max_lease: Duration::from_mins(1) };
         assert_eq!(lease(None, &library).unwrap(), Duration::from_secs(30));
         assert_eq!(lease(Some(1.5), &library).unwrap(), Duration::from_millis(1500));
         assert_eq!(lease(Some(60.0), &library).unwrap(), Duration::from_mins(1));

@@ -30,18 +30,18 @@ pub(super) enum Watched {
 pub(super) async fn watch(sessions: Arc<LibrarySessions>, agent: Arc<Agent>, link: Arc<Link>) {
     let (pool, generation) = (agent.pool(), link.generation);
     let mut ended = link.ended.clone();
-    loop {
-        tokio::select! {
-            // A process whose end nobody tells any more is gone, too.
-            _ = ended.wait_for(Option::is_some) => break,
-            () = agent.usage().farewell() => {
-                let lost = sessions.lock().lose(pool, generation);
-                for session in lost {
-                    let sessions = Arc::clone(&sessions);
-                    tokio::spawn(async move { release(&sessions, &session, "its process was about to end").await });
-                }
-            }
+    let is_about_to_end = tokio::select! {
+        // A process whose end nobody tells any more is gone, too.
+        _ = ended.wait_for(Option::is_some) => false,
+        () = agent.usage().farewell() => true,
+    };
+    if is_about_to_end {
+        let lost = sessions.lock().lose(pool, generation);
+        for session in lost {
+            let sessions = Arc::clone(&sessions);
+            tokio::spawn(async move { release(&sessions, &session, "its process was about to end").await });
         }
+        let _ = ended.wait_for(Option::is_some).await;
     }
     let lost = {
         let mut table = sessions.lock();

@@ -12,7 +12,7 @@ use crate::dispatch::{Lane, Lease, Pin};
 use crate::libraries::tests::library;
 use crate::played;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// A gateway's sessions with one library, and a process for them.
 struct World {
