@@ -182,7 +182,10 @@ fn a_header_is_read_again_and_one_that_was_sent_stays() {
     let header = bridge.config().folder().join("v.h");
     std::fs::write(&header, "int Version(void);\nint Missing(void);\n").unwrap();
     let answer = reload(&bridge, "v").ok();
-    assert_eq!((&answer["before"]["functions_declared"], &answer["after"]["functions_declared"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        (&answer["before"]["functions_declared"], &answer["after"]["functions_declared"]),
+        (&json!(3), &json!(2))
+    );
     assert_eq!(answer["after"]["functions_callable"], 1, "{answer}");
     bridge.call("v", "Twice", json!({"value": 1})).refused(404, "unknown_function");
     let document = bridge.client().get("/openapi.json").ok();
@@ -428,7 +431,8 @@ fn a_file_that_breaks_is_replaced_by_a_fallback_and_calls_wait_for_that() {
             let file = config.folder().join(if target.is_windows() { "v.dll" } else { "v.so" });
             // A constructor that crashes is found out by trying.
             put(&fixture::library("dies", target), &file);
-            let entries = [&[("file", "nowhere.so")][..], &[("file", good.to_str().unwrap()), ("runtime", "linux32")][..]];
+            let entries =
+                [&[("file", "nowhere.so")][..], &[("file", good.to_str().unwrap()), ("runtime", "linux32")][..]];
             config.library("v", file).set("fallback", fallback(&entries));
             config.do_not_wait();
         });
