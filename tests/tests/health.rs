@@ -363,3 +363,18 @@ fn a_drained_agent_keeps_its_place() {
     kill_9(bridge.agent_pid("wear"));
     bridge.call_until(10.0, "wear", "Add", &json!({"a": 1, "b": 2}));
 }
+
+#[test]
+fn limits_and_probes_that_are_configured_later_hold_for_processes_that_run_already() {
+    let bridge = wearing(Target::Linux32, "");
+    let first = generation(&bridge);
+    bridge.call("wear", "SetStatus", json!({"status": 4})).ok();
+    let file = bridge.config().folder().join("bridge32.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + &PROBE.replace("[probe]", "\n[library.wear.probe]")).unwrap();
+    bridge.client().post("/v1/reload", &json!({})).ok();
+    assert_eq!(generation(&bridge), first, "no process is replaced for it");
+    let why = replaced(&bridge, first);
+    assert!(why.contains("the probe `Status` of `wear` failed 2 times in a row: it returned 4"), "{why}");
+    assert_eq!(bridge.call("wear", "Status", json!({})).result(), 0);
+}

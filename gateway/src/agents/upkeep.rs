@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::config::{Probe, Recycle};
+use crate::config::{Probe, Recycle, Running};
 
 /// By what the agents of one pool are kept healthy.
 #[derive(Debug, Default)]
@@ -46,8 +46,21 @@ impl Upkeep {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Other rules hold, also for processes that run already.
-    pub fn change(&self, change: impl FnOnce(&mut Rules)) {
+    /// That library of the pool is kept so from now on, in processes that run already, too. What those of one process have in
+    /// common is as the last one says.
+    pub fn keep(&self, library: &str, running: &Running, deadline: Duration) {
+        let Running { recycle, drain, probe, .. } = running;
+        self.change(|rules| {
+            (rules.recycle, rules.drain) = (*recycle, *drain);
+            match probe.clone() {
+                Some(probe) => drop(rules.probes.insert(library.to_owned(), Probing { probe, deadline })),
+                None => drop(rules.probes.remove(library)),
+            }
+        });
+    }
+
+    /// Other rules hold.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Rules)) {
         let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
         change(Arc::make_mut(&mut rules));
         self.max_calls.store(rules.recycle.max_calls.unwrap_or_default(), Ordering::Relaxed);
@@ -65,5 +78,31 @@ impl Upkeep {
     /// Resolves when somebody should look.
     pub async fn asked(&self) {
         self.look.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn other_rules_hold_at_once_and_for_that_library_alone() {
+        let read = |keys: &str| {
+            let text = format!("[library.a]\nfile='a'\n{keys}");
+            crate::config::tests::load_text(&text).unwrap().libraries["a"].running.clone()
+        };
+        let (upkeep, deadline) = (Upkeep::default(), Duration::from_secs(30));
+        let probed = read("probe={function='Ping'}\nrecycle={max_calls=7}\ndrain='3s'");
+        upkeep.keep("a", &probed, deadline);
+        upkeep.keep("b", &probed, deadline);
+        upkeep.keep("a", &read("recycle={max_calls=8}\ndrain='3s'"), deadline);
+        let rules = upkeep.rules();
+        assert_eq!(rules.probes.keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!((rules.recycle.max_calls, rules.drain), (Some(8), Duration::from_secs(3)));
+        tokio::time::timeout(Duration::from_secs(1), upkeep.asked()).await.unwrap();
+        upkeep.note_calls(7);
+        assert!(tokio::time::timeout(Duration::from_secs(1), upkeep.asked()).await.is_err());
+        upkeep.note_calls(8);
+        tokio::time::timeout(Duration::from_secs(1), upkeep.asked()).await.unwrap();
     }
 }

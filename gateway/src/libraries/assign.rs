@@ -7,8 +7,8 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Fault;
 
 use super::{Library, load_failed};
-use crate::agents::{LibrarySpec, Probing};
-use crate::config::{Config, Running, RuntimeConfig};
+use crate::agents::LibrarySpec;
+use crate::config::{Config, RuntimeConfig};
 use crate::dispatch::PoolSpec;
 use crate::files::{Place, Places};
 
@@ -60,12 +60,7 @@ pub(super) fn assign(
         dialect: table.dialect,
     };
     spec.loads.push(load);
-    spec.upkeep.change(|rules| {
-        let Running { recycle, drain, probe, .. } = &table.running;
-        (rules.recycle, rules.drain) = (*recycle, *drain);
-        let probing = probe.clone().map(|probe| Probing { probe, deadline: table.deadline });
-        rules.probes.extend(probing.map(|probing| (library.name.clone(), probing)));
-    });
+    spec.upkeep.keep(&library.name, &table.running, table.deadline);
     Ok(())
 }
 
