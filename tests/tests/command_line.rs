@@ -136,9 +136,20 @@ fn check_refuses_what_is_no_configuration() {
 
 #[test]
 fn every_command_explains_itself() {
-    for command in
-        ["init", "serve", "call", "calls", "curl", "sign", "exports", "interface", "import", "check", "doctor", "completions"]
-    {
+    for command in [
+        "init",
+        "serve",
+        "call",
+        "calls",
+        "curl",
+        "sign",
+        "exports",
+        "interface",
+        "import",
+        "check",
+        "doctor",
+        "completions",
+    ] {
         let (code, output, _) = run(&[command, "--help"]);
         assert!(code == Some(0) && output.contains("Examples:"), "{command}: {output}");
     }

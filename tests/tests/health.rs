@@ -184,9 +184,8 @@ fn what_a_process_has_before_its_first_call_does_not_make_it_start_for_ever() {
     // A 32-bit agent has more address space than this from its start.
     let bridge = wearing(Target::Linux32, "recycle = {max_memory = '16MiB'}");
     let first = generation(&bridge);
-    let warning = within(5.0, "there is a warning", || {
-        health(&bridge, "wear")["warnings"][0].as_str().map(str::to_owned)
-    });
+    let warning =
+        within(5.0, "there is a warning", || health(&bridge, "wear")["warnings"][0].as_str().map(str::to_owned));
     assert!(warning.contains("max_memory is 17 MB, before it ran any call"), "{warning}");
     bridge.logs(&["WARN", "before it ran any call"]);
     std::thread::sleep(Duration::from_secs(2));
@@ -252,7 +251,10 @@ fn a_process_whose_probe_fails_is_replaced_and_calls_go_on() {
         let bridge = wearing(target, PROBE);
         let first = generation(&bridge);
         let probe = health(&bridge, "wear")["probes"][0].clone();
-        assert_eq!((&probe["ok"], &probe["function"], &probe["library"]), (&json!(true), &json!("Status"), &json!("wear")));
+        assert_eq!(
+            (&probe["ok"], &probe["function"], &probe["library"]),
+            (&json!(true), &json!("Status"), &json!("wear"))
+        );
         bridge.call("wear", "SetStatus", json!({"status": 4})).ok();
         assert_eq!(bridge.call("wear", "Add", json!({"a": 1, "b": 2})).result(), 3);
         within(5.0, "a probe has failed", || {
@@ -296,7 +298,9 @@ fn probes_are_no_calls_of_the_library_and_wait_for_their_turn() {
     let fared = health(&bridge, "wear");
     assert_eq!((&fared["returned"], &fared["latency"]["calls"]), (&json!(1), &json!(1)), "{fared}");
     assert_eq!(bridge.library("wear")["calls"]["returned"], 1);
-    within(5.0, "the process has counted its probes", || (health(&bridge, "wear")["calls"].as_u64()? > 1).then_some(()));
+    within(5.0, "the process has counted its probes", || {
+        (health(&bridge, "wear")["calls"].as_u64()? > 1).then_some(())
+    });
 }
 
 #[test]

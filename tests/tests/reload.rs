@@ -30,6 +30,13 @@ fn put(file: &Path, place: &Path) {
     std::fs::rename(new, place).unwrap();
 }
 
+/// Puts a file that is no library into its place.
+fn spoil(place: &Path) {
+    let new = place.with_extension("new");
+    std::fs::write(&new, "this is no library").unwrap();
+    std::fs::rename(new, place).unwrap();
+}
+
 /// A bridge with the library `v` in its first version, in a file of its own which is given.
 fn versioned(target: Target, configure: impl FnOnce(&mut Config)) -> (Bridge, PathBuf) {
     let mut config = Config::new();
@@ -145,7 +152,7 @@ fn a_file_that_does_not_work_changes_nothing_and_the_reason_is_told() {
     };
     put(&dies, &file);
     refused("ends the process");
-    std::fs::write(&file, "this is no library").unwrap();
+    spoil(&file);
     refused("v.so");
     std::fs::remove_file(&file).unwrap();
     refused("v.so");
@@ -214,7 +221,7 @@ fn libraries_of_a_group_are_reloaded_together() {
     reload(&bridge, "v").ok();
     assert_eq!((says(&bridge, "v"), says(&bridge, "other")), (json!(2), json!(3)));
     processes(&bridge, 1);
-    std::fs::write(&other, "broken").unwrap();
+    spoil(&other);
     let problem = reload(&bridge, "v").refused(422, "reload_failed");
     assert!(problem["detail"].as_str().unwrap().contains("other"), "{problem}");
     assert_eq!((says(&bridge, "v"), says(&bridge, "other")), (json!(2), json!(3)), "all of them or none");
@@ -401,15 +408,15 @@ fn the_command_says_what_has_changed_or_why_nothing_has() {
         run(&[&arguments[..], more].concat())
     };
     assert_eq!(run(&[]), (Some(0), "nothing has changed\n".to_owned(), String::new()));
-    edit(&bridge, |document| drop(library(document, "v").insert("deadline".into(), "7s".into())));
-    assert_eq!(run(&[]).1, "library.v: deadline: \"30s\" becomes \"7s\"\n");
+    edit(&bridge, |document| drop(library(document, "v").insert("drain".into(), "7s".into())));
+    assert_eq!(run(&[]).1, "library.v: drain: \"30s\" becomes \"7s\"\n");
     put(&version(2, Target::Linux32), &file);
     let (_, said, _) = run(&["v"]);
     assert!(said.starts_with("v was reloaded\n  file: ") && said.contains(", before "), "{said}");
     assert!(said.contains("3 declared, 3 callable, as before"), "{said}");
     let answer: Value = serde_json::from_str(&run(&["v", "--json"]).1).unwrap();
     assert_eq!(answer["before"], answer["after"]);
-    std::fs::write(&file, "broken").unwrap();
+    spoil(&file);
     let (code, _, why) = run(&["v"]);
     assert!(code == Some(1) && why.contains("Nothing has changed"), "{why}");
 }
@@ -442,7 +449,9 @@ fn a_file_that_breaks_is_replaced_by_a_fallback_and_calls_wait_for_that() {
         let shown = bridge.library("v");
         assert_eq!((&shown["state"], &shown["fallback"]["number"]), (&json!("ready"), &json!(2)), "{target}: {shown}");
         let reasons = shown["fallback"]["passed_over"].as_array().unwrap();
-        assert!(reasons[0].as_str().unwrap().contains("ends the process"), "{target}: {shown}");
+        // Wine refuses what crashes in its `DllMain`.
+        let why = if target.is_windows() { "998" } else { "ends the process" };
+        assert!(reasons[0].as_str().unwrap().contains(why), "{target}: {shown}");
         assert!(reasons[1].as_str().unwrap().contains("nowhere.so"), "{target}: {shown}");
         processes(&bridge, 1);
         put(&version(1, target), &file);

@@ -100,7 +100,11 @@ fn calls_of_a_session_run_in_one_process_of_several() {
     }
     assert_eq!(bridge.agent(one.agent())["sessions"], 1);
     let handle = one.call("OpenThing", &json!({"number": 1})).result();
-    assert_eq!(bridge.call(LIBRARY, "CloseThing", json!({"thing": handle})).result(), 0, "calls find it without a session");
+    assert_eq!(
+        bridge.call(LIBRARY, "CloseThing", json!({"thing": handle})).result(),
+        0,
+        "calls find it without a session"
+    );
     let handle = one.call("OpenThing", &json!({"number": 2})).result();
     let problem = other.call("CloseThing", &json!({"thing": handle})).refused(422, "argument_mismatch");
     assert!(problem["detail"].as_str().unwrap().contains("another one"), "{problem}");
@@ -177,7 +181,8 @@ fn a_database_that_nobody_closes_is_closed_when_its_session_ends() {
         let end = client.delete(&format!("/v1/sessions/{id}")).ok();
         assert_eq!(end, json!({"released": 2, "failed": [], "left": 0}), "{target}");
         assert!(live(&bridge, target.name()).is_empty(), "{target}");
-        bridge.call(target.name(), "sqlite3_exec", json!({"db": db, "sql": "select 1", "callback": null}))
+        bridge
+            .call(target.name(), "sqlite3_exec", json!({"db": db, "sql": "select 1", "callback": null}))
             .refused(410, "stale_handle");
     }
 }
@@ -231,7 +236,9 @@ fn there_are_no_more_sessions_than_may_be() {
     for wrong in [json!(3.5), json!(0), json!(-1), json!(1e300)] {
         assert_eq!(begin(wrong).refused(400, "malformed_request")["pointer"], "/lease_s");
     }
-    for wrong in [json!({}), json!({"library": LIBRARY, "lease_s": "1"}), json!({"library": LIBRARY, "exclusive": true})] {
+    for wrong in
+        [json!({}), json!({"library": LIBRARY, "lease_s": "1"}), json!({"library": LIBRARY, "exclusive": true})]
+    {
         client.post("/v1/sessions", &wrong).refused(400, "malformed_request");
     }
     client.post("/v1/sessions", &json!({"library": "nope"})).refused(404, "unknown_library");
@@ -407,7 +414,9 @@ fn variables_memory_batches_and_prototypes_belong_to_sessions_too() {
     }
     send("GET", "memory/x", &Value::Null).refused(404, "unknown_handle");
     assert_eq!(session.end(), json!({"released": 8, "failed": [], "left": 0}));
-    for (method, path) in [("POST", "batches"), ("POST", "calls"), ("POST", "memory"), ("GET", "memory/x"), ("DELETE", "memory/x")] {
+    for (method, path) in
+        [("POST", "batches"), ("POST", "calls"), ("POST", "memory"), ("GET", "memory/x"), ("DELETE", "memory/x")]
+    {
         send(method, path, &json!({})).refused(404, "unknown_session");
     }
 }

@@ -7,7 +7,7 @@ use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Fault;
 
 use super::{Library, load_failed};
-use crate::agents::{LibrarySpec, Probing};
+use crate::agents::{LibrarySpec, Probing, Rules};
 use crate::config::{Config, Running, RuntimeConfig};
 use crate::dispatch::PoolSpec;
 use crate::files::{Place, Places};
@@ -60,13 +60,19 @@ pub(super) fn assign(
         dialect: table.dialect,
     };
     spec.loads.push(load);
-    spec.upkeep.change(|rules| {
-        let Running { recycle, drain, probe, .. } = &table.running;
-        (rules.recycle, rules.drain) = (*recycle, *drain);
-        let probing = probe.clone().map(|probe| Probing { probe, deadline: table.deadline });
-        rules.probes.extend(probing.map(|probing| (library.name.clone(), probing)));
-    });
+    spec.upkeep.change(|rules| library.keep(rules));
     Ok(())
+}
+
+impl Library {
+    /// Has its processes kept as its table says.
+    pub(crate) fn keep(&self, rules: &mut Rules) {
+        let Running { recycle, drain, probe, .. } = &self.config.running;
+        (rules.recycle, rules.drain) = (*recycle, *drain);
+        rules.probes.remove(&self.name);
+        let probing = probe.clone().map(|probe| Probing { probe, deadline: self.config.deadline });
+        rules.probes.extend(probing.map(|probing| (self.name.clone(), probing)));
+    }
 }
 
 fn no_runtime(library: &Library, target: Target, config: &Config) -> Fault {

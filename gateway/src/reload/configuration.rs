@@ -170,8 +170,11 @@ impl Bridge {
             let Some(table) = new.libraries.get(&library.name) else { continue };
             let library = Arc::new(library.with_config(table.way(library.standing.place)));
             library.queue.set_limit(table.running.queue);
-            if let Some(pool) = library.pool().filter(|pool| is_first_of(pool, &library.name)) {
-                pool.set_running(&library.config.running);
+            if let Some(pool) = library.pool() {
+                if is_first_of(pool, &library.name) {
+                    pool.set_running(&library.config.running);
+                }
+                pool.spec().upkeep.change(|rules| library.keep(rules));
             }
             put.push(library);
         }
