@@ -140,6 +140,21 @@ fn a_call_that_runs_ends_in_the_old_process() {
 }
 
 #[test]
+fn a_session_goes_on_in_the_old_process_until_it_ends() {
+    let (bridge, file) = versioned(Target::Linux32, |_| {});
+    let session = bridge.client().post("/v1/sessions", &json!({"library": "v"})).is(201);
+    let id = session["id"].as_str().unwrap();
+    put(&version(2, Target::Linux32), &file);
+    reload(&bridge, "v").ok();
+    let target = "/v1/libraries/v/functions/Version";
+    let bound = bridge.client().request("POST", target).header("bridge-session", id).body("application/json", "{}");
+    assert_eq!((bound.send().result(), says(&bridge, "v")), (json!(1), json!(2)));
+    assert_eq!(bridge.agent_processes().len(), 2);
+    bridge.client().delete(&format!("/v1/sessions/{id}")).done();
+    processes(&bridge, 1);
+}
+
+#[test]
 fn a_file_that_does_not_work_changes_nothing_and_the_reason_is_told() {
     let dies = fixture::library("dies", Target::Linux32);
     let (bridge, file) = versioned(Target::Linux32, |_| {});
@@ -167,18 +182,20 @@ fn a_file_that_does_not_work_changes_nothing_and_the_reason_is_told() {
 
 #[test]
 fn a_probe_decides_whether_the_new_file_takes_over() {
-    let probe = Table::from_iter([("function".into(), "Version".into()), ("expect".into(), 2.into())]);
+    let probe = Table::from_iter([("function".into(), "Version".into()), ("expect".into(), 1.into())]);
     let (bridge, file) = versioned(Target::Linux32, |config| {
         let file = config.folder().join("v.so");
         config.library("v", file).set("probe", probe);
     });
     put(&version(3, Target::Linux32), &file);
     let problem = reload(&bridge, "v").refused(422, "reload_failed");
-    assert!(problem["detail"].as_str().unwrap().contains("probe `Version`"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("probe `Version` of `v` failed"), "{problem}");
     assert_eq!(says(&bridge, "v"), 1);
-    put(&version(2, Target::Linux32), &file);
+    processes(&bridge, 1);
+    let other = "API int Version(void) { return 1; }\nAPI int Twice(int value) { return 3 * value; }\n";
+    put(&Fixture::generated("otherversion", other).build(Target::Linux32), &file);
     reload(&bridge, "v").ok();
-    assert_eq!(says(&bridge, "v"), 2);
+    assert_eq!(bridge.call("v", "Twice", json!({"value": 2})).result(), 6, "it answers its probe, and is in force");
 }
 
 #[test]
