@@ -440,7 +440,7 @@ fn the_command_says_what_has_changed_or_why_nothing_has() {
 
 fn fallback(entries: &[&[(&str, &str)]]) -> toml::Value {
     let entry = |entry: &&[(&str, &str)]| {
-        Table::from_iter(entry.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())))
+        entry.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect::<Table>()
     };
     toml::Value::Array(entries.iter().map(|given| entry(given).into()).collect())
 }
