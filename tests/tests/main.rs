@@ -28,6 +28,7 @@ mod load;
 mod loading;
 mod openapi;
 mod output;
+mod pools;
 mod protocol;
 mod registration;
 mod reload;

@@ -356,6 +356,64 @@ fn a_drained_process_waits_for_its_sessions_as_long_as_it_may_and_releases_what_
 }
 
 #[test]
+fn what_a_session_owns_is_released_before_its_process_is_ended() {
+    let bridge = lanes(Target::Linux32, |config| set(config, "drain", "100ms"));
+    let session = Session::begin(bridge.client());
+    // Closing this one leaves a trace that stays.
+    session.call("OpenThing", &json!({"number": 999})).ok();
+    bridge.client().post(&format!("/v1/agents/{LIBRARY}/drain"), &json!({})).is(202);
+    let crash = within(10.0, "it was closed", || {
+        let list = bridge.client().get(&format!("/v1/agents/{LIBRARY}/crashes")).ok();
+        list["crashes"].get(0).cloned()
+    });
+    let crash = crash.to_string();
+    assert!(crash.contains("CloseThing") && crash.contains(session.public_id()), "{crash}");
+    session.look().refused(410, "session_lost");
+}
+
+#[test]
+fn a_release_that_hangs_ends_the_process_and_not_the_library() {
+    let bridge = Bridge::start(|config| {
+        let header = "typedef struct Thing Thing;
+            /** @frees Nap */ Thing *OpenThing(int number);
+            /** @releases thing */ unsigned int Nap(Thing *thing);
+            int Count(void);";
+        let library = fixture::library("lanes", Target::Linux32);
+        config.library(LIBRARY, library).declares(header).set("deadline", "700ms");
+    });
+    let session = Session::begin(bridge.client());
+    session.call("OpenThing", &json!({"number": 1})).ok();
+    let start = Instant::now();
+    bridge.client().delete(&format!("/v1/sessions/{}", session.id())).refused(410, "session_lost");
+    assert!(start.elapsed() < Duration::from_secs(5), "after {:?}", start.elapsed());
+    bridge.call_until(10.0, LIBRARY, "Count", &json!({}));
+    bridge.logs(&["could not be released", "more than 700 ms"]);
+}
+
+#[test]
+fn scripts_have_sessions_too() {
+    let bridge = lanes(Target::Linux32, |config| set(config, "instances", 2));
+    let url = format!("http://{}", bridge.client().authority());
+    let run = |arguments: &[&str]| bridge32_tests::bridge::run(&[arguments, &["--url", &url]].concat());
+    let (code, id, notes) = run(&["session", "new", LIBRARY, "--lease", "60"]);
+    assert_eq!(code, Some(0), "{notes}");
+    let id = id.trim();
+    for count in 1..=4 {
+        let (code, output, notes) = run(&["call", LIBRARY, "Count", "--session", id]);
+        assert_eq!((code, output), (Some(0), format!("{count}\n")), "{notes}");
+    }
+    run(&["call", LIBRARY, "OpenThing", "number=1", "--session", id]);
+    let (_, list, notes) = run(&["session", "list", LIBRARY]);
+    assert!(list.contains(LIBRARY) && !list.contains(id) && notes == "1 session\n", "{list}{notes}");
+    let (code, output, notes) = run(&["session", "end", id]);
+    assert_eq!((code, output.as_str(), notes.as_str()), (Some(0), "", "ended; released: 1\n"));
+    let (code, _, notes) = run(&["call", LIBRARY, "Count", "--session", id]);
+    assert!(code == Some(1) && notes.contains("unknown_session"), "{notes}");
+    let (code, _, notes) = run(&["session", "new", "nope"]);
+    assert!(code == Some(1) && notes.contains("unknown_library"), "{notes}");
+}
+
+#[test]
 fn a_library_that_is_not_loaded_is_loaded_for_a_session_and_stays_while_it_lasts() {
     let instances = toml::Table::from_iter([
         ("min".to_owned(), toml::Value::from(0)),

@@ -125,12 +125,12 @@ impl Figures {
 
     /// A probe has ended: `problem` says what was wrong. Gives how many have failed in a row.
     pub(crate) fn probed(&self, library: &str, function: &str, problem: Option<String>) -> u32 {
-        let mut probes = lock(&self.probes);
-        let before = probes.get(library).map_or(0, |probed| probed.failures);
+        let mut known = lock(&self.probes);
+        let before = known.get(library).map_or(0, |probed| probed.failures);
         let (ok, failures) = (problem.is_none(), if problem.is_some() { before + 1 } else { 0 });
         let (library, function) = (library.to_owned(), function.to_owned());
         let probed = Probed { library: library.clone(), function, at: Timestamp::now(), ok, problem, failures };
-        probes.insert(library, probed);
+        known.insert(library, probed);
         failures
     }
 

@@ -1,5 +1,6 @@
 //! How an agent fares, as the API tells it: what it says itself, and what the gateway sees of it.
 
+use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Health;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -61,11 +62,12 @@ impl Fitness {
     /// Of a generation with its last registration, and how many milliseconds old that is.
     pub(super) fn new(
         figures: &Figures,
+        target: Target,
         reported: Option<(&Health, u64)>,
         recycle: &Recycle,
         last_crash: Option<LastCrash>,
     ) -> Self {
-        let seen = reported.map(|(health, _)| Seen::new(health, figures));
+        let seen = reported.map(|(health, _)| Seen::new(health, figures, target));
         Self {
             reported: reported.map(|(health, _)| health.clone()),
             reported_ms_ago: reported.map(|(_, age)| age),

@@ -12,7 +12,7 @@ const FINE: u32 = 4;
 const EXACT: u64 = 2 << FINE;
 /// What takes 2^44 ns (almost five hours) or longer is in the last bucket.
 const LONGEST: u32 = 44;
-const BUCKETS: usize = (EXACT as usize) + (((LONGEST - FINE - 1) as usize) << FINE);
+const BUCKETS: usize = (2 << FINE) + (((LONGEST - FINE - 1) as usize) << FINE);
 
 /// Calls are forgotten by so many slices of time …
 const SLICES: usize = 5;

@@ -207,6 +207,11 @@ impl Agent {
         &self.spec.pool
     }
 
+    /// The kind of process.
+    pub fn target(&self) -> Target {
+        self.spec.target
+    }
+
     /// How calls get to it, now and from now on.
     pub fn reach(&self) -> watch::Receiver<Reach> {
         self.reach.subscribe()

@@ -82,7 +82,7 @@ impl Orders {
                     return Due::Afresh(reason);
                 }
                 Some(Order::Drain { reason, patience, after, generation: _ }) => {
-                    self.drain(agent, reason, patience, after)
+                    self.drain(agent, reason, patience, after);
                 }
                 Some(Order::Stop) | None => return Due::Stop,
             }

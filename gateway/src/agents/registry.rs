@@ -222,6 +222,7 @@ mod tests {
             runtime: None,
             loads: Vec::new(),
             startup: Duration::from_secs(1),
+            upkeep: Arc::default(),
         };
         let (agent, _, turn) = registry.make(spec, watch::Sender::new(()));
         (agent, turn)
@@ -248,7 +249,8 @@ mod tests {
         let (orders, mut inbox) = mpsc::unbounded_channel();
         let (turn, its_turn) = oneshot::channel();
         orders.send(Order::Restart { reason: "it was asked for".to_owned() }).unwrap();
-        let over = Order::Drain { reason: "over".to_owned(), patience: Duration::ZERO, after: After::Over };
+        let over =
+            Order::Drain { reason: "over".to_owned(), patience: Duration::ZERO, after: After::Over, generation: None };
         orders.send(over).unwrap();
         assert!(!is_its_turn(its_turn, &mut inbox).await);
         drop(turn);

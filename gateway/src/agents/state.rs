@@ -400,6 +400,7 @@ impl Shared {
             libraries: spec.loads.iter().map(|load| load.name.clone()).collect(),
             health: Fitness::new(
                 &known.figures,
+                spec.target,
                 registration.map(|registration| (&registration.health, self.silence())),
                 &self.upkeep.rules().recycle,
                 known.last_crash.clone(),
@@ -420,8 +421,7 @@ fn status(agent: &Agent, known: &Known) -> Status {
     if known.figures.is_on_trial() {
         return Status { reason: Some(trial(&known.figures)), ..status };
     }
-    let Some(time) = agent.usage.working_for() else { return status };
-    let since = Timestamp::now().checked_sub(time).unwrap_or(status.since);
+    let Some(since) = agent.usage.working_since() else { return status };
     Status { state: State::Busy, since, reason: None }
 }
 

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -14,6 +15,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Usage {
     made: Instant,
+    /// The same moment, as people tell it.
+    at: Timestamp,
     /// Lanes that run something, or look whether there is something for them.
     busy: AtomicUsize,
     /// Those of them that run something.
@@ -34,6 +37,7 @@ impl Default for Usage {
     fn default() -> Self {
         Self {
             made: Instant::now(),
+            at: Timestamp::now(),
             busy: AtomicUsize::new(0),
             working: AtomicUsize::new(0),
             working_since: AtomicU64::new(0),
@@ -76,10 +80,10 @@ impl Usage {
         self.busy.load(Ordering::SeqCst) > 0
     }
 
-    /// For how long lanes have been running something without a pause.
-    pub fn working_for(&self) -> Option<Duration> {
-        let since = self.made + Duration::from_millis(self.working_since.load(Ordering::Relaxed));
-        (self.working.load(Ordering::Relaxed) > 0).then(|| since.elapsed())
+    /// Since when lanes have been running something without a pause.
+    pub fn working_since(&self) -> Option<Timestamp> {
+        let since = Duration::from_millis(self.working_since.load(Ordering::Relaxed));
+        (self.working.load(Ordering::Relaxed) > 0).then(|| self.at.saturating_add(since).unwrap_or(self.at))
     }
 
     /// Whether it has had nothing to do for so long, and nobody is bound to it.
@@ -110,13 +114,15 @@ impl Usage {
     }
 
     /// The same as [`Usage::calm`] before its process ends: sessions that are still bound to it when `patience` is over are
-    /// told to end, and what they own may be released.
+    /// told to end, and what they own may be released when their calls have come back.
     pub async fn calm_at_last(&self, patience: Instant) {
         let _ = tokio::time::timeout_at(patience, self.until(|usage| usage.held() == 0)).await;
         if self.held() > 0 {
             self.farewell.notify_waiters();
+            self.quiet().await;
+            let _ = tokio::time::timeout(FAREWELL, self.until(|usage| usage.held() == 0)).await;
         }
-        self.calm(patience.max(Instant::now() + FAREWELL)).await;
+        self.calm(patience).await;
     }
 
     /// Resolves when sessions have to end, because the process is about to.
@@ -209,9 +215,15 @@ mod tests {
         tokio::join!(usage.calm_at_last(since + patience), ends);
         assert_eq!(since.elapsed(), patience + Duration::from_secs(1));
         usage.hold();
-        let since = Instant::now();
-        usage.calm_at_last(since).await;
-        assert_eq!(since.elapsed(), FAREWELL, "one that does not end holds nobody up");
+        let busy = usage.begin();
+        let (since, call) = (Instant::now(), Duration::from_secs(100));
+        let ends = async {
+            usage.farewell().await;
+            tokio::time::sleep(call).await;
+            drop(busy);
+        };
+        tokio::join!(usage.calm_at_last(since), ends);
+        assert_eq!(since.elapsed(), call + FAREWELL, "one that does not end holds nobody up, after the calls");
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,10 +233,11 @@ mod tests {
         assert!(usage.is_idle_for(Duration::from_secs(5)));
         let mut busy = usage.begin();
         busy.work(true);
+        let since = usage.working_since();
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(usage.working_for(), Some(Duration::from_secs(2)));
+        assert_eq!((usage.working_since(), since), (since, Some(usage.at + Duration::from_secs(5))));
         drop(busy);
-        assert_eq!(usage.working_for(), None);
+        assert_eq!(usage.working_since(), None);
         assert!(!usage.is_idle_for(Duration::from_secs(1)));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(usage.is_idle_for(Duration::from_secs(1)));

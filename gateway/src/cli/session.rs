@@ -169,16 +169,15 @@ fn line(session: &Json) -> String {
 /// What became of what a session owned.
 fn released(end: &Json) -> String {
     let number = |name: &str| end.get(name).map_or_else(|| "0".to_owned(), Json::compact);
-    let mut text = format!("ended; released: {}", number("released"));
-    if number("left") != "0" {
-        text += &format!("; left, because nothing releases them: {}", number("left"));
-    }
+    let mut lines = vec![match number("left").as_str() {
+        "0" => format!("ended; released: {}", number("released")),
+        left => format!("ended; released: {}; left, because nothing releases them: {left}", number("released")),
+    }];
     if let Some(Json::List(failed)) = end.get("failed") {
-        for failed in failed {
-            text += &format!("\n  {} was not released: {}", part(failed, "kind"), part(failed, "why"));
-        }
+        let line = |failed: &Json| format!("  {} was not released: {}", part(failed, "kind"), part(failed, "why"));
+        lines.extend(failed.iter().map(line));
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

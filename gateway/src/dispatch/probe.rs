@@ -107,15 +107,19 @@ mod tests {
         }
     }
 
-    fn answer(result: &'static str, millis: u64) -> CallResult {
-        Ok(Answer {
+    fn answer(result: &'static str, millis: u64) -> Answer {
+        Answer {
             result: Bytes::from_static(result.as_bytes()),
             outputs: Bytes::from_static(b"{}"),
             duration_ns: millis * 1_000_000,
             errno: None,
             last_error: None,
             hresult: None,
-        })
+        }
+    }
+
+    fn judged(probe: &Probe, answer: Answer) -> Verdict {
+        judge(probe, false, Ok(answer))
     }
 
     fn failed(result: CallResult) -> String {
@@ -127,18 +131,18 @@ mod tests {
 
     #[test]
     fn a_probe_passes_with_the_expected_answer_in_time() {
-        assert_eq!(judge(&probe(), false, answer("3.0", 2000)), Verdict::Passed);
-        assert_eq!(failed(answer("4", 1)), "it returned 4, which is not what probe.expect says");
-        assert_eq!(failed(answer("3", 2001)), "it took 2.001 s, and probe.deadline is 2 s");
-        assert_eq!(judge(&Probe { expect: None, ..probe() }, false, answer("4", 1)), Verdict::Passed);
+        assert_eq!(judged(&probe(), answer("3.0", 2000)), Verdict::Passed);
+        assert_eq!(failed(Ok(answer("4", 1))), "it returned 4, which is not what probe.expect says");
+        assert_eq!(failed(Ok(answer("3", 2001))), "it took 2.001 s, and probe.deadline is 2 s");
+        assert_eq!(judged(&Probe { expect: None, ..probe() }, answer("4", 1)), Verdict::Passed);
     }
 
     #[test]
     fn a_secret_or_long_answer_is_not_told() {
-        let Verdict::Failed(why) = judge(&probe(), true, answer("4711", 1)) else { panic!("it is wrong") };
+        let Verdict::Failed(why) = judge(&probe(), true, Ok(answer("4711", 1))) else { panic!("it is wrong") };
         assert!(!why.contains("4711"), "{why}");
         let long: &'static str = Box::leak(format!("\"{}\"", "x".repeat(200)).into_boxed_str());
-        assert!(failed(answer(long, 1)).starts_with("it returned something, "));
+        assert!(failed(Ok(answer(long, 1))).starts_with("it returned something, "));
     }
 
     #[test]

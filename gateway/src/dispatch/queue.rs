@@ -313,6 +313,11 @@ impl Queue {
         let failed = calls.iter().filter(|call| call.is_call()).count();
         self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
+
+    /// Whether calls were sent to that lane which have not all ended.
+    pub fn is_running_on(&self, lane: Lane) -> bool {
+        self.running.is_on(lane)
+    }
 }
 
 /// What lanes do.
@@ -449,9 +454,8 @@ impl Queue {
                 Kind::Batch(..) => break,
                 Kind::Single(call) => {
                     bytes += call.args.as_bytes().len();
-                    // Behind others the patience of its client could not be kept.
-                    let alone = call.until.is_some() || calls.last().is_some_and(|last: &Queued| last.until.is_some());
-                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || alone;
+                    // Behind another one its time could run out when it has just begun, and that would end the process.
+                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || call.until.is_some();
                     if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
                         break;
                     }

@@ -89,6 +89,11 @@ impl Running {
         }
     }
 
+    /// Whether that lane has sent a list that is not over.
+    pub(super) fn is_on(&self, lane: Lane) -> bool {
+        self.lock().contains_key(&lane)
+    }
+
     /// Nobody wants the outcome of that call any more. Gives where it runs.
     pub(super) fn cancel(&self, id: Uuid) -> Option<Sent> {
         self.lock().iter_mut().find_map(|(lane, list)| {

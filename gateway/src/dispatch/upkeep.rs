@@ -89,7 +89,7 @@ impl Upkeep {
         self.replaced = None;
         let worn = running.iter().find_map(|(agent, link)| {
             let health = agent.health()?;
-            Some((agent, link, Seen::new(&health, &link.figures).exceeded(&rules.recycle)?))
+            Some((agent, link, Seen::new(&health, &link.figures, agent.target()).exceeded(&rules.recycle)?))
         });
         let Some((agent, link, reason)) = worn else { return };
         let others = self.pool.members().into_iter().filter(|other| !Arc::ptr_eq(other, agent));
@@ -198,7 +198,7 @@ fn is_away(agent: &Agent) -> bool {
 /// Logs once what a process runs out of.
 fn warn(agent: &Agent, link: &Link, rules: &Rules) {
     let Some(health) = agent.health() else { return };
-    let warnings = Seen::new(&health, &link.figures).warnings(&rules.recycle);
+    let warnings = Seen::new(&health, &link.figures, agent.target()).warnings(&rules.recycle);
     if !warnings.is_empty() && link.figures.is_first_warning() {
         for warning in warnings {
             tracing::warn!(agent = agent.id(), generation = link.generation, warning, "an agent runs out of something");

@@ -120,7 +120,9 @@ impl LibrarySessions {
         library: &str,
     ) -> Result<(Arc<Library>, Pin), SessionError> {
         let token = Token::parse(token).ok_or(SessionError::Unknown)?;
-        let session = self.lock().with(&token, owner)?;
+        // Whoever ends a session takes it out of the table first: what is in it takes calls.
+        let table = self.lock();
+        let session = table.with(&token, owner)?;
         if session.library().name != library {
             return Err(SessionError::OfAnother(session.library().name.clone()));
         }

@@ -1,12 +1,20 @@
 //! The end of sessions: what they own is released in their process, or goes with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bridge32_protocol::wire::SessionEnd;
+use tokio::time::Instant;
 
 use super::LibrarySessions;
 use super::session::LibrarySession;
 use crate::agents::{Agent, Link};
+
+/// How often a thread is looked at that releases something.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long it may take until it is known that a process has ended.
+const LAG: Duration = Duration::from_secs(2);
 
 /// Whether somebody waits for the end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,17 +85,35 @@ async fn ask(sessions: &LibrarySessions, session: &LibrarySession) -> Option<Ses
     let _some_at_a_time = sessions.releases.acquire().await.ok()?;
     let (library, lane, link) = (session.library(), session.lane(), session.link());
     let asked = link.client.end_session(&library.name, session.id, lane.number);
-    let deadline = library.config.deadline;
-    let why = match tokio::time::timeout(deadline, asked).await {
-        Ok(Ok(Ok(end))) => return Some(end),
-        Ok(Ok(Err(fault))) => {
-            tracing::warn!(session = %session.id, library = library.name, detail = fault.detail, "session not released");
-            return Some(SessionEnd::default());
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it takes more than {} ms", deadline.as_millis()),
+    let why = tokio::select! {
+        answer = asked => match answer {
+            Ok(Ok(end)) => return Some(end),
+            Ok(Err(fault)) => {
+                tracing::warn!(session = %session.id, library = library.name, detail = fault.detail, "session not released");
+                return Some(SessionEnd::default());
+            }
+            Err(error) => {
+                // Most often it has ended, perhaps in what releases something: that is told by itself, as what it is.
+                tokio::time::sleep(LAG).await;
+                error.to_string()
+            }
+        },
+        () = stuck(session) => format!("it takes more than {} ms", library.config.deadline.as_millis()),
     };
     // Its thread may be stuck in a function of the library, and would take the next call with it.
     session.agent().kill(lane.generation, format!("what session {} owned could not be released: {why}", session.id));
     std::future::pending().await
+}
+
+/// Resolves when the session's thread has been at something that is no call for as long as a call may take. A call that is
+/// sent to it meanwhile has a deadline of its own.
+async fn stuck(session: &LibrarySession) {
+    let (library, lane) = (session.library(), session.lane());
+    let mut since = Instant::now();
+    while since.elapsed() < library.config.deadline {
+        tokio::time::sleep(LOOK).await;
+        if library.queue.is_running_on(lane) {
+            since = Instant::now();
+        }
+    }
 }

@@ -119,7 +119,7 @@ async fn sessions_are_lost_with_their_process_and_their_owners_are_told() {
     let world = World::new().await;
     let (mine, another) = (world.begin(Some("ann")), world.begin(Some("ben")));
     world.end.send_replace(Some(Exit::made("killed")));
-    while world.agent.usage().held() > 2 || world.sessions.find(&mine.id.to_string(), Some("ann"), false).is_ok() {
+    while world.sessions.find(&mine.id.to_string(), Some("ann"), false).is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(matches!(world.carried(&mine, Some("ann")), Err(SessionError::Lost)));
@@ -179,9 +179,8 @@ async fn lists_come_in_pages_of_what_one_may_see() {
     assert!(world.sessions.list(&none).0.is_empty());
 }
 
-/// What the documents say of it.
-#[tokio::test]
-async fn ten_thousand_sessions_are_small() {
-    let per_session = size_of::<LibrarySession>() + size_of::<Lease>() + 64;
-    assert!(per_session < 512, "{per_session} bytes");
+#[test]
+fn a_session_is_small() {
+    let bytes = size_of::<LibrarySession>() + size_of::<Lease>();
+    assert!(bytes <= 384, "{bytes}");
 }

@@ -311,6 +311,21 @@ fn a_call_of_a_session_runs_on_its_lane_alone_and_is_lost_with_it() {
 }
 
 #[test]
+fn a_call_of_a_session_that_has_a_handle_of_another_process_is_refused() {
+    let (queue, _) = with_handles(&[1]);
+    let push = |generation: u64, pin| {
+        let (call, _) = queued(&format!(r#"{{"a":"calc.g{generation}.1.aa"}}"#));
+        queue.push(Kind::Single(call), Some(pin))
+    };
+    push(1, FIRST).unwrap();
+    assert!(matches!(push(2, FIRST), Err(Failure::HandleElsewhere { session: 1, handle: 2 })));
+    push(9, FIRST).unwrap();
+    queue.leave(SECOND);
+    push(2, FIRST).unwrap();
+    assert!(matches!(push(1, SECOND), Err(Failure::SessionLost)));
+}
+
+#[test]
 fn a_lane_that_is_not_active_takes_what_can_run_nowhere_else() {
     let queue = queue();
     queue.join(FIRST, false);
@@ -478,7 +493,9 @@ fn a_probe_runs_in_its_process_alone_and_is_none_of_the_librarys_calls() {
     let work = queue.take(SECOND, false).unwrap();
     assert!(work.is_probe() && work.calls.len() == 1);
     let failure = Failure::NotInTime { waited: Duration::ZERO };
-    work.calls.into_iter().for_each(|call| queue.end(call, Err(failure.clone())));
+    for call in work.calls {
+        queue.end(call, Err(failure.clone()));
+    }
     assert_eq!(queue.counts().failed, 0);
 }
 
