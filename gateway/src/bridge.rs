@@ -107,13 +107,13 @@ impl Bridge {
 impl Bridge {
     /// How far a call is; `None` for one that has ended, or that never was.
     fn find_call(&self, id: Uuid) -> Option<CallState> {
-        self.libraries.all().iter().find_map(|library| library.queue.find(id))
+        self.libraries.in_use().iter().find_map(|library| library.queue.find(id))
     }
 
     /// Ends a call: one that waits is taken out, of one that runs the process is ended. Of a batch that waits, all is taken
     /// out.
     pub fn cancel_call(&self, id: Uuid) -> Cancelled {
-        let all = self.libraries.all();
+        let all = self.libraries.in_use();
         let mut tried = all.iter().map(|library| library.cancel(id));
         tried.find(|cancelled| *cancelled != Cancelled::Unknown).unwrap_or(Cancelled::Unknown)
     }
@@ -124,7 +124,7 @@ impl Bridge {
             let name = library.name.clone();
             library.queue.under_way().into_iter().map(move |call| (name.clone(), call))
         };
-        self.libraries.all().iter().flat_map(of).collect()
+        self.libraries.in_use().iter().flat_map(of).collect()
     }
 
     /// How far a kept call is, or a batch, that has not ended.

@@ -1,5 +1,6 @@
 //! All agents by id: they come and go with the pools that need them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,19 +34,24 @@ pub struct Registry {
 struct Table {
     agents: BTreeMap<String, Arc<Agent>>,
     /// Agents that somebody else starts, under an id that another one still has: each in its turn.
-    heirs: HashMap<String, VecDeque<(Arc<Agent>, oneshot::Sender<()>)>>,
+    heirs: HashMap<String, VecDeque<Heir>>,
 }
+
+/// An agent that waits for its id, and what tells it that it has it.
+type Heir = (Arc<Agent>, oneshot::Sender<()>);
 
 impl Table {
     /// Gives the agent its id, or a place behind those that have it.
     fn insert(&mut self, agent: &Arc<Agent>, turn: oneshot::Sender<()>) {
-        let id = agent.id().to_owned();
-        if self.agents.contains_key(&id) {
-            self.heirs.entry(id).or_default().push_back((Arc::clone(agent), turn));
-        } else {
-            self.agents.insert(id, Arc::clone(agent));
-            // Whoever waits for it is right behind.
-            let _ = turn.send(());
+        match self.agents.entry(agent.id().to_owned()) {
+            Entry::Occupied(taken) => {
+                self.heirs.entry(taken.key().clone()).or_default().push_back((Arc::clone(agent), turn));
+            }
+            Entry::Vacant(free) => {
+                free.insert(Arc::clone(agent));
+                // Whoever waits for it is right behind.
+                let _ = turn.send(());
+            }
         }
     }
 

@@ -80,7 +80,9 @@ impl Queue {
             let _ = self.successor.set(successor);
             waiting.take_if(|unit| unit.route == Route::Any)
         };
-        waiting.into_iter().for_each(|unit| self.pass_on(unit));
+        for unit in waiting {
+            self.pass_on(unit);
+        }
     }
 
     /// Nobody takes from it any more: what waits, and what still comes, goes on elsewhere or is refused.
@@ -90,7 +92,9 @@ impl Queue {
             self.closed.store(true, Ordering::Relaxed);
             waiting.take_if(|_| true)
         };
-        waiting.into_iter().for_each(|unit| self.pass_on(unit));
+        for unit in waiting {
+            self.pass_on(unit);
+        }
     }
 
     /// Gives a unit that belongs here; any other goes on elsewhere, or is refused.

@@ -22,7 +22,7 @@ impl LibraryConfig {
     pub fn way(&self, place: usize) -> Self {
         let fallback = place.checked_sub(1).and_then(|place| self.fallback.get(place)).cloned();
         let Some(Fallback { file, runtime, headers, agents, sha256 }) = fallback else { return self.clone() };
-        Self { file, runtime, headers, agents, sha256, ..self.clone() }
+        Self { file, headers, runtime, agents, sha256, ..self.clone() }
     }
 }
 

@@ -4,14 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::agents::Probed;
 use crate::bridge::Bridge;
 use crate::config::{Config, Running};
-use crate::dispatch::{Arguments, LibraryState, Order, Pool, Sender};
-use crate::error::Problem;
+use crate::dispatch::{LibraryState, Pool};
 use crate::files::Places;
 use crate::libraries::{Library, Prepared, Standing};
 
@@ -141,9 +139,6 @@ async fn works(libraries: &[&Arc<Library>], load: bool) -> Result<(), String> {
             continue;
         }
         is_ready(&pool, &own).await?;
-        for library in own {
-            is_probed(library).await?;
-        }
     }
     Ok(())
 }
@@ -189,8 +184,16 @@ enum Look {
 }
 
 /// # Errors
-/// One of the libraries will not be loaded.
+/// One of the libraries will not be loaded, or does not answer its probe as it should: a process gets no calls before.
 fn look(pool: &Pool, libraries: &[&Arc<Library>]) -> Result<Look, String> {
+    let links = pool.links();
+    let probes = links.iter().flat_map(|link| link.figures.probes());
+    let of_these = |probed: &Probed| libraries.iter().any(|library| library.name == probed.library);
+    for Probed { library, function, problem, .. } in probes.filter(of_these) {
+        if let Some(problem) = problem {
+            return Err(format!("The probe `{function}` of `{library}` failed: {problem}."));
+        }
+    }
     for library in libraries {
         match pool.state(&library.name) {
             LibraryState::Ready(_) => {}
@@ -199,25 +202,5 @@ fn look(pool: &Pool, libraries: &[&Arc<Library>]) -> Result<Look, String> {
             LibraryState::Gone(reason) => return Err(format!("Its agent does not start: {reason}.")),
         }
     }
-    Ok(Look::Ready(pool.links().len()))
-}
-
-/// Makes the library's probe, if it has one.
-async fn is_probed(library: &Arc<Library>) -> Result<(), String> {
-    let Some(probe) = &library.config.running.probe else { return Ok(()) };
-    let function = &probe.function;
-    let order = library.order(&library.declared(), function);
-    let order = order.ok_or_else(|| format!("Its probe calls `{function}`, and its headers have no such function."))?;
-    let args = Arguments::parse(&Bytes::from(probe.args.clone())).map_err(|error| error.to_string())?;
-    let order = Order { args, deadline: probe.deadline, ..order };
-    let (_, result) = library.call(order, &Sender::default()).end().await;
-    let answer = result.map_err(|failure| {
-        let problem = Problem::from(failure);
-        format!("Its probe `{function}` failed ({}): {}", problem.code().name(), problem.detail())
-    })?;
-    // What a function answers may be a secret.
-    match serde_json::from_slice::<Value>(&answer.result) {
-        Ok(result) if probe.is_met_by(&result) => Ok(()),
-        _ => Err(format!("Its probe `{function}` answered something else than `probe.expect` says.")),
-    }
+    Ok(Look::Ready(links.iter().filter(|link| !link.figures.is_on_trial()).count()))
 }

@@ -170,8 +170,10 @@ impl Bridge {
             let Some(table) = new.libraries.get(&library.name) else { continue };
             let library = Arc::new(library.with_config(table.way(library.standing.place)));
             library.queue.set_limit(table.running.queue);
-            if let Some(pool) = library.pool().filter(|pool| is_first_of(pool, &library.name)) {
-                pool.set_running(&library.config.running);
+            if let Some(pool) = library.pool() {
+                if is_first_of(pool, &library.name) {
+                    pool.set_running(&library.config.running);
+                }
             }
             if let Some(pool) = library.pool() {
                 pool.spec().upkeep.keep(&library.name, &library.config.running, library.config.deadline);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::beside::Fellows;
 use super::{retiring, watch};
 use crate::bridge::Bridge;
+use crate::config::LibraryConfig;
 use crate::dispatch::LibraryState;
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
@@ -94,7 +95,7 @@ impl Bridge {
         // Whatever works now has to work then, too; and so has what somebody asks for.
         let is_needed = |fellow: &&Arc<Library>| fellow.name == name || !fellow.is_broken();
         let config = self.config();
-        let all = config.libraries.get(name).map_or(1, |table| table.ways());
+        let all = config.libraries.get(name).map_or(1, LibraryConfig::ways);
         // A fallback takes the place of what runs only if that does not.
         let ways = 0..if library.is_broken() { all } else { library.standing.place + 1 };
         let order = Fellows {
@@ -112,7 +113,9 @@ impl Bridge {
         drop((library, fellows));
         let old = self.libraries.swap(&new, &[]);
         drop(locks);
-        new.iter().for_each(|library| watch(self, library));
+        for library in &new {
+            watch(self, library);
+        }
         tracing::info!(library = name, "reloaded");
         retiring::retire(self, &old, "it was replaced by a reload");
         let library = self.library(name)?;

@@ -21,7 +21,9 @@ pub(super) fn retire(bridge: &Arc<Bridge>, old: &[Arc<Library>], reason: &'stati
         let members: Vec<Arc<Library>> = old.iter().filter(runs_here).cloned().collect();
         if current.iter().any(|library| runs_here(&library)) {
             // Of those that have left it alone, what waits goes on elsewhere.
-            members.iter().for_each(|library| hand_over(bridge, library));
+            for library in &members {
+                hand_over(bridge, library);
+            }
         } else {
             tokio::spawn(leave(Arc::clone(bridge), pool, members, reason));
         }
@@ -37,8 +39,9 @@ async fn leave(bridge: Arc<Bridge>, pool: Arc<Pool>, members: Vec<Arc<Library>>,
             tokio::time::sleep(LOOK).await;
         }
     }
-    members.iter().for_each(|library| hand_over(&bridge, library));
-    drop(members);
+    for library in members {
+        hand_over(&bridge, &library);
+    }
     pool.retire(until.saturating_duration_since(Instant::now()), reason).await;
     tracing::info!(pool = pool.id(), "what was replaced has ended");
 }

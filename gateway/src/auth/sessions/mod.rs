@@ -90,7 +90,7 @@ impl Sessions {
 
     /// From now on people sign in as this configuration says; who is signed in stays so, for as long as it allows.
     pub fn follow(&self, config: &DashboardConfig) {
-        *self.password.write().unwrap_or_else(PoisonError::into_inner) = config.password.clone();
+        self.password.write().unwrap_or_else(PoisonError::into_inner).clone_from(&config.password);
         self.store.set_life(config.session);
     }
 
