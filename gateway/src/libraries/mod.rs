@@ -221,7 +221,9 @@ impl Prepared {
             let members: Vec<_> = spec.loads.iter().filter_map(|load| named(&load.name)).collect();
             let queues = members.iter().map(|library| Arc::clone(&library.queue)).collect();
             let pool = Pool::new(spec.clone(), queues, registry);
-            members.iter().for_each(|library| library.set_pool(Arc::clone(&pool)));
+            for library in &members {
+                library.set_pool(Arc::clone(&pool));
+            }
             pool.start();
         }
     }
