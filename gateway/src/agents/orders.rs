@@ -133,3 +133,118 @@ impl Orders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::played;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    struct Scene {
+        agent: Arc<Agent>,
+        sender: mpsc::UnboundedSender<Order>,
+        orders: Orders,
+        _data: tempfile::TempDir,
+    }
+
+    fn scene() -> Scene {
+        let data = tempfile::tempdir().unwrap();
+        let (sender, inbox) = mpsc::unbounded_channel();
+        Scene { agent: played::agent(data.path()), sender, orders: Orders::new(inbox), _data: data }
+    }
+
+    impl Scene {
+        fn order(&self, order: Order) {
+            self.sender.send(order).unwrap();
+        }
+
+        fn drain(&self, after: After) {
+            self.order(Order::Drain { reason: "maintenance".into(), patience: PATIENCE, after, generation: None });
+        }
+
+        fn kill(&self, generation: u64) {
+            self.order(Order::Kill { generation, reason: "it hung".into() });
+        }
+
+        /// What is due within so many seconds.
+        async fn due(&mut self, seconds: u64) -> Option<Due> {
+            let due = self.orders.due(&self.agent, 7);
+            tokio::time::timeout(Duration::from_secs(seconds), due).await.ok()
+        }
+
+        fn is_closed(&self) -> bool {
+            matches!(&*self.agent.reach().borrow(), Reach::Down(reason) if reason.contains("maintenance"))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_waits_for_what_runs_and_closes_before_its_process_ends() {
+        let mut scene = scene();
+        let agent = Arc::clone(&scene.agent);
+        let busy = agent.usage().begin();
+        scene.drain(After::Rest);
+        assert_eq!(scene.due(1).await, None);
+        assert!(!scene.is_closed() && *agent.role().borrow() == Role::Leaving);
+        drop(busy);
+        assert_eq!(scene.due(1).await, Some(Due::Drained("maintenance".into(), After::Rest)));
+        assert!(scene.is_closed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_patience_is_over_no_call_is_taken_any_more_and_the_last_one_ends() {
+        let mut scene = scene();
+        let agent = Arc::clone(&scene.agent);
+        agent.usage().hold();
+        let busy = agent.usage().begin();
+        scene.drain(After::Again);
+        assert_eq!(scene.due(PATIENCE.as_secs() + 1).await, None);
+        assert!(scene.is_closed(), "a session that goes on and calls that come all the time do not keep it");
+        drop(busy);
+        assert_eq!(scene.due(1).await, Some(Due::Drained("maintenance".into(), After::Again)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hung_call_of_a_drained_agent_is_ended_and_what_was_to_follow_is_not_forgotten() {
+        let mut scene = scene();
+        let agent = Arc::clone(&scene.agent);
+        let _busy = agent.usage().begin();
+        scene.drain(After::Rest);
+        scene.kill(6);
+        assert_eq!(scene.due(1).await, None, "an earlier start is meant");
+        scene.kill(7);
+        assert_eq!(scene.due(1).await, Some(Due::Kill("it hung".into())));
+        assert_eq!(scene.orders.drained(), Some(("maintenance".into(), After::Rest)));
+        assert_eq!(scene.orders.drained(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_for_good_is_not_brought_back_by_a_restart_and_what_rests_is() {
+        for (after, expected) in [(After::Over, Due::Kill("x".into())), (After::Rest, Due::Afresh("x".into()))] {
+            let mut scene = scene();
+            let agent = Arc::clone(&scene.agent);
+            let _busy = agent.usage().begin();
+            scene.drain(after);
+            scene.drain(After::Rest);
+            scene.order(Order::Restart { reason: "x".into() });
+            assert_eq!(scene.due(1).await, Some(expected));
+            let left = (after == After::Over).then(|| ("maintenance".to_owned(), After::Over));
+            assert_eq!(scene.orders.drained(), left);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_process_a_kill_is_nothing_and_a_drain_rests() {
+        let mut scene = scene();
+        scene.kill(7);
+        scene.drain(After::Again);
+        scene.drain(After::Rest);
+        assert_eq!(scene.orders.idle().await, Idle::Rest("maintenance".into()));
+        scene.order(Order::Restart { reason: "x".into() });
+        assert_eq!(scene.orders.idle().await, Idle::Restart);
+        scene.drain(After::Over);
+        assert_eq!(scene.orders.idle().await, Idle::Stop);
+    }
+}

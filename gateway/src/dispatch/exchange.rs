@@ -262,7 +262,9 @@ impl<'a> List<'a> {
         let spent = calls.iter().any(|call| call.attempts + 1 >= MAX_ATTEMPTS);
         match self.batch {
             Some(batch) if !spent => {
-                calls.iter_mut().for_each(|call| call.attempts += 1);
+                for call in &mut calls {
+                    call.attempts += 1;
+                }
                 self.place.queue.again(Unit { route: self.route, kind: Kind::Batch(calls, batch) }, Duration::ZERO);
             }
             _ => calls.into_iter().enumerate().for_each(|(index, call)| self.end(call, index, exit, progress)),

@@ -1,6 +1,9 @@
 //! The bounded queue of one library: what waits, where it may run, and which lanes take from it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod keeping;
+mod lanes;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -8,7 +11,6 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::fair::Fair;
 use super::outcome::{CallResult, Execution, Failure};
@@ -16,7 +18,6 @@ use super::route;
 use super::running::Running;
 use super::successor::Successor;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
-use crate::interfaces::Declared;
 
 /// One request to the agent carries no more calls than these …
 pub(super) const MAX_LIST: usize = 256;
@@ -320,217 +321,6 @@ impl Queue {
     }
 }
 
-/// What lanes do.
-impl Queue {
-    /// A lane is there. Gives what wakes it for what only it may take.
-    pub(super) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
-        let wake = Arc::new(Notify::new());
-        let mut waiting = self.lock();
-        let before = waiting.processes();
-        waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
-        self.count_processes(&waiting);
-        if before == 1 && waiting.processes() > 1 {
-            self.sort_out(&mut waiting);
-        }
-        wake
-    }
-
-    /// There was one process, and every handle led there; now there is another one, which must not get them.
-    fn sort_out(&self, waiting: &mut Waiting) {
-        let places = |unit: &Unit| place(waiting, None, &self.handles_in(unit)).unwrap_or(Route::Any);
-        let Some(fair) = waiting.routes.get(&Route::Any) else { return };
-        let bound: HashSet<Uuid> = fair
-            .iter()
-            .filter(|unit| places(unit) != Route::Any)
-            .filter_map(|unit| unit.calls().first().map(|call| call.id))
-            .collect();
-        if bound.is_empty() {
-            return;
-        }
-        let units = waiting.take_if(|unit| {
-            unit.route == Route::Any && unit.calls().first().is_some_and(|call| bound.contains(&call.id))
-        });
-        for mut unit in units {
-            unit.route = place(waiting, None, &self.handles_in(&unit)).unwrap_or(Route::Any);
-            self.insert(waiting, unit, Fair::push_back);
-        }
-    }
-
-    /// A lane takes what may run anywhere, or does not any more.
-    pub(super) fn set_active(&self, lane: Lane, active: bool) {
-        if let Some(joined) = self.lock().lanes.get_mut(&lane) {
-            joined.active = active;
-        }
-        // What this lane was woken for may be for another one now.
-        self.arrived.notify_one();
-    }
-
-    /// A lane is gone, and sessions on it are over. Handles of a process that is gone are stale anywhere.
-    pub(super) fn leave(&self, lane: Lane) {
-        let mut waiting = self.lock();
-        waiting.lanes.remove(&lane);
-        self.count_processes(&waiting);
-        let gone = !waiting.is_alive(lane.generation);
-        let stranded = waiting.take_if(|unit| match unit.route {
-            Route::Any => false,
-            Route::Generation(generation) | Route::Process(generation) => gone && generation == lane.generation,
-            Route::Lane(pin) => pin == lane,
-        });
-        for unit in stranded {
-            match unit.route {
-                Route::Lane(_) => self.refuse(unit, &Failure::SessionLost),
-                Route::Process(_) => self.refuse(unit, &not_there()),
-                _ => self.insert(&mut waiting, Unit { route: Route::Any, ..unit }, Fair::push_back),
-            }
-        }
-        drop(waiting);
-        self.arrived.notify_one();
-        self.attention.notify_one();
-    }
-
-    fn count_processes(&self, waiting: &Waiting) {
-        self.processes.store(waiting.processes(), Ordering::Relaxed);
-    }
-
-    /// Resolves when something may have come that any active lane can take.
-    pub(super) async fn arrival(&self) {
-        self.arrived.notified().await;
-    }
-
-    /// Takes what is next for a lane: a batch alone, or single calls that mean one interface, up to the limits and at least
-    /// one.
-    pub(super) fn take(&self, lane: Lane, active: bool) -> Option<Work> {
-        let mut waiting = self.lock();
-        loop {
-            let any = active.then_some(Route::Any);
-            let own = [Route::Lane(lane), Route::Generation(lane.generation), Route::Process(lane.generation)];
-            let routes = own.into_iter().chain(any);
-            let oldest = routes.filter_map(|route| Some((waiting.routes.get(&route)?.front()?.since(), route)));
-            let (_, route) = oldest.min_by_key(|(since, _)| *since)?;
-            let share = waiting.calls.div_ceil(waiting.active_lanes().max(1));
-            let fair = waiting.routes.get_mut(&route)?;
-            let (work, taken) = self.list(fair, route, share);
-            if fair.is_empty() {
-                waiting.routes.remove(&route);
-            }
-            waiting.calls -= taken;
-            // This lane may have been woken for them, and is busy now with something else.
-            if waiting.routes.contains_key(&Route::Any) {
-                self.arrived.notify_one();
-            }
-            if let Some(work) = work {
-                // Before anybody can look for it: a call is always in one place or the other.
-                self.running.begin(lane, &work.calls);
-                return Some(work);
-            }
-        }
-    }
-
-    /// Makes a list of what is next. Gives also how many calls were taken for it or given up.
-    fn list(&self, fair: &mut Fair, route: Route, share: usize) -> (Option<Work>, usize) {
-        let pace = self.pace.load(Ordering::Relaxed).max(1);
-        let in_time = usize::try_from(u64::try_from(LIST_TIME.as_nanos()).unwrap_or(u64::MAX) / pace);
-        let most = in_time.unwrap_or(MAX_LIST).min(share).clamp(1, MAX_LIST);
-        let (mut calls, mut declared, mut bytes, mut taken) = (Vec::new(), None::<Arc<Declared>>, 0, 0);
-        let now = Instant::now();
-        while let Some(next) = fair.front() {
-            if next.is_out_of_time(now) {
-                let Some(unit) = fair.pop() else { break };
-                taken += unit.calls().len();
-                let failure = unit.overdue(now, "");
-                self.refuse(unit, &failure);
-                continue;
-            }
-            if next.is_abandoned() {
-                // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
-                // one may.
-                let Some(unit) = fair.pop() else { break };
-                self.count_failed(unit.calls());
-                taken += unit.calls().len();
-                continue;
-            }
-            match &next.kind {
-                Kind::Batch(..) if calls.is_empty() => {}
-                Kind::Batch(..) => break,
-                Kind::Single(call) => {
-                    bytes += call.args.as_bytes().len();
-                    // Behind another one its time could run out when it has just begun, and that would end the process.
-                    let full = calls.len() == most || bytes > MAX_LIST_BYTES || call.until.is_some();
-                    if !calls.is_empty() && (full || !agree(declared.as_ref(), call.declared.as_ref())) {
-                        break;
-                    }
-                }
-            }
-            let Some(unit) = fair.pop() else { break };
-            taken += unit.calls().len();
-            declared = declared.or_else(|| unit.declared().cloned());
-            match unit.kind {
-                Kind::Single(call) => calls.push(call),
-                Kind::Batch(batch, how) => {
-                    return (Some(Work { calls: batch, batch: Some(how), route, declared }), taken);
-                }
-            }
-        }
-        let work = (!calls.is_empty()).then_some(Work { calls, batch: None, route, declared });
-        (work, taken)
-    }
-}
-
-/// What the keeper does.
-impl Queue {
-    /// Has the keeper look.
-    pub(super) fn look(&self) {
-        self.attention.notify_one();
-    }
-
-    /// Resolves when there is something that the keeper should look at.
-    pub(super) async fn attention(&self) {
-        self.attention.notified().await;
-    }
-
-    /// Whether there is an agent.
-    pub(super) fn set_attended(&self, attended: bool) {
-        self.attended.store(attended, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().calls == 0
-    }
-
-    /// Whether calls wait that any lane may take, and every lane has enough to do.
-    pub(super) fn is_behind(&self) -> bool {
-        let waiting = self.lock();
-        waiting.routes.contains_key(&Route::Any)
-    }
-
-    /// Takes all.
-    pub(super) fn take_all(&self) -> Vec<Unit> {
-        self.lock().take_if(|_| true)
-    }
-
-    /// Has those tried again whose time has come.
-    pub(super) fn wake_delayed(&self, now: Instant) {
-        let mut waiting = self.lock();
-        let due: Vec<Unit> = waiting.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, unit)| unit).collect();
-        for unit in due {
-            waiting.calls -= unit.calls().len();
-            self.put_front(&mut waiting, unit);
-        }
-    }
-
-    /// Takes those that have waited as long as they may; `down` is since when there has been no agent.
-    pub(super) fn take_expired(&self, now: Instant, down: Option<Instant>) -> Vec<Unit> {
-        self.lock().take_if(|unit| unit.expiry(down).is_some_and(|expiry| expiry <= now))
-    }
-
-    /// When the next one is to be tried again, or has waited as long as it may.
-    pub(super) fn next_moment(&self, down: Option<Instant>) -> Option<Instant> {
-        let waiting = self.lock();
-        let expiries = waiting.units().filter_map(|unit| unit.expiry(down));
-        expiries.chain(waiting.delayed.iter().map(|(at, _)| *at)).min()
-    }
-}
-
 /// Where a unit may run: on the lane of its session, or where its handles live.
 fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Result<Route, Failure> {
     let mut alive = handles.iter().filter(|generation| waiting.is_alive(**generation));
@@ -552,14 +342,6 @@ fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Resul
 /// What is told to nobody but who probes.
 fn not_there() -> Failure {
     Failure::NoAgent { reason: "the process that it was for is gone".to_owned(), retry: false }
-}
-
-/// Whether calls that mean these interfaces can go in one request.
-fn agree(one: Option<&Arc<Declared>>, other: Option<&Arc<Declared>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => one.revision == other.revision,
-        _ => true,
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::super::control::{CallState, Cancelled};
 use super::super::outcome::Answer;
 use super::super::running::Sent;
 use super::*;
-use crate::interfaces::Origin;
+use crate::interfaces::{Declared, Origin};
 
 const LIMIT: usize = 1024;
 const BATCH: Batch = Batch { stop_on_error: true };
@@ -358,7 +358,9 @@ fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
     assert!(queue.find(id).is_none() && queue.cancel(id) == Cancelled::Unknown);
     let kinds: Vec<Queued> = three();
     let ids: Vec<Uuid> = kinds.iter().map(|call| call.id).collect();
-    kinds.into_iter().for_each(|call| push(&queue, Kind::Single(call)));
+    for call in kinds {
+        push(&queue, Kind::Single(call));
+    }
     let work = take(&queue, FIRST).unwrap();
     assert!(matches!(queue.cancel(ids[1]), Cancelled::Ending(Sent { is_first: false, lane: FIRST, .. })));
     assert_eq!([0, 1].map(|index| queue.find(ids[index])), [Some(CallState::Running), Some(CallState::Waiting)]);
