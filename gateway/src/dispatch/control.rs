@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::outcome::{Execution, Failure};
 use super::queue::Queue;
 use super::running::Sent;
-use super::unit::Queued;
+use super::unit::{Queued, Unit};
 use crate::interfaces::Declared;
 
 /// How far a call is that has no outcome yet.
@@ -85,7 +85,7 @@ impl Queue {
     /// Everything that waits or runs, in no order.
     pub fn under_way(&self) -> Vec<UnderWay> {
         let waiting = self.lock();
-        let mut all: Vec<UnderWay> = waiting.units().flat_map(|unit| unit.calls()).map(UnderWay::of).collect();
+        let mut all: Vec<UnderWay> = waiting.units().flat_map(Unit::calls).map(UnderWay::of).collect();
         // Under the lock: what is taken meanwhile would be in neither.
         self.running.list(&mut all);
         all
@@ -100,7 +100,9 @@ impl Queue {
             return self.running.cancel(id).map_or(Cancelled::Unknown, Cancelled::Ending);
         }
         drop(waiting);
-        withdrawn.into_iter().for_each(|unit| self.refuse(unit, &Failure::Cancelled(Execution::NotRun)));
+        for unit in withdrawn {
+            self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
+        }
         Cancelled::TakenOut
     }
 }

@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(functions(&next), ["B"], "A belongs to a session, which goes on where it is");
         let Ok(Err(Failure::Fault(fault))) = lost.try_recv() else { panic!("it is refused") };
         assert!(fault.detail.contains("`Gone`") && !fault.ran, "{fault:?}");
-        let (late, _three) = call(&then, "A");
-        old.push(late, None).unwrap();
+        let (later, _three) = call(&then, "A");
+        old.push(later, None).unwrap();
         assert_eq!(functions(&next), ["A"]);
         assert_eq!(old.take(LANE, true).map(|work| work.calls.len()), Some(1), "that of the session");
         drop(lane);

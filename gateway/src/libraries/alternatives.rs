@@ -40,7 +40,7 @@ mod tests {
         let second = table.way(1);
         assert!(second.file.display().ends_with("a.so") && second.headers == table.headers);
         assert_eq!((second.deadline, second.agents.len()), (table.deadline, 0));
-        assert_eq!(second.runtime.map(|target| target.name()), Some("linux32"));
+        assert_eq!(second.runtime.map(bridge32_protocol::target::Target::name), Some("linux32"));
         let third = table.way(2);
         assert_eq!((&third.file, third.agents.as_slice()), (&table.file, &["pc".to_owned()][..]));
     }

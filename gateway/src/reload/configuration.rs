@@ -174,8 +174,6 @@ impl Bridge {
                 if is_first_of(pool, &library.name) {
                     pool.set_running(&library.config.running);
                 }
-            }
-            if let Some(pool) = library.pool() {
                 pool.spec().upkeep.keep(&library.name, &library.config.running, library.config.deadline);
             }
             put.push(library);

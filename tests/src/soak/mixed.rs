@@ -14,7 +14,7 @@ use super::load::Job;
 use super::report::Findings;
 use super::site::Site;
 use super::verdict::{Execution, Told};
-use super::{Feature, Options, PRESENT};
+use super::Options;
 use crate::client::Client;
 use crate::{Bridge, Target, process};
 
@@ -41,10 +41,8 @@ pub fn run(options: &Options, target: Target, failures: u32) -> Findings {
         for site in &sites {
             site.declare(config);
         }
-        if PRESENT.contains(&Feature::Standby) {
-            sites[0].declare(config).set("instances", 2).set("standby", 1);
-            sites[1].declare(config).set("threads", 3);
-        }
+        sites[0].declare(config).set("instances", 2).set("standby", 1);
+        sites[1].declare(config).set("threads", 3);
     });
     let agents = children(bridge.pid()).count();
     let ledger = Ledger::new();
@@ -243,13 +241,9 @@ fn judge(made: &[Made], ledger: &Ledger, options: &Options, findings: &mut Findi
     findings.figure("ordinary calls that failed through no fault of theirs", f64::from(hit.failed), "");
     findings.figure("… of them told may_have_run", f64::from(hit.unsure), "");
     let not_run = ("… of these had not run", f64::from(u32::try_from(hit.unsure_not_run.len()).unwrap_or(u32::MAX)));
-    if PRESENT.contains(&Feature::Retries) {
-        findings.bounded(not_run.0, not_run.1, "", (f64::from(hit.ordinary) * UNSURE_NOT_RUN).max(2.0));
-        if findings.figures.last().is_some_and(|figure| !figure.holds()) {
-            findings.violation(format!("told may_have_run, and had not run: {}", hit.unsure_not_run.join("; ")));
-        }
-    } else {
-        findings.figure(not_run.0, not_run.1, "");
+    findings.bounded(not_run.0, not_run.1, "", (f64::from(hit.ordinary) * UNSURE_NOT_RUN).max(2.0));
+    if findings.figures.last().is_some_and(|figure| !figure.holds()) {
+        findings.violation(format!("told may_have_run, and had not run: {}", hit.unsure_not_run.join("; ")));
     }
     findings.figure("time of an answer, p50", times.quantile(0.5), "ms");
     findings.figure("time of an answer, p99", times.quantile(0.99), "ms");

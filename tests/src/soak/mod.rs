@@ -26,26 +26,6 @@ use crate::Target;
 pub use options::Options;
 pub use report::{Findings, Report};
 
-/// What a scenario needs of the bridge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feature {
-    /// What provably did not run, or is idempotent, is called again.
-    Retries,
-    /// `standby = n`, `instances = n`, `threads = n`.
-    Standby,
-    /// `instances = { min, max, idle }`.
-    Elastic,
-    /// `POST /v1/sessions`.
-    Sessions,
-    /// `Idempotency-Key`.
-    IdempotencyKeys,
-    /// `POST /v1/libraries/{library}/reload`, `POST /v1/reload`.
-    Reload,
-}
-
-/// What the bridge has of these. A scenario whose feature is missing here is not run, and the report says so.
-pub const PRESENT: &[Feature] = &[];
-
 /// Something that is made to happen, and what must hold then.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -53,7 +33,6 @@ pub struct Scenario {
     pub name: &'static str,
     /// One line on what happens.
     pub about: &'static str,
-    needs: &'static [Feature],
     run: fn(&Options) -> Findings,
 }
 
@@ -68,68 +47,57 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mixed",
         about: "failures of every kind, mixed, under concurrent callers: ELF i386",
-        needs: &[],
         run: |options| mixed::run(options, Target::Linux32, options.failures),
     },
     Scenario {
         name: "mixed-wine",
         about: "the same kinds of failures in DLLs under Wine",
-        needs: &[],
         run: |options| mixed::run(options, Target::Win32, options.wine_failures),
     },
     Scenario {
         name: "retries",
         about: "an idempotent function crashes, and other calls wait behind it: both targets",
-        needs: &[Feature::Retries],
         run: retries::run,
     },
     Scenario {
         name: "recovery",
         about: "from the outcome of a crash to the next success of another caller: ELF i386",
-        needs: &[],
         run: |options| recovery::run(options, &recovery::ELF),
     },
     Scenario {
         name: "recovery-standby",
         about: "the same with an agent that stands by",
-        needs: &[Feature::Standby],
         run: |options| recovery::run(options, &recovery::STANDBY),
     },
     Scenario {
         name: "recovery-wine",
         about: "the same under Wine, nobody standing by",
-        needs: &[],
         run: |options| recovery::run(options, &recovery::WINE),
     },
     Scenario {
         name: "hammered",
         about: "one client does nothing but crash a library: how long others wait",
-        needs: &[Feature::Retries],
         run: hammered::run,
     },
     Scenario {
         name: "gateway-killed",
         about: "kill -9 of the gateway under load, and its restart",
-        needs: &[],
         run: gateway_killed::run,
     },
     Scenario {
         name: "keys-kept",
         about: "the same, with Idempotency-Key: what was under way is asked for again after the restart",
-        needs: &[Feature::IdempotencyKeys],
         run: gateway_killed::run_with_keys,
     },
     Scenario {
         name: "reload",
         about: "another build of the library is taken into use under load, and another configuration",
-        needs: &[Feature::Reload],
         run: reload::run,
     },
-    Scenario { name: "sessions", about: "many idle sessions", needs: &[Feature::Sessions], run: crowd::sessions },
+    Scenario { name: "sessions", about: "many idle sessions", run: crowd::sessions },
     Scenario {
         name: "libraries",
         about: "many libraries that are declared and not loaded until they are used",
-        needs: &[Feature::Elastic],
         run: crowd::libraries,
     },
 ];
@@ -138,11 +106,6 @@ impl Scenario {
     /// The one of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         SCENARIOS.iter().find(|scenario| scenario.name == name)
-    }
-
-    /// Whether the bridge has what it needs.
-    pub fn is_possible(&self) -> bool {
-        self.needs.iter().all(|feature| PRESENT.contains(feature))
     }
 
     /// Runs it.

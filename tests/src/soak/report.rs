@@ -98,7 +98,7 @@ impl Findings {
 pub struct Report {
     command: String,
     machine: Value,
-    scenarios: Vec<(String, Option<Findings>)>,
+    scenarios: Vec<(String, Findings)>,
 }
 
 impl Report {
@@ -116,19 +116,19 @@ impl Report {
     }
 
     /// Adds what a scenario found; nothing for one that cannot be run yet.
-    pub fn add(&mut self, name: &str, findings: Option<Findings>) {
+    pub fn add(&mut self, name: &str, findings: Findings) {
         self.scenarios.push((name.to_owned(), findings));
     }
 
     /// Whether all is as it should be.
     pub fn is_clean(&self) -> bool {
-        self.scenarios.iter().all(|(_, findings)| findings.as_ref().is_none_or(|it| it.violations.is_empty()))
+        self.scenarios.iter().all(|(_, findings)| findings.violations.is_empty())
     }
 
     /// For a program.
     pub fn json(&self) -> Value {
-        let scenario = |(name, findings): &(String, Option<Findings>)| {
-            (name.clone(), findings.as_ref().map_or(Value::Null, Findings::json))
+        let scenario = |(name, findings): &(String, Findings)| {
+            (name.clone(), findings.json())
         };
         let scenarios: serde_json::Map<String, Value> = self.scenarios.iter().map(scenario).collect();
         json!({"command": self.command, "machine": self.machine, "scenarios": scenarios})

@@ -161,7 +161,7 @@ fn done() -> Response {
 }
 
 /// The call of that id, if the caller has made it, or has the scope for those of others.
-async fn find<'a>(bridge: &'a Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
+async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
     let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();

@@ -373,7 +373,7 @@ fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
 #[test]
 fn what_is_to_be_tried_again_waits_for_its_moment() {
     let queue = served();
-    queue.again(Unit { route: Route::Any, kind: single() }, Duration::from_secs(60));
+    queue.again(Unit { route: Route::Any, kind: single() }, Duration::from_mins(1));
     assert_eq!((queue.counts().waiting, take_calls(&queue)), (1, 0));
     let at = queue.next_moment(None).unwrap();
     queue.wake_delayed(at);
@@ -439,7 +439,7 @@ fn what_is_put_back_goes_where_its_handles_live_also_if_another_process_has_come
 #[test]
 fn a_call_whose_client_has_little_patience_goes_behind_no_other_and_not_when_it_is_over() {
     let queue = served();
-    let until = Some(Instant::now() + Duration::from_secs(60));
+    let until = Some(Instant::now() + Duration::from_mins(1));
     push(&queue, single());
     push(&queue, Kind::Single(Queued { until, ..awaited("{}") }));
     push(&queue, single());
