@@ -44,7 +44,7 @@ pub enum Feature {
 }
 
 /// What the bridge has of these. A scenario whose feature is missing here is not run, and the report says so.
-pub const PRESENT: &[Feature] = &[];
+pub const PRESENT: &[Feature] = &[Feature::Retries, Feature::Standby, Feature::Elastic];
 
 /// Something that is made to happen, and what must hold then.
 #[derive(Clone, Copy)]
