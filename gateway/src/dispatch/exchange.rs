@@ -23,7 +23,7 @@ pub(super) const LAG: Duration = Duration::from_secs(2);
 /// How long bytes that an ended process has sent may take through the loopback interface.
 const UNDER_WAY: Duration = Duration::from_millis(200);
 
-/// A call is sent to no more processes than these.
+/// A call is sent to no more processes than these that ended with no other call to blame: it may be what ends them.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// The pause before a call that ended its process is sent to another one, the first time.
@@ -226,8 +226,10 @@ impl<'a> List<'a> {
         if self.batch.is_some() && progress.is_untouched() && cancelled.is_empty() {
             return self.repeat(left.into_iter().map(|(_, call)| call).collect(), exit, progress);
         }
+        // The running call has ended the process: those behind it have had no part in that.
+        let counts = u32::from(progress.running().is_none());
         let mut repeated = Vec::new();
-        for (index, call) in left {
+        for (index, mut call) in left {
             let execution = |exit: &Exit| failure_of(exit, progress, index, &self.ids).execution();
             if cancelled.contains(&call.id) {
                 let execution = execution(exit);
@@ -239,21 +241,25 @@ impl<'a> List<'a> {
                 let deadline =
                     call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
                 self.place.end(call, Err(Failure::Deadline { deadline, ran }));
-            } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + 1 < MAX_ATTEMPTS {
+            } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + counts < MAX_ATTEMPTS {
                 repeated.push(call);
             } else if self.batch.is_none()
                 && progress.running() == Some(index)
                 && call.idempotent
                 && call.attempts + 1 < MAX_ATTEMPTS
             {
-                again(queue, self.route, call, true);
+                call.attempts += 1;
+                call.began = true;
+                let pause = pause(call.attempts);
+                queue.again(Unit { route: self.route, kind: Kind::Single(call) }, pause);
             } else {
                 self.end(call, index, exit, progress);
             }
         }
         // The first of them comes first again.
-        for call in repeated.into_iter().rev() {
-            again(queue, self.route, call, false);
+        for mut call in repeated.into_iter().rev() {
+            call.attempts += counts;
+            queue.again(Unit { route: self.route, kind: Kind::Single(call) }, Duration::ZERO);
         }
     }
 
@@ -289,11 +295,9 @@ fn failure_of(exit: &Exit, progress: Progress, index: usize, ids: &[Uuid]) -> Fa
     Failure::Ended { exit: exit.clone(), moment: progress.moment(index, ids) }
 }
 
-/// Has a call tried once more. One that was running when its process ended waits longer each time.
-fn again(queue: &Queue, route: Route, mut call: Queued, was_running: bool) {
-    call.attempts += 1;
-    call.began |= was_running;
-    let pause = if was_running { FIRST_PAUSE * 2u32.saturating_pow(call.attempts - 1) } else { Duration::ZERO };
+/// How long a call that was running when its process ended waits before it is sent to another one: longer each time.
+fn pause(attempts: u32) -> Duration {
     let jitter = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
-    queue.again(Unit { route, kind: Kind::Single(call) }, pause.mul_f64(0.5 + jitter / 2.0));
+    let pause = FIRST_PAUSE * 2u32.saturating_pow(attempts.saturating_sub(1));
+    pause.mul_f64(0.5 + jitter / 2.0)
 }
