@@ -87,10 +87,10 @@ impl Agent {
         let signed = sign_with_nonce(&self.key, &covered, body.as_bytes(), created, &number).expect("it can be signed");
         let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
         for (name, value) in signed.pairs() {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).expect("the agent listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
         // An agent that dies meanwhile answers nothing.
         let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
         let mut answer = Vec::new();
@@ -147,8 +147,8 @@ impl Agent {
         all.extend(members.as_object().expect("an object").clone());
         let (status, text) = self.send("POST", "/calls", &list);
         assert!(status == 200 || status == 0, "{text}");
-        let line = |line: &str| serde_json::from_str::<Value>(line).ok().map(|line| line["outcome"].clone());
-        text.lines().filter_map(line).collect()
+        let outcome = |line: &str| serde_json::from_str::<Value>(line).ok().map(|line| line["outcome"].clone());
+        text.lines().filter_map(outcome).collect()
     }
 
     /// What its journal says now.
