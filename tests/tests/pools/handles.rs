@@ -87,7 +87,7 @@ fn a_token_that_was_never_given_out_is_refused_wherever_its_call_runs() {
     let bridge = two(TARGETS_32[0]);
     let handle = blocks(&bridge).into_values().next().unwrap();
     let token = handle.as_str().unwrap();
-    let forged = format!("{}0", token);
+    let forged = format!("{token}0");
     are_same(&bridge, &json!(forged), &json!(forged)).refused(422, "argument_mismatch");
     let far = token.replacen(&format!(".g{}.", generation_of(&handle)), ".g18446744073709551615.", 1);
     are_same(&bridge, &json!(far), &json!(far)).refused(410, "stale_handle");

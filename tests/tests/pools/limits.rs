@@ -22,7 +22,9 @@ fn a_call_that_does_not_fit_into_the_queue_is_told_to_come_back() {
             assert_eq!(problem["execution"], "not_run", "{target}");
             assert!(!napping.is_finished());
             napping.join().unwrap();
-            waiting.into_iter().for_each(|call| drop(call.join().unwrap()));
+            for call in waiting {
+                assert_eq!(call.join().unwrap(), 1, "{target}");
+            }
         });
         assert_eq!(super::nap(&bridge, 1), 1, "{target}");
     }

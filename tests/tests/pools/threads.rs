@@ -16,8 +16,8 @@ fn two_threads_of_one_process_run_two_calls_at_once() {
     });
     for target in TARGETS_32 {
         let meet = || bridge.call(target.name(), "Meet", json!({"party": 2, "milliseconds": 5000})).result();
-        let met = scope(|scope| [scope.spawn(meet), scope.spawn(meet)].map(|call| call.join().unwrap()));
-        assert_eq!(met, [1, 1], "{target}: they were in the library at once");
+        let both = scope(|scope| [scope.spawn(meet), scope.spawn(meet)].map(|call| call.join().unwrap()));
+        assert_eq!(both, [1, 1], "{target}: they were in the library at once");
     }
     assert_eq!(super::agents(&bridge).len(), 2, "one process for each library");
 }
