@@ -23,7 +23,7 @@ fn set(config: &mut Config, key: &str, value: impl Into<toml::Value>) {
 
 /// What `sessions = { … }` says.
 fn sessions(entries: &[(&str, toml::Value)]) -> toml::Value {
-    toml::Table::from_iter(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone()))).into()
+    entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect::<toml::Table>().into()
 }
 
 /// A session of a client.
@@ -223,7 +223,9 @@ fn the_end_of_a_session_waits_for_its_calls() {
         sleep(Duration::from_millis(200));
         assert_eq!(session.end()["released"], 1);
         assert!(start.elapsed() >= Duration::from_secs(1), "after {:?}", start.elapsed());
-        calls.into_iter().for_each(|call| assert_eq!(call.join().unwrap(), 500, "also the one that waited"));
+        for call in calls {
+            assert_eq!(call.join().unwrap(), 500, "also the one that waited");
+        }
     });
 }
 
