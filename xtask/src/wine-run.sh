@@ -36,9 +36,17 @@ mount --rbind / "$here/root/host"
 mount --rbind /proc "$here/root/proc"
 mount --rbind /dev "$here/root/dev"
 
+# Debian has Wine's server end with the last program. A program that is started while it goes down waits a second or two for the
+# next one: an agent that is started again after a crash must not. So the server stays for some seconds; where one runs, this
+# ends at once.
+keep='"$0" -p3 </dev/null >/dev/null 2>&1 || :; exec "$@"'
+server=/usr/lib/wine/wineserver64
+[ -x "$here/root$server" ] || server=/usr/lib/wine/wineserver32
+[ "${1-}" != --wait ] || keep='exec "$@"'
+
 # The host's libraries are not Wine's: what points a loader at them stays behind.
 exec chroot "$here/root" /usr/bin/env --chdir="/host$(pwd -P)" \
     -u LD_LIBRARY_PATH -u LD_PRELOAD -u DISPLAY -u WAYLAND_DISPLAY -u XDG_RUNTIME_DIR \
     PATH=/usr/local/bin:/usr/bin:/bin HOME="/host$here/home" LANG=C.UTF-8 LC_ALL=C.UTF-8 \
     WINEPREFIX="/host$here/prefix" WINEDEBUG="${WINEDEBUG--all}" \
-    "$loader" "$@"
+    /bin/sh -c "$keep" "$server" "$loader" "$@"
