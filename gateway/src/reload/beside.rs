@@ -13,6 +13,9 @@ use crate::dispatch::{LibraryState, Pool};
 use crate::files::Places;
 use crate::libraries::{Library, Prepared, Standing};
 
+/// How often those that start are looked at, if nothing happens.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Libraries of one process that are to be started together.
 #[derive(Clone, Debug)]
 pub(super) struct Fellows {
@@ -160,8 +163,9 @@ async fn is_ready(pool: &Pool, libraries: &[&Arc<Library>]) -> Result<(), String
             Look::Ready(_) => None,
             Look::Waiting(reason) => Some(reason),
         };
-        // The sender lives as long as the pool.
-        if tokio::time::timeout_at(end, changes.changed()).await.is_err() {
+        // The sender lives as long as the pool. A probe that fails is no change of an agent.
+        let _ = tokio::time::timeout(LOOK, changes.changed()).await;
+        if Instant::now() >= end {
             return match reason {
                 None => Ok(()),
                 Some(reason) => Err(format!("It was not ready within {} s: {reason}.", limit.as_secs_f64())),
