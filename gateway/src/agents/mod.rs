@@ -148,7 +148,7 @@ pub enum Role {
 }
 
 /// What is to follow when an agent's process has been ended between two calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum After {
     /// Another one.
     Again,

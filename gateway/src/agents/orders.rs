@@ -117,6 +117,8 @@ impl Orders {
         self.drain = Some(match self.drain.take() {
             // What ends for good does not come back, whatever else is asked of it.
             Some(before) if before.after == After::Over => Drain { until: until.min(before.until), ..before },
+            // Nor does what was drained for maintenance, because something else has it replaced.
+            Some(before) if before.after > after => before,
             before => Drain { reason, until, after, closed: before.is_some_and(|before| before.closed) },
         });
     }

@@ -18,6 +18,10 @@ use super::notes::{Noted, Notes};
 use super::output::{self, Output};
 use crate::config::RuntimeConfig;
 
+/// How often, and in which time, it is looked whether the rest of a process is gone.
+const SWEEPS: u32 = 100;
+const SWEEP: std::time::Duration = std::time::Duration::from_millis(2);
+
 /// Far more than a handover takes.
 const HANDOVER_BYTES: usize = 8 << 10;
 
@@ -95,9 +99,31 @@ impl Process {
         self.wait().await
     }
 
-    /// Ends what the process may have left behind when it ended by itself.
-    pub(super) fn sweep(&mut self) {
+    /// Ends what the process has left behind, and gives whether that is gone: what is noted by whoever still runs may change.
+    pub(super) async fn sweep(&mut self) -> bool {
         let _ = self.child.start_kill();
+        for _ in 0..SWEEPS {
+            if self.is_group_gone() {
+                return true;
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+        false
+    }
+
+    #[cfg(unix)]
+    fn is_group_gone(&self) -> bool {
+        use nix::errno::Errno;
+        use nix::sys::signal::killpg;
+        use nix::unistd::Pid;
+        let group = self.pid.and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+        group.is_none_or(|group| killpg(group, None) == Err(Errno::ESRCH))
+    }
+
+    /// A job ends with its last process.
+    #[cfg(not(unix))]
+    fn is_group_gone(&self) -> bool {
+        true
     }
 }
 

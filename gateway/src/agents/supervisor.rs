@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::autopsy::{PRINTED, Witness};
 use super::life::{Life, Troubles};
+use super::notes::Notes;
 use super::orders::{Due, Idle, Orders};
 use super::process::{Exit, Process};
 use super::state::State;
@@ -111,7 +112,16 @@ impl Supervisor {
         let runtime = &self.runtime;
         let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
             Ok(process) => process,
-            Err(error) => return gave_up(self.cannot_start(&error)),
+            Err(error) => {
+                let reason = self.cannot_start(&error);
+                if is_lasting(&error) {
+                    return gave_up(reason);
+                }
+                // The system lacks something now.
+                self.failed_starts += 1;
+                agent.set_reach(Reach::Down(reason));
+                return Next::Later;
+            }
         };
         agent.shared.set_pid(process.pid());
         tracing::info!(agent = agent.id(), generation = number, pid = process.pid(), "agent started");
@@ -127,7 +137,6 @@ impl Supervisor {
         };
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, witness, watch_end).await;
-        process.sweep();
         if matches!(next, Next::Stop) {
             tracing::info!(agent = agent.id(), generation = number, "agent ended");
         } else {
@@ -191,9 +200,12 @@ impl Supervisor {
         let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
         let failed = !useful || (by_itself && !at_work && !agent.shared.answered());
         self.failed_starts = if failed { self.failed_starts + 1 } else { 0 };
+        // Whoever started the agent may end before it does.
+        let is_gone = process.sweep().await;
         // A library that is being loaded may end the process with any code.
         let by_library = loading.is_some();
         let exit = witness.report(&agent, process.pid(), exit, ready || by_library).await;
+        let exit = if is_gone { exit } else { Exit { notes: Notes::default(), ..exit } };
         if let Some(library) = loading {
             // Waiting for so long is enough; a crash may have been an accident.
             let stuck = exit.reason.is_some() && matches!(next, Next::Later);
@@ -287,6 +299,15 @@ fn follows(reason: &str, after: After) -> Option<Next> {
         After::Rest => Some(Next::Rest(State::Stopped, reason.to_owned())),
         After::Over => Some(Next::Stop),
     }
+}
+
+/// Whether a program that cannot be started for that reason cannot be started later either.
+fn is_lasting(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    /// The file is no program of this system (`ENOEXEC`).
+    const NO_PROGRAM: i32 = 8;
+    let lasting = [NotFound, PermissionDenied, NotADirectory, IsADirectory, InvalidInput];
+    lasting.contains(&error.kind()) || (cfg!(unix) && error.raw_os_error() == Some(NO_PROGRAM))
 }
 
 fn gave_up(reason: String) -> Next {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+/// How long the last calls of sessions of a process that is about to end may take.
+const LAST_CALLS: Duration = Duration::from_secs(30);
 /// How long sessions of a process that is about to end may take to release what they own.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -119,7 +121,8 @@ impl Usage {
         let _ = tokio::time::timeout_at(patience, self.until(|usage| usage.held() == 0)).await;
         if self.held() > 0 {
             let _farewell = Farewell::say(&self.farewell);
-            self.quiet().await;
+            // Those who use handles without a session may keep it busy for ever.
+            let _ = tokio::time::timeout(LAST_CALLS, self.quiet()).await;
             let _ = tokio::time::timeout(FAREWELL, self.until(|usage| usage.held() == 0)).await;
         }
         self.calm(patience).await;
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(since.elapsed(), patience + Duration::from_secs(1));
         usage.hold();
         let busy = usage.begin();
-        let (since, call) = (Instant::now(), Duration::from_secs(100));
+        let (since, call) = (Instant::now(), Duration::from_secs(20));
         let ends = async {
             usage.farewell().await;
             tokio::time::sleep(call).await;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::assembly::assemble;
-use super::outcome::{CallResult, Failure, read_line};
+use super::outcome::{CallResult, Execution, Failure, read_line};
 use super::progress::Progress;
 use super::queue::Queue;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
@@ -116,6 +116,8 @@ struct List<'a> {
     route: Route,
     /// The first one without an outcome: the one that runs, as far as is known.
     running: usize,
+    /// The calls before this index have run, or come before one that has.
+    entered: usize,
     /// Since when it runs.
     since: Instant,
 }
@@ -125,7 +127,7 @@ impl<'a> List<'a> {
         let Work { calls, batch, route, .. } = work;
         let ids = calls.iter().map(|call| call.id).collect();
         let calls = calls.into_iter().map(Some).collect();
-        Self { place, ids, calls, batch, route, running: 0, since: Instant::now() }
+        Self { place, ids, calls, batch, route, running: 0, entered: 0, since: Instant::now() }
     }
 
     /// The same as it came.
@@ -174,6 +176,9 @@ impl<'a> List<'a> {
         if result.is_ok() && !call.is_probe {
             agent.note_success();
         }
+        if result.as_ref().err().is_none_or(|failure| failure.execution() == Execution::Ran) {
+            self.entered = self.entered.max(index + 1);
+        }
         if queue.running.end(lane, call.id) {
             agent.kill(link.generation, "the call that it runs now was cancelled");
         }
@@ -217,18 +222,19 @@ impl<'a> List<'a> {
     /// another process. `overdue` says that it was ended because the running call took too long.
     fn settle(mut self, exit: &Exit, overdue: bool) {
         let Place { queue, lane, link, .. } = self.place;
-        let cancelled = queue.running.finish(lane);
+        let cancelled = queue.running.cancelled(lane);
         let noted = exit.noted(link.slot(queue.library(), lane.number));
         let named = exit.crash.as_ref().and_then(|crash| crash.call());
-        let progress = Progress::new(&self.ids, self.running, noted, named);
+        let progress = Progress::new(&self.ids, (self.running, self.entered), noted, named);
         let left: Vec<(usize, Queued)> =
             self.calls.iter_mut().enumerate().filter_map(|(index, call)| Some((index, call.take()?))).collect();
-        if self.batch.is_some() && progress.is_untouched() && cancelled.is_empty() {
+        let is_whole = left.len() == self.ids.len();
+        if self.batch.is_some() && is_whole && progress.is_untouched() && cancelled.is_empty() {
             return self.repeat(left.into_iter().map(|(_, call)| call).collect(), exit, progress);
         }
         // The running call has ended the process: those behind it have had no part in that.
         let counts = u32::from(progress.running().is_none());
-        let mut repeated = Vec::new();
+        let mut again = Vec::new();
         for (index, mut call) in left {
             let execution = |exit: &Exit| failure_of(exit, progress, index, &self.ids).execution();
             if cancelled.contains(&call.id) {
@@ -237,12 +243,13 @@ impl<'a> List<'a> {
             } else if overdue
                 && (progress.running() == Some(index) || (index == self.running && !progress.has_not_begun(index)))
             {
-                let ran = progress.running() != Some(index);
+                let ran = progress.has_returned(index);
                 let deadline =
                     call.until.map_or(call.deadline, |until| call.deadline.min(until.duration_since(call.since)));
                 self.place.end(call, Err(Failure::Deadline { deadline, ran }));
             } else if self.batch.is_none() && progress.has_not_begun(index) && call.attempts + counts < MAX_ATTEMPTS {
-                repeated.push(call);
+                call.attempts += counts;
+                again.push((Unit { route: self.route, kind: Kind::Single(call) }, Duration::ZERO));
             } else if self.batch.is_none()
                 && progress.running() == Some(index)
                 && call.idempotent
@@ -251,29 +258,30 @@ impl<'a> List<'a> {
                 call.attempts += 1;
                 call.began = true;
                 let pause = pause(call.attempts);
-                queue.again(Unit { route: self.route, kind: Kind::Single(call) }, pause);
+                again.push((Unit { route: self.route, kind: Kind::Single(call) }, pause));
             } else {
                 self.end(call, index, exit, progress);
             }
         }
-        // The first of them comes first again.
-        for mut call in repeated.into_iter().rev() {
-            call.attempts += counts;
-            queue.again(Unit { route: self.route, kind: Kind::Single(call) }, Duration::ZERO);
-        }
+        queue.again(lane, again);
     }
 
     /// Has a batch run elsewhere of which nothing has begun.
     fn repeat(&self, mut calls: Vec<Queued>, exit: &Exit, progress: Progress) {
+        let Place { queue, lane, .. } = self.place;
         let spent = calls.iter().any(|call| call.attempts + 1 >= MAX_ATTEMPTS);
         match self.batch {
             Some(batch) if !spent => {
                 for call in &mut calls {
                     call.attempts += 1;
                 }
-                self.place.queue.again(Unit { route: self.route, kind: Kind::Batch(calls, batch) }, Duration::ZERO);
+                let unit = Unit { route: self.route, kind: Kind::Batch(calls, batch) };
+                queue.again(lane, vec![(unit, Duration::ZERO)]);
             }
-            _ => calls.into_iter().enumerate().for_each(|(index, call)| self.end(call, index, exit, progress)),
+            _ => {
+                let _ = queue.running.finish(lane);
+                calls.into_iter().enumerate().for_each(|(index, call)| self.end(call, index, exit, progress));
+            }
         }
     }
 

@@ -163,8 +163,9 @@ impl Pool {
             }
         }
         match (failed, waiting, gone) {
-            (Some(fault), ..) => LibraryState::Failed(fault),
-            (None, Some(reason), _) => LibraryState::Waiting(reason),
+            // One that is on its way may load what another one could not.
+            (_, Some(reason), _) => LibraryState::Waiting(reason),
+            (Some(fault), None, _) => LibraryState::Failed(fault),
             (None, None, Some(reason)) => LibraryState::Gone(reason),
             (None, None, None) if self.spec().running.instances.min == 0 => {
                 LibraryState::Idle("it is not loaded; the next call loads it".to_owned())
@@ -336,12 +337,15 @@ impl Manager {
     fn promote(&self) {
         let working = self.working();
         let leaves = |agent: &Arc<Agent>| *agent.role().borrow() == Role::Leaving;
-        let ready =
-            |agent: &&Arc<Agent>| agent.link().is_some_and(|link| !link.figures.is_on_trial()) && !leaves(agent);
+        let is_up = |agent: &Arc<Agent>| agent.link().filter(|link| !link.figures.is_on_trial() && !leaves(agent));
+        let is_whole = |agent: &Arc<Agent>| is_up(agent).is_some_and(|link| link.libraries.values().all(Result::is_ok));
+        // One that could not load a library is of no use while another one could.
+        let some_is_whole = working.iter().any(is_whole);
+        let ready = |agent: &&Arc<Agent>| if some_is_whole { is_whole(agent) } else { is_up(agent).is_some() };
         let standby = usize::try_from(self.pool.spec().running.standby).unwrap_or_default();
         let standby = if self.pool.spec().runtime.is_some() { standby } else { 0 };
         let wanted = working.len().saturating_sub(standby).max(1);
-        for agent in working.iter().filter(|agent| agent.link().is_none() && !leaves(agent)) {
+        for agent in working.iter().filter(|agent| !ready(agent) && !leaves(agent)) {
             agent.set_role(Role::Standby);
         }
         let active = working.iter().filter(ready).filter(|agent| has_role(agent, Role::Active)).count();

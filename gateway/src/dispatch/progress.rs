@@ -12,28 +12,41 @@ pub(super) struct Progress {
     returned: usize,
     /// The call of this index was running, if one was.
     running: Option<usize>,
+    /// The call of this index was the last one that had come back.
+    last: Option<usize>,
     /// The process has noted it.
     proven: bool,
 }
 
 impl Progress {
-    /// Of the list of these calls, of which those before `ended` have their outcome. `noted` is what the process has noted
-    /// on that lane, and `named` the call that it named while it was dying.
-    pub(super) fn new(ids: &[Uuid], ended: usize, noted: Noted, named: Option<Uuid>) -> Self {
+    /// Of the list of these calls, of which those before `ended` have their outcome, and those before `entered` are known to
+    /// have run or to come before one that has. `noted` is what the process has noted on that lane, and `named` the call that
+    /// it named while it was dying.
+    pub(super) fn new(ids: &[Uuid], (ended, entered): (usize, usize), noted: Noted, named: Option<Uuid>) -> Self {
         let at = |id: Uuid| ids.iter().position(|other| *other == id);
-        let proven = |returned: usize, running| Self { returned, running, proven: true };
+        let untouched = Self { returned: 0, running: None, last: None, proven: true };
         let found = match noted {
             Noted::Nothing => None,
-            Noted::Idle => Some(proven(0, None)),
-            Noted::Running(id) => at(id).map(|index| proven(index, Some(index))).or(Some(proven(0, None))),
-            Noted::Done(id) => at(id).map(|index| proven(index + 1, None)).or(Some(proven(0, None))),
+            Noted::Idle => Some(untouched),
+            Noted::Running(id) => {
+                Some(at(id).map_or(untouched, |index| Self { returned: index, running: Some(index), ..untouched }))
+            }
+            Noted::Done(id) => {
+                Some(at(id).map_or(untouched, |index| Self { returned: index + 1, last: Some(index), ..untouched }))
+            }
         };
-        // What has its outcome has come back: a note that says otherwise is none.
-        let fits = |progress: &Self| progress.returned >= ended;
+        // What has run is in a note, and what has its outcome does not run: a note that says otherwise is none.
+        let fits =
+            |progress: &Self| progress.returned >= entered && progress.running.is_none_or(|index| index >= ended);
         found.filter(fits).unwrap_or_else(|| {
             let running = named.and_then(at).filter(|index| *index >= ended).unwrap_or(ended);
-            Self { returned: running, running: Some(running), proven: false }
+            Self { returned: running, running: Some(running), last: None, proven: false }
         })
+    }
+
+    /// Whether that call has come back, for all that the process has noted. One that was refused before it ran leaves no note.
+    pub(super) fn has_returned(&self, index: usize) -> bool {
+        self.proven && self.last == Some(index)
     }
 
     /// The call that was running.
@@ -54,9 +67,10 @@ impl Progress {
     /// How far the call of that index was, in the list of these calls.
     pub(super) fn moment(&self, index: usize, ids: &[Uuid]) -> Moment {
         let (running, proven) = (self.running.and_then(|index| ids.get(index).copied()), self.proven);
+        let has_returned = self.has_returned(index);
         match self.running {
             Some(at) if at == index => Moment::Running,
-            _ if index < self.returned => Moment::Before { running, proven },
+            _ if index < self.returned => Moment::Before { running, proven: has_returned },
             _ => Moment::Behind { running, proven },
         }
     }
@@ -71,7 +85,7 @@ mod tests {
     }
 
     fn progress(ended: usize, noted: Noted, named: Option<u128>) -> Progress {
-        Progress::new(&ids(), ended, noted, named.map(Uuid::from_u128))
+        Progress::new(&ids(), (ended, ended), noted, named.map(Uuid::from_u128))
     }
 
     fn moments(progress: Progress) -> [Moment; 4] {
@@ -83,7 +97,7 @@ mod tests {
         let second = Uuid::from_u128(2);
         let running = progress(0, Noted::Running(second), None);
         let (before, behind) = (
-            Moment::Before { running: Some(second), proven: true },
+            Moment::Before { running: Some(second), proven: false },
             Moment::Behind { running: Some(second), proven: true },
         );
         assert_eq!(moments(running), [before, Moment::Running, behind, behind]);
@@ -91,7 +105,12 @@ mod tests {
         let done = progress(1, Noted::Done(second), None);
         let (before, behind) =
             (Moment::Before { running: None, proven: true }, Moment::Behind { running: None, proven: true });
-        assert_eq!(moments(done), [before, before, behind, behind]);
+        let earlier = Moment::Before { running: None, proven: false };
+        assert_eq!(
+            moments(done),
+            [earlier, before, behind, behind],
+            "of the first one it is not known whether it was refused"
+        );
     }
 
     #[test]
@@ -110,6 +129,14 @@ mod tests {
             (Some(1), Some(2), Some(1), Some(1))
         );
         assert!(!progress(1, Noted::Nothing, None).has_not_begun(3));
+    }
+
+    #[test]
+    fn calls_that_were_refused_before_they_ran_leave_no_note_and_spoil_none() {
+        let refused = |noted| Progress::new(&ids(), (2, 0), noted, None);
+        assert!(refused(Noted::Idle).has_not_begun(2));
+        assert!(refused(Noted::Done(Uuid::from_u128(9))).has_not_begun(3));
+        assert_eq!(refused(Noted::Running(Uuid::from_u128(3))).running(), Some(2));
     }
 
     #[test]

@@ -216,7 +216,7 @@ impl Queue {
         let count = unit.calls().len();
         let free = self.limit.load(Ordering::Relaxed).saturating_sub(waiting.calls);
         let client = unit.client();
-        let of_client = || waiting.routes.get(&Route::Any).map_or(0, |fair| fair.calls_of(&client));
+        let of_client = || waiting.routes.values().map(|fair| fair.calls_of(&client)).sum::<usize>();
         if count > free || (client.is_some() && of_client() + count > free.saturating_mul(3)) {
             return Err(Failure::QueueFull { waiting: waiting.calls, retry_after: self.time_for(waiting) });
         }
@@ -278,14 +278,22 @@ impl Queue {
         self.insert(waiting, unit, Fair::push_front);
     }
 
-    /// Has a unit tried again after a time.
-    pub(super) fn again(&self, unit: Unit, after: Duration) {
+    /// What that lane has sent is over. These are tried again, each after its time, the first ones first.
+    pub(super) fn again(&self, lane: Lane, units: Vec<(Unit, Duration)>) {
         let mut waiting = self.lock();
-        if after.is_zero() {
-            self.put_front(&mut waiting, unit);
-        } else if let Some(unit) = self.here(unit) {
-            waiting.calls += unit.calls().len();
-            waiting.delayed.push((Instant::now() + after, unit));
+        // With the lock: whoever looks for a call meanwhile finds it in one place or the other.
+        let cancelled = self.running.finish(lane);
+        for (unit, after) in units.into_iter().rev() {
+            if cancelled.iter().any(|id| unit.has(*id)) {
+                let began = unit.calls().iter().any(|call| call.began);
+                let execution = if began { Execution::MayHaveRun } else { Execution::NotRun };
+                self.refuse(unit, &Failure::Cancelled(execution));
+            } else if after.is_zero() {
+                self.put_front(&mut waiting, unit);
+            } else if let Some(unit) = self.here(unit) {
+                waiting.calls += unit.calls().len();
+                waiting.delayed.push((Instant::now() + after, unit));
+            }
         }
         drop(waiting);
         self.attention.notify_one();
@@ -340,7 +348,7 @@ fn place(waiting: &Waiting, pin: Option<Lane>, handles: &BTreeSet<u64>) -> Resul
 }
 
 /// What is told to nobody but who probes.
-fn not_there() -> Failure {
+pub(super) fn not_there() -> Failure {
     Failure::NoAgent { reason: "the process that it was for is gone".to_owned(), retry: false }
 }
 

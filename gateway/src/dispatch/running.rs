@@ -64,6 +64,13 @@ impl Running {
         list.calls.front().is_some_and(|call| call.cancelled)
     }
 
+    /// Those that were cancelled of what that lane has sent.
+    pub(super) fn cancelled(&self, lane: Lane) -> Vec<Uuid> {
+        let lists = self.lock();
+        let cancelled = lists.get(&lane).into_iter().flat_map(|list| &list.calls).filter(|call| call.cancelled);
+        cancelled.map(|call| call.shown.id).collect()
+    }
+
     /// The list is over. Gives those of it that were cancelled.
     pub(super) fn finish(&self, lane: Lane) -> Vec<Uuid> {
         let list = self.lock().remove(&lane);

@@ -8,7 +8,7 @@ use bridge32_protocol::wire::{Callee, Fault, FaultCode};
 
 use super::fair::Fair;
 use super::outcome::Failure;
-use super::queue::Queue;
+use super::queue::{Queue, not_there};
 use super::unit::{Kind, Queued, Route, Unit};
 use crate::interfaces::{Current, Declared};
 
@@ -110,6 +110,8 @@ impl Queue {
     fn pass_on(&self, unit: Unit) {
         match (self.successor.get(), unit.route) {
             (_, Route::Lane(_)) => self.refuse(unit, &Failure::SessionLost),
+            // Another process would answer for the one that is asked.
+            (_, Route::Process(_)) => self.refuse(unit, &not_there()),
             // Handles of a process that is gone are stale there, too.
             (Some(successor), _) => successor.take(unit),
             (None, _) => {

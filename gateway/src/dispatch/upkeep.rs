@@ -72,7 +72,12 @@ impl Upkeep {
             warn(agent, link, &rules);
         }
         self.replace(&running, &rules);
-        self.due.retain(|(generation, _), _| running.iter().any(|(_, link)| link.generation == *generation));
+        let is_probed = |generation: u64, (agent, link): &(Arc<Agent>, Arc<Link>)| {
+            link.generation == generation && *agent.role().borrow() != Role::Leaving
+        };
+        self.due.retain(|(generation, library), _| {
+            rules.probes.contains_key(library) && running.iter().any(|one| is_probed(*generation, one))
+        });
         let now = Instant::now();
         for (agent, link) in running.iter().filter(|(agent, _)| *agent.role().borrow() != Role::Leaving) {
             self.probe(agent, link, &rules, now);
@@ -163,7 +168,8 @@ impl Upkeep {
             why,
             "a probe failed"
         );
-        if failures < probe.failures {
+        // One that ends anyway does so as it was told.
+        if failures < probe.failures || *agent.role().borrow() == Role::Leaving {
             return;
         }
         let times = if failures == 1 { "failed".to_owned() } else { format!("failed {failures} times in a row") };

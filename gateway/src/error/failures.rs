@@ -99,7 +99,7 @@ pub(super) fn pause(time: Duration) -> u32 {
 fn overdue(deadline: Duration, ran: bool) -> Problem {
     let ran = if ran { " It came back at that very moment, and its answer was lost." } else { "" };
     let detail = format!(
-        "The call was still running after {} ms, so its process was ended and is being started again.{ran} A longer deadline \
+        "The call was still running after {} ms, so its process was ended.{ran} A longer deadline \
          can be set for the library (`deadline`), the function (`@deadline`) or the request (`Prefer: wait=SECONDS`).",
         deadline.as_millis()
     );
@@ -129,7 +129,7 @@ fn ended(exit: Exit, moment: Moment) -> Problem {
             let running = crash.and_then(Crash::running).map_or(String::new(), |running| format!(", in {running}"));
             format!(
                 "The process ended while this call was running: {exit}{running}. The call may have taken effect; it is not \
-                 repeated. The agent is being started again.{report}"
+                 repeated. GET /v1/agents says whether the next process is there.{report}"
             )
         }
         Moment::Before { running, .. } => format!(

@@ -1,5 +1,6 @@
 //! What the keeper does with the queue: it looks after what waits too long, and what waits for its moment.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
@@ -33,9 +34,15 @@ impl Queue {
         waiting.routes.contains_key(&Route::Any)
     }
 
-    /// Takes all.
+    /// Takes all but what waits for a process that is there.
     pub(in crate::dispatch) fn take_all(&self) -> Vec<Unit> {
-        self.lock().take_if(|_| true)
+        let mut waiting = self.lock();
+        let lanes: BTreeSet<(u64, u32)> = waiting.lanes.keys().map(|lane| (lane.generation, lane.number)).collect();
+        waiting.take_if(|unit| match unit.route {
+            Route::Any => true,
+            Route::Generation(wanted) | Route::Process(wanted) => !lanes.iter().any(|(alive, _)| *alive == wanted),
+            Route::Lane(lane) => !lanes.contains(&(lane.generation, lane.number)),
+        })
     }
 
     /// Has those tried again whose time has come.

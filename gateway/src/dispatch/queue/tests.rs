@@ -373,7 +373,7 @@ fn a_call_that_waits_is_cancelled_at_once_and_one_that_was_sent_is_marked() {
 #[test]
 fn what_is_to_be_tried_again_waits_for_its_moment() {
     let queue = served();
-    queue.again(Unit { route: Route::Any, kind: single() }, Duration::from_mins(1));
+    queue.again(FIRST, vec![(Unit { route: Route::Any, kind: single() }, Duration::from_mins(1))]);
     assert_eq!((queue.counts().waiting, take_calls(&queue)), (1, 0));
     let at = queue.next_moment(None).unwrap();
     queue.wake_delayed(at);
@@ -384,7 +384,8 @@ fn what_is_to_be_tried_again_waits_for_its_moment() {
 fn what_was_running_once_may_have_run_whatever_becomes_of_it_later() {
     let queue = served();
     let (call, mut outcome) = queued("{}");
-    queue.again(Unit { route: Route::Any, kind: Kind::Single(Queued { began: true, ..call }) }, Duration::ZERO);
+    let again = Unit { route: Route::Any, kind: Kind::Single(Queued { began: true, ..call }) };
+    queue.again(FIRST, vec![(again, Duration::ZERO)]);
     queue.close();
     let failure = outcome.try_recv().unwrap().unwrap_err();
     assert!(matches!(failure, Failure::Repeated(_)) && failure.execution() == Execution::MayHaveRun, "{failure:?}");
@@ -404,7 +405,7 @@ fn a_closed_queue_refuses_what_waits_and_what_comes_later() {
     queue.put_back(FIRST, work);
     assert!(refused(outcome.try_recv()), "what was not sent cannot be sent any more");
     let (late, mut of_late) = queued("{}");
-    queue.again(Unit { route: Route::Any, kind: Kind::Single(late) }, Duration::from_secs(9));
+    queue.again(FIRST, vec![(Unit { route: Route::Any, kind: Kind::Single(late) }, Duration::from_secs(9))]);
     assert!(refused(of_late.try_recv()));
     let (pushed, mut of_pushed) = queued("{}");
     push(&queue, Kind::Single(pushed));
