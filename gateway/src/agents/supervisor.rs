@@ -27,6 +27,8 @@ const POLITE: Duration = Duration::from_secs(2);
 /// The pause before a start, after one that has done nothing; it doubles each time.
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// The longest pause after a process that a call has ended: whoever calls next has no part in that.
+const AFTER_A_CALL: Duration = Duration::from_millis(100);
 /// Whoever ran so long without a call that came back is not in a crash loop.
 const HEALTHY: Duration = Duration::from_secs(10);
 /// So many starts in a row are enough that never got as far as answering, or ended by themselves with no call to blame.
@@ -40,7 +42,18 @@ pub(super) async fn run(
     gateway: SocketAddr,
 ) {
     let (orders, troubles) = (Orders::new(orders), Troubles::default());
-    Supervisor { agent, runtime, orders, gateway, delay: Duration::ZERO, failed_starts: 0, troubles }.run().await;
+    Supervisor {
+        agent,
+        runtime,
+        orders,
+        gateway,
+        delay: Duration::ZERO,
+        longest: LONGEST_DELAY,
+        failed_starts: 0,
+        troubles,
+    }
+    .run()
+    .await;
 }
 
 struct Supervisor {
@@ -50,6 +63,8 @@ struct Supervisor {
     gateway: SocketAddr,
     /// The pause before the next start.
     delay: Duration,
+    /// The longest that it may be.
+    longest: Duration,
     failed_starts: u32,
     troubles: Troubles,
 }
@@ -200,6 +215,7 @@ impl Supervisor {
         let by_itself = exit.reason.is_none() && matches!(next, Next::Later);
         let failed = !useful || (by_itself && !at_work && !agent.shared.answered());
         self.failed_starts = if failed { self.failed_starts + 1 } else { 0 };
+        self.longest = if failed { LONGEST_DELAY } else { AFTER_A_CALL };
         // Whoever started the agent may end before it does.
         let is_gone = process.sweep().await;
         // A library that is being loaded may end the process with any code.
@@ -251,6 +267,7 @@ impl Supervisor {
     async fn back_off(&mut self) -> bool {
         let delay = self.delay.mul_f64(0.5 + jitter() / 2.0);
         self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
+        let delay = delay.min(self.longest);
         if delay.is_zero() {
             return true;
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::Options;
 use super::callers::{self, Made};
 use super::figures::Times;
 use super::footprint::{Footprint, children};
@@ -14,7 +15,6 @@ use super::load::Job;
 use super::report::Findings;
 use super::site::Site;
 use super::verdict::{Execution, Told};
-use super::Options;
 use crate::client::Client;
 use crate::{Bridge, Target, process};
 

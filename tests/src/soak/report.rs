@@ -127,9 +127,7 @@ impl Report {
 
     /// For a program.
     pub fn json(&self) -> Value {
-        let scenario = |(name, findings): &(String, Findings)| {
-            (name.clone(), findings.json())
-        };
+        let scenario = |(name, findings): &(String, Findings)| (name.clone(), findings.json());
         let scenarios: serde_json::Map<String, Value> = self.scenarios.iter().map(scenario).collect();
         json!({"command": self.command, "machine": self.machine, "scenarios": scenarios})
     }
