@@ -134,8 +134,7 @@ impl Apartment {
             let thread = std::thread::Builder::new().name("interface".to_owned());
             let started = thread.spawn(move || {
                 if let Some(library) = library.upgrade() {
-                    library.declare(rebind.revision, rebind.interface);
-                    let _ = done.send(library.loaded());
+                    let _ = done.send(library.declare(rebind.revision, rebind.interface));
                 }
                 drop(visit);
             });

@@ -111,8 +111,7 @@ impl Caller {
 
     /// Gives the library another interface, and tells what was found of it.
     pub fn declare(&self, revision: u32, interface: Interface) -> Loaded {
-        self.library.declare(revision, interface);
-        self.library.loaded()
+        self.library.declare(revision, interface)
     }
 
     /// Does what `callee` says, and appends `"result":…,"outputs":…`.

@@ -5,7 +5,7 @@
 
 mod declared;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,8 +34,8 @@ pub struct Library {
     exports: Vec<Export>,
     dependencies: Vec<Dependency>,
     dialect: Dialect,
-    /// The last ones, the newest at the end; never empty.
-    interfaces: Mutex<VecDeque<Arc<Declared>>>,
+    /// By their numbers, so that the newest is at the end; never empty.
+    interfaces: Mutex<BTreeMap<u32, Arc<Declared>>>,
     /// Where its error numbers are.
     pub errors: ErrorNumbers,
 }
@@ -62,27 +62,32 @@ impl Library {
     }
 
     /// Lists of calls may name this interface from now on. What the library has got or given under another one stays: its
-    /// handles and callbacks; and whoever runs with one of those goes on with it.
-    pub fn declare(&self, revision: u32, interface: Interface) {
+    /// handles and callbacks; and whoever runs with one of those goes on with it. Tells what was found of it.
+    ///
+    /// A late call may bring back an earlier one, which is then one more, and not the newest.
+    pub fn declare(&self, revision: u32, interface: Interface) -> Loaded {
         let home = Arc::new(self.another_home(interface));
         // Without the lock: finding thousands of functions takes a while, and lists begin meanwhile.
         let declared = Arc::new(Declared::new(self, revision, home));
+        let loaded = declared.loaded(self.file.clone());
         let mut interfaces = self.interfaces();
-        interfaces.retain(|known| known.revision != revision);
-        interfaces.push_back(declared);
-        while interfaces.len() > INTERFACES_KEPT {
-            interfaces.pop_front();
+        interfaces.insert(revision, declared);
+        if interfaces.len() > INTERFACES_KEPT
+            && let Some(oldest) = interfaces.keys().copied().find(|known| *known != revision)
+        {
+            interfaces.remove(&oldest);
         }
+        loaded
     }
 
     /// The interface of that number, if it is still kept.
     pub fn interface(&self, revision: u32) -> Option<Arc<Declared>> {
-        self.interfaces().iter().find(|known| known.revision == revision).cloned()
+        self.interfaces().get(&revision).cloned()
     }
 
-    /// The interface that came last.
+    /// The interface of the highest number.
     pub fn newest(&self) -> Arc<Declared> {
-        let newest = self.interfaces().back().cloned();
+        let newest = self.interfaces().last_key_value().map(|(_, newest)| Arc::clone(newest));
         newest.unwrap_or_else(|| Arc::new(Declared::new(self, 0, Arc::new(self.another_home(Interface::default())))))
     }
 
@@ -135,7 +140,7 @@ impl Library {
         })
     }
 
-    fn interfaces(&self) -> MutexGuard<'_, VecDeque<Arc<Declared>>> {
+    fn interfaces(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Declared>>> {
         // A panic ends the process; each change is complete before the next statement that can.
         self.interfaces.lock().unwrap_or_else(PoisonError::into_inner)
     }

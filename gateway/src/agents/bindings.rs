@@ -1,7 +1,7 @@
 //! What a running agent found of a library's interface: once when it loaded the library, and again whenever the
 //! interface was replaced.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bridge32_protocol::wire::{INTERFACES_KEPT, Loaded};
@@ -15,15 +15,15 @@ pub struct Bound {
     pub loaded: Loaded,
 }
 
-/// The interfaces that an agent has of a library, the newest last: it keeps [`INTERFACES_KEPT`] of them, so that late calls,
-/// which may mean an earlier one, go on.
+/// The interfaces that an agent has of a library, by their numbers: it keeps [`INTERFACES_KEPT`] of them, so that late calls,
+/// which may mean an earlier one, go on. One too many takes the place of the oldest of the others.
 #[derive(Debug)]
-pub struct Bindings(RwLock<VecDeque<Arc<Bound>>>);
+pub struct Bindings(RwLock<BTreeMap<u32, Arc<Bound>>>);
 
 impl Bindings {
     /// What was found when the library was loaded.
     pub fn new(revision: u32, loaded: Loaded) -> Self {
-        Self(RwLock::new(VecDeque::from([Arc::new(Bound { revision, loaded })])))
+        Self(RwLock::new(BTreeMap::from([(revision, Arc::new(Bound { revision, loaded }))])))
     }
 
     /// Whether the agent has that interface.
@@ -33,17 +33,19 @@ impl Bindings {
 
     /// What was found of that interface, if the agent has it.
     pub fn of(&self, revision: u32) -> Option<Arc<Bound>> {
-        // A list of `Arc`s is whole whatever panicked.
+        // A map of `Arc`s is whole whatever panicked.
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().rev().find(|bound| bound.revision == revision).cloned()
+        known.get(&revision).cloned()
     }
 
     /// The agent has that one, too, from now on.
     pub fn set(&self, revision: u32, loaded: Loaded) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.push_back(Arc::new(Bound { revision, loaded }));
-        while known.len() > INTERFACES_KEPT {
-            known.pop_front();
+        known.insert(revision, Arc::new(Bound { revision, loaded }));
+        if known.len() > INTERFACES_KEPT
+            && let Some(oldest) = known.keys().copied().find(|known| *known != revision)
+        {
+            known.remove(&oldest);
         }
     }
 }
@@ -64,5 +66,7 @@ mod tests {
         assert!(bindings.has(1) && bindings.has(4) && !bindings.has(5));
         bindings.set(5, loaded());
         assert!(!bindings.has(1) && bindings.has(2) && bindings.has(5));
+        bindings.set(1, loaded());
+        assert!(bindings.has(1) && !bindings.has(2) && bindings.has(5), "a late call brings an earlier one back");
     }
 }

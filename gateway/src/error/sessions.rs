@@ -35,6 +35,14 @@ impl From<SessionError> for Problem {
                 ),
             )
             .with_retry_after(pause(retry_after.unwrap_or(Duration::from_secs(1)))),
+            SessionError::Share { own, max, retry_after } => Self::new(
+                Code::SessionLimit,
+                format!(
+                    "You have {own} of the {max} sessions that there may be with this library, and a part of those that are free is for \
+                     others. End those that are not needed: GET /v1/sessions lists yours."
+                ),
+            )
+            .with_retry_after(pause(retry_after.unwrap_or(Duration::from_secs(1)))),
             SessionError::NoProcess(failure) => failure.into(),
             SessionError::Random(error) => Self::internal(error),
         }

@@ -34,6 +34,9 @@ const SWEEP: Duration = Duration::from_mins(1);
 /// An answer that takes more than this part of all the room is not written.
 const LARGEST_PART: u64 = 4;
 
+/// Where there is no room, so much is forgotten before its time: one part in this many of all that may be kept.
+const ROOM: u64 = 100;
+
 /// What becomes of a call that is to be kept.
 #[derive(Debug)]
 pub enum Begun {
@@ -154,6 +157,7 @@ impl History {
         Ok(Begun::New(entry))
     }
 
+    /// Where there is no room for one more, what is too old goes; then, before their time, the oldest of whoever has most.
     async fn make_room(&self, store: &Store) -> Result<(), Refused> {
         let is_full = || {
             let (outcomes, bytes) = store.size();
@@ -161,6 +165,22 @@ impl History {
         };
         if is_full() {
             store.sweep(self.oldest()).await?;
+        }
+        let HistoryConfig { max_outcomes, max_size, .. } = self.config;
+        let mut forgotten = 0;
+        while is_full() {
+            let gone = if store.size().0 >= max_outcomes {
+                store.evict_outcomes(max_outcomes.div_ceil(ROOM)).await?
+            } else {
+                store.evict_bytes(max_size.div_ceil(ROOM)).await?
+            };
+            if gone == 0 {
+                break;
+            }
+            forgotten += gone;
+        }
+        if forgotten > 0 {
+            tracing::warn!(calls = forgotten, "the table of calls is full: the oldest outcomes of whoever has most are forgotten");
         }
         let (outcomes, bytes) = store.size();
         if is_full() { Err(Refused::Full { outcomes, bytes }) } else { Ok(()) }

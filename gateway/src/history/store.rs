@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row as _, SqlSafeStr as _};
 use uuid::Uuid;
@@ -189,6 +189,37 @@ impl Store {
             self.measure().await?;
         }
         Ok(())
+    }
+
+    /// Forgets so many calls that have ended, the oldest of the owner who has the most of them. Gives how many went.
+    pub(super) async fn evict_outcomes(&self, outcomes: u64) -> Result<u64, StoreError> {
+        let delete = sqlx::query(
+            "DELETE FROM calls WHERE id IN (SELECT id FROM calls WHERE ended_at IS NOT NULL AND owner = \
+             (SELECT owner FROM calls WHERE ended_at IS NOT NULL GROUP BY owner ORDER BY COUNT(*) DESC LIMIT 1) \
+             ORDER BY ended_at, id LIMIT ?1)",
+        );
+        self.evicted(delete.bind(i64::try_from(outcomes).unwrap_or(i64::MAX))).await
+    }
+
+    /// Forgets calls until their answers had so many bytes, the oldest of the owner whose answers have the most. Gives how many
+    /// went.
+    pub(super) async fn evict_bytes(&self, bytes: u64) -> Result<u64, StoreError> {
+        let delete = sqlx::query(
+            "DELETE FROM calls WHERE id IN (SELECT id FROM \
+             (SELECT id, SUM(answer_size) OVER (ORDER BY ended_at, id) - answer_size AS before FROM calls \
+             WHERE answer_size > 0 AND owner = \
+             (SELECT owner FROM calls WHERE answer_size > 0 GROUP BY owner ORDER BY SUM(answer_size) DESC LIMIT 1)) \
+             WHERE before < ?1)",
+        );
+        self.evicted(delete.bind(i64::try_from(bytes.max(1)).unwrap_or(i64::MAX))).await
+    }
+
+    async fn evicted(&self, delete: sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments>) -> Result<u64, StoreError> {
+        let gone = delete.execute(&self.pool).await?.rows_affected();
+        if gone > 0 {
+            self.measure().await?;
+        }
+        Ok(gone)
     }
 
     /// Writes what is left to write.

@@ -178,20 +178,37 @@ async fn an_answer_that_is_too_large_is_in_memory_alone() {
 }
 
 #[tokio::test]
-async fn a_full_table_refuses_until_something_is_old_enough() {
+async fn a_full_table_refuses_until_something_has_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let config =
-        HistoryConfig { max_outcomes: 1, keep_outcomes: Duration::from_millis(200), ..HistoryConfig::default() };
+    let config = HistoryConfig { max_outcomes: 1, ..HistoryConfig::default() };
     let history = history(folder.path(), config);
     let entry = begin(&history, request(Some("k"), "d")).await;
     let full = history.begin(request(None, "d"), Vec::new(), || true).await.unwrap_err();
     assert!(matches!(full, Refused::Full { outcomes: 1, .. }), "{full}");
     history.end(&entry, outcome("5", Execution::Ran), false).await;
     known(&history, request(Some("k"), "d")).await;
-    assert!(matches!(history.begin(request(None, "d"), Vec::new(), || true).await, Err(Refused::Full { .. })));
-    tokio::time::sleep(Duration::from_millis(250)).await;
     begin(&history, request(None, "d")).await;
     assert!(history.find(entry.request.id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn in_a_full_table_the_oldest_of_whoever_has_most_make_room() {
+    for (max_outcomes, max_size) in [(4, 1000), (1000, 40)] {
+        let folder = tempfile::tempdir().unwrap();
+        let history = history(folder.path(), HistoryConfig { max_outcomes, max_size, ..HistoryConfig::default() });
+        let kept = async |owner: &str| {
+            let entry = begin(&history, Request { owner: owner.into(), ..request(None, "d") }).await;
+            history.end(&entry, outcome("0123456789", Execution::Ran), false).await;
+            entry.request.id
+        };
+        let first = kept("bob").await;
+        let (second, third, fourth) = (kept("ann").await, kept("ann").await, kept("ann").await);
+        begin(&history, Request { owner: "eve".into(), ..request(None, "d") }).await;
+        assert!(history.find(second).await.unwrap().is_none(), "{max_outcomes}");
+        for id in [first, third, fourth] {
+            assert!(history.find(id).await.unwrap().is_some(), "{max_outcomes}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,17 +3,19 @@
 //!
 //! People at a browser have other sessions: [`crate::auth::sessions`].
 
+mod count;
 mod lost;
 mod release;
 mod session;
 mod table;
 mod token;
+mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge32_protocol::wire::SessionEnd;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -24,14 +26,13 @@ use release::Watched;
 use session::Hold;
 use table::Table;
 use token::Secret;
+use turns::Releases;
 
 pub use session::LibrarySession;
 pub use token::Token;
 
 /// The shortest lease, and the unit of those that clients ask for.
 pub const SHORTEST_LEASE: Duration = Duration::from_secs(1);
-/// So many sessions have what they own released at a time.
-const RELEASES: usize = 8;
 
 /// Why there is no session, or none for this request.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,6 +54,16 @@ pub enum SessionError {
         /// When the next one ends, if nobody renews it.
         retry_after: Option<Duration>,
     },
+    /// Its owner has as many as one may have: what is free is for others.
+    #[error("its owner has {own} of {max} sessions")]
+    Share {
+        /// How many that are.
+        own: usize,
+        /// How many all may have together.
+        max: usize,
+        /// When the next one ends, if nobody renews it.
+        retry_after: Option<Duration>,
+    },
     /// There is no process for it.
     #[error("there is no process for it")]
     NoProcess(Failure),
@@ -62,25 +73,14 @@ pub enum SessionError {
 }
 
 /// All sessions with libraries of one gateway.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LibrarySessions {
     table: Mutex<Table>,
     /// One may be due before the others.
     sooner: Notify,
     /// Whoever looks for a place holds it until the place is taken.
     placing: Mutex<()>,
-    releases: Semaphore,
-}
-
-impl Default for LibrarySessions {
-    fn default() -> Self {
-        Self {
-            table: Mutex::default(),
-            sooner: Notify::new(),
-            placing: Mutex::default(),
-            releases: Semaphore::new(RELEASES),
-        }
-    }
+    releases: Releases,
 }
 
 impl LibrarySessions {
@@ -95,10 +95,10 @@ impl LibrarySessions {
         lease: Duration,
     ) -> Result<(Arc<LibrarySession>, Token), SessionError> {
         let limit = library.config.running.sessions.max;
-        let counted = self.lock().count(&library.name, limit)?;
+        let counted = self.lock().count(&library.name, limit, owner)?;
         let secret = Secret::fresh()?;
         let hold = self.place(library).await.map_err(SessionError::NoProcess)?;
-        let session = Arc::new(LibrarySession::new(secret, owner, library, hold, lease, counted));
+        let session = Arc::new(LibrarySession::new(secret, library, hold, lease, counted));
         let watched = self.lock().insert(&session);
         self.sooner.notify_one();
         if watched == Watched::New {

@@ -81,9 +81,9 @@ pub(super) async fn release(sessions: &LibrarySessions, session: &LibrarySession
 
 async fn ask(sessions: &LibrarySessions, session: &LibrarySession) -> Option<SessionEnd> {
     session.lease().unused().await;
-    // It is closed by nobody.
-    let _some_at_a_time = sessions.releases.acquire().await.ok()?;
     let (library, lane, link) = (session.library(), session.lane(), session.link());
+    let place = sessions.releases.join(session.agent().pool(), lane);
+    let _turn = place.turn().await;
     let asked = link.client.end_session(&library.name, session.id, lane.number);
     let why = tokio::select! {
         answer = asked => match answer {

@@ -1,13 +1,13 @@
 //! One session with a library: whose it is, where its calls run, how long it lasts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::count::Counted;
 use super::token::{Secret, Token};
 use crate::agents::{Agent, Link, Role};
 use crate::dispatch::{Lane, Lease};
@@ -19,19 +19,18 @@ pub struct LibrarySession {
     /// Its public id, by which its process and the log know it, too. It opens nothing.
     pub id: Uuid,
     pub(super) secret: Secret,
-    owner: Option<Arc<str>>,
     /// As it was when the session began: it may have been replaced by another one meanwhile.
     library: Arc<Library>,
     hold: Hold,
     lease: Arc<Lease>,
     created_at: Timestamp,
-    _counted: Counted,
+    /// Whose it is, too.
+    counted: Counted,
 }
 
 impl LibrarySession {
     pub(super) fn new(
         secret: Secret,
-        owner: Option<Arc<str>>,
         library: &Arc<Library>,
         hold: Hold,
         lease: Duration,
@@ -39,16 +38,16 @@ impl LibrarySession {
     ) -> Self {
         let (library, lease) = (Arc::clone(library), Lease::new(lease));
         let created_at = Timestamp::now();
-        Self { id: Uuid::now_v7(), secret, owner, library, hold, lease, created_at, _counted: counted }
+        Self { id: Uuid::now_v7(), secret, library, hold, lease, created_at, counted }
     }
 
     /// Whose it is; `None` where nobody has to say who they are.
     pub fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
+        self.counted.owner().map(|owner| &**owner)
     }
 
     pub(super) fn shared_owner(&self) -> Option<Arc<str>> {
-        self.owner.clone()
+        self.counted.owner().cloned()
     }
 
     /// What its client sends.
@@ -129,39 +128,5 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.agent.usage().release();
-    }
-}
-
-/// One of the sessions that a library may have.
-#[derive(Debug)]
-pub(super) struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    /// One more, if there may be.
-    pub(super) fn new(count: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
-        let more = |now: usize| (now < max).then_some(now + 1);
-        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Self(Arc::clone(count)))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_are_counted_than_may_be_and_those_that_have_ended_are_not() {
-        let count = Arc::default();
-        let (one, two) = (Counted::new(&count, 2), Counted::new(&count, 2));
-        assert!(one.is_some() && two.is_some() && Counted::new(&count, 2).is_none());
-        drop(one);
-        assert!(Counted::new(&count, 2).is_some());
-        assert!(Counted::new(&Arc::default(), 0).is_none());
     }
 }

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::count::{Count, Counted, Full};
 use super::lost::LostSessions;
 use super::release::Watched;
-use super::session::{Counted, LibrarySession};
+use super::session::LibrarySession;
 use super::token::Token;
 use super::{SessionError, Wanted};
+
+/// Among so many that are due soonest a library's next one is looked for.
+const SOONEST: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -21,7 +25,7 @@ pub(super) struct Table {
     /// When to look at which: calls renew leases without a word to this table.
     due: BTreeSet<(Instant, Uuid)>,
     /// How many each library has.
-    counts: HashMap<String, Arc<AtomicUsize>>,
+    counts: HashMap<String, Arc<Count>>,
     /// The pools and generations whose end somebody waits for.
     watched: HashSet<(String, u64)>,
     lost: LostSessions,
@@ -37,15 +41,27 @@ impl Table {
     /// Counts one more for a library.
     ///
     /// # Errors
-    /// It has as many as it may.
-    pub(super) fn count(&mut self, library: &str, max: usize) -> Result<Counted, SessionError> {
+    /// It has as many as it may, or its owner has.
+    pub(super) fn count(
+        &mut self,
+        library: &str,
+        max: usize,
+        owner: Option<Arc<str>>,
+    ) -> Result<Counted, SessionError> {
         let count = self.counts.entry(library.to_owned()).or_default();
-        Counted::new(count, max).ok_or_else(|| {
-            let now = Instant::now();
-            let mine = self.sessions.values().filter(|entry| entry.session.library().name == library);
-            let next = mine.filter_map(|entry| entry.session.lease().until()).min();
-            SessionError::Limit { max, retry_after: next.map(|next| next.saturating_duration_since(now)) }
+        Counted::new(count, max, owner).map_err(|full| match full {
+            Full::All => SessionError::Limit { max, retry_after: self.next_end(library) },
+            Full::Share(own) => SessionError::Share { own, max, retry_after: self.next_end(library) },
         })
+    }
+
+    /// How long it takes until the next session of a library ends, unless it is renewed. An estimate: it costs little, however
+    /// many are refused.
+    fn next_end(&self, library: &str) -> Option<Duration> {
+        let soonest = self.due.iter().take(SOONEST).filter_map(|(_, id)| self.sessions.get(id));
+        let mine = soonest.filter(|entry| entry.session.library().name == library);
+        let next = mine.filter_map(|entry| entry.session.lease().until()).min();
+        next.map(|next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Takes a new one in. Gives whether somebody has to be told to watch its process.

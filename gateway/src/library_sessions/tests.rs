@@ -5,7 +5,7 @@ use axum::http::Uri;
 use axum::routing::delete;
 use tokio::sync::{mpsc, watch};
 
-use super::session::Counted;
+use super::count::Counted;
 use super::*;
 use crate::agents::{Agent, Exit, Link};
 use crate::dispatch::{Lane, Lease, Pin};
@@ -43,9 +43,9 @@ impl World {
     fn begin(&self, owner: Option<&str>) -> Arc<LibrarySession> {
         let lane = Lane { generation: self.link.generation, number: 1 };
         let hold = Hold::of(&self.agent, &self.link, lane);
-        let counted = Counted::new(&Arc::default(), 1).unwrap();
-        let (secret, owner) = (Secret::fresh().unwrap(), owner.map(Arc::from));
-        let session = Arc::new(LibrarySession::new(secret, owner, &self.library, hold, LEASE, counted));
+        let counted = Counted::new(&Arc::default(), 1, owner.map(Arc::from)).unwrap();
+        let secret = Secret::fresh().unwrap();
+        let session = Arc::new(LibrarySession::new(secret, &self.library, hold, LEASE, counted));
         if self.sessions.lock().insert(&session) == Watched::New {
             let (sessions, agent, link) = (Arc::clone(&self.sessions), Arc::clone(&self.agent), Arc::clone(&self.link));
             tokio::spawn(release::watch(sessions, agent, link));

@@ -18,17 +18,37 @@ pub fn watch(bridge: &Arc<Bridge>, library: &Arc<Library>) {
     }
 }
 
-/// Follows the pool until the library is not run by it any more.
+/// What has come of looking for another way to run a library.
+enum Sought {
+    /// The pool does not run it any more.
+    Left,
+    /// The pool runs it again.
+    Mended,
+    /// There is none that works.
+    Nothing,
+}
+
+/// Follows the pool until the library is not run by it any more. Where no fallback works, none is tried again until the pool has
+/// run the library meanwhile, as after a restart by hand.
 async fn follow(bridge: Arc<Bridge>, name: String, pool: Arc<Pool>) {
     let mut changes = pool.changes();
+    let mut is_hopeless = false;
     loop {
         changes.borrow_and_update();
-        if current(&bridge, &name, &pool).is_none() {
-            return;
+        let Some(queue) = current(&bridge, &name, &pool).map(|library| Arc::clone(&library.queue)) else { return };
+        match broken(&pool, &name) {
+            None if is_hopeless => {
+                queue.set_hopeful(true);
+                is_hopeless = false;
+            }
+            Some(_) if !is_hopeless => match bridge.fail_over(&name, &pool).await {
+                Sought::Left => return,
+                Sought::Mended => {}
+                Sought::Nothing => is_hopeless = true,
+            },
+            _ => {}
         }
-        if broken(&pool, &name).is_some() && bridge.fail_over(&name, &pool).await {
-            return;
-        }
+        drop(queue);
         // The sender lives as long as the pool.
         let _ = changes.changed().await;
     }
@@ -53,13 +73,13 @@ pub(super) fn broken(pool: &Pool, name: &str) -> Option<String> {
 }
 
 impl Bridge {
-    /// Runs the library in the next way that works. Gives whether there is nothing more to be watched.
-    async fn fail_over(self: &Arc<Self>, name: &str, pool: &Arc<Pool>) -> bool {
+    /// Runs the library in the next way that works.
+    async fn fail_over(self: &Arc<Self>, name: &str, pool: &Arc<Pool>) -> Sought {
         let _one_configuration = self.reloads.configuration.read().await;
         let _turn = self.reloads.turn(pool.id()).await;
-        let Some(library) = current(self, name, pool) else { return true };
+        let Some(library) = current(self, name, pool) else { return Sought::Left };
         // A restart may have mended it meanwhile.
-        let Some(reason) = broken(pool, name) else { return false };
+        let Some(reason) = broken(pool, name) else { return Sought::Mended };
         let lock = Arc::clone(&library.replacing).lock_owned().await;
         let config = self.config();
         let place = library.standing.place;
@@ -78,12 +98,13 @@ impl Bridge {
                     watch(self, library);
                 }
                 retiring::retire(self, &old, "a fallback has taken its place");
+                Sought::Left
             }
             Err(reason) => {
                 tracing::error!(library = name, reason, "no fallback works");
                 library.queue.set_hopeful(false);
+                Sought::Nothing
             }
         }
-        true
     }
 }
