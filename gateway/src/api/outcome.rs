@@ -97,9 +97,10 @@ fn refused(problem: &Problem, execution: Execution) -> Outcome {
     }
 }
 
-/// The functions that are called, so that it can be told whether what they answer is sensitive.
+/// The functions that are called, so that it can be told whether what they answer is sensitive. Of each call those that it
+/// may have been.
 #[derive(Debug)]
-pub(super) struct Secrets(Vec<Called>);
+pub(super) struct Secrets(Vec<Vec<Called>>);
 
 #[derive(Debug)]
 enum Called {
@@ -116,15 +117,28 @@ impl Secrets {
             _ => Called::Other,
         };
         Self(match work {
-            Work::Call(order) => vec![called(order)],
-            Work::Batch(orders, _) => orders.iter().map(called).collect(),
+            Work::Call(order) => vec![vec![called(order)]],
+            Work::Batch(orders, _) => orders.iter().map(|order| vec![called(order)]).collect(),
         })
+    }
+
+    /// A call may have gone over to what has taken the library's place: what that declares of a function of the same name counts
+    /// as well. `None` if there is nothing any more that could be asked.
+    pub(super) fn and_now(mut self, now: Option<&Arc<Declared>>) -> Self {
+        for calls in &mut self.0 {
+            let also = calls.iter().find_map(|called| called.now(now));
+            calls.extend(also);
+        }
+        self
     }
 
     /// Whether an answer has a sensitive value. No text of a failure has one.
     pub(super) fn are_in(&self, done: &Done) -> bool {
-        let is_sensitive = |(called, result): (&Called, &CallResult)| match result {
-            Ok(answer) => called.is_sensitive(&reply::answer(Uuid::nil(), answer)),
+        let is_sensitive = |(calls, result): (&Vec<Called>, &CallResult)| match result {
+            Ok(answer) => {
+                let answer = reply::answer(Uuid::nil(), answer);
+                calls.iter().any(|called| called.is_sensitive(&answer))
+            }
             Err(_) => false,
         };
         match done {
@@ -136,6 +150,15 @@ impl Secrets {
 }
 
 impl Called {
+    /// The function of the same name, if another interface is in force now that has one.
+    fn now(&self, now: Option<&Arc<Declared>>) -> Option<Self> {
+        let Self::Declared(then, number) = self else { return None };
+        let Some(now) = now else { return Some(Self::Other) };
+        let (_, function) = function(then.interface(), *number)?;
+        let (number, _) = now.function(&function.name)?;
+        (!Arc::ptr_eq(then, now)).then(|| Self::Declared(Arc::clone(now), number))
+    }
+
     /// Whether something would have to be taken out of the answer before it is written.
     fn is_sensitive(&self, answer: &[u8]) -> bool {
         let function = match self {
@@ -191,6 +214,14 @@ mod tests {
         assert!(found("Add", answer("5", r#"{"other":1}"#)), "what is not declared could be anything");
         let marker = r#"{"pin":"«redacted»"}"#;
         assert!(!found("Ask", answer("5", marker)), "there is nothing to take out");
+        let next = library("/** @sensitive return */ int Add(int a, int b); int Ask(int *pin);").declared();
+        let later = |name: &str, now, answer: Answer| {
+            let secrets = Secrets::of(&Work::Call(Box::new(order(name)))).and_now(now);
+            secrets.are_in(&Done::Call(Uuid::nil(), Box::new(Ok(answer))))
+        };
+        assert!(later("Add", Some(&next), answer("5", "{}")), "it may have run with the library that came next");
+        assert!(later("Ask", Some(&next), answer("5", r#"{"pin":1234}"#)), "or with this one");
+        assert!(!later("Add", Some(&declared), answer("5", "{}")) && later("Add", None, answer("5", "{}")));
         let batch =
             Work::Batch(vec![order("Add"), order("Key")], bridge32_protocol::wire::Batch { stop_on_error: true });
         let secrets = Secrets::of(&batch);

@@ -175,7 +175,7 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
 async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task) {
     let id = entry.request.id;
     let secrets = Secrets::of(&task.work);
-    let within = task.within;
+    let (within, name) = (task.within, task.library.name.clone());
     // In a task of its own, so that even a panic of ours is an outcome.
     let run = tokio::spawn({
         let (bridge, entry) = (Arc::clone(&bridge), Arc::clone(&entry));
@@ -190,7 +190,9 @@ async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task) {
     let (outcome, is_sensitive) = match run.await {
         Ok(done) => {
             let done = if entry.is_cancelled() { done } else { done.unless_stopping() };
-            let is_sensitive = secrets.are_in(&done);
+            // A library that is gone may have been replaced by one before that nobody can ask any more.
+            let now = bridge.libraries.get(&name).map(|library| library.declared());
+            let is_sensitive = secrets.and_now(now.as_ref()).are_in(&done);
             (done.outcome(id, within), is_sensitive)
         }
         Err(error) => (Done::broken(id, &error), false),

@@ -180,7 +180,10 @@ impl History {
             forgotten += gone;
         }
         if forgotten > 0 {
-            tracing::warn!(calls = forgotten, "the table of calls is full: the oldest outcomes of whoever has most are forgotten");
+            tracing::warn!(
+                calls = forgotten,
+                "the table of calls is full: the oldest outcomes of whoever has most are forgotten"
+            );
         }
         let (outcomes, bytes) = store.size();
         if is_full() { Err(Refused::Full { outcomes, bytes }) } else { Ok(()) }

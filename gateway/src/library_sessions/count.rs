@@ -98,10 +98,10 @@ mod tests {
         let begin = |owner: &str| Counted::new(&count, 8, Some(owner.into()));
         let mut anns: Vec<_> = (0..6).map(|_| begin("ann").unwrap()).collect();
         assert_eq!(begin("ann").unwrap_err(), Full::Share(6));
-        let ben = begin("ben").unwrap();
+        let bens = (begin("ben").unwrap(), begin("ben").unwrap());
         anns.pop();
-        assert_eq!(begin("ann").unwrap_err(), Full::Share(5), "ben has one of those that were free");
-        drop((ben, anns));
+        assert_eq!(begin("ann").unwrap_err(), Full::Share(5), "ben has two of those that were free");
+        drop((bens, anns));
         assert!(count.lock().of.is_empty());
         assert_eq!(count.lock().all, 0);
     }

@@ -29,13 +29,7 @@ pub struct LibrarySession {
 }
 
 impl LibrarySession {
-    pub(super) fn new(
-        secret: Secret,
-        library: &Arc<Library>,
-        hold: Hold,
-        lease: Duration,
-        counted: Counted,
-    ) -> Self {
+    pub(super) fn new(secret: Secret, library: &Arc<Library>, hold: Hold, lease: Duration, counted: Counted) -> Self {
         let (library, lease) = (Arc::clone(library), Lease::new(lease));
         let created_at = Timestamp::now();
         Self { id: Uuid::now_v7(), secret, library, hold, lease, created_at, counted }

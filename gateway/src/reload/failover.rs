@@ -29,7 +29,7 @@ enum Sought {
 }
 
 /// Follows the pool until the library is not run by it any more. Where no fallback works, none is tried again until the pool has
-/// run the library meanwhile, as after a restart by hand.
+/// tried to run the library anew, as after a restart by hand.
 async fn follow(bridge: Arc<Bridge>, name: String, pool: Arc<Pool>) {
     let mut changes = pool.changes();
     let mut is_hopeless = false;
