@@ -24,7 +24,7 @@ pub fn compare(file: &LoadedFile, wanted: Option<&str>) -> Result<(), Fault> {
         None => Ok(()),
         Some(wanted) => Err(failed(format!(
             "{} is not the file that `sha256` in its library's table asks for: that is {wanted}, and the file is {}. Put the \
-             right file back; or, if it was meant to change, the new hash into the table, and start the gateway again",
+             right file back; or, if it was meant to change, the new hash into the table, and reload the configuration (`bridge32 reload`).",
             file.path, file.sha256
         ))),
     }

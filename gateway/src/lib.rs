@@ -70,6 +70,8 @@ pub async fn serve(
     reloads: mpsc::Receiver<()>,
 ) -> Result<(), ServeError> {
     private::prepare_data_dir(&config.data_dir)?;
+    // Until this gateway has ended.
+    let _own = private::claim_data_dir(&config.data_dir)?;
     // First of all: whoever has the addresses is the one who may write into `data_dir`.
     let sockets = Sockets::bind(&config.listeners).await?;
     let auth = Auth::open(&config)?;

@@ -15,6 +15,17 @@ pub enum FolderError {
         /// Why not.
         source: io::Error,
     },
+    /// Another gateway uses it.
+    #[error(
+        "data_dir: another gateway uses {}{}: each needs a folder of its own, which `data_dir` in the configuration sets",
+        folder.display(), pid.map_or(String::new(), |pid| format!(" (process {pid})"))
+    )]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that uses it, if that can be told.
+        pid: Option<u32>,
+    },
     /// It is somebody else's.
     #[error(
         "data_dir: {} belongs to the user {owner}, who could change what this gateway believes: run the gateway as that user, or set \
@@ -158,6 +169,30 @@ pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
+/// Takes the folder for this process, for as long as what is given is kept: two gateways would each take the other's calls for
+/// lost.
+///
+/// # Errors
+/// Another gateway has it.
+pub fn claim_data_dir(folder: &Path) -> Result<File, FolderError> {
+    use std::io::Write as _;
+    let unusable = |source| FolderError::Unusable { folder: folder.to_owned(), source };
+    let path = folder.join("gateway.lock");
+    touch(&path).map_err(unusable)?;
+    let mut lock = std::fs::OpenOptions::new().write(true).open(&path).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let pid = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+            return Err(FolderError::InUse { folder: folder.to_owned(), pid });
+        }
+        Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    // Who it is helps a person; the lock is what counts.
+    let _ = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
+    Ok(lock)
+}
+
 /// The owner of what is neither this user's nor the system's own.
 #[cfg(target_os = "linux")]
 fn foreign(metadata: &std::fs::Metadata) -> Option<u32> {
@@ -196,6 +231,17 @@ mod tests {
         let own = with(0o600);
         assert!(others_read(&own, &format!("{}:{}", own.dev(), own.ino())));
         assert!(!others_read(&std::fs::metadata("/dev/null").unwrap(), "1:1"));
+    }
+
+    #[test]
+    fn a_folder_is_one_gateways_until_that_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let claim = claim_data_dir(folder.path()).unwrap();
+        let text = claim_data_dir(folder.path()).unwrap_err().to_string();
+        assert!(text.contains(&format!("(process {})", std::process::id())), "{text}");
+        assert_eq!(mode(&folder.path().join("gateway.lock")), 0o600);
+        drop(claim);
+        claim_data_dir(folder.path()).unwrap();
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl<'a> Life<'a> {
 fn not_loaded_again(how: &str) -> Fault {
     let detail = format!(
         "Loading this library ends the process ({how}): its initialisation fails, or waits for something that does not \
-         come. Restart the agent to try again."
+         come. When that is mended, `bridge32 reload` tries again."
     );
     Fault { code: FaultCode::LoadFailed, detail, pointer: None, ran: true }
 }

@@ -118,9 +118,10 @@ fn view(bridge: &Bridge, agent: &Agent) -> View {
     view
 }
 
-/// The agent of that id.
+/// The agent of that id; by the name of a library or group, the first of its agents: their ids change when it is reloaded.
 pub(super) fn find(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
-    bridge.agents.get(id).ok_or_else(|| {
+    let of_pool = || bridge.agents.all().into_iter().find(|agent| agent.pool() == id && !agent.leaves());
+    bridge.agents.get(id).or_else(of_pool).ok_or_else(|| {
         let all = bridge.agents.all();
         let known: Vec<&str> = all.iter().map(|agent| agent.id()).collect();
         Problem::new(Code::UnknownAgent, format!("There is no agent `{id}`. There are: {}.", known.join(", ")))

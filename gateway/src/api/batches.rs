@@ -79,6 +79,12 @@ async fn read(
         1..=MAX_BATCH => {}
         count => return malformed(format!("The batch has {count} calls; more than {MAX_BATCH} is not possible.")),
     }
+    let (count, room) = (calls.len(), library.config.running.queue);
+    if count > room {
+        return malformed(format!(
+            "The batch has {count} calls, and no more than {room} wait for this library (`queue` in its table): send fewer at a time."
+        ));
+    }
     let mut items = Vec::with_capacity(calls.len());
     for (index, raw) in calls.into_iter().enumerate() {
         let place = format!("/calls/{index}");

@@ -29,16 +29,20 @@ struct List {
     crashes: Vec<Value>,
 }
 
-/// The reports of one agent, the newest first.
+/// The reports of one agent, the newest first: also of one that is not there any more, of a library that is.
 ///
 /// # Errors
-/// There is no such agent.
+/// There is no such agent, and no such library.
 pub async fn list(
     State(bridge): State<Arc<Bridge>>,
     Path(id): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    agents::find(&bridge, &id)?;
+    // `calc.2` was one of the library `calc`.
+    let pool = id.rsplit_once('.').filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    if bridge.libraries.get(pool.map_or(id.as_str(), |(pool, _)| pool)).is_none() {
+        agents::find(&bridge, &id)?;
+    }
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     let reports = Arc::clone(&bridge.reports);
     let read = tokio::task::spawn_blocking(move || reports.of_agent(&id, limit)).await;

@@ -221,7 +221,10 @@ async fn answer(
         // A new call is ended by its own deadline.
         (false, wait) => wait.filter(|_| is_known),
     };
-    let ended = match (entry.ended(), patience) {
+    // Whoever asks for 202 alone gets it, however quick the call is: one way to go on is enough for a client.
+    let at_once = entry.ended().filter(|_| is_known || patience != Some(Duration::ZERO));
+    let ended = match (at_once, patience) {
+        (None, Some(Duration::ZERO)) => None,
         (Some(ended), _) => Some(ended),
         (None, None) => Some(entry.end().await),
         (None, Some(patience)) => tokio::time::timeout(patience, entry.end()).await.ok(),

@@ -91,7 +91,7 @@ impl Preferences {
             return self.within(LONGEST_POLL, "a request is held while its call goes on").map(|_| ());
         }
         let limit = limit.max(order.deadline);
-        order.wait = self.within(limit, "is what this library's calls may take (`deadline`)")?;
+        order.wait = self.within(limit, "is what this library's calls may take (`max_deadline`)")?;
         if order.wait == Some(Duration::ZERO) {
             let detail =
                 "`wait=0` leaves the call no time. To go on without its outcome, send `Prefer: respond-async`.";

@@ -87,6 +87,8 @@ pub enum Failure {
     NotInTime {
         /// How long it waited.
         waited: Duration,
+        /// Why there was no agent, if there was none.
+        reason: Option<String>,
     },
     /// Somebody has cancelled it.
     Cancelled(Execution),

@@ -199,7 +199,8 @@ impl Unit {
     pub(super) fn overdue(&self, now: Instant, reason: &str) -> Failure {
         match self.first() {
             Some(first) if self.is_out_of_time(now) => {
-                Failure::NotInTime { waited: now.saturating_duration_since(first.since) }
+                let reason = (!reason.is_empty()).then(|| reason.to_owned());
+                Failure::NotInTime { waited: now.saturating_duration_since(first.since), reason }
             }
             _ => Failure::NoAgent { reason: reason.to_owned(), retry: true },
         }

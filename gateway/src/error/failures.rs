@@ -35,16 +35,27 @@ impl From<Fault> for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
+        Self::told(failure.execution(), failure)
+    }
+}
+
+impl Problem {
+    fn told(execution: Execution, failure: Failure) -> Self {
+        Self { execution: Some(execution), ..Self::of(failure) }
+    }
+
+    fn of(failure: Failure) -> Self {
         match failure {
             Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
             Failure::Ended { exit, moment } => ended(exit, moment),
             Failure::Deadline { deadline, ran } => overdue(deadline, ran),
-            Failure::NotInTime { waited } => Self::new(
+            Failure::NotInTime { waited, reason } => Self::new(
                 Code::DeadlineExceeded,
                 format!(
                     "The call waited {} ms for its turn, which is as long as the request allows (`Prefer: wait=`), and was not \
-                     run. Try again, or allow more time.",
-                    waited.as_millis()
+                     run{}. Try again, or allow more time.",
+                    waited.as_millis(),
+                    reason.map_or(String::new(), |reason| format!(": there is no agent now, because {reason}"))
                 ),
             ),
             Failure::Repeated(last) => {

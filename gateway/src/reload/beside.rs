@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge32_protocol::wire::{Binding, FaultCode};
 use tokio::time::Instant;
 
 use crate::agents::Probed;
@@ -188,6 +189,24 @@ enum Look {
 }
 
 /// # Errors
+/// The file has nothing of what the headers declare: one of the two is another library's.
+fn has_something(library: &Library) -> Result<(), String> {
+    let Some(bound) = library.bound(&library.declared()) else { return Ok(()) };
+    let is_missing =
+        |binding: &Binding| matches!(binding, Binding::Missing(fault) if fault.code == FaultCode::UnknownFunction);
+    let bindings = &bound.loaded.bindings;
+    if bindings.is_empty() || !bindings.iter().all(is_missing) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} exports none of the {} functions that the headers of `{}` declare: is the file, or the header, another library's?",
+        library.config.file.display(),
+        bindings.len(),
+        library.name
+    ))
+}
+
+/// # Errors
 /// One of the libraries will not be loaded, or does not answer its probe as it should: a process gets no calls before.
 fn look(pool: &Pool, libraries: &[&Arc<Library>]) -> Result<Look, String> {
     let links = pool.links();
@@ -200,7 +219,7 @@ fn look(pool: &Pool, libraries: &[&Arc<Library>]) -> Result<Look, String> {
     }
     for library in libraries {
         match pool.state(&library.name) {
-            LibraryState::Ready(_) => {}
+            LibraryState::Ready(_) => has_something(library)?,
             LibraryState::Waiting(reason) | LibraryState::Idle(reason) => return Ok(Look::Waiting(reason)),
             LibraryState::Failed(fault) => return Err(fault.detail),
             LibraryState::Gone(reason) => return Err(format!("Its agent does not start: {reason}.")),

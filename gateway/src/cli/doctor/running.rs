@@ -84,17 +84,17 @@ pub(super) fn examine(config: &Config, gateway: &Gateway, findings: &mut Finding
         let reason = detail.and_then(|detail| detail["reason"].as_str());
         let reason = reason.map_or_else(|| "a key with the scope `read` is told why".to_owned(), str::to_owned);
         let subject = format!("library `{name}`");
-        let agent = detail.and_then(|detail| detail["agent"].as_str()).unwrap_or(name);
-        let restart = format!("when the cause is mended: bridge32 curl -X POST /v1/agents/{agent}/restart");
+        let restart = format!("when the cause is mended: bridge32 reload {name}");
         match state.as_str() {
             "ready" => match detail.and_then(|detail| detail["loaded_file"]["on_disk"].as_str()) {
                 Some("changed") => {
                     let found = "is ready, but another file lies on the disk now than the one that is loaded";
-                    let remedy = format!("to load the new one: bridge32 curl -X POST /v1/agents/{agent}/restart");
+                    let remedy = format!("to load the new one: bridge32 reload {name}");
                     findings.warning(subject, found).remedy(remedy).see("docs/loading.md#which-file-it-was");
                 }
                 _ => findings.ok(subject, "is ready in the gateway that runs"),
             },
+            "idle" => findings.ok(subject, "is loaded by the next call"),
             "starting" => {
                 let found = format!("the gateway that runs is still starting its agent: {reason}");
                 findings.warning(subject, found).remedy("wait a moment, and look again");

@@ -495,7 +495,7 @@ fn a_probe_runs_in_its_process_alone_and_is_none_of_the_librarys_calls() {
     assert!(!take(&queue, FIRST).unwrap().is_probe());
     let work = queue.take(SECOND, false).unwrap();
     assert!(work.is_probe() && work.calls.len() == 1);
-    let failure = Failure::NotInTime { waited: Duration::ZERO };
+    let failure = Failure::NotInTime { waited: Duration::ZERO, reason: None };
     for call in work.calls {
         queue.end(call, Err(failure.clone()));
     }
