@@ -59,7 +59,7 @@ fn data_dir(config: &Config, findings: &mut Findings) -> bool {
                 format!("run the gateway, and doctor, as the user {}; {elsewhere}", machine::user_name(*owner))
             }
             FolderError::Writable { folder, .. } => format!("chmod 700 {}", folder.display()),
-            FolderError::InUse { .. } => elsewhere.to_string(),
+            FolderError::InUse { .. } => elsewhere.clone(),
             FolderError::Unusable { folder, .. } => format!("look at it: ls -ld {}; {elsewhere}", folder.display()),
         };
         let user = !matches!(error, FolderError::Foreign { .. });
