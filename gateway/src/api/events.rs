@@ -1,14 +1,11 @@
 //! `/v1/callbacks/{id}/events`: the invocations of a callback as server-sent events (WHATWG HTML, §9.2).
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::CallbackEvent;
 use bytes::Bytes;
@@ -17,14 +14,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::callbacks::{find, gone};
+use super::event_stream::{self, KEEP_ALIVE};
 use super::{Path, Query};
 use crate::agents::Link;
 use crate::agents::client::{ClientError, Lines};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
-/// A line is sent at least so often, so that nothing on the way takes the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long the end of a process may lag behind the end of its connection.
 const LAG: Duration = Duration::from_secs(2);
 /// How long bytes that an ended process has sent may take through the loopback interface.
@@ -53,16 +49,15 @@ pub async fn show(
     let lines = events.map_err(|fault| gone(id.text, fault))?;
     let feed = Feed { lines, link, stopping: bridge.stopping.subscribe(), over: false };
     // The stream goes with the client's connection, and the agent's connection with the stream.
-    let body = Body::from_stream(stream::unfold(feed, |mut feed| async {
+    Ok(respond(feed))
+}
+
+/// The answer that goes on until the feed is over.
+fn respond(feed: Feed) -> Response {
+    event_stream::respond(stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
-        Some((Ok::<_, Infallible>(text), feed))
-    }));
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ];
-    Ok((headers, body).into_response())
+        Some((text, feed))
+    }))
 }
 
 /// The number of the last event that the client has, as browsers send it when they connect again.

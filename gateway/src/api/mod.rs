@@ -6,6 +6,7 @@ pub mod callbacks;
 pub mod calls;
 pub mod crashes;
 pub mod docs;
+mod event_stream;
 pub mod events;
 pub mod exports;
 pub mod functions;

@@ -1,7 +1,11 @@
 //! What a client sees of a callback's events, with an agent that is played.
 
+use std::convert::Infallible;
+
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
@@ -141,11 +145,7 @@ async fn an_event_that_cannot_be_read_ends_the_stream() {
 #[tokio::test]
 async fn a_client_that_goes_away_ends_the_agents_connection() {
     let stage = stage().await;
-    let mut body = Body::from_stream(stream::unfold(stage.feed, |mut feed| async {
-        let text = feed.next().await?;
-        Some((Ok::<_, Infallible>(text), feed))
-    }))
-    .into_data_stream();
+    let mut body = respond(stage.feed).into_body().into_data_stream();
     stage.agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
     assert!(body.next().await.unwrap().unwrap().starts_with(b"id: 1\n"));
     drop(body);

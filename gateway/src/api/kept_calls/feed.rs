@@ -1,25 +1,19 @@
 //! The states of a kept call as server-sent events (WHATWG HTML, §9.2), until it has ended.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::shown::shown;
+use crate::api::event_stream::{self, KEEP_ALIVE};
 use crate::bridge::Bridge;
 use crate::dispatch::CallState;
 use crate::history::Entry;
-
-/// A line is sent at least so often, so that nothing on the way takes the connection for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How often it is looked whether a call that waits has begun.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,16 +22,10 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) fn answer(bridge: Arc<Bridge>, entry: Arc<Entry>) -> Response {
     let stopping = bridge.stopping.subscribe();
     let feed = Feed { bridge, entry, stopping, told: None, over: false };
-    let body = Body::from_stream(stream::unfold(feed, |mut feed| async {
+    event_stream::respond(stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
-        Some((Ok::<_, Infallible>(text), feed))
-    }));
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ];
-    (headers, body).into_response()
+        Some((text, feed))
+    }))
 }
 
 /// What one client is told.
