@@ -134,11 +134,20 @@ pub fn touch(file: &Path) -> io::Result<()> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(file)?;
-    #[cfg(unix)]
-    if exposed(&file)?.is_some() {
+    close_to_others(&options.open(file)?)
+}
+
+#[cfg(unix)]
+fn close_to_others(file: &File) -> io::Result<()> {
+    if exposed(file)?.is_some() {
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     }
+    Ok(())
+}
+
+/// Access is inherited from the folder here.
+#[cfg(not(unix))]
+fn close_to_others(_: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -205,7 +205,7 @@ fn a_gateway_that_runs_is_asked_and_not_disturbed() {
     let report = Report::of(&file, &[], &[("BRIDGE32_LISTEN", &address)]);
     report.says("ok", &[&format!("listen {address}"), "a gateway runs there (bridge32, process "]);
     report.says("ok", &["library `good`", "is ready in the gateway that runs"]);
-    report.says("problem", &["library `bad`", "exit code 3", "/v1/agents/bad/restart"]);
+    report.says("problem", &["library `bad`", "exit code 3", "bridge32 reload bad"]);
     report.says("note", &["--load"]);
     report.says("note", &["environment variable BRIDGE32_LISTEN"]);
     assert_eq!(report.problems(), 1, "{}", report.shown);

@@ -6,10 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::finding::Findings;
 use super::machine;
 
-/// The gateway needs descriptors for connections and agents.
-const FEW_DESCRIPTORS: u64 = 256;
-/// A 32-bit process has so much address space, and a gateway wants some, too.
-const ADDRESS_SPACE: u64 = 4 << 30;
 /// By so many seconds the times of signatures may differ.
 const SIGNATURE_SECONDS: u64 = 300;
 /// Programs that set the clock, by the names that the kernel shows.
@@ -41,6 +37,10 @@ fn user(findings: &mut Findings) {
 #[cfg(target_os = "linux")]
 fn limits(findings: &mut Findings) {
     use rustix::process::{Resource, getrlimit};
+    /// The gateway needs descriptors for connections and agents.
+    const FEW_DESCRIPTORS: u64 = 256;
+    /// A 32-bit process has so much address space, and a gateway wants some, too.
+    const ADDRESS_SPACE: u64 = 4 << 30;
     let descriptors = getrlimit(Resource::Nofile).current;
     match descriptors {
         Some(few @ ..FEW_DESCRIPTORS) => {
