@@ -132,7 +132,7 @@ fn read_into(file: &Path, seen: &mut Vec<PathBuf>) -> Result<Document, ConfigErr
 }
 
 fn value(file: &Path, key: &str, message: String) -> ConfigError {
-    ConfigError::Value { file: file.to_owned(), key: key.to_owned(), message }
+    ConfigError::Value { file: file.to_owned(), line: None, key: key.to_owned(), message }
 }
 
 /// The place and the words of a TOML error; an unknown key gets what may have been meant.
@@ -167,13 +167,19 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
+/// A path of a configuration is relative to the file that says it; one with a drive is the runtime's own.
+fn absolute(directory: &Path, path: &Path) -> PathBuf {
+    if path.to_str().is_some_and(values::has_drive) { path.to_owned() } else { clean(&directory.join(path)) }
+}
+
+/// The file that `include` of another one means.
+pub(super) fn beside(file: &Path, include: &Path) -> PathBuf {
+    absolute(file.parent().unwrap_or(Path::new(".")), include)
+}
+
 impl Document {
     fn resolve(&mut self, directory: &Path) {
-        let absolute = |path: &mut PathBuf| {
-            if !path.to_str().is_some_and(values::has_drive) {
-                *path = clean(&directory.join(&*path));
-            }
-        };
+        let absolute = |path: &mut PathBuf| *path = absolute(directory, path);
         self.include.iter_mut().for_each(absolute);
         self.data_dir.iter_mut().for_each(absolute);
         self.auth.keys_file.iter_mut().for_each(absolute);

@@ -54,6 +54,15 @@ pub fn overrides(variables: impl IntoIterator<Item = (String, String)>) -> Vec<S
     names
 }
 
+/// A variable that sets a key.
+#[derive(Debug)]
+pub(super) struct Overlaid {
+    /// The variable.
+    pub(super) variable: String,
+    /// The key, as `library.calc.deadline`.
+    pub(super) key: String,
+}
+
 /// Applies the variables in the order of their names, and says which were left out of account.
 ///
 /// # Errors
@@ -62,10 +71,10 @@ pub(super) fn apply(
     mut document: Document,
     file: &Path,
     variables: impl IntoIterator<Item = (String, String)>,
-) -> Result<(Document, Vec<String>), ConfigError> {
+) -> Result<(Document, Vec<Overlaid>, Vec<String>), ConfigError> {
     let mut variables: Vec<_> = variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
     variables.sort();
-    let mut warnings = Vec::new();
+    let (mut overlaid, mut warnings) = (Vec::new(), Vec::new());
     let directory = file.parent().unwrap_or(Path::new("."));
     for (variable, text) in variables {
         if OTHER.contains(&variable.as_str()) {
@@ -78,10 +87,12 @@ pub(super) fn apply(
             continue;
         }
         let path = declared_name(path, &document);
-        let over = overlay(&path, &text).map_err(|message| ConfigError::Environment { variable, message })?;
+        let over = overlay(&path, &text)
+            .map_err(|message| ConfigError::Environment { variable: variable.clone(), message })?;
         document.overlay_from(over, directory);
+        overlaid.push(Overlaid { variable, key: path.join(".") });
     }
-    Ok((document, warnings))
+    Ok((document, overlaid, warnings))
 }
 
 /// Gives `library.<name>` the spelling of the files.

@@ -9,6 +9,7 @@ mod history;
 mod library;
 mod listeners;
 mod loading;
+mod place;
 mod running;
 mod sharing;
 mod values;
@@ -122,10 +123,12 @@ pub enum ConfigError {
         message: String,
     },
     /// A value makes no sense.
-    #[error("{}: {key}: {message}", file.display())]
+    #[error("{}{}: {key}: {message}", file.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     Value {
-        /// The main configuration file.
+        /// The file that says so, or lacks it.
         file: PathBuf,
+        /// The line, 1 is the first; none where no file says anything near it.
+        line: Option<usize>,
         /// The key, as `library.calc.deadline`.
         key: String,
         /// What is wrong, and what to do about it.
@@ -156,9 +159,10 @@ pub struct Loaded {
 /// The first thing that is wrong, with its place.
 pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) -> Result<Loaded, ConfigError> {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let document = document::read(&file)?;
-    let (document, warnings) = environment::apply(document, &file, variables)?;
-    Ok(Loaded { config: Config::check(document, file)?, warnings })
+    let document = document::read(&file).map_err(|error| place::of(error, &[]))?;
+    let (document, overlaid, warnings) = environment::apply(document, &file, variables)?;
+    let config = Config::check(document, file).map_err(|error| place::of(error, &overlaid))?;
+    Ok(Loaded { config, warnings })
 }
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -208,7 +212,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn wrong(&self, key: impl Into<String>, message: impl Into<String>) -> ConfigError {
-        ConfigError::Value { file: self.file.to_owned(), key: key.into(), message: message.into() }
+        ConfigError::Value { file: self.file.to_owned(), line: None, key: key.into(), message: message.into() }
     }
 
     fn auth(&self, document: &Document, directory: &Path) -> Result<AuthConfig, ConfigError> {

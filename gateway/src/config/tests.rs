@@ -7,7 +7,7 @@ use super::*;
 
 mod documented;
 
-fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+pub(super) fn written(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();

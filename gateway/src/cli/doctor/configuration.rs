@@ -46,6 +46,9 @@ fn remedy(error: &ConfigError) -> String {
         }
         ConfigError::Syntax { file, line, .. } => format!("correct line {line} of {}", file.display()),
         ConfigError::Environment { variable, .. } => format!("correct the variable, or remove it: unset {variable}"),
+        ConfigError::Value { file, line: Some(line), key, .. } => {
+            format!("correct `{key}` in line {line} of {}", file.display())
+        }
         ConfigError::Value { file, key, .. } => format!("correct `{key}` in {}", file.display()),
     }
 }
