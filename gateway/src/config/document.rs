@@ -137,11 +137,14 @@ fn value(file: &Path, key: &str, message: String) -> ConfigError {
 
 /// The place and the words of a TOML error; an unknown key gets what may have been meant.
 fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let start = error.span().map_or(0, |span| span.start.min(text.len()));
-    let before = text.get(..start).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let (line, column) = position(text, error.span().map_or(0, |span| span.start));
     ConfigError::Syntax { file: file.to_owned(), line, column, message: reword(error.message()) }
+}
+
+/// The line and column of a byte, 1 is the first.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at.min(text.len())).unwrap_or_default();
+    (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
 /// serde says "unknown field `x`, expected one of `a`, `b`"; people look for a key.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Document, Item, TableLike};
 
 use super::ConfigError;
+use super::document::{beside, position};
 use super::environment::Overlaid;
 
 /// Adds the place to an error that names a key only. Files that have changed since, or are gone, give none.
@@ -42,11 +43,11 @@ fn search(file: &Path, key: &str, seen: &mut Vec<PathBuf>) -> Option<Found> {
     let document = Document::parse(text.as_str()).ok()?;
     let mut best = descend(document.as_table(), key).map(|(depth, at)| Found {
         file: file.to_owned(),
-        line: text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1,
+        line: position(&text, at).0,
         depth,
     });
     for include in document.get("include").into_iter().flat_map(texts) {
-        let include = super::document::beside(file, Path::new(include));
+        let include = beside(file, Path::new(include));
         let other = search(&include, key, seen);
         if other.as_ref().map(|found| found.depth) > best.as_ref().map(|found| found.depth) {
             best = other;
