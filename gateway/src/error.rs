@@ -5,6 +5,8 @@
 mod failures;
 mod sessions;
 
+pub use failures::CallProblem;
+
 use std::fmt::Display;
 use std::sync::Arc;
 

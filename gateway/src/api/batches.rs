@@ -17,7 +17,7 @@ use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::{Arguments, MAX_BATCH, Order};
-use crate::error::{Code, Problem};
+use crate::error::{CallProblem, Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
 
@@ -56,13 +56,13 @@ pub async fn create(
     caller: Caller,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Problem> {
+) -> Result<Response, CallProblem> {
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
     let target = "batches".to_owned();
     let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
-    perform(&bridge, &caller, &headers, task).await
+    Ok(perform(&bridge, &caller, &headers, task).await?)
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may

@@ -17,7 +17,7 @@ use super::{Path, expect_json, read_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::Arguments;
-use crate::error::{Code, Problem};
+use crate::error::{CallProblem, Code, Problem};
 use crate::libraries::Library;
 
 /// The longest prototype, in bytes, with the types that it needs.
@@ -80,7 +80,7 @@ pub async fn create(
     caller: Caller,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Problem> {
+) -> Result<Response, CallProblem> {
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
@@ -93,7 +93,7 @@ pub async fn create(
     let order = library.undeclared_order(meant, args);
     let target = "calls".to_owned();
     let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
-    perform(&bridge, &caller, &headers, task).await
+    Ok(perform(&bridge, &caller, &headers, task).await?)
 }
 
 async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {

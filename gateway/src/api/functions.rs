@@ -14,7 +14,7 @@ use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
 use crate::dispatch::{Arguments, Order};
-use crate::error::{Code, Problem};
+use crate::error::{CallProblem, Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
 
@@ -28,7 +28,7 @@ pub async fn call(
     caller: Caller,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Response, Problem> {
+) -> Result<Response, CallProblem> {
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
@@ -43,7 +43,7 @@ pub async fn call(
         body,
         work: Work::Call(Box::new(Order { args, ..order })),
     };
-    perform(&bridge, &caller, &headers, task).await
+    Ok(perform(&bridge, &caller, &headers, task).await?)
 }
 
 /// The problem of a name that no header declares.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::response::{IntoResponse, Response};
 use bridge32_protocol::wire::{Fault, FaultCode};
 use uuid::Uuid;
 
@@ -11,6 +12,26 @@ use crate::dispatch::{Execution, Failure, Moment};
 
 /// The longest time after which it is said to make sense to try again, in seconds.
 const LONGEST_PAUSE: u64 = 30;
+
+/// A problem of a request for a call or a batch, which says in any case whether the library's code ran.
+#[derive(Debug)]
+pub struct CallProblem(Problem);
+
+impl<E: Into<Problem>> From<E> for CallProblem {
+    /// What does not say it itself kept the call from being made; of our own errors nobody knows.
+    fn from(error: E) -> Self {
+        let mut problem = error.into();
+        let otherwise = if problem.code == Code::Internal { Execution::MayHaveRun } else { Execution::NotRun };
+        problem.execution.get_or_insert(otherwise);
+        Self(problem)
+    }
+}
+
+impl IntoResponse for CallProblem {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {

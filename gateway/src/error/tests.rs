@@ -34,6 +34,21 @@ async fn a_crash_names_the_signal_and_whether_the_call_ran() {
 }
 
 #[tokio::test]
+async fn whatever_keeps_a_call_from_an_answer_says_whether_it_ran() {
+    let gone = Problem::about_call(Uuid::now_v7(), Code::AnswerGone, String::new()).has_run();
+    for (problem, expected) in [
+        (Problem::new(Code::UnknownFunction, ""), "not_run"),
+        (Problem::new(Code::IdempotencyMismatch, ""), "not_run"),
+        (gone, "ran"),
+        (Problem::internal("test"), "may_have_run"),
+    ] {
+        let body = to_bytes(CallProblem::from(problem).into_response().into_body(), usize::MAX).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["execution"], expected);
+    }
+}
+
+#[tokio::test]
 async fn a_crash_with_a_record_names_the_place_the_function_and_the_report() {
     let id = Uuid::now_v7();
     let record = CrashRecord {
