@@ -58,11 +58,6 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// How many processes take from it.
-    fn processes(&self) -> usize {
-        self.lanes.keys().map(|lane| lane.generation).collect::<BTreeSet<u64>>().len()
-    }
-
     fn is_alive(&self, generation: u64) -> bool {
         self.lanes.keys().any(|lane| lane.generation == generation)
     }
@@ -98,7 +93,7 @@ pub struct Queue {
     attention: Notify,
     /// There is an agent: what waits for nothing but its turn is none of the keeper's business.
     attended: AtomicBool,
-    /// How many processes take from it: with one, every handle leads there.
+    /// How many processes take from it: with one, every handle leads there. Written with the lock of `waiting`.
     processes: AtomicUsize,
     /// How long calls take, in nanoseconds: the last ones count most.
     pace: AtomicU64,
@@ -165,10 +160,12 @@ impl Queue {
     /// Too many wait already, or there is nowhere where it could run.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
+        let are_many = || self.processes.load(Ordering::Relaxed) > 1;
         // As a rule it is read without holding up others.
-        let mut handles = (self.processes.load(Ordering::Relaxed) > 1).then(|| self.handles_in(&unit));
+        let mut handles = are_many().then(|| self.handles_in(&unit));
         let mut waiting = self.lock();
-        if handles.is_none() && waiting.processes() > 1 {
+        // With the lock the number is exact.
+        if handles.is_none() && are_many() {
             handles = Some(self.handles_in(&unit));
         }
         let handles = handles.unwrap_or_default();
@@ -263,7 +260,7 @@ impl Queue {
 
     fn put_front(&self, waiting: &mut Waiting, mut unit: Unit) {
         unit.route = match unit.route {
-            Route::Any if waiting.processes() > 1 => {
+            Route::Any if self.processes.load(Ordering::Relaxed) > 1 => {
                 let handles = self.handles_in(&unit);
                 // That they are of two processes was told when it came.
                 place(waiting, None, &handles).unwrap_or(Route::Any)

@@ -19,10 +19,8 @@ impl Queue {
     pub(in crate::dispatch) fn join(&self, lane: Lane, active: bool) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let mut waiting = self.lock();
-        let before = waiting.processes();
         waiting.lanes.insert(lane, Joined { wake: Arc::clone(&wake), active });
-        self.count_processes(&waiting);
-        if before == 1 && waiting.processes() > 1 {
+        if self.count_processes(&waiting) == (1, 2) {
             self.sort_out(&mut waiting);
         }
         wake
@@ -81,8 +79,10 @@ impl Queue {
         self.attention.notify_one();
     }
 
-    fn count_processes(&self, waiting: &Waiting) {
-        self.processes.store(waiting.processes(), Ordering::Relaxed);
+    /// How many processes there were, and how many there are.
+    fn count_processes(&self, waiting: &Waiting) -> (usize, usize) {
+        let now = waiting.lanes.keys().map(|lane| lane.generation).collect::<HashSet<u64>>().len();
+        (self.processes.swap(now, Ordering::Relaxed), now)
     }
 
     /// Resolves when something may have come that any active lane can take.
