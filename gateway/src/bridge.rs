@@ -12,14 +12,15 @@ use crate::agents::{Registry, Reports};
 use crate::auth::Auth;
 use crate::auth::sessions::Sessions;
 use crate::config::{Config, LibraryFile};
-use crate::dispatch::{CallState, Cancelled, Failure, UnderWay};
+use crate::dispatch::{CallState, Cancelled, Failure, UnderWay, Witness};
 use crate::error::{Code, Problem};
 use crate::files::FileState;
-use crate::history::{Entry, History};
 use crate::interfaces::Declared;
+use crate::kept::{Entry, KeptCalls};
 use crate::libraries::exports::{self, Exports, Known};
 use crate::libraries::{Libraries, Library};
 use crate::library_sessions::LibrarySessions;
+use crate::observe::Observer;
 use crate::openapi::cache::Cache;
 use crate::reload::Reloads;
 
@@ -36,8 +37,10 @@ pub struct Bridge {
     pub agents: Arc<Registry>,
     /// What is kept of agents that crashed.
     pub reports: Arc<Reports>,
+    /// Whoever is told of every call: the history.
+    pub observer: Arc<Observer>,
     /// The kept calls.
-    pub history: History,
+    pub kept: KeptCalls,
     /// Who may do what.
     pub auth: Auth,
     /// Who is signed in at a browser.
@@ -60,7 +63,8 @@ impl Bridge {
         let stopping = watch::Sender::new(false);
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
-        let history = History::new(&config.data_dir, config.history);
+        let kept = KeptCalls::new(&config.data_dir, config.history.clone());
+        let observer = Arc::new(Observer::new(&config.data_dir, config.history.clone()));
         let library_sessions = Arc::default();
         let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());
         Self {
@@ -69,7 +73,8 @@ impl Bridge {
             libraries,
             agents,
             reports,
-            history,
+            observer,
+            kept,
             auth,
             sessions,
             library_sessions,
@@ -88,6 +93,11 @@ impl Bridge {
     /// From now on it is this one.
     pub(crate) fn set_config(&self, config: Arc<Config>) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// Who is told how the calls of clients end.
+    pub fn witness(&self) -> Arc<dyn Witness> {
+        Arc::clone(&self.observer) as Arc<dyn Witness>
     }
 
     /// The library of that name.

@@ -15,10 +15,12 @@ pub mod error;
 pub mod files;
 pub mod history;
 pub mod interfaces;
+pub mod kept;
 pub mod libraries;
 pub mod library_sessions;
 pub mod limit;
 pub mod listeners;
+pub mod observe;
 pub mod openapi;
 #[cfg(test)]
 mod played;
@@ -79,7 +81,9 @@ pub async fn serve(
     let prepared = Prepared::read(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, &prepared.libraries));
     bridge.reports.clear();
-    bridge.history.open().await;
+    bridge.kept.open().await;
+    let observer = Arc::clone(&bridge.observer);
+    tokio::spawn(async move { observer.history.write().await });
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
     prepared.libraries.iter().for_each(|library| reload::watch(&bridge, library));
@@ -99,8 +103,8 @@ pub async fn serve(
     let config = bridge.config();
     let serving = sockets.serve(services, &config.listeners, bridge.stopping.subscribe());
     let keeping = async {
-        bridge.history.watch(bridge.stopping.subscribe()).await;
-        bridge.history.idle().await;
+        bridge.kept.watch(bridge.stopping.subscribe()).await;
+        bridge.kept.idle().await;
     };
     let grace = async {
         let _ = stopped.wait_for(|stopping| *stopping).await;
@@ -112,11 +116,12 @@ pub async fn serve(
     }
     reloading.abort();
     // What waits still has provably not run: its client is told so when it asks again.
-    for entry in bridge.history.under_way() {
+    for entry in bridge.kept.under_way() {
         bridge.give_up(&entry);
     }
     bridge.agents.stop().await;
-    bridge.history.close(SETTLE).await;
+    bridge.kept.close(SETTLE).await;
+    bridge.observer.history.close(SETTLE).await;
     bridge.auth.close();
     tracing::info!("stopped");
     Ok(())

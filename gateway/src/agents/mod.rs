@@ -175,7 +175,7 @@ enum Order {
 /// One agent: one that the gateway keeps running, or one that somebody else does.
 #[derive(Debug)]
 pub struct Agent {
-    id: String,
+    id: Arc<str>,
     spec: AgentSpec,
     shared: Shared,
     output: Arc<Output>,
@@ -200,6 +200,11 @@ impl Agent {
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The same, to be kept.
+    pub fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
     }
 
     /// The name of the library or group that it runs.

@@ -125,7 +125,7 @@ impl Registry {
         let mut table = self.table_mut();
         let id = spec.external.clone().unwrap_or_else(|| free_id(&spec.pool, |id| table.agents.contains_key(id)));
         let agent = Arc::new(Agent {
-            id,
+            id: id.into(),
             generations: Arc::clone(lock(&self.generations).entry(spec.pool.clone()).or_default()),
             startup: Mutex::new(spec.startup),
             shared: Shared::new(&spec.upkeep),

@@ -386,7 +386,7 @@ impl Shared {
         let known = lock(&self.known);
         let (spec, registration) = (&agent.spec, known.registration.as_ref());
         View {
-            id: agent.id.clone(),
+            id: agent.id().to_owned(),
             pool: spec.pool.clone(),
             status: status(agent, &known),
             role: *agent.role.borrow(),

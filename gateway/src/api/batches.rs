@@ -9,14 +9,15 @@ use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
-use super::calls::AdHoc;
+use super::calls::ad_hoc;
 use super::perform::{Task, Work, perform};
 use super::session_header::addressed;
 use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
-use crate::dispatch::{Arguments, MAX_BATCH, Order};
+use crate::dispatch::{Arguments, MAX_BATCH, Order, Part, Prototype};
 use crate::error::{CallProblem, Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
@@ -98,9 +99,10 @@ async fn read(
     }
     // One interface for all of them.
     let declared = library.declared();
-    let mut orders = Vec::with_capacity(items.len());
-    for (place, item) in items {
-        orders.push(order(library, &declared, item).await.map_err(|problem| problem.within(&place))?);
+    let (batch, mut orders) = (Uuid::now_v7(), Vec::with_capacity(items.len()));
+    for ((place, item), index) in items.into_iter().zip(0..) {
+        let order = order(library, &declared, item).await.map_err(|problem| problem.within(&place))?;
+        orders.push(Order { part: Some(Part { batch, index }), ..order });
     }
     Ok((orders, Batch { stop_on_error }))
 }
@@ -117,10 +119,9 @@ async fn order(library: &Library, declared: &Arc<Declared>, item: Item<'_>) -> R
             Ok(Order { args, ..order })
         }
         Item { function: None, prototype: Some(prototype), export, ordinal, .. } => {
-            let callee = AdHoc { prototype, export, ordinal }.callee(library, &args).await;
             let pointed =
                 |problem: Problem| if problem.pointer().is_some() { problem } else { problem.at("/prototype") };
-            Ok(library.undeclared_order(callee.map_err(pointed)?, args))
+            ad_hoc(library, Prototype { text: prototype, export, ordinal }, args).await.map_err(pointed)
         }
         _ => {
             let detail = "A call of a batch has either `function`, or `prototype` (and perhaps `export` or `ordinal`).";

@@ -16,7 +16,7 @@ use super::session_header::addressed;
 use super::{Path, expect_json, read_json};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
-use crate::dispatch::Arguments;
+use crate::dispatch::{Arguments, Order, Prototype};
 use crate::error::{CallProblem, Code, Problem};
 use crate::libraries::Library;
 
@@ -33,41 +33,30 @@ struct Request<'a> {
     args: Option<&'a RawValue>,
 }
 
-/// How an ad hoc call says what it calls.
-#[derive(Debug)]
-pub(super) struct AdHoc {
-    pub(super) prototype: String,
-    /// The export's exact name, where the prototype's name is another.
-    pub(super) export: Option<String>,
-    /// Or its ordinal.
-    pub(super) ordinal: Option<u32>,
-}
-
-impl AdHoc {
-    /// The callee, for these arguments.
-    ///
-    /// # Errors
-    /// The prototype cannot be read, or the export is said twice.
-    pub(super) async fn callee(self, library: &Library, args: &Arguments) -> Result<Callee, Problem> {
-        let export = match (self.export, self.ordinal) {
-            (Some(_), Some(_)) => {
-                let detail = "`export` and `ordinal` both say which export is meant: give one of them.";
-                return Err(Problem::new(Code::MalformedRequest, detail).at("/ordinal"));
-            }
-            (Some(name), None) if name.is_empty() => {
-                let detail = "`export` is empty: an export has a name, or give its `ordinal`.";
-                return Err(Problem::new(Code::MalformedRequest, detail).at("/export"));
-            }
-            (Some(name), None) => Some(ExportName::Name(name)),
-            (None, Some(ordinal)) => Some(ExportName::Ordinal(ordinal)),
-            (None, None) => None,
-        };
-        let mut interface = read_prototype(library, &self.prototype, args).await?;
-        if let (Some(export), Some(function)) = (export, interface.functions.first_mut()) {
-            function.export = Some(export);
+/// A call of what a prototype declares, with these arguments.
+///
+/// # Errors
+/// The prototype cannot be read, or the export is said twice.
+pub(super) async fn ad_hoc(library: &Library, prototype: Prototype, args: Arguments) -> Result<Order, Problem> {
+    let export = match (&prototype.export, prototype.ordinal) {
+        (Some(_), Some(_)) => {
+            let detail = "`export` and `ordinal` both say which export is meant: give one of them.";
+            return Err(Problem::new(Code::MalformedRequest, detail).at("/ordinal"));
         }
-        Ok(Callee::Prototype(Box::new(interface)))
+        (Some(name), None) if name.is_empty() => {
+            let detail = "`export` is empty: an export has a name, or give its `ordinal`.";
+            return Err(Problem::new(Code::MalformedRequest, detail).at("/export"));
+        }
+        (Some(name), None) => Some(ExportName::Name(name.clone())),
+        (None, Some(ordinal)) => Some(ExportName::Ordinal(ordinal)),
+        (None, None) => None,
+    };
+    let mut interface = read_prototype(library, &prototype.text, &args).await?;
+    if let (Some(export), Some(function)) = (export, interface.functions.first_mut()) {
+        function.export = Some(export);
     }
+    let order = library.undeclared_order(Callee::Prototype(Box::new(interface)), args);
+    Ok(Order { prototype: Some(Arc::new(prototype)), ..order })
 }
 
 /// Calls an export with the prototype of the body.
@@ -85,12 +74,11 @@ pub async fn create(
     expect_json(&headers, &body)?;
     let Request { prototype, export, ordinal, args } = read_json(&body)?;
     let args = args.map_or_else(|| Arguments::parse(&Bytes::new()), Arguments::from_raw)?;
-    let meant = AdHoc { prototype, export, ordinal }.callee(&library, &args).await?;
-    let function = match &meant {
+    let order = ad_hoc(&library, Prototype { text: prototype, export, ordinal }, args).await?;
+    let function = match &order.callee {
         Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
         _ => None,
     };
-    let order = library.undeclared_order(meant, args);
     let target = "calls".to_owned();
     let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
     Ok(perform(&bridge, &caller, &headers, task).await?)

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::perform::{Work, not_sent};
 use super::reply;
-use crate::dispatch::{CallResult, Execution, Failure, Order};
+use crate::dispatch::{CallResult, Execution, Failure, Order, execution};
 use crate::error::Problem;
-use crate::history::{Kept, Outcome};
 use crate::interfaces::Declared;
+use crate::kept::{Kept, Outcome};
 
 /// How it ended.
 #[derive(Debug)]
@@ -60,12 +60,11 @@ impl Done {
 
     /// Whether any of it ran.
     fn execution(&self) -> Execution {
-        let of = |result: &CallResult| result.as_ref().map_or_else(Failure::execution, |_| Execution::Ran);
         match self {
-            Self::Call(_, result) => of(result),
+            Self::Call(_, result) => execution(result),
             Self::Batch(Err(failure)) => failure.execution(),
             Self::Batch(Ok(results)) => {
-                let has = |wanted| results.iter().any(|(_, result)| of(result) == wanted);
+                let has = |wanted| results.iter().any(|(_, result)| execution(result) == wanted);
                 let order = [Execution::Ran, Execution::MayHaveRun];
                 order.into_iter().find(|wanted| has(*wanted)).unwrap_or(Execution::NotRun)
             }

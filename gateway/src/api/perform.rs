@@ -21,9 +21,9 @@ use super::outcome::{Done, Secrets};
 use super::prefer::Preferences;
 use crate::auth::{Caller, Principal};
 use crate::bridge::Bridge;
-use crate::dispatch::{Failure, Order, Pending, Sender};
+use crate::dispatch::{Failure, Order, Origin, Pending, Sender};
 use crate::error::{Code, Problem};
-use crate::history::{Begun, Ended, Entry, Kept, Outcome, Refused, Request, now};
+use crate::kept::{Begun, Ended, Entry, Kept, Outcome, Refused, Request, now};
 use crate::libraries::Library;
 
 /// What is to be run.
@@ -63,6 +63,8 @@ pub(super) async fn perform(
     let preferences = Preferences::read(headers)?;
     let key = idempotency::key(headers)?;
     task.work.prepare(&preferences, &task.library)?;
+    task.note_key(key.as_deref());
+    bridge.observer.history.admit().map_err(|why| must_be_recorded(&why))?;
     if !preferences.respond_async && key.is_none() {
         let done = task.work.run(&task.library, &task.sender).await;
         let mut response = done.answer(task.within)?;
@@ -114,6 +116,13 @@ impl Work {
 }
 
 impl Task {
+    /// Who asks says with which key the request could be repeated.
+    fn note_key(&mut self, key: Option<&str>) {
+        let Some(key) = key else { return };
+        let idempotency_key = Some(digest(&[key.as_bytes()]));
+        self.sender.origin = Arc::new(Origin { idempotency_key, ..Origin::clone(&self.sender.origin) });
+    }
+
     /// The id of the session, or nothing.
     fn session(&self) -> Uuid {
         self.sender.session.as_ref().map_or(Uuid::nil(), |pin| pin.session)
@@ -122,7 +131,9 @@ impl Task {
     fn request(&self, caller: &Caller, idempotency_key: Option<String>) -> Request {
         let id = match &self.work {
             Work::Call(order) => order.id,
-            Work::Batch(..) => Uuid::now_v7(),
+            Work::Batch(orders, _) => {
+                orders.iter().find_map(|order| Some(order.part?.batch)).unwrap_or_else(Uuid::now_v7)
+            }
         };
         let principal = caller.0.as_ref();
         Request {
@@ -158,7 +169,7 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
         slot = bridge.auth.keep(&caller);
         slot.is_ok()
     };
-    let begun = bridge.history.begin(request, task.work.ids(), admit).await;
+    let begun = bridge.kept.begin(request, task.work.ids(), admit).await;
     let slot = slot?;
     let begun = begun?;
     if let Begun::New(entry) = &begun {
@@ -197,7 +208,7 @@ async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task) {
         }
         Err(error) => (Done::broken(id, &error), false),
     };
-    bridge.history.end(&entry, outcome, is_sensitive).await;
+    bridge.kept.end(&entry, outcome, is_sensitive).await;
 }
 
 /// Ends the call once somebody wants that. It may not be in the queue yet, or just be on its way from there.
@@ -305,6 +316,14 @@ fn unavailable(why: &str) -> Problem {
          `Idempotency-Key` it can be made now."
     );
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(30)
+}
+
+fn must_be_recorded(why: &str) -> Problem {
+    let detail = format!(
+        "The call was not run: the history must have each call before it is answered (`durability = \"before_answer\"` of \
+         [history]), and cannot be written now: {why}."
+    );
+    Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
 }
 
 /// The failure of what the gateway has not sent before it stopped.

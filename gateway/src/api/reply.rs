@@ -18,7 +18,7 @@ pub(super) fn outcome(id: Uuid, result: CallResult) -> Result<Response, Problem>
 
 /// The text of the answer to one call.
 pub(super) fn answer(id: Uuid, answer: &Answer) -> Vec<u8> {
-    let mut body = Vec::with_capacity(size(answer));
+    let mut body = Vec::with_capacity(answer.size());
     write(&mut body, id, answer);
     body
 }
@@ -50,7 +50,7 @@ pub(super) fn batch(results: Vec<(Uuid, CallResult)>) -> Vec<u8> {
 
 /// A value that an agent has given, under a name: `{"call_id", "value"}`.
 pub(super) fn value(id: Uuid, answer: &Answer) -> Response {
-    let mut body = Vec::with_capacity(size(answer));
+    let mut body = Vec::with_capacity(answer.size());
     write_id(&mut body, id);
     body.extend_from_slice(b",\"value\":");
     body.extend_from_slice(&answer.result);
@@ -65,25 +65,10 @@ pub(super) fn json(body: impl IntoResponse) -> Response {
     response
 }
 
-fn size(answer: &Answer) -> usize {
-    answer.result.len() + answer.outputs.len() + 120
-}
-
-/// Result and outputs are JSON already: they are copied, not parsed.
 fn write(body: &mut Vec<u8>, id: Uuid, answer: &Answer) {
-    let Answer { result, outputs, duration_ns, errno, last_error, hresult } = answer;
     write_id(body, id);
-    body.extend_from_slice(b",\"result\":");
-    body.extend_from_slice(result);
-    body.extend_from_slice(b",\"outputs\":");
-    body.extend_from_slice(outputs);
-    body.extend_from_slice(format!(",\"duration_us\":{}.{:03}", duration_ns / 1000, duration_ns % 1000).as_bytes());
-    for (name, error) in [("errno", errno), ("last_error", last_error), ("hresult", hresult)] {
-        if let Some(error) = error {
-            body.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            body.extend_from_slice(&serde_json::to_vec(error).unwrap_or_else(|_| b"null".to_vec()));
-        }
-    }
+    body.push(b',');
+    answer.write_members(body);
     body.push(b'}');
 }
 

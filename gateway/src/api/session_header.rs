@@ -27,7 +27,7 @@ pub(super) fn addressed(
     headers: &HeaderMap,
     library: &str,
 ) -> Result<Addressee, Problem> {
-    let sender = caller.sender();
+    let sender = Sender { witness: Some(bridge.witness()), ..caller.sender() };
     let Some(token) = token(headers)? else { return Ok((bridge.library(library)?, sender)) };
     let (library, pin) = bridge.library_sessions.carried(token, caller.owner(), library)?;
     Ok((library, Sender { session: Some(pin), ..sender }))

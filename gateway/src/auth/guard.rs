@@ -22,7 +22,7 @@ use super::verify::Believed;
 use super::{Auth, Principal};
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
-use crate::dispatch::Sender;
+use crate::dispatch::{Origin, Sender};
 use crate::error::{Code, Problem};
 use crate::listeners::TooSlow;
 
@@ -73,7 +73,8 @@ impl Caller {
     pub fn sender(&self) -> Sender {
         let principal = self.0.as_ref();
         let (client, owner) = (principal.map(Principal::name), principal.map(Principal::owner));
-        Sender { client: client.map(Into::into), owner: owner.map(Into::into), session: None }
+        let origin = Origin { client: client.map(Into::into), owner: owner.map(Into::into), ..Origin::default() };
+        Sender { origin: Arc::new(origin), ..Sender::default() }
     }
 }
 

@@ -63,6 +63,11 @@ pub(super) struct HistoryDocument {
     pub(super) keep_outcomes: Option<String>,
     pub(super) max_outcomes: Option<u64>,
     pub(super) max_size: Option<Size>,
+    pub(super) durability: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) keep_calls: Option<String>,
+    pub(super) max_calls_size: Option<Size>,
+    pub(super) max_text: Option<Size>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -221,6 +226,11 @@ impl Document {
             ("history.keep_outcomes", self.history.keep_outcomes.is_some() && other.history.keep_outcomes.is_some()),
             ("history.max_outcomes", self.history.max_outcomes.is_some() && other.history.max_outcomes.is_some()),
             ("history.max_size", self.history.max_size.is_some() && other.history.max_size.is_some()),
+            ("history.durability", self.history.durability.is_some() && other.history.durability.is_some()),
+            ("history.url", self.history.url.is_some() && other.history.url.is_some()),
+            ("history.keep_calls", self.history.keep_calls.is_some() && other.history.keep_calls.is_some()),
+            ("history.max_calls_size", self.history.max_calls_size.is_some() && other.history.max_calls_size.is_some()),
+            ("history.max_text", self.history.max_text.is_some() && other.history.max_text.is_some()),
         ];
         if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
             return Err(twice(key));
@@ -255,6 +265,11 @@ impl Document {
         replace(&mut self.history.keep_outcomes, over.history.keep_outcomes);
         replace(&mut self.history.max_outcomes, over.history.max_outcomes);
         replace(&mut self.history.max_size, over.history.max_size);
+        replace(&mut self.history.durability, over.history.durability);
+        replace(&mut self.history.url, over.history.url);
+        replace(&mut self.history.keep_calls, over.history.keep_calls);
+        replace(&mut self.history.max_calls_size, over.history.max_calls_size);
+        replace(&mut self.history.max_text, over.history.max_text);
         for (name, table) in over.library {
             self.library.entry(name).or_default().overlay(table);
         }

@@ -24,7 +24,7 @@ use bridge32_protocol::target::Target;
 pub use dashboard::DashboardConfig;
 use document::{Document, RuntimeDocument};
 pub use environment::overrides;
-pub use history::HistoryConfig;
+pub use history::{Durability, HistoryConfig};
 pub use library::{Fallback, LibraryConfig, LibraryFile};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};

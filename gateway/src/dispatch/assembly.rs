@@ -41,7 +41,7 @@ fn write_call(body: &mut Vec<u8>, call: &Queued) {
     write_id(body, call.id);
     body.extend_from_slice(b"\",\"callee\":");
     write_json(body, &call.callee);
-    if let Some(pin) = &call.session {
+    if let Some(pin) = &call.sender.session {
         body.extend_from_slice(b",\"session\":\"");
         write_id(body, pin.session);
         body.push(b'"');

@@ -50,7 +50,7 @@ impl UnderWay {
             Callee::Function(number) => Some(number),
             _ => None,
         };
-        let (owner, declared) = (call.owner.clone(), call.declared.clone());
+        let (owner, declared) = (call.sender.origin.owner.clone(), call.declared.clone());
         Self { id: call.id, state: CallState::Waiting, owner, declared, number }
     }
 

@@ -14,6 +14,7 @@ use super::outcome::{CallResult, Execution, Failure, read_line};
 use super::progress::Progress;
 use super::queue::Queue;
 use super::unit::{Kind, Lane, Queued, Route, Unit, Work};
+use super::witness::SentTo;
 use crate::agents::client::{ClientError, Connection, Lines};
 use crate::agents::{Agent, Exit, Link};
 
@@ -125,9 +126,11 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn new(place: Place<'a>, work: Work) -> Self {
         let Work { calls, batch, route, .. } = work;
+        let since = Instant::now();
+        let sent = SentTo { agent: place.agent.shared_id(), generation: place.link.generation, at: since };
         let ids = calls.iter().map(|call| call.id).collect();
-        let calls = calls.into_iter().map(Some).collect();
-        Self { place, ids, calls, batch, route, running: 0, entered: 0, since: Instant::now() }
+        let calls = calls.into_iter().map(|call| Some(Queued { sent: Some(sent.clone()), ..call })).collect();
+        Self { place, ids, calls, batch, route, running: 0, entered: 0, since }
     }
 
     /// The same as it came.

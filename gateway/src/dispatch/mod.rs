@@ -20,6 +20,7 @@ mod running;
 mod successor;
 mod unit;
 mod upkeep;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,12 +36,13 @@ use crate::interfaces::Declared;
 pub use arguments::{Arguments, ArgumentsError};
 pub use control::{CallState, Cancelled, UnderWay};
 pub use lease::{InUse, Lease};
-pub use outcome::{Answer, CallResult, Execution, Failure, Moment};
+pub use outcome::{Answer, CallResult, Execution, Failure, Moment, execution};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{Counts, Queue};
 pub use running::Sent;
 pub use successor::Successor;
 pub use unit::{Lane, Pin};
+pub use witness::{Ended, Origin, Part, Parts, Prototype, Reply, SentTo, Witness};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};
@@ -65,17 +67,21 @@ pub struct Order {
     pub declared: Option<Arc<Declared>>,
     /// Calling it twice does no harm.
     pub idempotent: bool,
+    /// The prototype that came with it, where it calls no declared function.
+    pub prototype: Option<Arc<Prototype>>,
+    /// The batch that it is a part of.
+    pub part: Option<Part>,
 }
 
 /// For whom calls are made.
 #[derive(Clone, Debug, Default)]
 pub struct Sender {
-    /// The id of the key: clients take turns.
-    pub client: Option<Arc<str>>,
-    /// Whose key it is: calls can be asked about by their owner.
-    pub owner: Option<Arc<str>>,
+    /// Who makes them.
+    pub origin: Arc<Origin>,
     /// The session that they belong to.
     pub session: Option<Pin>,
+    /// Who is told how they end.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl Sender {
@@ -93,14 +99,6 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Of a call that is not made.
-    pub fn failed(id: Uuid, failure: Failure) -> Self {
-        let (reply, outcome) = oneshot::channel();
-        // The receiver is right here.
-        let _ = reply.send(Err(failure));
-        Self { id, outcome }
-    }
-
     /// Waits for the outcome. Whoever drops this does not stop a call that has begun; one that waits is not run.
     pub async fn end(self) -> (Uuid, CallResult) {
         (self.id, self.outcome.await.unwrap_or_else(|_| Err(stopping())))
@@ -111,11 +109,16 @@ impl Queue {
     /// Takes a call. A failure is its outcome, too.
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         let (queued, pending) = queued(order, sender);
-        let id = pending.id;
-        match self.push(Kind::Single(queued), sender.lane()) {
-            Ok(()) => pending,
-            Err(failure) => Pending::failed(id, failure),
-        }
+        // A failure comes through what is given, too.
+        let _ = self.push(Kind::Single(queued), sender.lane());
+        pending
+    }
+
+    /// Ends a call that cannot be taken.
+    pub fn refuse_call(&self, order: Order, sender: &Sender, failure: Failure) -> Pending {
+        let (queued, pending) = queued(order, sender);
+        self.end(queued, Err(failure));
+        pending
     }
 
     /// Takes a probe of one process. It has its turn there before or behind the calls that wait, whoever comes first, and is
@@ -159,11 +162,10 @@ fn stopping() -> Failure {
 }
 
 fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
-    let Order { id, callee, args, deadline, wait, declared, idempotent } = order;
+    let Order { id, callee, args, deadline, wait, declared, idempotent, prototype, part } = order;
     let since = Instant::now();
     let (reply, outcome) = oneshot::channel();
-    let (client, owner) = (sender.client.clone(), sender.owner.clone());
-    let (session, deadline) = (sender.session.clone(), wait.unwrap_or(deadline));
+    let deadline = wait.unwrap_or(deadline);
     let until = wait.map(|wait| since + wait);
     let queued = Queued {
         id,
@@ -172,10 +174,11 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         deadline,
         until,
         declared,
-        client,
-        owner,
-        session,
+        sender: sender.clone(),
         idempotent,
+        prototype,
+        part,
+        sent: None,
         attempts: 0,
         began: false,
         is_probe: false,

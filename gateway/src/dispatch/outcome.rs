@@ -29,6 +29,35 @@ pub struct Answer {
     pub hresult: Option<SystemError>,
 }
 
+impl Answer {
+    /// About how many bytes its text has.
+    pub fn size(&self) -> usize {
+        self.result.len() + self.outputs.len() + 120
+    }
+
+    /// Writes `"result":…,"outputs":…,"duration_us":…` and what else there is. Result and outputs are JSON already: they are
+    /// copied, not parsed.
+    pub fn write_members(&self, body: &mut Vec<u8>) {
+        let Self { result, outputs, duration_ns, errno, last_error, hresult } = self;
+        body.extend_from_slice(b"\"result\":");
+        body.extend_from_slice(result);
+        body.extend_from_slice(b",\"outputs\":");
+        body.extend_from_slice(outputs);
+        body.extend_from_slice(format!(",\"duration_us\":{}.{:03}", duration_ns / 1000, duration_ns % 1000).as_bytes());
+        for (name, error) in [("errno", errno), ("last_error", last_error), ("hresult", hresult)] {
+            if let Some(error) = error {
+                body.extend_from_slice(format!(",\"{name}\":").as_bytes());
+                body.extend_from_slice(&serde_json::to_vec(error).unwrap_or_else(|_| b"null".to_vec()));
+            }
+        }
+    }
+}
+
+/// Whether a call ran that has ended so.
+pub fn execution(result: &CallResult) -> Execution {
+    result.as_ref().map_or_else(Failure::execution, |_| Execution::Ran)
+}
+
 /// Whether the library's code ran, as far as the bridge knows: part of every failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +146,8 @@ pub enum Failure {
         /// That of the handle.
         handle: u64,
     },
+    /// The history has to have the call before its client has the answer, and could not be written.
+    NotRecorded(Execution),
     /// Too many calls wait for this library.
     QueueFull {
         /// How many.
@@ -127,11 +158,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The name of the report of the crash that was its end.
+    pub fn report(&self) -> Option<&str> {
+        match self {
+            Self::Ended { exit, .. } => exit.crash.as_ref()?.report.as_deref(),
+            Self::Repeated(last) => last.report(),
+            _ => None,
+        }
+    }
+
     /// Whether the library's code ran.
     pub fn execution(&self) -> Execution {
         match self {
             Self::Fault(fault) if fault.ran => Execution::Ran,
-            Self::Cancelled(execution) => *execution,
+            Self::Cancelled(execution) | Self::NotRecorded(execution) => *execution,
             Self::Repeated(last) if last.execution() == Execution::Ran => Execution::Ran,
             Self::Ended { moment: Moment::Before { proven: true, .. }, .. } | Self::Deadline { ran: true, .. } => {
                 Execution::Ran

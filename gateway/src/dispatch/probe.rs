@@ -51,6 +51,8 @@ pub(super) async fn run(queue: Arc<Queue>, generation: u64, declared: Arc<Declar
         wait: None,
         declared: Some(Arc::clone(&declared)),
         idempotent: false,
+        prototype: None,
+        part: None,
     };
     match queue.probe(order, generation) {
         Ok(pending) => judge(probe, is_secret, Pending::end(pending).await.1),

@@ -83,7 +83,7 @@ impl Waiting {
 /// The calls that wait for the agents of one library.
 #[derive(Debug)]
 pub struct Queue {
-    library: String,
+    library: Arc<str>,
     /// More calls than these do not wait: their clients are told to come back.
     limit: AtomicUsize,
     waiting: Mutex<Waiting>,
@@ -113,7 +113,7 @@ impl Queue {
     /// An empty one for a library, in which so many calls may wait.
     pub fn new(library: &str, limit: usize) -> Self {
         Self {
-            library: library.to_owned(),
+            library: library.into(),
             limit: AtomicUsize::new(limit),
             waiting: Mutex::default(),
             arrived: Notify::new(),
@@ -157,7 +157,7 @@ impl Queue {
     /// Adds a call or a batch; `pin` is the lane of its session.
     ///
     /// # Errors
-    /// Too many wait already, or there is nowhere where it could run.
+    /// Too many wait already, or there is nowhere where it could run. Its calls have ended so.
     pub(super) fn push(&self, kind: Kind, pin: Option<Lane>) -> Result<(), Failure> {
         let mut unit = Unit { route: Route::Any, kind };
         let are_many = || self.processes.load(Ordering::Relaxed) > 1;
@@ -173,7 +173,8 @@ impl Queue {
         match placed {
             Ok(route) => unit.route = route,
             Err(failure) => {
-                self.count_failed(unit.calls());
+                drop(waiting);
+                self.refuse(unit, &failure);
                 return Err(failure);
             }
         }
@@ -307,17 +308,12 @@ impl Queue {
             let counter = if result.is_ok() { &self.returned } else { &self.failed };
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        call.end(result);
+        call.end(&self.library, result);
     }
 
     /// Ends what waited, as it cannot be sent.
     pub(super) fn refuse(&self, unit: Unit, failure: &Failure) {
         unit.into_calls().into_iter().for_each(|call| self.end(call, Err(failure.clone())));
-    }
-
-    fn count_failed(&self, calls: &[Queued]) {
-        let failed = calls.iter().filter(|call| call.is_call()).count();
-        self.failed.fetch_add(failed as u64, Ordering::Relaxed);
     }
 
     /// Whether calls were sent to that lane which have not all ended.

@@ -25,6 +25,8 @@ fn orders(count: usize, deadline: Duration) -> Vec<Order> {
         wait: None,
         declared: Some(interface(3)),
         idempotent: false,
+        prototype: None,
+        part: None,
     };
     (0..count).map(order).collect()
 }

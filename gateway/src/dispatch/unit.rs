@@ -8,9 +8,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::Sender;
 use super::arguments::Arguments;
 use super::lease::InUse;
 use super::outcome::{CallResult, Execution, Failure};
+use super::witness::{Ended, Part, Prototype, Reply, SentTo};
 use crate::interfaces::Declared;
 
 /// One thread of an apartment, in one generation of an agent.
@@ -61,12 +63,15 @@ pub(super) struct Queued {
     pub(super) until: Option<Instant>,
     /// The interface whose numbers the callee uses.
     pub(super) declared: Option<Arc<Declared>>,
-    pub(super) client: Client,
-    /// Whose key has made it.
-    pub(super) owner: Option<Arc<str>>,
-    pub(super) session: Option<Pin>,
+    pub(super) sender: Sender,
     /// Calling it twice does no harm.
     pub(super) idempotent: bool,
+    /// The prototype that came with it.
+    pub(super) prototype: Option<Arc<Prototype>>,
+    /// The batch that it is a part of.
+    pub(super) part: Option<Part>,
+    /// Where it was sent to the last time.
+    pub(super) sent: Option<SentTo>,
     /// It is made to see whether the library works.
     pub(super) is_probe: bool,
     /// How often it was sent to a process that then ended.
@@ -78,14 +83,35 @@ pub(super) struct Queued {
 }
 
 impl Queued {
-    /// Ends the call. Whoever does not wait any more has lost only the answer.
-    pub(super) fn end(self, result: CallResult) {
+    /// Ends the call, which was one of that library's.
+    pub(super) fn end(self, library: &Arc<str>, result: CallResult) {
+        let is_call = self.is_call();
         // What became of the last attempt says nothing of those before.
         let began = |failure: Failure| match failure.execution() {
             Execution::NotRun if self.began => Failure::Repeated(Box::new(failure)),
             _ => failure,
         };
-        let _ = self.reply.send(result.map_err(began));
+        let result = result.map_err(began);
+        let reply = Reply(self.reply);
+        let Some(witness) = self.sender.witness.filter(|_| is_call) else { return reply.send(result) };
+        let Self { id, callee, args, declared, prototype, part, sent, attempts, since, .. } = self;
+        let ended = Ended {
+            id,
+            library: Arc::clone(library),
+            callee,
+            args,
+            declared,
+            prototype,
+            part,
+            origin: self.sender.origin,
+            session: self.sender.session.map(|pin| pin.session),
+            result,
+            sent,
+            attempts,
+            since,
+            until: Instant::now(),
+        };
+        witness.ended(ended, reply);
     }
 
     /// When it has waited for an agent as long as it may: since it came, or since the agents went away at `down`.
@@ -135,6 +161,10 @@ pub(super) struct Unit {
     pub(super) kind: Kind,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all units are single calls, which a box would cost an allocation each"
+)]
 #[derive(Debug)]
 pub(super) enum Kind {
     Single(Queued),
@@ -163,7 +193,7 @@ impl Unit {
     }
 
     pub(super) fn client(&self) -> Client {
-        self.first().and_then(|call| call.client.clone())
+        self.first().and_then(|call| call.sender.origin.client.clone())
     }
 
     pub(super) fn since(&self) -> Option<Instant> {

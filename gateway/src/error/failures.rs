@@ -112,6 +112,7 @@ impl Problem {
                      without `Bridge-Session`."
                 ),
             ),
+            Failure::NotRecorded(execution) => Self::new(Code::HistoryUnavailable, not_recorded(execution)),
             Failure::QueueFull { waiting, retry_after } => Self::new(
                 Code::QueueFull,
                 format!(
@@ -146,6 +147,20 @@ const fn cancelled(execution: Execution) -> &'static str {
         }
         Execution::Ran => {
             "The call was cancelled when it had just come back: it has taken effect, and its answer is lost."
+        }
+    }
+}
+
+const fn not_recorded(execution: Execution) -> &'static str {
+    match execution {
+        Execution::NotRun => {
+            "The call was not run, and the history could not be written, which must have each call before it is answered \
+             (`durability = \"before_answer\"`). GET /metrics and the gateway's log say why."
+        }
+        Execution::MayHaveRun | Execution::Ran => {
+            "The call has ended, and its answer is withheld: the history must have each call before it is answered \
+             (`durability = \"before_answer\"`), and could not be written. GET /metrics and the gateway's log say why. The call \
+             is written as soon as that is possible: GET /v1/calls/{call_id} has its answer then."
         }
     }
 }

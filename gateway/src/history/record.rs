@@ -1,150 +1,180 @@
-//! What is known of a call that is kept: who wanted what, and how it ended.
+//! What the history has of a call: a row of the table.
 
-use bytes::Bytes;
+use std::time::Duration;
+
+use bridge32_interface::redact;
 use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::dispatch::Execution;
+use super::text::Text;
+use crate::dispatch::{Ended, Execution, Prototype};
+use crate::error::Problem;
 
-/// The time as the table has it: in milliseconds.
-pub fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
-}
-
-/// A call, or a batch, that is to be kept.
+/// A call that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct Record {
+    /// Its number in the order in which calls ended, from 1.
+    pub seq: i64,
     /// Its id.
     pub id: Uuid,
+    /// The library.
+    pub library: String,
+    /// The function; `None` where a prototype that came with the call has no name.
+    pub function: Option<String>,
     /// Whose key has made it; empty where nobody has to sign.
     pub owner: String,
     /// Which key.
     pub key_id: String,
-    /// The library.
-    pub library: String,
-    /// What of it, as the path says: `functions/NAME`, `calls`, `batches`.
-    pub target: String,
-    /// The function; `None` for a batch.
-    pub function: Option<String>,
+    /// The agent that it was sent to last, and which start of it.
+    pub agent: Option<(String, u64)>,
+    /// How many processes it was sent to that ended before.
+    pub attempts: u32,
+    /// The session that it belonged to.
+    pub session: Option<Uuid>,
+    /// The batch that it was a part of, and its place there.
+    pub batch: Option<(Uuid, u32)>,
+    /// The trace that it belonged to.
+    pub trace_id: Option<[u8; 16]>,
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
-    /// The same of the key, a zero and the request's body, where there is a key.
-    pub body_digest: Option<String>,
-    /// When it came.
+    /// When it came, to the microsecond.
     pub created_at: Timestamp,
-}
-
-/// Within which an idempotency key means one request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Scope {
-    pub(super) owner: String,
-    pub(super) library: String,
-    pub(super) target: String,
-    pub(super) key: String,
-}
-
-impl Request {
-    pub(super) fn scope(&self) -> Option<Scope> {
-        let (owner, library, target) = (self.owner.clone(), self.library.clone(), self.target.clone());
-        self.idempotency_key.clone().map(|key| Scope { owner, library, target, key })
-    }
-}
-
-/// How a kept call ended: what its client is answered, each time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+    /// When it ended, to the microsecond.
+    pub ended_at: Timestamp,
+    /// Nanoseconds for which it waited at the gateway, was on its way, and ran.
+    pub parts_ns: [u64; 3],
     /// The HTTP status.
     pub status: u16,
-    /// The code of the problem, if it is one.
+    /// The code of the problem; `None` if the call returned.
     pub code: Option<String>,
     /// Whether the library's code ran.
     pub execution: Execution,
-    /// In how many seconds it makes sense to try again.
-    pub retry_after: Option<u32>,
-    /// The body.
-    pub answer: Kept,
+    /// The name of the crash report.
+    pub report: Option<String>,
+    /// The prototype that came with it: an object as in the request.
+    pub prototype: Option<String>,
+    /// The arguments.
+    pub args: Text,
+    /// Whether something sensitive was taken out of them.
+    pub args_redacted: bool,
+    /// `{"result", "outputs", …}`, or the problem document.
+    pub answer: Text,
+    /// What the library wrote on its standard output and error while the call ran.
+    pub output: Option<String>,
 }
 
-impl Outcome {
-    /// That of a call which nobody knows of any more how it ended.
-    pub(super) fn lost() -> Self {
+/// The wall clock at one moment of the clock that calls are measured with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    instant: Instant,
+    time: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn now() -> Self {
+        Self { instant: Instant::now(), time: Timestamp::now() }
+    }
+
+    /// The time of a moment that is not after this one, to the microsecond.
+    pub(super) fn time(&self, moment: Instant) -> Timestamp {
+        let ago = self.instant.saturating_duration_since(moment);
+        let time = self.time.checked_sub(ago).unwrap_or(self.time);
+        Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+    }
+}
+
+#[derive(Serialize)]
+struct PrototypeText<'a> {
+    prototype: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    export: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ordinal: Option<u32>,
+}
+
+impl Record {
+    /// What is to be known of a call. Texts that are longer than `most` bytes are cut.
+    pub(super) fn of(call: Ended, clock: Clock, most: usize) -> Self {
+        let parts = call.parts();
+        let nanoseconds = |part: Duration| u64::try_from(part.as_nanos()).unwrap_or(u64::MAX);
+        let (args, args_redacted) = arguments(&call);
+        let function = call.function().map(str::to_owned);
+        let (status, code, execution, report, answer) = outcome(&call);
+        let prototype = call.prototype.as_deref().map(|Prototype { text, export, ordinal }| {
+            let text = PrototypeText { prototype: text, export: export.as_deref(), ordinal: *ordinal };
+            serde_json::to_string(&text).unwrap_or_default()
+        });
+        let Ended { id, library, part, origin, session, sent, attempts, since, until, .. } = call;
         Self {
-            status: 502,
-            code: Some("agent_restarted".to_owned()),
-            execution: Execution::MayHaveRun,
-            retry_after: None,
-            answer: Kept::Gone(Gone::GatewayEnded),
+            seq: 0,
+            id,
+            library: library.as_ref().to_owned(),
+            function,
+            owner: origin.owner.as_deref().unwrap_or_default().to_owned(),
+            key_id: origin.client.as_deref().unwrap_or_default().to_owned(),
+            agent: sent.map(|sent| (sent.agent.as_ref().to_owned(), sent.generation)),
+            attempts,
+            session,
+            batch: part.map(|part| (part.batch, part.index)),
+            trace_id: None,
+            idempotency_key: origin.idempotency_key.clone(),
+            created_at: clock.time(since),
+            ended_at: clock.time(until),
+            parts_ns: [parts.queue, parts.agent, parts.library].map(nanoseconds),
+            status,
+            code,
+            execution,
+            report,
+            prototype,
+            args: Text::cut(args, most),
+            args_redacted,
+            answer: Text::cut(answer, most),
+            output: None,
         }
     }
 
-    /// Whether repeating the request gives this outcome: what provably did not run is run by the next one.
-    pub fn is_final(&self) -> bool {
-        self.execution != Execution::NotRun
+    /// How long it took in all.
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.parts_ns.iter().fold(0, |sum, part| sum.saturating_add(*part)))
     }
 }
 
-/// The body of an answer, as long as it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// It is.
-    Answer(Bytes),
-    /// It is not.
-    Gone(Gone),
+/// The arguments without what is sensitive, and whether something was.
+fn arguments(call: &Ended) -> (String, bool) {
+    let text = String::from_utf8_lossy(call.args.as_bytes());
+    let Some((interface, function)) = declared(call) else { return (redact::MARKER.to_owned(), true) };
+    let redacted = redact::arguments(interface, function, &text);
+    let is_redacted = redacted.contains(redact::MARKER);
+    (redacted, is_redacted)
 }
 
-/// Why an answer is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// The gateway ended before the call did.
-    GatewayEnded,
-    /// It has sensitive values, which are not written to the disk, and the gateway has been started again since.
-    Sensitive,
-    /// It was too large to be written.
-    TooLarge,
+fn declared(
+    call: &Ended,
+) -> Option<(&bridge32_protocol::interface::Interface, &bridge32_protocol::interface::Function)> {
+    let (interface, number) = call.interface()?;
+    Some((interface, interface.functions.get(number)?))
 }
 
-/// An outcome and its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// When.
-    pub at: Timestamp,
-    /// How.
-    pub outcome: Outcome,
-}
-
-/// A row of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What was wanted.
-    pub request: Request,
-    /// How it ended, if it has.
-    pub ended: Option<Ended>,
-}
-
-impl Gone {
-    const ALL: [Self; 3] = [Self::GatewayEnded, Self::Sensitive, Self::TooLarge];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::GatewayEnded => "gateway_ended",
-            Self::Sensitive => "sensitive",
-            Self::TooLarge => "too_large",
+/// The status, the problem's code, whether the library's code ran, the crash report, and the text of the answer.
+fn outcome(call: &Ended) -> (u16, Option<String>, Execution, Option<String>, String) {
+    match &call.result {
+        Ok(answer) => {
+            let mut text = Vec::with_capacity(answer.size());
+            text.push(b'{');
+            answer.write_members(&mut text);
+            text.push(b'}');
+            let text = String::from_utf8_lossy(&text);
+            let redacted = declared(call).map(|(interface, function)| redact::answer(interface, function, &text));
+            (200, None, Execution::Ran, None, redacted.unwrap_or_else(|| redact::MARKER.to_owned()))
+        }
+        Err(failure) => {
+            let execution = failure.execution();
+            let report = failure.report().map(str::to_owned);
+            let problem = Problem::of_call(call.id, failure.clone());
+            let text = String::from_utf8(problem.to_json()).unwrap_or_default();
+            (problem.code().status().as_u16(), Some(problem.code().name().to_owned()), execution, report, text)
         }
     }
-
-    pub(super) fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|gone| gone.name() == name)
-    }
-}
-
-const EXECUTIONS: [(Execution, &str); 3] =
-    [(Execution::NotRun, "not_run"), (Execution::MayHaveRun, "may_have_run"), (Execution::Ran, "ran")];
-
-pub(super) fn execution_name(execution: Execution) -> &'static str {
-    EXECUTIONS.iter().find(|(own, _)| *own == execution).map_or("may_have_run", |(_, name)| name)
-}
-
-pub(super) fn execution_of(name: &str) -> Option<Execution> {
-    EXECUTIONS.iter().find(|(_, own)| *own == name).map(|(execution, _)| *execution)
 }

@@ -1,322 +1,281 @@
-//! What the history keeps, over restarts too, and what it refuses.
+//! What the history has of calls, over restarts too, and what becomes of them while it cannot be written: in SQLite, and in the
+//! PostgreSQL database that `BRIDGE32_TEST_POSTGRES` names.
 
-use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
+use bridge32_protocol::wire::{Callee, Fault, FaultCode};
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::*;
-use crate::dispatch::Execution;
+use crate::dispatch::{Answer, Arguments, CallResult, Execution, Origin, Part, Prototype, SentTo};
+use crate::interfaces::Declared;
+use crate::libraries::tests::library;
 
-fn history(folder: &Path, config: HistoryConfig) -> History {
-    History::new(folder, config)
+/// A history that writes.
+struct Running {
+    history: Arc<History>,
+    folder: Arc<TempDir>,
+    config: HistoryConfig,
 }
 
-fn fresh(folder: &Path) -> History {
-    history(folder, HistoryConfig::default())
+impl Running {
+    fn start(folder: Arc<TempDir>, config: HistoryConfig) -> Self {
+        let history = Arc::new(History::new(folder.path(), config.clone()));
+        let writing = Arc::clone(&history);
+        tokio::spawn(async move { writing.write().await });
+        Self { history, folder, config }
+    }
+
+    /// Closes it and opens it again.
+    async fn again(self) -> Self {
+        self.history.close(Duration::from_secs(10)).await;
+        Self::start(self.folder, self.config)
+    }
+
+    /// The row of a call, which is there soon.
+    async fn row(&self, id: Uuid) -> Record {
+        eventually(async || self.history.find(id).await.ok().flatten()).await
+    }
 }
 
-fn request(key: Option<&str>, digest: &str) -> Request {
-    Request {
+async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it does not come about")
+}
+
+/// Both kinds of stores, empty.
+async fn stores(config: HistoryConfig) -> Vec<Running> {
+    let folder = || Arc::new(tempfile::tempdir().unwrap());
+    let mut stores = vec![Running::start(folder(), config.clone())];
+    match std::env::var("BRIDGE32_TEST_POSTGRES") {
+        Ok(url) => {
+            let url = Some(fresh_database(&url).await);
+            stores.push(Running::start(folder(), HistoryConfig { url, ..config }));
+        }
+        Err(_) => eprintln!("SKIPPED for PostgreSQL: BRIDGE32_TEST_POSTGRES names none (cargo xtask test starts one)"),
+    }
+    stores
+}
+
+async fn fresh_database(server: &str) -> String {
+    sqlx::any::install_default_drivers();
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let pool = sqlx::AnyPool::connect(server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let (before, _) = server.rsplit_once('/').unwrap();
+    format!("{before}/{name}")
+}
+
+fn declared(header: &str) -> Arc<Declared> {
+    library(header).declared()
+}
+
+fn returned(result: &'static str) -> Answer {
+    let (result, outputs) = (result.as_bytes().into(), "{}".as_bytes().into());
+    Answer { result, outputs, duration_ns: 1500, errno: None, last_error: None, hresult: None }
+}
+
+static ADD: LazyLock<Arc<Declared>> = LazyLock::new(|| declared("int Add(int a, int b);"));
+
+/// A call of `Add` that has ended so.
+fn ended(args: &str, result: CallResult) -> Ended {
+    let since = Instant::now() - Duration::from_millis(30);
+    let at = since + Duration::from_millis(10);
+    Ended {
         id: Uuid::now_v7(),
-        owner: "ann".into(),
-        key_id: "ci".into(),
         library: "calc".into(),
-        target: "functions/Add".into(),
-        function: Some("Add".into()),
-        idempotency_key: key.map(str::to_owned),
-        body_digest: key.map(|_| digest.to_owned()),
-        created_at: Timestamp::from_millisecond(1_769_900_000_123).unwrap(),
+        callee: Callee::Function(0),
+        args: Arguments::parse(&args.to_owned().into()).unwrap(),
+        declared: Some(Arc::clone(&ADD)),
+        prototype: None,
+        part: None,
+        origin: Arc::new(Origin { client: Some("ci".into()), owner: Some("team".into()), idempotency_key: None }),
+        session: None,
+        result,
+        sent: Some(SentTo { agent: "calc-1".into(), generation: 7, at }),
+        attempts: 0,
+        since,
+        until: since + Duration::from_millis(30),
     }
 }
 
-fn outcome(text: &'static str, execution: Execution) -> Outcome {
-    let answer = Kept::Answer(Bytes::from_static(text.as_bytes()));
-    Outcome { status: 200, code: None, execution, retry_after: None, answer }
-}
-
-async fn begin(history: &History, request: Request) -> Arc<Entry> {
-    let calls = vec![request.id];
-    match history.begin(request, calls, || true).await.unwrap() {
-        Begun::New(entry) => entry,
-        Begun::Known(entry) => panic!("{entry:?} is known"),
-    }
-}
-
-async fn known(history: &History, request: Request) -> Arc<Entry> {
-    match history.begin(request, Vec::new(), || true).await.unwrap() {
-        Begun::Known(entry) => entry,
-        Begun::New(entry) => panic!("{entry:?} is new"),
-    }
-}
-
-/// What a request with that key is told, a new process later.
-async fn after_restart(folder: &Path, key: &str) -> Outcome {
-    let entry = known(&fresh(folder), request(Some(key), "d")).await;
-    entry.ended().unwrap().outcome.clone()
+fn record(history: &History, call: Ended) -> (Uuid, oneshot::Receiver<CallResult>) {
+    let (id, (reply, outcome)) = (call.id, Reply::awaited());
+    history.record(call, reply);
+    (id, outcome)
 }
 
 #[tokio::test]
-async fn an_outcome_is_the_same_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = fresh(folder.path());
-    let wanted = request(Some("k"), "d");
-    let entry = begin(&first, wanted.clone()).await;
-    let kept = Outcome {
-        status: 504,
-        code: Some("deadline_exceeded".into()),
-        retry_after: Some(7),
-        ..outcome("{ }", Execution::MayHaveRun)
-    };
-    first.end(&entry, kept.clone(), false).await;
-    assert_eq!(entry.end().await.outcome, kept);
-    let found = first.find(wanted.id).await.unwrap().unwrap();
-    assert_eq!((&found.request, &found.ended().unwrap().outcome), (&wanted, &kept));
-    first.close(Duration::ZERO).await;
-    assert_eq!(after_restart(folder.path(), "k").await, kept);
-    assert!(fresh(folder.path()).find(Uuid::now_v7()).await.unwrap().is_none());
+async fn a_call_is_in_the_history_with_all_that_is_known_of_it_and_stays_there() {
+    for running in stores(HistoryConfig::default()).await {
+        let (batch, session) = (Uuid::now_v7(), Uuid::now_v7());
+        let call = ended(r#"{"a": 1, "b": 2.0}"#, Ok(returned("3")));
+        let origin = Origin { idempotency_key: Some("digest".into()), ..Origin::clone(&call.origin) };
+        let part = Some(Part { batch, index: 3 });
+        let call = Ended { part, session: Some(session), origin: origin.into(), attempts: 2, ..call };
+        let (id, outcome) = record(&running.history, call);
+        assert!(outcome.await.unwrap().is_ok());
+        let row = running.row(id).await;
+        let running = running.again().await;
+        assert_eq!(running.row(id).await, row);
+        assert_eq!((row.seq, row.library.as_str(), row.function.as_deref()), (1, "calc", Some("Add")));
+        assert_eq!((row.owner.as_str(), row.key_id.as_str()), ("team", "ci"));
+        assert_eq!((row.agent, row.attempts), (Some(("calc-1".to_owned(), 7)), 2));
+        assert_eq!((row.session, row.batch), (Some(session), Some((batch, 3))));
+        assert_eq!((row.status, row.code, row.execution), (200, None, Execution::Ran));
+        assert_eq!(row.idempotency_key.as_deref(), Some("digest"));
+        assert_eq!(row.parts_ns, [10_000_000, 20_000_000 - 1500, 1500]);
+        assert_eq!(row.ended_at.duration_since(row.created_at).as_millis(), 30);
+        assert_eq!((row.args.text.as_str(), row.args_redacted), (r#"{"a":1,"b":2.0}"#, false));
+        assert_eq!(row.answer.text, r#"{"result":3,"outputs":{},"duration_us":1.500}"#);
+        let (next, _) = record(&running.history, ended("{}", Ok(returned("0"))));
+        assert_eq!(running.row(next).await.seq, 2);
+    }
 }
 
 #[tokio::test]
-async fn a_key_is_of_one_request_of_one_owner_on_one_path() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let first = begin(&history, request(Some("k"), "d")).await;
-    let same = known(&history, request(Some("k"), "d")).await;
-    assert!(Arc::ptr_eq(&first, &same), "both wait for the one call");
-    let other = |change: fn(&mut Request)| {
-        let mut other = request(Some("k"), "d");
-        change(&mut other);
-        other
-    };
-    for ended in [false, true] {
-        let refused = history.begin(request(Some("k"), "other"), Vec::new(), || true).await.unwrap_err();
-        assert!(matches!(refused, Refused::Mismatch { call } if call == first.request.id), "{ended}: {refused}");
-        if !ended {
-            history.end(&first, outcome("1", Execution::Ran), false).await;
+async fn a_failure_is_there_as_the_client_was_told_of_it() {
+    for running in stores(HistoryConfig::default()).await {
+        let fault = Fault { code: FaultCode::StaleHandle, detail: "é \u{0}".into(), pointer: None, ran: false };
+        let (id, outcome) = record(&running.history, ended("{}", Err(Failure::Fault(fault))));
+        assert!(outcome.await.unwrap().is_err());
+        let row = running.row(id).await;
+        assert_eq!((row.status, row.code.as_deref(), row.execution), (410, Some("stale_handle"), Execution::NotRun));
+        let problem: serde_json::Value = serde_json::from_str(&row.answer.text).unwrap();
+        assert_eq!((&problem["call_id"], &problem["detail"]), (&id.to_string().into(), &"é \u{0}".into()));
+    }
+}
+
+#[tokio::test]
+async fn an_ad_hoc_call_has_its_prototype_and_one_that_was_not_sent_no_agent() {
+    for running in stores(HistoryConfig::default()).await {
+        let prototype = Prototype { text: "int Sub(int a)".into(), export: None, ordinal: Some(5) };
+        let call = ended("{\"a\":1}", Ok(returned("1")));
+        let callee = Callee::Prototype(Box::new(declared("int Sub(int a);").interface().clone()));
+        let (id, _) = record(
+            &running.history,
+            Ended { callee, declared: None, sent: None, prototype: Some(prototype.into()), ..call },
+        );
+        let row = running.row(id).await;
+        assert_eq!((row.function.as_deref(), row.agent), (Some("Sub"), None));
+        assert_eq!(row.prototype.as_deref(), Some(r#"{"prototype":"int Sub(int a)","ordinal":5}"#));
+        assert_eq!(row.parts_ns, [30_000_000, 0, 0], "all of it was waiting");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sensitive_is_not_written_and_what_is_long_is_cut() {
+    for running in stores(HistoryConfig { max_text: 40, ..HistoryConfig::default() }).await {
+        let header = "/** @sensitive pin */ int Pay(const char *pin, const char *text);";
+        let call = |args: &str| Ended { declared: Some(declared(header)), ..ended(args, Ok(returned("1"))) };
+        let (id, _) = record(&running.history, call(r#"{"pin":"hunter2","text":"x"}"#));
+        let row = running.row(id).await;
+        assert_eq!((row.args.text.as_str(), row.args_redacted), (r#"{"pin":"«redacted»","text":"x"}"#, true));
+        let long = format!(r#"{{"text":"{}"}}"#, "y".repeat(100));
+        let (id, _) = record(&running.history, call(&long));
+        let row = running.row(id).await;
+        assert_eq!((row.args.text.as_str(), row.args.size), (&long[..40], long.len() as u64));
+        assert!(!row.args.is_whole() && row.answer.size > 40);
+    }
+}
+
+#[tokio::test]
+async fn with_before_answer_whoever_has_an_answer_finds_its_row() {
+    let config = HistoryConfig { durability: Durability::BeforeAnswer, ..HistoryConfig::default() };
+    for running in stores(config).await {
+        let calls: Vec<_> = (0..300).map(|_| record(&running.history, ended("{}", Ok(returned("1"))))).collect();
+        for (id, outcome) in calls {
+            assert!(outcome.await.unwrap().is_ok());
+            assert!(running.history.find(id).await.unwrap().is_some());
         }
-    }
-    begin(&history, other(|it| it.owner = "bob".into())).await;
-    begin(&history, other(|it| it.library = "other".into())).await;
-    begin(&history, other(|it| it.target = "calls".into())).await;
-    begin(&history, request(None, "d")).await;
-    begin(&history, request(None, "d")).await;
-}
-
-#[tokio::test]
-async fn who_is_not_admitted_makes_no_call_but_gets_the_answers_of_earlier_ones() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let first = begin(&history, request(Some("k"), "d")).await;
-    let refused = history.begin(request(None, "d"), Vec::new(), || false).await.unwrap_err();
-    assert!(matches!(refused, Refused::NotAdmitted));
-    let known = history.begin(request(Some("k"), "d"), Vec::new(), || false).await.unwrap();
-    assert!(matches!(known, Begun::Known(entry) if entry.request.id == first.request.id));
-    assert_eq!(history.list(None, None, 9).await.unwrap().len(), 1);
-}
-
-#[tokio::test]
-async fn what_did_not_run_gives_its_key_back_and_stays_to_be_asked_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let first = begin(&history, request(Some("k"), "d")).await;
-    history.end(&first, outcome("full", Execution::NotRun), false).await;
-    let second = begin(&history, request(Some("k"), "another body")).await;
-    history.end(&second, outcome("secret", Execution::NotRun), true).await;
-    let third = begin(&history, request(Some("k"), "d")).await;
-    history.end(&third, outcome("5", Execution::Ran), false).await;
-    known(&history, request(Some("k"), "d")).await;
-    for (entry, text) in [(&first, "full"), (&second, "secret"), (&third, "5")] {
-        let found = history.find(entry.request.id).await.unwrap().unwrap();
-        assert_eq!(found.ended().unwrap().outcome.answer, Kept::Answer(Bytes::from_static(text.as_bytes())));
+        assert_eq!(running.history.counts(), Counts { written: 300, ..Counts::default() });
     }
 }
 
 #[tokio::test]
-async fn a_call_that_was_under_way_when_the_process_died_may_have_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let killed = fresh(folder.path());
-    let entry = begin(&killed, request(Some("k"), "d")).await;
-    drop((killed, entry));
-    let lost = after_restart(folder.path(), "k").await;
-    assert_eq!((lost.execution, lost.status), (Execution::MayHaveRun, 502));
-    assert_eq!((lost.answer, lost.code.as_deref()), (Kept::Gone(Gone::GatewayEnded), Some("agent_restarted")));
-}
-
-/// Whether a text stands anywhere in what was written.
-fn is_written(folder: &Path, text: &str) -> bool {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-    files.into_iter().any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
-}
-
-#[tokio::test]
-async fn a_sensitive_answer_is_in_memory_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = fresh(folder.path());
-    let entry = begin(&first, request(Some("k"), "d")).await;
-    first.end(&entry, outcome("hunter2", Execution::Ran), true).await;
-    let again = known(&first, request(Some("k"), "d")).await;
-    assert_eq!(again.ended().unwrap().outcome.answer, Kept::Answer(Bytes::from_static(b"hunter2")));
-    first.close(Duration::ZERO).await;
-    assert!(!is_written(folder.path(), "hunter2") && is_written(folder.path(), "functions/Add"));
-    let later = after_restart(folder.path(), "k").await;
-    assert_eq!((later.execution, later.status), (Execution::Ran, 200));
-    assert_eq!(later.answer, Kept::Gone(Gone::Sensitive));
-}
-
-#[tokio::test]
-async fn an_answer_that_is_too_large_is_in_memory_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = history(folder.path(), HistoryConfig { max_size: 40, ..HistoryConfig::default() });
-    for (key, text) in [("a", "0123456789"), ("b", "0123456789+")] {
-        let entry = begin(&first, request(Some(key), "d")).await;
-        first.end(&entry, outcome(text, Execution::Ran), false).await;
-        known(&first, request(Some(key), "d")).await;
+async fn while_it_cannot_be_written_calls_go_on_and_what_has_no_room_is_told() {
+    let outer = tempfile::tempdir().unwrap();
+    let missing = outer.path().join("not/there");
+    let history = Arc::new(History::new(&missing, HistoryConfig::default()));
+    let writing = Arc::clone(&history);
+    let ending = tokio::spawn(async move { writing.write().await });
+    let before = Timestamp::now();
+    let id = eventually(async || {
+        let (id, outcome) = record(&history, ended("{}", Ok(returned("1"))));
+        assert!(outcome.await.unwrap().is_ok(), "its client has its answer");
+        matches!(history.condition(), Condition::Broken { .. }).then_some(id)
+    })
+    .await;
+    assert!(history.find(id).await.unwrap_err().to_string().contains("calls.db"));
+    let sent = history.counts().waiting;
+    for _ in sent..buffer::MAX_CALLS as u64 + 7 {
+        drop(record(&history, ended("{}", Ok(returned("1")))));
     }
-    first.close(Duration::ZERO).await;
-    assert_eq!(after_restart(folder.path(), "a").await.answer, Kept::Answer(Bytes::from_static(b"0123456789")));
-    assert_eq!(after_restart(folder.path(), "b").await.answer, Kept::Gone(Gone::TooLarge));
+    assert_eq!(history.counts().missed, 7);
+    std::fs::create_dir_all(&missing).unwrap();
+    eventually(async || (history.counts().written == buffer::MAX_CALLS as u64).then_some(())).await;
+    assert_eq!(history.condition(), Condition::Good);
+    assert!(history.find(id).await.unwrap().is_some());
+    let gaps =
+        eventually(async || history.gaps(before, Timestamp::now()).await.ok().filter(|gaps| !gaps.is_empty())).await;
+    assert_eq!(gaps.iter().map(|gap| gap.calls).collect::<Vec<_>>(), [Some(7)]);
+    assert_eq!(history.gaps(Timestamp::MIN, before).await.unwrap(), []);
+    history.close(Duration::from_secs(10)).await;
+    ending.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_full_table_refuses_until_something_has_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = HistoryConfig { max_outcomes: 1, ..HistoryConfig::default() };
-    let history = history(folder.path(), config);
-    let entry = begin(&history, request(Some("k"), "d")).await;
-    let full = history.begin(request(None, "d"), Vec::new(), || true).await.unwrap_err();
-    assert!(matches!(full, Refused::Full { outcomes: 1, .. }), "{full}");
-    history.end(&entry, outcome("5", Execution::Ran), false).await;
-    known(&history, request(Some("k"), "d")).await;
-    begin(&history, request(None, "d")).await;
-    assert!(history.find(entry.request.id).await.unwrap().is_none());
+async fn calls_that_must_be_written_are_refused_while_they_cannot_be() {
+    let outer = tempfile::tempdir().unwrap();
+    let missing = outer.path().join("not/there");
+    let config = HistoryConfig { durability: Durability::BeforeAnswer, ..HistoryConfig::default() };
+    let history = Arc::new(History::new(&missing, config));
+    let writing = Arc::clone(&history);
+    tokio::spawn(async move { writing.write().await });
+    let why = eventually(async || history.admit().err()).await;
+    assert!(why.contains("calls.db"), "{why}");
+    std::fs::create_dir_all(&missing).unwrap();
+    eventually(async || history.admit().ok()).await;
+    let (_, outcome) = record(&history, ended("{}", Ok(returned("1"))));
+    assert!(outcome.await.unwrap().is_ok());
+    history.close(Duration::from_secs(10)).await;
+    let (_, outcome) = record(&history, ended("{}", Ok(returned("1"))));
+    assert!(matches!(outcome.await.unwrap(), Err(Failure::NotRecorded(Execution::Ran))), "it would not be written");
 }
 
 #[tokio::test]
-async fn in_a_full_table_the_oldest_of_whoever_has_most_make_room() {
-    for (max_outcomes, max_size) in [(4, 1000), (1000, 40)] {
-        let folder = tempfile::tempdir().unwrap();
-        let history = history(folder.path(), HistoryConfig { max_outcomes, max_size, ..HistoryConfig::default() });
-        let kept = async |owner: &str| {
-            let entry = begin(&history, Request { owner: owner.into(), ..request(None, "d") }).await;
-            history.end(&entry, outcome("0123456789", Execution::Ran), false).await;
-            entry.request.id
-        };
-        let first = kept("bob").await;
-        let (second, third, fourth) = (kept("ann").await, kept("ann").await, kept("ann").await);
-        begin(&history, Request { owner: "eve".into(), ..request(None, "d") }).await;
-        assert!(history.find(second).await.unwrap().is_none(), "{max_outcomes}");
-        for id in [first, third, fourth] {
-            assert!(history.find(id).await.unwrap().is_some(), "{max_outcomes}");
-        }
+async fn a_gateway_that_did_not_say_that_it_stops_may_have_lost_something() {
+    for running in stores(HistoryConfig::default()).await {
+        let (id, _) = record(&running.history, ended("{}", Ok(returned("1"))));
+        let last = running.row(id).await.ended_at;
+        // Nobody closes it: as after a kill.
+        let next = Running::start(Arc::clone(&running.folder), running.config.clone());
+        next.row(id).await;
+        let gaps = next.history.gaps(Timestamp::MIN, Timestamp::MAX).await.unwrap();
+        assert_eq!((gaps.len(), gaps[0].calls), (1, None));
+        assert!(gaps[0].since >= last && gaps[0].reason.contains("200 ms"), "{gaps:?}");
+        let next = next.again().await;
+        next.row(id).await;
+        assert_eq!(next.history.gaps(Timestamp::MIN, Timestamp::MAX).await.unwrap(), gaps, "it was closed");
     }
 }
 
 #[tokio::test]
-async fn what_is_old_goes_by_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = HistoryConfig { keep_outcomes: Duration::from_millis(300), ..HistoryConfig::default() };
-    let history = history(folder.path(), config);
-    let stopping = watch::Sender::new(false);
-    let kept = async {
-        let old: Vec<_> =
-            [begin(&history, request(Some("a"), "d")).await, begin(&history, request(Some("b"), "d")).await].into();
-        let running = begin(&history, request(Some("c"), "d")).await;
-        for (entry, is_sensitive) in old.iter().zip([false, true]) {
-            history.end(entry, outcome("5", Execution::Ran), is_sensitive).await;
-        }
-        let is_there = async |entry: &Arc<Entry>| history.find(entry.request.id).await.unwrap().is_some();
-        let start = std::time::Instant::now();
-        while is_there(&old[0]).await || is_there(&old[1]).await {
-            assert!(start.elapsed() < Duration::from_secs(10), "it is still there");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(is_there(&running).await, "what has not ended does not grow old");
-        stopping.send_replace(true);
-    };
-    tokio::join!(kept, history.watch(stopping.subscribe()));
-}
-
-#[tokio::test]
-async fn a_table_that_cannot_be_opened_refuses_and_is_tried_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("history.db");
-    std::fs::create_dir(&file).unwrap();
-    let history = fresh(folder.path());
-    history.open().await;
-    assert!(matches!(
-        history.begin(request(None, "d"), Vec::new(), || true).await,
-        Err(Refused::Store(StoreError::File { .. }))
-    ));
-    std::fs::remove_dir(&file).unwrap();
-    std::fs::write(&file, "this is no database, and long enough to tell".repeat(99)).unwrap();
-    let error = history.begin(request(None, "d"), Vec::new(), || true).await.unwrap_err();
-    assert!(error.to_string().contains("not a database"), "{error}");
-    std::fs::remove_file(&file).unwrap();
-    begin(&history, request(None, "d")).await;
-}
-
-#[tokio::test]
-async fn an_outcome_that_cannot_be_written_is_told_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let entry = begin(&history, request(Some("k"), "d")).await;
-    // As if the disk had failed: the table is closed, and cannot be opened again.
-    history.close(Duration::ZERO).await;
-    for file in std::fs::read_dir(folder.path()).unwrap() {
-        std::fs::remove_file(file.unwrap().path()).unwrap();
-    }
-    std::fs::create_dir(folder.path().join("history.db")).unwrap();
-    history.end(&entry, outcome("5", Execution::Ran), false).await;
-    assert_eq!(entry.end().await.outcome.answer, Kept::Answer(Bytes::from_static(b"5")));
-    assert!(history.find(entry.request.id).await.unwrap().is_some(), "it is in memory");
-}
-
-#[tokio::test]
-async fn a_call_whose_outcome_was_never_written_and_is_forgotten_may_have_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let entry = begin(&history, request(Some("k"), "d")).await;
-    // As if the write at its end had failed, and all that was in memory were too old by now.
-    *history.live() = Live::default();
-    let found = history.find(entry.request.id).await.unwrap().unwrap();
-    assert_eq!(found.end().await.outcome, Outcome::lost());
-    let again = known(&history, request(Some("k"), "d")).await;
-    assert_eq!(again.end().await.outcome, Outcome::lost(), "nobody waits for ever, and it is not made again");
-}
-
-#[tokio::test]
-async fn the_newest_come_first_a_page_at_a_time_and_each_owner_has_its_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = fresh(folder.path());
-    let mut ids = Vec::new();
-    for _ in 0..5 {
-        let entry = begin(&history, request(None, "d")).await;
-        history.end(&entry, outcome("a long answer", Execution::Ran), false).await;
-        ids.insert(0, entry.request.id);
-        begin(&history, Request { owner: "bob".into(), ..request(None, "d") }).await;
-    }
-    let page = async |owner, before, limit| {
-        let records = history.list(owner, before, limit).await.unwrap();
-        records.into_iter().map(|record| record.request.id).collect::<Vec<_>>()
-    };
-    assert_eq!(page(Some("ann"), None, 3).await, ids[..3]);
-    assert_eq!(page(Some("ann"), Some(ids[2]), 3).await, ids[3..]);
-    assert_eq!((page(None, None, 99).await.len(), page(Some("eve"), None, 99).await.len()), (10, 0));
-    let listed = history.list(Some("ann"), None, 1).await.unwrap();
-    assert_eq!(listed[0].ended.as_ref().unwrap().outcome.answer, Kept::Answer(Bytes::new()), "answers are not read");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn the_files_are_for_this_user_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("history.db"), "").unwrap();
-    let history = fresh(folder.path());
-    begin(&history, request(None, "d")).await;
-    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
-    assert!(files.len() > 1, "there is a log beside the file");
-    for file in files {
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.path().display());
-    }
+async fn without_a_history_nothing_is_written_and_everything_is_answered() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let config = HistoryConfig { durability: Durability::Off, ..HistoryConfig::default() };
+    let running = Running::start(folder, config);
+    let (id, outcome) = record(&running.history, ended("{}", Ok(returned("1"))));
+    assert!(outcome.await.unwrap().is_ok());
+    assert!(running.history.find(id).await.unwrap_err().to_string().contains("durability"));
+    assert!(std::fs::read_dir(running.folder.path()).unwrap().next().is_none());
 }

@@ -114,7 +114,7 @@ impl Library {
     pub fn call(&self, order: Order, sender: &Sender) -> Pending {
         match &self.problem {
             None => self.queue.call(order, sender),
-            Some(fault) => Pending::failed(order.id, Failure::NotLoaded(fault.clone())),
+            Some(fault) => self.queue.refuse_call(order, sender, Failure::NotLoaded(fault.clone())),
         }
     }
 
@@ -125,7 +125,13 @@ impl Library {
     pub fn batch(&self, orders: Vec<Order>, batch: Batch, sender: &Sender) -> Result<Vec<Pending>, Failure> {
         match &self.problem {
             None => self.queue.batch(orders, batch, sender),
-            Some(fault) => Err(Failure::NotLoaded(fault.clone())),
+            Some(fault) => {
+                let failure = Failure::NotLoaded(fault.clone());
+                for order in orders {
+                    drop(self.queue.refuse_call(order, sender, failure.clone()));
+                }
+                Err(failure)
+            }
         }
     }
 
@@ -172,7 +178,7 @@ impl Library {
     /// A call of something that no interface declares.
     pub fn undeclared_order(&self, callee: Callee, args: Arguments) -> Order {
         let (id, deadline) = (Uuid::now_v7(), self.config.deadline);
-        Order { id, callee, args, deadline, wait: None, declared: None, idempotent: false }
+        Order { id, callee, args, deadline, wait: None, declared: None, idempotent: false, prototype: None, part: None }
     }
 
     /// The interface of one prototype for a call with these arguments, read as the headers of this library are, and behind

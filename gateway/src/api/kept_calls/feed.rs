@@ -13,7 +13,7 @@ use super::shown::shown;
 use crate::api::event_stream::{self, KEEP_ALIVE};
 use crate::bridge::Bridge;
 use crate::dispatch::CallState;
-use crate::history::Entry;
+use crate::kept::Entry;
 
 /// How often it is looked whether a call that waits has begun.
 const LOOK: Duration = Duration::from_millis(100);

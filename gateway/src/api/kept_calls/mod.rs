@@ -18,7 +18,7 @@ use crate::auth::{Caller, Need, Principal};
 use crate::bridge::Bridge;
 use crate::dispatch::{Cancelled, UnderWay};
 use crate::error::{Code, Problem};
-use crate::history::{Entry, StoreError};
+use crate::kept::{Entry, StoreError};
 use crate::limit;
 
 pub(super) use shown::{gone, shown};
@@ -74,7 +74,7 @@ pub async fn list(
     let owner = if sees_all(&caller) { None } else { Some(owner(&caller)) };
     let mut calls = under_way(&bridge, owner, cursor);
     // What waits and runs is to be seen even if the table is not.
-    match bridge.history.list(owner, cursor, limit + 1).await {
+    match bridge.kept.list(owner, cursor, limit + 1).await {
         Ok(records) => calls.extend(records.into_iter().filter(|record| record.ended.is_some()).map(Listed::of)),
         Err(error) => tracing::warn!(%error, "kept calls cannot be listed"),
     }
@@ -87,7 +87,7 @@ pub async fn list(
 
 /// What waits or runs, kept or not.
 fn under_way(bridge: &Bridge, owner: Option<&str>, before: Option<Uuid>) -> Vec<Listed> {
-    let entries = bridge.history.under_way();
+    let entries = bridge.kept.under_way();
     let kept: Vec<Listed> = entries.iter().map(|entry| Listed::under_way(bridge, entry)).collect();
     let parts: Vec<Uuid> = entries.iter().flat_map(|entry| entry.calls.iter().copied()).collect();
     let others = bridge.calls_under_way().into_iter();
@@ -165,7 +165,7 @@ async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Resul
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
     let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();
-    let error = match bridge.history.find(id).await {
+    let error = match bridge.kept.find(id).await {
         Ok(Some(entry)) if may(&entry.request.owner) => return Ok(Found::Kept(entry)),
         Ok(Some(_)) => return Err(unknown()),
         Ok(None) => None,

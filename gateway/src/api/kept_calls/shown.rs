@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::bridge::Bridge;
 use crate::dispatch::{CallState, Execution, UnderWay};
 use crate::error::{Code, Problem};
-use crate::history::{Ended, Entry, Gone, Kept, Record, Request};
+use crate::kept::{Ended, Entry, Gone, Kept, Record, Request};
 
 /// A call, without its outcome.
 #[derive(Serialize)]

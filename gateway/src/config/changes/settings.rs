@@ -58,7 +58,8 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
-    let HistoryConfig { keep_outcomes, max_outcomes, max_size } = history;
+    let HistoryConfig { durability, url, keep_calls, max_calls_size, max_text, keep_outcomes, max_outcomes, max_size } =
+        history;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -80,6 +81,11 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("auth.keys_file", AtOnce, path(keys_file.map(PathBuf::as_path))),
         secret("dashboard.password", AtOnce, password.as_ref().map(Password::as_phc)),
         setting("dashboard.session", AtOnce, time(*session)),
+        setting("history.durability", AtRestart, quoted(durability.name())),
+        secret("history.url", AtRestart, url),
+        setting("history.keep_calls", AtRestart, time(*keep_calls)),
+        setting("history.max_calls_size", AtRestart, format!("{max_calls_size} bytes")),
+        setting("history.max_text", AtRestart, format!("{max_text} bytes")),
         setting("history.keep_outcomes", AtRestart, time(*keep_outcomes)),
         setting("history.max_outcomes", AtRestart, max_outcomes),
         setting("history.max_size", AtRestart, format!("{max_size} bytes")),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::fair::Fair;
-use super::super::outcome::Failure;
+use super::super::outcome::{Execution, Failure};
 use super::super::unit::{Kind, Lane, Route, Unit, Work};
 use super::{Joined, LIST_TIME, MAX_LIST, MAX_LIST_BYTES, Queue, Waiting, not_there, place};
 use crate::interfaces::Declared;
@@ -138,8 +138,8 @@ impl Queue {
                 // Its client has hung up: it is not run, so that hanging up is no way to have more calls under way than
                 // one may.
                 let Some(unit) = fair.pop() else { break };
-                self.count_failed(unit.calls());
                 taken += unit.calls().len();
+                self.refuse(unit, &Failure::Cancelled(Execution::NotRun));
                 continue;
             }
             match &next.kind {

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::super::Sender;
 use super::super::arguments::Arguments;
 use super::super::control::{CallState, Cancelled};
 use super::super::outcome::Answer;
 use super::super::running::Sent;
+use super::super::witness::Origin;
 use super::*;
-use crate::interfaces::{Declared, Origin};
+use crate::interfaces::{self, Declared};
 
 const LIMIT: usize = 1024;
 const BATCH: Batch = Batch { stop_on_error: true };
@@ -31,10 +33,11 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         deadline: Duration::from_secs(5),
         until: None,
         declared: Some(interface(1)),
-        client: None,
-        owner: None,
-        session: None,
+        sender: Sender::default(),
         idempotent: false,
+        prototype: None,
+        part: None,
+        sent: None,
         is_probe: false,
         attempts: 0,
         began: false,
@@ -52,7 +55,8 @@ fn awaited(args: &str) -> Queued {
 }
 
 fn of(client: &str) -> Kind {
-    Kind::Single(Queued { client: Some(client.into()), ..awaited("{}") })
+    let origin = Origin { client: Some(client.into()), ..Origin::default() };
+    Kind::Single(Queued { sender: Sender { origin: origin.into(), ..Sender::default() }, ..awaited("{}") })
 }
 
 pub(in crate::dispatch) fn unit_of(client: &str) -> Unit {
@@ -60,7 +64,7 @@ pub(in crate::dispatch) fn unit_of(client: &str) -> Unit {
 }
 
 pub(in crate::dispatch) fn interface(revision: u32) -> Arc<Declared> {
-    Arc::new(Declared::new(revision, Header::default(), Vec::new(), Origin::Configured))
+    Arc::new(Declared::new(revision, Header::default(), Vec::new(), interfaces::Origin::Configured))
 }
 
 fn single() -> Kind {

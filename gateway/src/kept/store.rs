@@ -231,7 +231,7 @@ impl Store {
 
 /// The shapes that the table has had, in their order: one is only ever added.
 fn migrator() -> Migrator {
-    let calls = include_str!("../../migrations/sqlite/0001_calls.sql").into_sql_str();
+    let calls = include_str!("../../migrations/kept/0001_calls.sql").into_sql_str();
     Migrator::with_migrations(vec![Migration::new(1, "calls".into(), MigrationType::Simple, calls, false)])
 }
 

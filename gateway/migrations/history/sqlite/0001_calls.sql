@@ -1,0 +1,72 @@
+-- One row a call that has ended, in the order in which they ended. Times are microseconds since 1970, ids are the 16 bytes of
+-- a UUID. Every index has the number of the row behind what it names: SQLite adds it.
+CREATE TABLE calls (
+    seq INTEGER NOT NULL PRIMARY KEY,
+    id BLOB NOT NULL,
+    library TEXT NOT NULL,
+    -- NULL where the call had a prototype of no name that could be read.
+    function TEXT,
+    -- Whose key has made it, and which one; empty where nobody has to sign.
+    owner TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    -- Where it was sent to last; NULL if it was not.
+    agent TEXT,
+    generation BIGINT,
+    -- How many processes it was sent to that ended before.
+    attempts BIGINT NOT NULL,
+    session BLOB,
+    batch BLOB,
+    batch_index BIGINT,
+    trace_id BLOB,
+    -- SHA-256 of it, in base64.
+    idempotency_key TEXT,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    queue_ns BIGINT NOT NULL,
+    agent_ns BIGINT NOT NULL,
+    library_ns BIGINT NOT NULL,
+    status BIGINT NOT NULL,
+    -- The code of the problem; NULL if the call returned.
+    code TEXT,
+    execution TEXT NOT NULL,
+    -- The name of the crash report.
+    report TEXT,
+    -- {"prototype", "export"?, "ordinal"?} of a call that had one with it.
+    prototype TEXT,
+    -- Without what is sensitive. Where a text is cut, its whole had so many bytes and this SHA-256, in hexadecimal.
+    args TEXT NOT NULL,
+    args_size BIGINT NOT NULL,
+    args_sha256 TEXT,
+    -- Whether something sensitive was taken out of the arguments.
+    args_redacted BIGINT NOT NULL,
+    -- {"result", "outputs", …}, or the problem document.
+    answer TEXT NOT NULL,
+    answer_size BIGINT NOT NULL,
+    answer_sha256 TEXT,
+    -- What the library wrote on its standard output and error while the call ran.
+    output TEXT
+);
+
+CREATE UNIQUE INDEX calls_by_id ON calls (id);
+CREATE INDEX calls_by_end ON calls (ended_at);
+CREATE INDEX calls_by_function ON calls (library, function);
+CREATE INDEX calls_by_code ON calls (code) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_owner ON calls (owner);
+CREATE INDEX calls_by_key ON calls (key_id);
+CREATE INDEX calls_by_agent ON calls (agent);
+CREATE INDEX calls_by_batch ON calls (batch) WHERE batch IS NOT NULL;
+
+-- The calls that are not in the table and should be.
+CREATE TABLE gaps (
+    -- The number that the next row had.
+    seq BIGINT NOT NULL PRIMARY KEY,
+    -- Between these times they ended.
+    since BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    -- How many they are; NULL if nobody knows.
+    calls BIGINT,
+    reason TEXT NOT NULL
+);
+
+-- Whether a gateway writes, or has ended without saying so: one row while it does.
+CREATE TABLE writing (since BIGINT NOT NULL PRIMARY KEY);

@@ -1,0 +1,179 @@
+//! The table of calls, in a SQLite file of `data_dir` or in a PostgreSQL database. One text of SQL is for both, through sqlx's
+//! `Any`; what differs is in [`Dialect`].
+
+mod insert;
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
+
+use super::gaps::Gap;
+use crate::config::{Durability, HistoryConfig};
+use crate::private;
+
+/// The file, in `data_dir`.
+const FILE: &str = "calls.db";
+
+/// How long somebody else may hold the file's lock, and others the connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many questions are answered at once.
+const READERS: u32 = 4;
+
+/// Why the history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be made, or not for this user alone.
+    #[error("{} cannot be opened: {source}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The tables cannot be brought to the shape that this version needs.
+    #[error("the history's tables cannot be prepared: {0}")]
+    Migration(#[from] MigrateError),
+    /// The database says no.
+    #[error("the history's database cannot be used: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// It has something that this version does not understand.
+    #[error("the history has a row that cannot be read: {0}")]
+    Row(String),
+    /// It cannot be opened now.
+    #[error("{0}")]
+    NotOpen(String),
+}
+
+/// In what the two databases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// The open tables.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// Questions.
+    readers: AnyPool,
+    /// One connection: there is one writer.
+    writer: AnyPool,
+    /// The number of the last row.
+    last: i64,
+}
+
+impl Store {
+    /// Opens the tables or makes them, and notes what an earlier gateway may not have written.
+    pub(super) async fn open(data_dir: &Path, config: &HistoryConfig) -> Result<Self, StoreError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let (dialect, url) = match &config.url {
+            Some(url) => (Dialect::Postgres, url.clone()),
+            None => (Dialect::Sqlite, file_url(data_dir)?),
+        };
+        let durability = config.durability;
+        let options = |most| {
+            let options = AnyPoolOptions::new().acquire_timeout(PATIENCE).max_connections(most);
+            options.after_connect(move |connection, _| Box::pin(dialect.prepare(connection, durability)))
+        };
+        let writer = options(1).connect(&url).await?;
+        dialect.migrator().run(&writer).await?;
+        let readers = options(READERS).connect_lazy(&url)?;
+        let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
+        let mut store = Self { readers, writer, last: last.try_get("last")? };
+        store.note_start(durability).await?;
+        Ok(store)
+    }
+
+    /// Notes that a gateway writes; one that has not said that it stops may have lost something.
+    async fn note_start(&mut self, durability: Durability) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let began =
+            sqlx::query("SELECT since FROM writing ORDER BY since LIMIT 1").fetch_optional(&self.writer).await?;
+        if let Some(began) = began {
+            let written = sqlx::query("SELECT MAX(ended_at) AS ended_at FROM calls").fetch_one(&self.writer).await?;
+            let written: Option<i64> = written.try_get("ended_at")?;
+            let since = began.try_get::<i64, _>("since")?.max(written.unwrap_or_default());
+            self.insert(&mut [], Some(&Gap::gateway_ended(time(since)?, now))).await?;
+            sqlx::query("DELETE FROM writing").execute(&self.writer).await?;
+        }
+        if durability == Durability::Batched {
+            let note = sqlx::query("INSERT INTO writing (since) VALUES ($1)").bind(now.as_microsecond());
+            note.execute(&self.writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever asks questions.
+    pub(super) fn readers(&self) -> Readers {
+        Readers { pool: self.readers.clone() }
+    }
+
+    /// Notes that everything is written.
+    pub(super) async fn close(self) -> Result<(), StoreError> {
+        let noted = sqlx::query("DELETE FROM writing").execute(&self.writer).await;
+        self.readers.close().await;
+        self.writer.close().await;
+        Ok(noted.map(drop)?)
+    }
+}
+
+/// Whoever asks questions of the open tables.
+#[derive(Clone, Debug)]
+pub(super) struct Readers {
+    pub(super) pool: AnyPool,
+}
+
+impl Dialect {
+    /// What every connection begins with.
+    async fn prepare(self, connection: &mut AnyConnection, durability: Durability) -> sqlx::Result<()> {
+        if self == Self::Postgres {
+            return Ok(());
+        }
+        // Whoever has an answer finds its call in the history even if the machine loses power.
+        let synchronous = if durability == Durability::BeforeAnswer { "FULL" } else { "NORMAL" };
+        let text = format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA busy_timeout = 1000");
+        connection.execute(AssertSqlSafe(text)).await.map(drop)
+    }
+
+    /// The shapes that the tables have had, in their order: one is only ever added.
+    fn migrator(self) -> Migrator {
+        let calls = match self {
+            Self::Sqlite => include_str!("../../../migrations/history/sqlite/0001_calls.sql"),
+            Self::Postgres => include_str!("../../../migrations/history/postgres/0001_calls.sql"),
+        };
+        Migrator::with_migrations(vec![Migration::new(
+            1,
+            "calls".into(),
+            MigrationType::Simple,
+            calls.into_sql_str(),
+            false,
+        )])
+    }
+}
+
+/// The address of the SQLite file, which is there then, for this user alone.
+fn file_url(data_dir: &Path) -> Result<String, StoreError> {
+    const PLAIN: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'/').remove(b'\\').remove(b':').remove(b'.').remove(b'-').remove(b'_');
+    let file = data_dir.join(FILE);
+    private::touch(&file).map_err(|source| StoreError::File { file: file.clone(), source })?;
+    let path = file.to_str().ok_or_else(|| {
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is no Unicode text");
+        StoreError::File { file: file.clone(), source }
+    })?;
+    Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(path, PLAIN)))
+}
+
+/// The time that a column has.
+pub(super) fn time(microseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(microseconds).map_err(|error| StoreError::Row(error.to_string()))
+}
