@@ -16,6 +16,7 @@ mod soak;
 mod strangers;
 mod test;
 mod toolchain;
+mod wheel;
 mod wine;
 mod workspace;
 
