@@ -139,8 +139,7 @@ impl Config {
 
     /// A port that is free now, for a gateway that is to be found again after a restart.
     pub fn fixed_port(&mut self) -> String {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("loopback has free ports").to_string();
+        let address = format!("127.0.0.1:{}", crate::servers::free_port());
         self.set("listen", address.as_str());
         address
     }

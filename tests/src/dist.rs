@@ -7,15 +7,20 @@ use std::sync::OnceLock;
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
-        let folder = std::env::var_os("BRIDGE32_DIST").map_or_else(default, PathBuf::from);
-        let folder = folder.canonicalize().unwrap_or(folder);
+        let folder = place();
         for name in ["bridge32", "agent32", "agent32.exe", "agent64", "bridge32.toml", "keys.toml"] {
             let file = folder.join(name);
             assert!(file.exists(), "{} is not there: run `cargo xtask build` first", file.display());
         }
         folder
     })
+}
+
+/// Where `dist/` is, whatever has been built.
+pub(crate) fn place() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let folder = std::env::var_os("BRIDGE32_DIST").map_or_else(default, PathBuf::from);
+    folder.canonicalize().unwrap_or(folder)
 }
 
 /// The gateway's program.

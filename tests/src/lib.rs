@@ -23,8 +23,10 @@ pub mod fixture;
 pub mod joined;
 pub mod log;
 pub mod other_user;
+pub mod postgres;
 pub mod process;
 pub mod raw;
+pub mod servers;
 pub mod soak;
 pub mod tls;
 

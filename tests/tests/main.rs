@@ -34,6 +34,7 @@ mod registration;
 mod reload;
 mod second_user;
 mod sensitive;
+mod servers;
 mod sessions;
 mod sign_in;
 mod signed;

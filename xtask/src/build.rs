@@ -60,3 +60,43 @@ pub(crate) fn install(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, &partial).with_context(|| format!("{} cannot be written", partial.display()))?;
     fs::rename(&partial, to).with_context(|| format!("{} cannot be replaced", to.display()))
 }
+
+/// Makes `link` a link to the folder `target`, whatever link it was.
+pub(crate) fn link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(());
+    }
+    remove_link(link)?;
+    fs::create_dir_all(link.parent().context("a link has a folder")?)?;
+    symlink(target, link).with_context(|| format!("{} cannot be made", link.display()))
+}
+
+/// Removes a link, if there is one.
+pub(crate) fn remove_link(link: &Path) -> Result<()> {
+    if link.symlink_metadata().is_ok() {
+        fs::remove_file(link).with_context(|| format!("{} cannot be removed", link.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::windows::fs::symlink_dir(target, link)
+}
+
+/// Lets everybody run a file.
+#[cfg(unix)]
+pub(crate) fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn make_executable(_: &Path) -> Result<()> {
+    Ok(())
+}

@@ -15,7 +15,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{packages, progress, wine};
+use crate::{build, packages, progress, wine};
 
 /// Goes up when the recipe changes, so that an older tree is made anew.
 const VERSION: &str = "2\n";
@@ -110,7 +110,7 @@ impl Chroot {
         // Renamed into place, so that an agent that is just starting reads the old one or the new one.
         let new = self.folder.join(format!("run.new-{}", std::process::id()));
         fs::write(&new, RUN_SCRIPT)?;
-        make_executable(&new)?;
+        build::make_executable(&new)?;
         fs::rename(&new, self.run())?;
         Ok(())
     }
@@ -173,17 +173,6 @@ fn host_drive(prefix: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn host_drive(_: &Path) -> Result<()> {
     bail!("Wine's drives are symbolic links of a Unix file system")
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// The Debian archive that this machine's apt uses. `apt-get indextargets` reads every form of sources file.

@@ -44,7 +44,7 @@ struct Library {
 }
 
 /// An empty folder for what is being made; what an interrupted run left in it goes away. The caller holds the lock.
-fn scratch(shelf: &Path) -> Result<PathBuf> {
+pub(crate) fn scratch(shelf: &Path) -> Result<PathBuf> {
     let folder = shelf.join("partial");
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))?;
@@ -54,7 +54,7 @@ fn scratch(shelf: &Path) -> Result<PathBuf> {
 }
 
 /// Moves what was made in the scratch folder to its place.
-fn shelve(made: &Path, place: &Path) -> Result<()> {
+pub(crate) fn shelve(made: &Path, place: &Path) -> Result<()> {
     fs::create_dir_all(place.parent().context("a place has a folder")?)?;
     fs::rename(made, place).with_context(|| format!("{} cannot be put in place", place.display()))
 }

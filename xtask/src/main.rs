@@ -11,11 +11,13 @@ mod libraries;
 mod packages;
 mod progress;
 mod run;
+mod servers;
 mod setup;
 mod soak;
 mod strangers;
 mod test;
 mod toolchain;
+mod wheel;
 mod wine;
 mod workspace;
 
@@ -32,7 +34,7 @@ const TASKS: &[(&str, Task, &str)] = &[
     (
         "setup",
         setup::task,
-        "install what a fresh machine lacks: 32-bit compilers and libraries, Wine, libraries and tools for the tests",
+        "install what a fresh machine lacks: 32-bit compilers and libraries, Wine, libraries, servers and tools for the tests",
     ),
     ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),

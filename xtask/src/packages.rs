@@ -28,17 +28,25 @@ pub(crate) fn ensure(workspace: &Workspace, names: &[&str]) -> Result<()> {
         return Ok(());
     }
     let wanted = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
-    let apt = |arguments: &[&str]| -> Result<Command> {
-        let mut command = as_root("apt-get").with_context(|| format!("needed:\n  {wanted}\n"))?;
-        command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
-        Ok(command)
-    };
-    let mut update = apt(&["update"])?;
-    let mut install = apt(&["install", "-y", "--no-install-recommends"])?;
+    let needed = || format!("needed:\n  {wanted}\n");
+    let mut update = apt(&["update"]).with_context(needed)?;
+    let mut install = apt(&["install", "-y", "--no-install-recommends"]).with_context(needed)?;
     install.args(&missing).env("DEBIAN_FRONTEND", "noninteractive");
     let what = format!("installing the packages {}", missing.join(", "));
     progress::steps_logged(&what, 35, &workspace.log("apt"), &mut [&mut update, &mut install])
         .with_context(|| format!("the packages can be installed by hand with\n  {wanted}"))
+}
+
+/// Has apt read what the archive has now.
+pub(crate) fn update_lists(workspace: &Workspace) -> Result<()> {
+    let mut update = apt(&["update"])?;
+    progress::run_logged("updating the lists of packages", 5, &workspace.log("apt-update"), &mut update)
+}
+
+fn apt(arguments: &[&str]) -> Result<Command> {
+    let mut command = as_root("apt-get")?;
+    command.args(["-q", "-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+    Ok(command)
 }
 
 /// Those of `names` that are not installed.

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::libraries;
 use crate::packages;
+use crate::servers;
 use crate::strangers;
 use crate::toolchain::{Finder, Target, Toolchain};
 use crate::wine::Wine;
@@ -24,11 +25,12 @@ pub(crate) struct Ready {
     pub(crate) wine: Wine,
 }
 
-/// The task: [`ensure`], the libraries and tools that only the tests need, and what it came to.
+/// The task: [`ensure`], the libraries, servers and tools that only the tests need, and what it came to.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     let ready = ensure(workspace)?;
     libraries::ensure(workspace)?;
+    servers::ensure(workspace)?;
     strangers::ensure(workspace)?;
     for toolchain in [&ready.linux32, &ready.windows32, &ready.windows64] {
         println!("{toolchain}");

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that CI checks. It stops at the first step that fails. A missing 32-bit compiler or Wine
+//! `cargo xtask test`: everything that CI checks. It stops at the first step that fails. A missing 32-bit compiler, Wine or server
 //! is such a failure: nothing is skipped.
 
 use std::process::{Command, Stdio};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::servers::{self, Postgres};
 use crate::setup::{self, Ready};
 use crate::toolchain::{Target, Toolchain};
 use crate::workspace::Workspace;
@@ -38,7 +39,9 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     steps.run("clippy", || {
         progress::run(&mut cargo("clippy", &["--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    steps.run("unit tests", || progress::run(&mut unit_tests(&cargo)))?;
+    let postgres = steps.run("servers for the tests", || Postgres::start(workspace, &servers::ensure(workspace)?))?;
+    let for_tests = (servers::POSTGRES_VARIABLE, postgres.url());
+    steps.run("unit tests", || progress::run(unit_tests(&cargo).env(for_tests.0, for_tests.1)))?;
     steps.run("documentation tests", || progress::run(&mut cargo("test", &["--workspace", "--doc"])))?;
     steps.run("the gateway compiles for Windows", || {
         let mut check = ready.windows64.cargo("check");
@@ -53,7 +56,7 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     steps.run("libraries for the tests", || libraries::ensure(workspace))?;
     let with_dist = |arguments: &[&str]| {
         let mut test = cargo("test", &[&["--package", END_TO_END], arguments].concat());
-        progress::run(test.env("BRIDGE32_DIST", &workspace.dist))
+        progress::run(test.env("BRIDGE32_DIST", &workspace.dist).env(for_tests.0, for_tests.1))
     };
     steps.run("end to end", || with_dist(&["--lib", "--test", "end_to_end"]))?;
     steps.run("strangers' tools", || strangers::ensure(workspace))?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
     (
         "BRIDGE32_CACHE",
-        "where Wine and the tests' libraries are kept (default: $XDG_CACHE_HOME/bridge32 or ~/.cache/bridge32)",
+        "where Wine and the tests' libraries, servers and tools are kept (default: $XDG_CACHE_HOME/bridge32 or ~/.cache/bridge32)",
     ),
     ("BRIDGE32_RUST", "\"rustup\" or \"debian\": use only this way to compile for other targets"),
     ("BRIDGE32_WINE", "\"chroot\": use the Wine of the cache folder even if there is one in PATH"),
@@ -24,7 +24,7 @@ pub(crate) struct Workspace {
     pub(crate) dist: PathBuf,
     /// Cargo's target directory for the ordinary toolchain.
     pub(crate) target: PathBuf,
-    /// Outside the checkout, so that a fresh clone finds Wine and the tests' libraries ready.
+    /// Outside the checkout, so that a fresh clone finds Wine and what the tests need ready.
     pub(crate) cache: PathBuf,
 }
 

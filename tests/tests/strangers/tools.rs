@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use bridge32_tests::{Config, dist};
+use bridge32_tests::{Config, dist, postgres};
 
 /// A command of the tools' folders, or of this machine's PATH.
 pub(crate) fn tool(program: &str) -> Command {
     let mut command = Command::new(program);
     // Redocly would ask its registry for a newer version of itself, and count who uses it.
     command.env("PATH", path()).env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
-    command.env_remove("BRIDGE32_DIST").env("NO_COLOR", "1");
+    for name in ["BRIDGE32_DIST", postgres::VARIABLE] {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1");
     command
 }
 

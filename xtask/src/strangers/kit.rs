@@ -9,8 +9,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::PINS;
-use crate::progress;
 use crate::workspace::Workspace;
+use crate::{build, progress};
 
 /// Written last: what has it is whole. (Tools have their own path written into them, so that they cannot be made elsewhere
 /// and moved.)
@@ -66,22 +66,12 @@ impl Kit {
 
     /// The tests find it under its name in `dist/strangers/`.
     fn link(&self, workspace: &Workspace, place: &Path) -> Result<()> {
-        let link = self.link_path(workspace);
-        if fs::read_link(&link).is_ok_and(|target| target == place) {
-            return Ok(());
-        }
-        self.remove_link(workspace)?;
-        fs::create_dir_all(link.parent().context("a link has a folder")?)?;
-        symlink(place, &link).with_context(|| format!("{} cannot be made", link.display()))
+        build::link(place, &self.link_path(workspace))
     }
 
     /// The tests do without it.
     pub(super) fn remove_link(&self, workspace: &Workspace) -> Result<()> {
-        let link = self.link_path(workspace);
-        if link.symlink_metadata().is_ok() {
-            fs::remove_file(&link).with_context(|| format!("{} cannot be removed", link.display()))?;
-        }
-        Ok(())
+        build::remove_link(&self.link_path(workspace))
     }
 
     fn link_path(&self, workspace: &Workspace) -> PathBuf {
@@ -94,16 +84,6 @@ fn key(content: &[u8], machine: &str) -> String {
     let mut hasher = DefaultHasher::new();
     (content, machine).hash(&mut hasher);
     format!("{:016x}", hasher.finish())
-}
-
-#[cfg(unix)]
-fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(target, link)
-}
-
-#[cfg(windows)]
-fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
-    std::os::windows::fs::symlink_dir(target, link)
 }
 
 #[cfg(test)]
