@@ -15,6 +15,7 @@ mod external;
 mod forged;
 mod gateway;
 mod health;
+mod history;
 mod init;
 mod interface;
 mod kept_calls;

@@ -1,6 +1,7 @@
-//! `/v1/calls`: the calls that wait or run, and those whose outcome is kept.
+//! `/v1/calls`: the calls that wait or run, those whose outcome is kept, and those of the history.
 
 mod feed;
+mod recorded;
 mod shown;
 
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use crate::auth::{Caller, Need, Principal};
 use crate::bridge::Bridge;
 use crate::dispatch::{Cancelled, UnderWay};
 use crate::error::{Code, Problem};
-use crate::kept::{Entry, StoreError};
+use crate::history::{Condition, Record};
+use crate::kept::Entry;
 use crate::limit;
 
 pub(super) use shown::{gone, shown};
@@ -57,8 +59,10 @@ struct List {
 /// A call that a caller may see.
 enum Found {
     Kept(Arc<Entry>),
-    /// It waits or runs, and will leave nothing behind.
+    /// It waits or runs, and its outcome is not kept.
     UnderWay(String, UnderWay),
+    /// It has ended, and the history has it.
+    Recorded(Box<Record>),
 }
 
 /// The caller's calls, or those of all for whoever may see them: the newest first.
@@ -113,6 +117,7 @@ pub async fn show(
     let entry = match find(&bridge, &id, &caller, Need::History).await? {
         Found::Kept(entry) => entry,
         Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
+        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None))),
     };
     if accepts(&headers, "text/event-stream") {
         return Ok(feed::answer(bridge, entry));
@@ -122,7 +127,20 @@ pub async fn show(
         _ = tokio::time::timeout(patience, entry.end()) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
-    Ok(reply::json(shown(&bridge, &entry)))
+    // What the client got, and what else there is to know of it.
+    let record = match entry.ended() {
+        Some(ended) => recorded(&bridge, entry.request.id).await.zip(shown::outcome(&entry, &ended)),
+        None => None,
+    };
+    Ok(reply::json(match record {
+        Some((record, outcome)) => recorded::whole(&record, Some(&outcome)),
+        None => shown(&bridge, &entry),
+    }))
+}
+
+/// What the history has of a call, if it can be read.
+async fn recorded(bridge: &Bridge, id: Uuid) -> Option<Record> {
+    bridge.observer.history.find(id).await.ok().flatten()
 }
 
 /// Ends a call that waits or runs.
@@ -136,6 +154,7 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     match find(&bridge, &id, &caller, Need::Manage).await? {
         Found::Kept(entry) if entry.ended().is_some() => Err(has_ended(entry.request.id)),
+        Found::Recorded(record) => Err(has_ended(record.id)),
         Found::Kept(entry) => {
             entry.cancel();
             match tokio::time::timeout(CANCELLING, entry.end()).await {
@@ -175,10 +194,20 @@ async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Resul
     let passing = bridge.calls_under_way().into_iter().find(|(_, call)| call.id == id);
     match (passing, error) {
         (Some((library, call)), _) if may(call.owner.as_deref().unwrap_or_default()) => {
-            Ok(Found::UnderWay(library, call))
+            return Ok(Found::UnderWay(library, call));
         }
-        (None, Some(error)) => Err(unreadable(&error)),
-        _ => Err(unknown()),
+        (Some(_), _) => return Err(unknown()),
+        (None, Some(error)) => return Err(unreadable(&error)),
+        (None, None) => {}
+    }
+    let history = &bridge.observer.history;
+    if history.condition() == Condition::Off {
+        return Err(unknown());
+    }
+    match history.find(id).await {
+        Ok(Some(record)) if may(&record.owner) => Ok(Found::Recorded(Box::new(record))),
+        Ok(_) => Err(unknown()),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
@@ -210,8 +239,9 @@ fn patience(wait: Option<&str>) -> Result<Duration, Problem> {
 
 fn unknown(id: &str) -> Problem {
     let detail = format!(
-        "There is no call `{id}` of yours that waits, runs, or is kept. GET /v1/calls lists those that there are; the outcome of a \
-         call is kept if it was made with `Prefer: respond-async` or `Idempotency-Key`, for as long as `keep_outcomes` says."
+        "There is no call `{id}` of yours that waits, runs, or is in the history. GET /v1/calls lists those that there are; \
+         `keep_calls` of [history] says how long the history has a call, and `keep_outcomes` how long the outcome of one is kept that \
+         was made with `Prefer: respond-async` or `Idempotency-Key`."
     );
     Problem::new(Code::UnknownCall, detail)
 }
@@ -223,9 +253,9 @@ fn has_ended(id: Uuid) -> Problem {
     Problem::new(Code::CallEnded, detail)
 }
 
-fn unreadable(error: &StoreError) -> Problem {
-    tracing::error!(%error, "a kept call cannot be read");
-    let detail = "The table of kept calls cannot be read now; the gateway's log says why. Ask again.";
+fn unreadable(error: &impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "a call cannot be read");
+    let detail = "What is kept of calls cannot be read now; the gateway's log says why. Ask again.";
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
 }
 
