@@ -95,7 +95,8 @@ impl Filter {
             (Some(library), None) => Some(index("calls_by_library", vec![("library", library)])),
             (None, _) => None,
         };
-        let failed = Index { partial: Some("code IS NOT NULL"), ..index("calls_by_failure", vec![(FAILED, Value::Yes)]) };
+        let failed =
+            Index { partial: Some("code IS NOT NULL"), ..index("calls_by_failure", vec![(FAILED, Value::Yes)]) };
         let by_outcome = match &self.outcome {
             Some(Wanted::Code(code)) => Some(Index {
                 partial: failed.partial,
@@ -145,18 +146,15 @@ impl Filter {
             };
             compare(before, Value::Text(text.clone()), ") > 0");
         }
-        let seen_to = |column: &str| {
-            index.is_some_and(|index| index.columns.iter().any(|(name, _)| *name == column))
-        };
+        let seen_to = |column: &str| index.is_some_and(|index| index.columns.iter().any(|(name, _)| *name == column));
         all.retain(|condition| !seen_to(condition.column));
         all
     }
 
     fn equalities(&self) -> Vec<Condition> {
         let equal = |column, before, value| Condition { column, before, value: Some(value), after: UNINDEXED };
-        let text = |column, before, text: &Option<String>| {
-            text.clone().map(|text| equal(column, before, Value::Text(text)))
-        };
+        let text =
+            |column, before, text: &Option<String>| text.clone().map(|text| equal(column, before, Value::Text(text)));
         let bytes = |column, before, bytes: Option<[u8; 16]>| {
             bytes.map(|bytes| equal(column, before, Value::Bytes(bytes.to_vec())))
         };
@@ -221,7 +219,11 @@ pub(super) fn from(statement: &mut Statement, dialect: Dialect, index: Option<&I
                 for (_, value) in &index.columns {
                     statement.value(value.clone()).sql(", ");
                 }
-                statement.value(Value::Number(seq)).sql(")").sql(if seq == first && compared == " >= " { " AND " } else { "" });
+                statement.value(Value::Number(seq)).sql(")").sql(if seq == first && compared == " >= " {
+                    " AND "
+                } else {
+                    ""
+                });
             }
         }
     }

@@ -6,6 +6,8 @@ mod insert;
 mod page;
 mod rows;
 mod statement;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;

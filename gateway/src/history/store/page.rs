@@ -74,7 +74,7 @@ impl Readers {
     ) -> Result<Page, StoreError> {
         let dialect = self.dialect;
         let mut connection = self.pool.acquire().await?;
-        let mut search = Search { connection: &mut connection, dialect, filter, detail };
+        let mut search = Search { connection: &mut connection, dialect, filter, detail, budget: BUDGET };
         let mut page = search.page(before, limit).await?;
         page.missing = search.missing(page.next, before).await?;
         Ok(page)
@@ -87,6 +87,7 @@ struct Search<'a> {
     dialect: Dialect,
     filter: &'a Filter,
     detail: Detail,
+    budget: Duration,
 }
 
 impl Search<'_> {
@@ -99,8 +100,7 @@ impl Search<'_> {
         let (mut page, mut part) = (Page::default(), FIRST_PART);
         loop {
             let part_began = Instant::now();
-            let from =
-                if conditions.is_empty() { first } else { self.part(index.as_ref(), first, last, part).await? };
+            let from = if conditions.is_empty() { first } else { self.part(index.as_ref(), first, last, part).await? };
             // One more tells whether there is a next page.
             let most = limit + 1 - page.records.len();
             page.records.extend(self.rows(index.as_ref(), &conditions, from, last, most).await?);
@@ -112,7 +112,7 @@ impl Search<'_> {
             if from <= first {
                 return Ok(page);
             }
-            if began.elapsed() >= BUDGET {
+            if began.elapsed() >= self.budget {
                 page.next = Some(from);
                 page.searched_until = self.ended_at(from).await?;
                 return Ok(page);
@@ -236,15 +236,4 @@ fn larger(part: i64, took: Duration) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_grow_as_long_as_they_are_quick() {
-        assert_eq!(larger(500, Duration::from_millis(5)), 1000);
-        assert_eq!(larger(500, Duration::from_micros(10)), 4000);
-        assert_eq!(larger(4000, Duration::from_millis(40)), 1000);
-        assert_eq!(larger(1000, Duration::from_secs(9)), FIRST_PART);
-        assert_eq!(larger(LARGEST_PART, Duration::ZERO), LARGEST_PART);
-    }
-}
+mod tests;
