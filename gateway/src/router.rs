@@ -99,6 +99,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/callbacks/{id}/events", Need::Callback, events::show),
         delete("/v1/callbacks/{id}", Need::Callback, callbacks::remove),
         get("/v1/calls", Need::OwnCalls, kept_calls::list),
+        get("/v1/calls/export", Need::OwnCalls, kept_calls::export),
         get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
         delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
         get("/v1/sessions", Need::OwnSessions, sessions::list),

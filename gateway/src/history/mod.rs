@@ -6,6 +6,7 @@
 
 mod buffer;
 mod gaps;
+mod keeping;
 mod record;
 mod state;
 mod store;
@@ -15,7 +16,6 @@ mod text;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ use crate::dispatch::{Ended, Failure, Reply};
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::{Detail, Filter, Page, StoreError, Wanted};
+pub use store::{Detail, Filter, Page, Span, Statistics, StoreError, Tally, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
@@ -46,7 +46,7 @@ pub struct History {
     buffer: Buffer,
     state: State,
     /// `None` as long as the store could not be opened.
-    readers: RwLock<Option<Readers>>,
+    readers: watch::Sender<Option<Readers>>,
     /// How many of the calls that had room are done with: written, or given up.
     done: watch::Sender<u64>,
     /// Everything is written that ever will be.
@@ -65,7 +65,7 @@ impl History {
             config,
             buffer: Buffer::default(),
             state,
-            readers: RwLock::default(),
+            readers: watch::Sender::new(None),
             done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
         }
@@ -105,7 +105,7 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub async fn gaps(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Gap>, StoreError> {
-        self.readers()?.gaps(since, until).await
+        self.readers().await?.gaps(since, until).await
     }
 
     /// How the history fares.
@@ -123,7 +123,7 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
-        let readers = self.readers()?;
+        let readers = self.readers().await?;
         match readers.find(id).await? {
             None if self.catch_up().await => readers.find(id).await,
             found => Ok(found),
@@ -142,7 +142,8 @@ impl History {
         tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
     }
 
-    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones, with those
+    /// that have just ended.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -153,11 +154,30 @@ impl History {
         limit: usize,
         detail: Detail,
     ) -> Result<Page, StoreError> {
-        self.readers()?.page(filter, before, limit, detail).await
+        let readers = self.readers().await?;
+        if before.is_none() {
+            self.catch_up().await;
+        }
+        readers.page(filter, before, limit, detail).await
     }
 
-    fn readers(&self) -> Result<Readers, StoreError> {
-        let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+    /// What the sums say of a time, with the calls that have just ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn statistics(&self, span: &Span) -> Result<Statistics, StoreError> {
+        let readers = self.readers().await?;
+        self.catch_up().await;
+        readers.statistics(span).await
+    }
+
+    /// Whoever asks; waits a while for the store to be opened, as long as nothing is wrong with it.
+    async fn readers(&self) -> Result<Readers, StoreError> {
+        let mut opened = self.readers.subscribe();
+        if opened.borrow().is_none() && self.condition() == Condition::Good {
+            let _ = tokio::time::timeout(CATCHING_UP, opened.wait_for(Option::is_some)).await;
+        }
+        let readers = opened.borrow().clone();
         readers.ok_or_else(|| {
             StoreError::NotOpen(match self.state.condition() {
                 Condition::Broken { error, .. } => error,

@@ -1,6 +1,5 @@
 //! Writes what has ended, many calls at a time, and tries again for as long as it takes.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -38,7 +37,13 @@ impl History {
     pub async fn write(&self) {
         if self.config.durability != Durability::Off {
             let mut store = self.open().await;
-            self.write_all(&mut store).await;
+            match store.as_ref().map(Store::janitor) {
+                Some(janitor) => tokio::select! {
+                    () = self.write_all(&mut store) => {}
+                    () = self.keep_within_bounds(janitor) => {}
+                },
+                None => self.write_all(&mut store).await,
+            }
             if let Some(store) = store
                 && let Err(error) = store.close().await
             {
@@ -54,7 +59,7 @@ impl History {
         loop {
             match Store::open(&self.data_dir, &self.config).await {
                 Ok(store) => {
-                    *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
+                    self.readers.send_replace(Some(store.readers()));
                     self.state.written(0);
                     return Some(store);
                 }

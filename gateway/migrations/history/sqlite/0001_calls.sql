@@ -74,3 +74,20 @@ CREATE TABLE gaps (
 
 -- Whether a gateway writes, or has ended without saying so: one row while it does.
 CREATE TABLE writing (since BIGINT NOT NULL PRIMARY KEY);
+
+-- How many calls of a function ended in a minute, or an hour, and how long they took. Written with the calls.
+CREATE TABLE statistics (
+    -- When it begins: a multiple of its length.
+    start BIGINT NOT NULL,
+    -- 60, or 3600 for what is older.
+    seconds BIGINT NOT NULL,
+    library TEXT NOT NULL,
+    -- Empty for calls whose function has no name, and for those of functions that are too many.
+    function TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    -- Of these, how many ended with a problem.
+    failed BIGINT NOT NULL,
+    -- The nanoseconds that each took in all: an HdrHistogram of two digits, in its format V2.
+    durations BLOB NOT NULL,
+    PRIMARY KEY (start, library, function, seconds)
+);

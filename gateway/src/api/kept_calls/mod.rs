@@ -1,6 +1,7 @@
 //! `/v1/calls`: the calls that wait or run, those whose outcome is kept, and those of the history.
 
 mod cursor;
+mod export;
 mod feed;
 mod list;
 mod recorded;
@@ -25,6 +26,7 @@ use crate::error::{Code, Problem};
 use crate::history::{Condition, Record};
 use crate::kept::Entry;
 
+pub use export::export;
 pub use list::list;
 pub(super) use shown::{gone, shown};
 
@@ -64,7 +66,7 @@ pub async fn show(
     let entry = match find(&bridge, &id, &caller, Need::History).await? {
         Found::Kept(entry) => entry,
         Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
-        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None))),
+        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None, false))),
     };
     if accepts(&headers, "text/event-stream") {
         return Ok(feed::answer(bridge, entry));
@@ -80,7 +82,7 @@ pub async fn show(
         None => None,
     };
     Ok(reply::json(match record {
-        Some((record, outcome)) => recorded::whole(&record, Some(&outcome)),
+        Some((record, outcome)) => recorded::whole(&record, Some(&outcome), true),
         None => shown(&bridge, &entry),
     }))
 }

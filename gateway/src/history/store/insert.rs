@@ -92,6 +92,7 @@ impl Store {
             rows.iter().fold(sqlx::query(AssertSqlSafe(text)), bind).execute(&mut *transaction).await?;
             rest = after;
         }
+        let sums = self.sums.write(&mut transaction, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
                         ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";
@@ -105,6 +106,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
+        self.sums.committed(sums);
         self.last = last;
         Ok(())
     }
