@@ -33,6 +33,7 @@ mod pools;
 mod protocol;
 mod registration;
 mod reload;
+mod replay;
 mod second_user;
 mod sensitive;
 mod servers;

@@ -23,6 +23,7 @@ mod outcome;
 mod perform;
 mod prefer;
 pub mod reload;
+pub mod replays;
 mod reply;
 mod session_header;
 pub mod sessions;
