@@ -20,6 +20,7 @@ pub mod libraries;
 pub mod memory;
 pub mod openapi;
 mod outcome;
+mod parameters;
 mod perform;
 mod prefer;
 pub mod reload;

@@ -30,7 +30,7 @@ pub use differences::{Difference, differences};
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::StoreError;
+pub use store::{Detail, Filter, Page, StoreError, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
@@ -142,6 +142,20 @@ impl History {
         self.buffer.hurry();
         let caught_up = done.wait_for(|done| *done >= taken);
         tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
+    }
+
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        before: Option<i64>,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Page, StoreError> {
+        self.readers()?.page(filter, before, limit, detail).await
     }
 
     fn readers(&self) -> Result<Readers, StoreError> {

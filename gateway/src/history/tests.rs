@@ -65,7 +65,7 @@ async fn stores(config: HistoryConfig) -> Vec<Running> {
     stores
 }
 
-async fn fresh_database(server: &str) -> String {
+pub(super) async fn fresh_database(server: &str) -> String {
     sqlx::any::install_default_drivers();
     let name = format!("test_{}", Uuid::now_v7().simple());
     let pool = sqlx::AnyPool::connect(server).await.unwrap();

@@ -1,8 +1,11 @@
 //! `/v1/calls`: the calls that wait or run, those whose outcome is kept, and those of the history.
 
+mod cursor;
 mod feed;
+mod list;
 mod recorded;
 mod shown;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +13,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::prefer::{LONGEST_POLL, seconds};
@@ -21,8 +24,8 @@ use crate::dispatch::{Cancelled, UnderWay};
 use crate::error::{Code, Problem};
 use crate::history::{Condition, Record};
 use crate::kept::Entry;
-use crate::limit;
 
+pub use list::list;
 pub(super) use shown::{gone, shown};
 
 use shown::Listed;
@@ -30,30 +33,11 @@ use shown::Listed;
 /// How long somebody who cancels waits to be told that the call has ended.
 const CANCELLING: Duration = Duration::from_secs(2);
 
-/// How many calls a page has, if nothing is said.
-const PAGE: usize = 100;
-
 /// Whether to wait for the outcome.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     wait: Option<String>,
-}
-
-/// Which part of the list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wanted {
-    #[serde(default, deserialize_with = "limit::up_to::<1000, _>")]
-    limit: Option<usize>,
-    cursor: Option<Uuid>,
-}
-
-#[derive(Serialize)]
-struct List {
-    calls: Vec<Listed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<Uuid>,
 }
 
 /// A call that a caller may see.
@@ -63,43 +47,6 @@ pub(super) enum Found {
     UnderWay(String, UnderWay),
     /// It has ended, and the history has it.
     Recorded(Box<Record>),
-}
-
-/// The caller's calls, or those of all for whoever may see them: the newest first.
-///
-/// # Errors
-/// The parameters cannot be read.
-pub async fn list(
-    State(bridge): State<Arc<Bridge>>,
-    Query(Wanted { limit, cursor }): Query<Wanted>,
-    caller: Caller,
-) -> Result<Response, Problem> {
-    let limit = limit.unwrap_or(PAGE);
-    let owner = if sees_all(&caller) { None } else { Some(owner(&caller)) };
-    let mut calls = under_way(&bridge, owner, cursor);
-    // What waits and runs is to be seen even if the table is not.
-    match bridge.kept.list(owner, cursor, limit + 1).await {
-        Ok(records) => calls.extend(records.into_iter().filter(|record| record.ended.is_some()).map(Listed::of)),
-        Err(error) => tracing::warn!(%error, "kept calls cannot be listed"),
-    }
-    calls.sort_by_key(|call| std::cmp::Reverse(call.call_id));
-    let more = calls.len() > limit;
-    calls.truncate(limit);
-    let next_cursor = calls.last().filter(|_| more).map(|call| call.call_id);
-    Ok(axum::Json(List { calls, next_cursor }).into_response())
-}
-
-/// What waits or runs, kept or not.
-fn under_way(bridge: &Bridge, owner: Option<&str>, before: Option<Uuid>) -> Vec<Listed> {
-    let entries = bridge.kept.under_way();
-    let kept: Vec<Listed> = entries.iter().map(|entry| Listed::under_way(bridge, entry)).collect();
-    let parts: Vec<Uuid> = entries.iter().flat_map(|entry| entry.calls.iter().copied()).collect();
-    let others = bridge.calls_under_way().into_iter();
-    let others =
-        others.filter(|(_, call)| !parts.contains(&call.id)).map(|(library, call)| Listed::passing(&library, &call));
-    let mine = |call: &Listed| owner.is_none_or(|owner| call.owner == owner);
-    let earlier = |call: &Listed| before.is_none_or(|before| call.call_id < before);
-    kept.into_iter().chain(others).filter(|call| mine(call) && earlier(call)).collect()
 }
 
 /// One call: how far it is, and its outcome. Waits for that if it is asked to, or tells each change.

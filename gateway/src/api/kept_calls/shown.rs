@@ -19,7 +19,7 @@ pub(super) struct Listed {
     /// `None` for a batch, and for what was called with a prototype and is not kept.
     function: Option<String>,
     /// Whose key has made it.
-    pub(super) owner: String,
+    owner: String,
     state: &'static str,
     /// Whether its outcome can be asked for later.
     kept: bool,
@@ -70,6 +70,13 @@ impl Listed {
             code: None,
             execution: None,
         }
+    }
+
+    /// Whether it is of that library, that function, that owner, as far as these are given.
+    pub(super) fn is_of(&self, library: Option<&str>, function: Option<&str>, owner: Option<&str>) -> bool {
+        library.is_none_or(|library| self.library == library)
+            && function.is_none_or(|function| self.function.as_deref() == Some(function))
+            && owner.is_none_or(|owner| self.owner == owner)
     }
 
     fn new(request: Request, state: &'static str, ended: Option<&Ended>) -> Self {
