@@ -34,6 +34,7 @@ mod protocol;
 mod questions;
 mod registration;
 mod reload;
+mod replay;
 mod second_user;
 mod sensitive;
 mod servers;

@@ -24,6 +24,7 @@ mod parameters;
 mod perform;
 mod prefer;
 pub mod reload;
+pub mod replays;
 mod reply;
 mod session_header;
 pub mod sessions;

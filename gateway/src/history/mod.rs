@@ -5,6 +5,7 @@
 //! and readers are told ([`gaps`]). Only with `durability = "before_answer"` does a call's client wait for its row.
 
 mod buffer;
+mod differences;
 mod gaps;
 mod keeping;
 mod record;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
+pub use differences::{Difference, differences};
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};

@@ -17,6 +17,8 @@ CREATE TABLE calls (
     session BYTEA,
     batch BYTEA,
     batch_index BIGINT,
+    -- The call that it repeats.
+    replay_of BYTEA,
     trace_id BYTEA,
     -- SHA-256 of it, in base64.
     idempotency_key TEXT,

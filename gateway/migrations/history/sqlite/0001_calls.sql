@@ -17,6 +17,8 @@ CREATE TABLE calls (
     session BLOB,
     batch BLOB,
     batch_index BIGINT,
+    -- The call that it repeats.
+    replay_of BLOB,
     trace_id BLOB,
     -- SHA-256 of it, in base64.
     idempotency_key TEXT,

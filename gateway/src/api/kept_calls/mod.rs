@@ -43,7 +43,7 @@ pub struct Asked {
 }
 
 /// A call that a caller may see.
-enum Found {
+pub(super) enum Found {
     Kept(Arc<Entry>),
     /// It waits or runs, and its outcome is not kept.
     UnderWay(String, UnderWay),
@@ -88,7 +88,7 @@ pub async fn show(
 }
 
 /// What the history has of a call, if it can be read.
-async fn recorded(bridge: &Bridge, id: Uuid) -> Option<Record> {
+pub(super) async fn recorded(bridge: &Bridge, id: Uuid) -> Option<Record> {
     bridge.observer.history.find(id).await.ok().flatten()
 }
 
@@ -129,7 +129,7 @@ fn done() -> Response {
 }
 
 /// The call of that id, if the caller has made it, or has the scope for those of others.
-async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
+pub(super) async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
     let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();

@@ -43,6 +43,8 @@ pub(in crate::api) struct Facts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    replay_of: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     crash_report: Option<&'a str>,
 }
 
@@ -106,6 +108,7 @@ impl<'a> Facts<'a> {
             batch: record.batch.map(|(batch, _)| batch),
             batch_index: record.batch.map(|(_, index)| index),
             trace_id: record.trace_id.map(hex),
+            replay_of: record.replay_of,
             crash_report: record.report.as_deref(),
         }
     }
@@ -167,6 +170,7 @@ pub(super) mod tests {
             attempts: 0,
             session: None,
             batch: Some((Uuid::max(), 1)),
+            replay_of: None,
             trace_id: Some([0xab; 16]),
             idempotency_key: None,
             created_at: time,

@@ -58,6 +58,7 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, StoreError> {
         attempts: number(row.try_get("attempts")?)?,
         session: id(row.try_get("session")?)?,
         batch: batch.zip(batch_index.map(number).transpose()?),
+        replay_of: id(row.try_get("replay_of")?)?,
         trace_id: trace_id.and_then(|id| id.try_into().ok()),
         idempotency_key: row.try_get("idempotency_key")?,
         created_at: time(row.try_get("created_at")?)?,
