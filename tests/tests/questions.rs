@@ -193,7 +193,7 @@ fn an_export_that_the_store_cannot_finish_is_cut_off() {
     calls(bridge.client(), "");
     // So many that they do not fit into what lies between the two ends of a connection.
     let copy = "insert into calls select 1 + g, decode(md5(g::text), 'hex'), library, function, owner, key_id, agent, generation, \
-                attempts, session, batch, batch_index, trace_id, idempotency_key, created_at, ended_at, queue_ns, agent_ns, \
+                attempts, session, batch, batch_index, trace_id, replay_of, idempotency_key, created_at, ended_at, queue_ns, agent_ns, \
                 library_ns, status, code, execution, report, prototype, repeat('x', 10000), 10000, '00', 0, answer, answer_size, \
                 answer_sha256, output from calls, generate_series(1, 5000) g";
     bridge32_tests::postgres::query(&url, copy);
@@ -243,4 +243,44 @@ fn without_a_history_what_is_kept_is_listed_and_the_list_says_so() {
     );
     let problem = bridge.client().get("/v1/calls/export").refused(503, "history_unavailable");
     assert!(problem["detail"].is_string());
+}
+
+#[test]
+fn figures_say_of_each_function_how_often_it_failed_and_how_long_it_took() {
+    on_both(|mut bridge| {
+        for value in 0..20 {
+            bridge.call("counted", "TakeInt", json!({"value": value})).ok();
+        }
+        bridge.call("counted", "TakeInt", json!({})).refused(422, "argument_mismatch");
+        bridge.call("trouble", "Nap", json!({"milliseconds": 100})).ok();
+        let all = bridge.client().get("/v1/statistics").ok();
+        let [taken, nap] = [&all["functions"][0], &all["functions"][1]];
+        assert_eq!((&taken["function"], &taken["calls"], &taken["failed"]), (&json!("TakeInt"), &json!(21), &json!(1)));
+        assert!((taken["error_rate"].as_f64().unwrap() - 1.0 / 21.0).abs() < 1e-9, "{taken}");
+        let median = nap["duration_us"]["p50"].as_f64().unwrap();
+        assert!((100_000.0..400_000.0).contains(&median), "{nap}");
+        let over_time = all["over_time"].as_array().unwrap();
+        assert_eq!(over_time.iter().map(|part| part["calls"].as_u64().unwrap()).sum::<u64>(), 22);
+        assert!(over_time.len() >= 60, "{}", over_time.len());
+        // They are in the tables with the calls.
+        bridge.kill();
+        bridge.restart();
+        let one = bridge.client().get("/v1/statistics?library=counted&function=TakeInt&step=5m").ok();
+        assert_eq!(
+            (&one["calls"], one["functions"].as_array().unwrap().len(), &one["step_s"]),
+            (&json!(21), 1, &json!(300))
+        );
+        let problem = bridge.client().get("/v1/statistics?since=24h&step=1m").refused(400, "malformed_request");
+        assert!(problem["detail"].as_str().unwrap().contains("5m"), "{problem}");
+    });
+}
+
+#[test]
+fn old_calls_go_while_the_gateway_runs() {
+    let bridge = start(None, |config| {
+        config.set("history", toml::Table::from_iter([("keep_calls".to_owned(), "3s".into())]));
+    });
+    bridge.call("counted", "TakeInt", json!({"value": 1})).ok();
+    assert_eq!(calls(bridge.client(), "").len(), 1);
+    bridge32_tests::within(30.0, "it is forgotten", || calls(bridge.client(), "").is_empty().then_some(()));
 }

@@ -72,3 +72,6 @@ impl History {
         calls
     }
 }
+
+#[cfg(test)]
+mod tests;

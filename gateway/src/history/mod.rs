@@ -6,6 +6,7 @@
 
 mod buffer;
 mod differences;
+mod fill;
 mod gaps;
 mod keeping;
 mod record;
@@ -27,10 +28,11 @@ use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
 pub use differences::{Difference, differences};
+pub use fill::fill;
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::{Detail, Filter, Page, Span, Statistics, StoreError, Tally, Wanted};
+pub use store::{BY_THE_MINUTE, Detail, Filter, Page, Span, Statistics, StoreError, Tally, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};

@@ -31,7 +31,7 @@ const PAGE_BYTES: usize = 4 << 20;
 const PAGE_CALLS: usize = 500;
 
 /// The columns of CSV, named as the members of JSON.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "call_id",
     "library",
     "function",
@@ -53,6 +53,7 @@ const COLUMNS: [&str; 31] = [
     "batch",
     "batch_index",
     "trace_id",
+    "replay_of",
     "crash_report",
     "ad_hoc",
     "args",
@@ -219,7 +220,7 @@ fn rows(records: &[Record]) -> Result<Vec<u8>, csv::Error> {
 }
 
 fn row(record: &Record) -> [Cow<'_, str>; COLUMNS.len()] {
-    fn number(number: impl ToString) -> Cow<'static, str> {
+    fn number(number: &impl ToString) -> Cow<'static, str> {
         number.to_string().into()
     }
     fn some<'a>(value: Option<impl Into<Cow<'a, str>>>) -> Cow<'a, str> {
@@ -229,14 +230,14 @@ fn row(record: &Record) -> [Cow<'_, str>; COLUMNS.len()] {
     let time = |nanoseconds| Cow::from(microseconds(nanoseconds).get().to_owned());
     let [queue, on_its_way, in_library] = record.parts_ns;
     [
-        number(record.id),
+        number(&record.id),
         text(&record.library),
         some(record.function.as_deref().map(text)),
         text(&record.owner),
         text(&record.key_id),
-        number(record.created_at),
-        number(record.ended_at),
-        number(record.status),
+        number(&record.created_at),
+        number(&record.ended_at),
+        number(&record.status),
         some(record.code.as_deref().map(text)),
         execution_name(record.execution).into(),
         time(record.duration_ns()),
@@ -245,19 +246,20 @@ fn row(record: &Record) -> [Cow<'_, str>; COLUMNS.len()] {
         time(in_library),
         some(record.agent.as_ref().map(|(agent, _)| text(agent))),
         some(record.agent.as_ref().map(|(_, generation)| generation.to_string())),
-        number(record.attempts),
+        number(&record.attempts),
         id(record.session),
         id(record.batch.map(|(batch, _)| batch)),
         some(record.batch.map(|(_, index)| index.to_string())),
         some(record.trace_id.map(|id| Uuid::from_bytes(id).simple().to_string())),
+        id(record.replay_of),
         some(record.report.as_deref().map(text)),
         some(record.prototype.as_deref().map(text)),
         text(&record.args.text),
-        number(record.args.size),
+        number(&record.args.size),
         some(record.args.sha256.as_deref()),
-        number(record.args_redacted),
+        number(&record.args_redacted),
         text(&record.answer.text),
-        number(record.answer.size),
+        number(&record.answer.size),
         some(record.answer.sha256.as_deref()),
         some(record.output.as_deref().map(text)),
     ]
@@ -297,7 +299,7 @@ mod tests {
             let record = Record { args, output: Some(formula.to_owned()), ..record() };
             let cells = row(&record);
             assert!(cells.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{cells:?}");
-            assert_eq!(cells[30], format!("'{formula}"));
+            assert_eq!(cells[31], format!("'{formula}"));
         }
         assert_eq!(text("{\"a\":-1}"), "{\"a\":-1}");
     }

@@ -28,6 +28,7 @@ use crate::kept::Entry;
 
 pub use export::export;
 pub use list::list;
+pub(super) use recorded::microseconds;
 pub(super) use shown::{gone, shown};
 
 use shown::Listed;
@@ -202,7 +203,7 @@ fn has_ended(id: Uuid) -> Problem {
     Problem::new(Code::CallEnded, detail)
 }
 
-fn unreadable(error: &impl std::fmt::Display) -> Problem {
+pub(super) fn unreadable(error: &impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "a call cannot be read");
     let detail = "What is kept of calls cannot be read now; the gateway's log says why. Ask again.";
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)

@@ -145,7 +145,7 @@ fn json(text: &str) -> Option<&RawValue> {
 }
 
 /// Nanoseconds as a number of microseconds.
-pub(super) fn microseconds(nanoseconds: u64) -> Box<RawValue> {
+pub(in crate::api) fn microseconds(nanoseconds: u64) -> Box<RawValue> {
     let text = format!("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
     RawValue::from_string(text).unwrap_or_default()
 }

@@ -30,7 +30,8 @@ use tally::Sums;
 
 pub use filter::{Filter, Wanted};
 pub use page::{Detail, Page};
-pub(super) use retention::{BY_THE_MINUTE, Janitor};
+pub use retention::BY_THE_MINUTE;
+pub(super) use retention::Janitor;
 pub use statistics::{Span, Statistics};
 pub use tally::Tally;
 

@@ -13,7 +13,7 @@ use super::{Dialect, Store, StoreError};
 const PART: i64 = 1000;
 
 /// For so long sums are kept by the minute, then by the hour.
-pub(in crate::history) const BY_THE_MINUTE: SignedDuration = SignedDuration::from_hours(48);
+pub const BY_THE_MINUTE: SignedDuration = SignedDuration::from_hours(48);
 
 /// What a row of PostgreSQL takes beside its values, about: headers, and its place in the indexes.
 const OVERHEAD: f64 = 350.0;
@@ -102,11 +102,11 @@ impl Janitor {
         let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&self.writer).await?;
         let (files, others): (i64, i64) = (row.try_get("files")?, row.try_get("others")?);
         let text = "WITH ends AS (SELECT MIN(seq) AS first, MAX(seq) AS last FROM calls), \
-                    some AS ((SELECT calls.* FROM calls, ends WHERE seq >= first ORDER BY seq LIMIT 200) UNION ALL \
+                    sample AS ((SELECT calls.* FROM calls, ends WHERE seq >= first ORDER BY seq LIMIT 200) UNION ALL \
                     (SELECT calls.* FROM calls, ends WHERE seq >= (first + last) / 2 ORDER BY seq LIMIT 200) UNION ALL \
                     (SELECT calls.* FROM calls, ends WHERE seq <= last ORDER BY seq DESC LIMIT 200)) \
                     SELECT COALESCE(MAX(last) - MIN(first) + 1, 0) AS calls, \
-                    (SELECT COALESCE(AVG(pg_column_size(some.*)), 0)::float8 FROM some) AS width FROM ends";
+                    (SELECT COALESCE(AVG(pg_column_size(sample.*)), 0)::float8 FROM sample) AS width FROM ends";
         let row = sqlx::query(text).fetch_one(&self.writer).await?;
         let (calls, width): (i64, f64) = (row.try_get("calls")?, row.try_get("width")?);
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "it is an estimate")]
@@ -128,6 +128,12 @@ impl Janitor {
         sqlx::query(AssertSqlSafe(text)).fetch_all(&self.writer).await?;
         // A file of before cannot.
         Ok(self.pragma("freelist_count").await? < free)
+    }
+
+    /// How many pages a SQLite file has.
+    #[cfg(test)]
+    pub(in crate::history) async fn pages(&self) -> Result<i64, StoreError> {
+        self.pragma("page_count").await
     }
 
     async fn pragma(&self, name: &'static str) -> Result<i64, StoreError> {

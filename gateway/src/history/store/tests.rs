@@ -65,6 +65,7 @@ fn call(number: i64) -> Record {
         batch: (number % 19 == 1).then(|| (Uuid::from_u128(small / 100), 0)),
         trace_id: (number % 2 == 0).then(|| (small % 9).to_be_bytes()),
         idempotency_key: None,
+        replay_of: None,
         created_at: at,
         ended_at: at,
         parts_ns: [1000, u64::try_from(number % 50).unwrap() * 1_000_000, 500],
