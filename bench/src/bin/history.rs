@@ -118,7 +118,11 @@ fn questions(calls: u32, start: Timestamp) -> Vec<(&'static str, Filter, Option<
         ("text in arguments", Filter { text: text("item 4711"), ..all() }, None),
         ("text that is nowhere", Filter { text: text("nowhere"), ..all() }, None),
         ("function, text that is nowhere", Filter { text: text("nowhere"), ..of("lib2", "f3") }, None),
-        ("key, failed, text", Filter { key: text("key7"), outcome: Some(Wanted::Failed), text: text("item 47"), ..all() }, None),
+        (
+            "key, failed, text",
+            Filter { key: text("key7"), outcome: Some(Wanted::Failed), text: text("item 47"), ..all() },
+            None,
+        ),
     ]
 }
 
@@ -132,7 +136,8 @@ fn call(number: u32, calls: u32, start: Timestamp) -> Record {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % below
     };
-    let at = start + TIME * i32::try_from(number / 1000).unwrap_or(i32::MAX) / i32::try_from(calls.div_ceil(1000)).unwrap_or(1);
+    let at = start
+        + TIME * i32::try_from(number / 1000).unwrap_or(i32::MAX) / i32::try_from(calls.div_ceil(1000)).unwrap_or(1);
     let at = at + SignedDuration::from_micros(i64::from(number % 1000));
     // Some are called much more often than others.
     let mut often = |many: u64| (chance(many) * chance(many) / many).min(many - 1);
@@ -148,7 +153,9 @@ fn call(number: u32, calls: u32, start: Timestamp) -> Record {
     let age = u64::from(number) * 10 / u64::from(calls.max(1));
     Record {
         seq: 0,
-        id: Uuid::from_u128((u128::from(at.as_millisecond().unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | u128::from(number)),
+        id: Uuid::from_u128(
+            (u128::from(at.as_millisecond().unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | u128::from(number),
+        ),
         library: format!("lib{library}"),
         function: Some(format!("f{function}")),
         owner: format!("team{owner}"),
@@ -168,9 +175,17 @@ fn call(number: u32, calls: u32, start: Timestamp) -> Record {
         execution: if code.is_some() { Execution::MayHaveRun } else { Execution::Ran },
         report: None,
         prototype: None,
-        args: text(format!(r#"{{"name":"item {}","amount":{},"text":"as long as arguments are, about"}}"#, chance(100_000), number)),
+        args: text(format!(
+            r#"{{"name":"item {}","amount":{},"text":"as long as arguments are, about"}}"#,
+            chance(100_000),
+            number
+        )),
         args_redacted: false,
-        answer: text(format!(r#"{{"result":{number},"outputs":{{"left":{}}},"duration_us":{}.000}}"#, chance(9999), library_ns / 1000)),
+        answer: text(format!(
+            r#"{{"result":{number},"outputs":{{"left":{}}},"duration_us":{}.000}}"#,
+            chance(9999),
+            library_ns / 1000
+        )),
         output: None,
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Query;
-use super::kept_calls::{microseconds, unreadable};
+use super::kept_calls::{expect_history, microseconds, unreadable};
 use super::parameters::Parameters;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -82,6 +82,7 @@ pub async fn show(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let span = span(pairs, Timestamp::now())?;
+    expect_history(&bridge)?;
     let statistics = bridge.observer.history.statistics(&span).await.map_err(|error| unreadable(&error))?;
     let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
     let functions = statistics.functions.iter().map(|((library, function), tally)| OfFunction {

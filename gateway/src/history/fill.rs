@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::store::{Store, StoreError};
 use super::Record;
+use super::store::{Store, StoreError};
 use crate::config::HistoryConfig;
 
 /// One transaction has so many.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::list::{kept, restrict};
 use super::recorded::{microseconds, whole};
-use super::unreadable;
+use super::{expect_history, unreadable};
 use super::wanted::{FILTERS, filter};
 use crate::api::parameters::Parameters;
 use crate::api::{Query, accepts};
@@ -123,6 +123,7 @@ pub async fn export(
     let otherwise = if accepts(&headers, "text/csv") { Format::Csv } else { Format::Lines };
     let format = format.unwrap_or(otherwise);
     let mut filter = filter(&mut parameters)?;
+    expect_history(&bridge)?;
     let some = restrict(&mut filter, &caller);
     let texts = bridge.config().history.max_text.max(1).saturating_mul(2);
     let limit = (PAGE_BYTES / texts).clamp(1, PAGE_CALLS);

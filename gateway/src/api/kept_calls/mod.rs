@@ -203,6 +203,15 @@ fn has_ended(id: Uuid) -> Problem {
     Problem::new(Code::CallEnded, detail)
 }
 
+/// Whoever asks the history alone is told if there is none.
+pub(super) fn expect_history(bridge: &Bridge) -> Result<(), Problem> {
+    if bridge.observer.history.condition() != Condition::Off {
+        return Ok(());
+    }
+    let detail = "There is no history of calls here: `durability` of [history] is \"off\" in the gateway's configuration.";
+    Err(Problem::new(Code::HistoryUnavailable, detail))
+}
+
 pub(super) fn unreadable(error: &impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "a call cannot be read");
     let detail = "What is kept of calls cannot be read now; the gateway's log says why. Ask again.";

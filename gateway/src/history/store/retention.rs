@@ -77,8 +77,7 @@ impl Janitor {
         }
         let delete = sqlx::query("DELETE FROM statistics WHERE start >= $1 AND start < $2");
         delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
-        let sums: Vec<(&Name, &Tally)> = sums.iter().collect();
-        tally::write(&mut transaction, start, 3600, &sums).await?;
+        tally::write_hour(&mut transaction, start, sums).await?;
         transaction.commit().await?;
         Ok(true)
     }

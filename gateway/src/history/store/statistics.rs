@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use futures_util::TryStreamExt as _;
+use sqlx::Row as _;
 
 use super::statement::{Statement, Value};
-use super::tally::{self, HOUR, Name, Tally};
+use super::tally::{self, HOUR, MOST_FUNCTIONS, Name, Tally};
 use super::{Readers, StoreError};
 
 /// Which sums are wanted. Times are microseconds since 1970.
@@ -47,13 +48,16 @@ impl Readers {
         let mut rows = statement.query().fetch(&mut *connection);
         let mut statistics = Statistics::default();
         while let Some(row) = rows.try_next().await? {
-            use sqlx::Row as _;
             let (start, seconds): (i64, i64) = (row.try_get("start")?, row.try_get("seconds")?);
             if start + seconds * 1_000_000 <= time.start {
                 continue;
             }
             let tally = Tally::of(&row)?;
-            statistics.functions.entry(tally::name(&row)?).or_default().add(&tally)?;
+            let mut name = tally::name(&row)?;
+            if statistics.functions.len() >= MOST_FUNCTIONS && !statistics.functions.contains_key(&name) {
+                name.1.clear();
+            }
+            statistics.functions.entry(name).or_default().add(&tally)?;
             let part = time.start + (start - time.start).max(0) / step * step;
             statistics.parts.entry(part).or_default().add(&tally)?;
         }

@@ -20,7 +20,7 @@ pub(super) const HOUR: i64 = 60 * MINUTE;
 
 /// No more functions than these have sums of their own in a minute: clients can make up names. The calls of others are summed
 /// up by library.
-const MOST_FUNCTIONS: usize = 1000;
+pub(super) const MOST_FUNCTIONS: usize = 1000;
 
 /// Durations are told to 1 %.
 const DIGITS: u8 = 2;
@@ -72,22 +72,41 @@ impl Tally {
         self.durations.value_at_quantile(part)
     }
 
-    /// What a row has.
+    /// What a row says.
     pub(super) fn of(row: &AnyRow) -> Result<Self, StoreError> {
-        let unreadable = |error: &dyn std::fmt::Display| StoreError::Row(format!("its histogram: {error}"));
-        let bytes: Vec<u8> = row.try_get("durations")?;
-        let read: Histogram<u64> =
-            Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| unreadable(&error))?;
-        let mut tally = Self::default();
-        tally.durations.add(&read).map_err(|error| unreadable(&error))?;
-        let number = |name| row.try_get::<i64, _>(name).map(|number| u64::try_from(number).unwrap_or_default());
-        Ok(Self { calls: number("calls")?, failed: number("failed")?, ..tally })
+        Written::of(row)?.read()
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::new();
-        let written = V2Serializer::new().serialize(&self.durations, &mut bytes);
-        written.map(|_| bytes).map_err(|error| StoreError::Row(format!("a histogram cannot be written: {error}")))
+    fn written(&self) -> Result<Written, StoreError> {
+        let mut durations = Vec::new();
+        let written = V2Serializer::new().serialize(&self.durations, &mut durations);
+        written.map_err(|error| StoreError::Row(format!("a histogram cannot be written: {error}")))?;
+        Ok(Written { calls: self.calls, failed: self.failed, durations })
+    }
+}
+
+/// A tally as a row has it: a histogram takes much less room so.
+#[derive(Clone, Debug)]
+struct Written {
+    calls: u64,
+    failed: u64,
+    durations: Vec<u8>,
+}
+
+impl Written {
+    fn of(row: &AnyRow) -> Result<Self, StoreError> {
+        let number = |name| row.try_get::<i64, _>(name).map(|number| u64::try_from(number).unwrap_or_default());
+        Ok(Self { calls: number("calls")?, failed: number("failed")?, durations: row.try_get("durations")? })
+    }
+
+    fn read(&self) -> Result<Tally, StoreError> {
+        let unreadable = |error: &dyn std::fmt::Display| StoreError::Row(format!("its histogram: {error}"));
+        let read: Histogram<u64> =
+            Deserializer::new().deserialize(&mut self.durations.as_slice()).map_err(|error| unreadable(&error))?;
+        // One that grows.
+        let mut tally = Tally { calls: self.calls, failed: self.failed, ..Tally::default() };
+        tally.durations.add(&read).map_err(|error| unreadable(&error))?;
+        Ok(tally)
     }
 }
 
@@ -97,11 +116,14 @@ pub(super) fn name(row: &AnyRow) -> Result<Name, StoreError> {
 }
 
 /// By the beginning of a minute, in microseconds since 1970, the sums of its functions.
-pub(super) type Minutes = BTreeMap<i64, HashMap<Name, Tally>>;
+type Minutes = BTreeMap<i64, HashMap<Name, Written>>;
 
 /// The sums of the last minutes, as they are in the table.
 #[derive(Debug, Default)]
 pub(super) struct Sums(Minutes);
+
+/// What has become of some sums, in a transaction that may not have ended well.
+pub(super) struct Changed(Minutes);
 
 impl Sums {
     /// Writes the sums with those calls, and gives what has become of them, for [`Self::committed`]. It can be repeated with the
@@ -111,33 +133,28 @@ impl Sums {
         &mut self,
         connection: &mut AnyConnection,
         records: &[Record],
-    ) -> Result<Minutes, StoreError> {
-        let mut changed = Minutes::new();
+    ) -> Result<Changed, StoreError> {
+        let mut minutes: BTreeMap<i64, Vec<&Record>> = BTreeMap::new();
         for record in records {
             let start = record.ended_at.as_microsecond().div_euclid(MINUTE) * MINUTE;
+            minutes.entry(start).or_default().push(record);
+        }
+        let mut changed = Minutes::new();
+        for (start, records) in minutes {
             let known = match self.0.entry(start) {
                 Entry::Vacant(entry) => entry.insert(load(connection, start).await?),
                 Entry::Occupied(entry) => entry.into_mut(),
             };
-            let minute = changed.entry(start).or_default();
-            let mut name = (record.library.clone(), record.function.clone().unwrap_or_default());
-            let is_one_more = !known.contains_key(&name) && !minute.contains_key(&name);
-            if is_one_more && known.len() + minute.len() >= MOST_FUNCTIONS {
-                name.1.clear();
-            }
-            let tally = minute.entry(name).or_insert_with_key(|name| known.get(name).cloned().unwrap_or_default());
-            tally.count(record);
+            let sums = sums(known, &records)?;
+            write(connection, start, 60, &sums).await?;
+            changed.insert(start, sums);
         }
-        for (start, sums) in &changed {
-            let rows: Vec<(&Name, &Tally)> = sums.iter().collect();
-            write(connection, *start, 60, &rows).await?;
-        }
-        Ok(changed)
+        Ok(Changed(changed))
     }
 
     /// What was written is in the table.
-    pub(super) fn committed(&mut self, changed: Minutes) {
-        for (start, sums) in changed {
+    pub(super) fn committed(&mut self, changed: Changed) {
+        for (start, sums) in changed.0 {
             self.0.entry(start).or_default().extend(sums);
         }
         while self.0.len() > AT_HAND {
@@ -146,31 +163,67 @@ impl Sums {
     }
 }
 
-async fn load(connection: &mut AnyConnection, start: i64) -> Result<HashMap<Name, Tally>, StoreError> {
+/// The sums of a minute that change with these calls.
+fn sums(known: &HashMap<Name, Written>, records: &[&Record]) -> Result<HashMap<Name, Written>, StoreError> {
+    let mut sums: HashMap<Name, Tally> = HashMap::new();
+    let mut new = 0;
+    for record in records {
+        let mut name = (record.library.clone(), record.function.clone().unwrap_or_default());
+        if !sums.contains_key(&name) && !known.contains_key(&name) {
+            if known.len() + new >= MOST_FUNCTIONS {
+                name.1.clear();
+            } else {
+                new += 1;
+            }
+        }
+        if !sums.contains_key(&name) {
+            let before = known.get(&name).map_or_else(|| Ok(Tally::default()), Written::read)?;
+            sums.insert(name.clone(), before);
+        }
+        if let Some(tally) = sums.get_mut(&name) {
+            tally.count(record);
+        }
+    }
+    sums.into_iter().map(|(name, tally)| Ok((name, tally.written()?))).collect()
+}
+
+async fn load(connection: &mut AnyConnection, start: i64) -> Result<HashMap<Name, Written>, StoreError> {
     let query = sqlx::query("SELECT * FROM statistics WHERE start = $1 AND seconds = 60").bind(start);
     let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((name(row)?, Tally::of(row)?))).collect()
+    rows.iter().map(|row| Ok((name(row)?, Written::of(row)?))).collect()
+}
+
+/// Replaces the sums of an hour by these.
+pub(super) async fn write_hour(
+    connection: &mut AnyConnection,
+    start: i64,
+    sums: HashMap<Name, Tally>,
+) -> Result<(), StoreError> {
+    let sums = sums.into_iter().map(|(name, tally)| Ok::<_, StoreError>((name, tally.written()?)));
+    write(connection, start, 3600, &sums.collect::<Result<_, _>>()?).await
 }
 
 /// Writes sums of that time; those that are there are replaced.
-pub(super) async fn write(
+async fn write(
     connection: &mut AnyConnection,
     start: i64,
     seconds: i64,
-    mut rows: &[(&Name, &Tally)],
+    sums: &HashMap<Name, Written>,
 ) -> Result<(), StoreError> {
+    let all: Vec<(&Name, &Written)> = sums.iter().collect();
+    let mut rows = all.as_slice();
     let number = |number: u64| Value::Number(i64::try_from(number).unwrap_or(i64::MAX));
     while !rows.is_empty() {
         let (now, rest) = rows.split_at(1 << rows.len().ilog2().min(LARGEST));
         let mut statement = Statement::new(
             "INSERT INTO statistics (start, seconds, library, function, calls, failed, durations) VALUES ",
         );
-        for (index, ((library, function), tally)) in now.iter().enumerate() {
+        for (index, ((library, function), sum)) in now.iter().enumerate() {
             statement.sql(if index > 0 { ", (" } else { "(" });
             statement.value(Value::Number(start)).sql(", ").value(Value::Number(seconds)).sql(", ");
             statement.value(Value::Text(library.clone())).sql(", ").value(Value::Text(function.clone())).sql(", ");
-            statement.value(number(tally.calls)).sql(", ").value(number(tally.failed)).sql(", ");
-            statement.value(Value::Bytes(tally.bytes()?)).sql(")");
+            statement.value(number(sum.calls)).sql(", ").value(number(sum.failed)).sql(", ");
+            statement.value(Value::Bytes(sum.durations.clone())).sql(")");
         }
         statement.sql(
             " ON CONFLICT (start, library, function, seconds) DO UPDATE SET calls = excluded.calls, failed = excluded.failed, \
