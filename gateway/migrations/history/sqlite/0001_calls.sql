@@ -91,5 +91,5 @@ CREATE TABLE statistics (
     failed BIGINT NOT NULL,
     -- The nanoseconds that each took in all: an HdrHistogram of two digits, in its format V2.
     durations BLOB NOT NULL,
-    PRIMARY KEY (start, library, function, seconds)
+    PRIMARY KEY (seconds, start, library, function)
 );

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::list::{kept, restrict};
 use super::recorded::{microseconds, whole};
-use super::{expect_history, unreadable};
 use super::wanted::{FILTERS, filter};
+use super::{expect_history, unreadable};
 use crate::api::parameters::Parameters;
 use crate::api::{Query, accepts};
 use crate::auth::Caller;

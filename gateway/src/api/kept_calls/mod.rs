@@ -208,7 +208,8 @@ pub(super) fn expect_history(bridge: &Bridge) -> Result<(), Problem> {
     if bridge.observer.history.condition() != Condition::Off {
         return Ok(());
     }
-    let detail = "There is no history of calls here: `durability` of [history] is \"off\" in the gateway's configuration.";
+    let detail =
+        "There is no history of calls here: `durability` of [history] is \"off\" in the gateway's configuration.";
     Err(Problem::new(Code::HistoryUnavailable, detail))
 }
 

@@ -56,7 +56,7 @@ impl Janitor {
         let gaps = "DELETE FROM gaps WHERE until < $1 OR seq < (SELECT MIN(seq) FROM calls)";
         sqlx::query(gaps).bind(before.as_microsecond()).execute(&self.writer).await?;
         // Those of an hour that is partly younger stay.
-        let statistics = sqlx::query("DELETE FROM statistics WHERE start < $1");
+        let statistics = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < $1");
         statistics.bind(before.as_microsecond() - HOUR).execute(&self.writer).await?;
         Ok(())
     }
@@ -69,13 +69,13 @@ impl Janitor {
             sqlx::query("SELECT MIN(start) AS start FROM statistics WHERE seconds = 60 AND start < $1").bind(end);
         let oldest: Option<i64> = oldest.fetch_one(&mut *transaction).await?.try_get("start")?;
         let Some(start) = oldest.map(|start| start.div_euclid(HOUR) * HOUR) else { return Ok(false) };
-        let rows = sqlx::query("SELECT * FROM statistics WHERE start >= $1 AND start < $2");
+        let rows = sqlx::query("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
         let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
         let mut sums: HashMap<Name, Tally> = HashMap::new();
         for row in &rows {
             sums.entry(tally::name(row)?).or_default().add(&Tally::of(row)?)?;
         }
-        let delete = sqlx::query("DELETE FROM statistics WHERE start >= $1 AND start < $2");
+        let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
         delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
         tally::write_hour(&mut transaction, start, sums).await?;
         transaction.commit().await?;

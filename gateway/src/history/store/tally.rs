@@ -188,7 +188,7 @@ fn sums(known: &HashMap<Name, Written>, records: &[&Record]) -> Result<HashMap<N
 }
 
 async fn load(connection: &mut AnyConnection, start: i64) -> Result<HashMap<Name, Written>, StoreError> {
-    let query = sqlx::query("SELECT * FROM statistics WHERE start = $1 AND seconds = 60").bind(start);
+    let query = sqlx::query("SELECT * FROM statistics WHERE seconds = 60 AND start = $1").bind(start);
     let rows = query.fetch_all(connection).await?;
     rows.iter().map(|row| Ok((name(row)?, Written::of(row)?))).collect()
 }
@@ -226,7 +226,7 @@ async fn write(
             statement.value(Value::Bytes(sum.durations.clone())).sql(")");
         }
         statement.sql(
-            " ON CONFLICT (start, library, function, seconds) DO UPDATE SET calls = excluded.calls, failed = excluded.failed, \
+            " ON CONFLICT (seconds, start, library, function) DO UPDATE SET calls = excluded.calls, failed = excluded.failed, \
              durations = excluded.durations",
         );
         statement.query().execute(&mut *connection).await?;
