@@ -40,6 +40,9 @@ use store::Readers;
 /// How long somebody who asks for a call that has just ended waits for it to be written.
 const CATCHING_UP: Duration = Duration::from_millis(500);
 
+/// How long a gateway that starts waits for its history to be opened.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// The history of one gateway.
 #[derive(Debug)]
 pub struct History {
@@ -49,6 +52,8 @@ pub struct History {
     state: State,
     /// `None` as long as the store could not be opened.
     readers: RwLock<Option<Readers>>,
+    /// Whether it was tried to open the store.
+    tried: watch::Sender<bool>,
     /// How many of the calls that had room are done with: written, or given up.
     done: watch::Sender<u64>,
     /// Everything is written that ever will be.
@@ -59,7 +64,8 @@ impl History {
     /// The history in this folder, or in the database that the configuration names; nothing is opened yet.
     pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
         let state = State::default();
-        if config.durability == Durability::Off {
+        let is_off = config.durability == Durability::Off;
+        if is_off {
             state.turn_off();
         }
         Self {
@@ -68,8 +74,17 @@ impl History {
             buffer: Buffer::default(),
             state,
             readers: RwLock::default(),
+            tried: watch::Sender::new(is_off),
             done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
+        }
+    }
+
+    /// Resolves when the store is open, could not be opened at first, or takes longer than anybody should wait for it.
+    pub async fn opened(&self) {
+        let mut tried = self.tried.subscribe();
+        if tokio::time::timeout(OPENING, tried.wait_for(|tried| *tried)).await.is_err() {
+            tracing::warn!("the history takes its time to be opened; calls do not wait for it");
         }
     }
 

@@ -56,10 +56,12 @@ impl History {
                 Ok(store) => {
                     *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
                     self.state.written(0);
+                    self.tried.send_replace(true);
                     return Some(store);
                 }
                 Err(error) => self.state.broken(&error.to_string()),
             }
+            self.tried.send_replace(true);
             if self.buffer.is_closed() {
                 return None;
             }

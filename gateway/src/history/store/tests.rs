@@ -63,6 +63,7 @@ fn call(number: i64) -> Record {
         attempts: 0,
         session: (number % 17 == 1).then(|| Uuid::from_u128(small % 5)),
         batch: (number % 19 == 1).then(|| (Uuid::from_u128(small / 100), 0)),
+        replay_of: None,
         trace_id: (number % 2 == 0).then(|| (small % 9).to_be_bytes()),
         idempotency_key: None,
         created_at: at,
