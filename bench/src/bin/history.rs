@@ -51,6 +51,7 @@ async fn main() -> Result<()> {
     let history = Arc::new(History::new(folder.path(), config));
     let writing = Arc::clone(&history);
     tokio::spawn(async move { writing.write().await });
+    history.opened().await;
     println!("\n| question | calls found | min ms | median ms | max ms |\n| --- | --- | --- | --- | --- |");
     for (name, filter, before) in questions(calls, start) {
         let ask = async || {

@@ -18,6 +18,7 @@ mod text;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -42,6 +43,9 @@ use store::Readers;
 /// How long somebody who asks for a call that has just ended waits for it to be written.
 const CATCHING_UP: Duration = Duration::from_millis(500);
 
+/// How long a gateway that starts waits for its history to be opened.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// The history of one gateway.
 #[derive(Debug)]
 pub struct History {
@@ -50,7 +54,9 @@ pub struct History {
     buffer: Buffer,
     state: State,
     /// `None` as long as the store could not be opened.
-    readers: watch::Sender<Option<Readers>>,
+    readers: RwLock<Option<Readers>>,
+    /// Whether it was tried to open the store.
+    tried: watch::Sender<bool>,
     /// How many of the calls that had room are done with: written, or given up.
     done: watch::Sender<u64>,
     /// Everything is written that ever will be.
@@ -61,7 +67,8 @@ impl History {
     /// The history in this folder, or in the database that the configuration names; nothing is opened yet.
     pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
         let state = State::default();
-        if config.durability == Durability::Off {
+        let is_off = config.durability == Durability::Off;
+        if is_off {
             state.turn_off();
         }
         Self {
@@ -69,9 +76,18 @@ impl History {
             config,
             buffer: Buffer::default(),
             state,
-            readers: watch::Sender::new(None),
+            readers: RwLock::default(),
+            tried: watch::Sender::new(is_off),
             done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
+        }
+    }
+
+    /// Resolves when the store is open, could not be opened at first, or takes longer than anybody should wait for it.
+    pub async fn opened(&self) {
+        let mut tried = self.tried.subscribe();
+        if tokio::time::timeout(OPENING, tried.wait_for(|tried| *tried)).await.is_err() {
+            tracing::warn!("the history takes its time to be opened; calls do not wait for it");
         }
     }
 
@@ -109,7 +125,7 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub async fn gaps(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Gap>, StoreError> {
-        self.readers().await?.gaps(since, until).await
+        self.readers()?.gaps(since, until).await
     }
 
     /// How the history fares.
@@ -127,7 +143,7 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
-        let readers = self.readers().await?;
+        let readers = self.readers()?;
         match readers.find(id).await? {
             None if self.catch_up().await => readers.find(id).await,
             found => Ok(found),
@@ -158,7 +174,7 @@ impl History {
         limit: usize,
         detail: Detail,
     ) -> Result<Page, StoreError> {
-        let readers = self.readers().await?;
+        let readers = self.readers()?;
         if before.is_none() {
             self.catch_up().await;
         }
@@ -170,18 +186,13 @@ impl History {
     /// # Errors
     /// The store cannot be read.
     pub async fn statistics(&self, span: &Span) -> Result<Statistics, StoreError> {
-        let readers = self.readers().await?;
+        let readers = self.readers()?;
         self.catch_up().await;
         readers.statistics(span).await
     }
 
-    /// Whoever asks; waits a while for the store to be opened, as long as nothing is wrong with it.
-    async fn readers(&self) -> Result<Readers, StoreError> {
-        let mut opened = self.readers.subscribe();
-        if opened.borrow().is_none() && self.condition() == Condition::Good {
-            let _ = tokio::time::timeout(CATCHING_UP, opened.wait_for(Option::is_some)).await;
-        }
-        let readers = opened.borrow().clone();
+    fn readers(&self) -> Result<Readers, StoreError> {
+        let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
         readers.ok_or_else(|| {
             StoreError::NotOpen(match self.state.condition() {
                 Condition::Broken { error, .. } => error,

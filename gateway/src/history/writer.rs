@@ -1,5 +1,6 @@
 //! Writes what has ended, many calls at a time, and tries again for as long as it takes.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -59,12 +60,14 @@ impl History {
         loop {
             match Store::open(&self.data_dir, &self.config).await {
                 Ok(store) => {
-                    self.readers.send_replace(Some(store.readers()));
+                    *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
                     self.state.written(0);
+                    self.tried.send_replace(true);
                     return Some(store);
                 }
                 Err(error) => self.state.broken(&error.to_string()),
             }
+            self.tried.send_replace(true);
             if self.buffer.is_closed() {
                 return None;
             }
