@@ -67,7 +67,7 @@ async fn main() -> Result<()> {
     for (name, since, library) in [
         ("figures of all functions, an hour", end - SignedDuration::from_hours(1), None),
         ("figures of all functions, 48 hours", start, None),
-        ("figures of one library, 48 hours", start, Some("lib3".to_owned())),
+        ("figures of one library, 48 hours", start, Some("lib2".to_owned())),
     ] {
         let time = since.as_microsecond()..end.as_microsecond();
         let span = Span { time, step: 3_600_000_000, library, function: None };
@@ -103,15 +103,15 @@ fn questions(calls: u32, start: Timestamp) -> Vec<(&'static str, Filter, Option<
     vec![
         ("the newest", all(), None),
         ("from the middle on", all(), middle),
-        ("library", Filter { library: text("lib4"), ..all() }, None),
+        ("library", Filter { library: text("lib3"), ..all() }, None),
         ("library, function", of("lib0", "f0"), None),
         ("library, function, from the middle on", of("lib0", "f0"), middle),
-        ("a function that is seldom called", of("lib4", "f11"), None),
+        ("a function that is seldom called", of("lib3", "f10"), None),
         ("failed", Filter { outcome: Some(Wanted::Failed), ..all() }, None),
         ("library, function, failed", Filter { outcome: Some(Wanted::Failed), ..of("lib2", "f3") }, None),
         ("a code that is rare", Filter { outcome: Some(Wanted::Code("agent_crashed".to_owned())), ..all() }, None),
         ("key", Filter { key: text("key7"), ..all() }, None),
-        ("owner, library", Filter { owner: text("team3"), library: text("lib4"), ..all() }, None),
+        ("owner, library", Filter { owner: text("team3"), library: text("lib3"), ..all() }, None),
         ("an agent of long ago", Filter { agent: text("agent0"), ..all() }, None),
         ("an hour of yesterday", Filter { since: at(20), until: at(21), ..all() }, None),
         ("longer than 50 ms", Filter { min_duration: Some(Duration::from_millis(50)), ..all() }, None),

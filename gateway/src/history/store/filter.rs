@@ -191,7 +191,8 @@ impl Filter {
 
 /// `FROM calls WHERE …` for the rows whose numbers are from `first` to `last`, by that index or by their numbers alone; what else
 /// is to hold can follow. [`order`] belongs to it.
-pub(super) fn from(statement: &mut Statement, dialect: Dialect, index: Option<&Index>, first: i64, last: i64) {
+pub(super) fn from(statement: &mut Statement, index: Option<&Index>, first: i64, last: i64) {
+    let dialect = statement.dialect();
     match (dialect, index) {
         (Dialect::Sqlite, None) => statement.sql(" FROM calls NOT INDEXED WHERE "),
         (Dialect::Sqlite, Some(index)) => statement.sql(" FROM calls INDEXED BY ").sql(index.name).sql(" WHERE "),
@@ -230,9 +231,9 @@ pub(super) fn from(statement: &mut Statement, dialect: Dialect, index: Option<&I
 }
 
 /// `ORDER BY …`: the newest first.
-pub(super) fn order(statement: &mut Statement, dialect: Dialect, index: Option<&Index>) {
+pub(super) fn order(statement: &mut Statement, index: Option<&Index>) {
     statement.sql(" ORDER BY ");
-    if let (Dialect::Postgres, Some(index)) = (dialect, index) {
+    if let (Dialect::Postgres, Some(index)) = (statement.dialect(), index) {
         statement.columns(index, " DESC");
     }
     statement.sql("seq DESC");

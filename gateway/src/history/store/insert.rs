@@ -1,13 +1,12 @@
 //! Writes calls: many rows a statement, all of a batch in one transaction.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
 
-use super::{Store, StoreError};
+use super::{Dialect, Store, StoreError};
 use crate::history::gaps::Gap;
 use crate::history::record::Record;
 use crate::kept::execution_name;
@@ -53,18 +52,21 @@ const COLUMNS: [&str; 33] = [
 /// are prepared, and PostgreSQL takes no more than 65,535 values.
 const LARGEST: u32 = 7;
 
-/// The statements for 1, 2, 4, … rows.
-static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=LARGEST).map(|power| statement(1 << power)).collect());
+/// The statements for 1, 2, 4, … rows, in each dialect.
+static STATEMENTS: LazyLock<Vec<[String; 2]>> = LazyLock::new(|| {
+    let of = |power: u32| [Dialect::Sqlite, Dialect::Postgres].map(|dialect| statement(1 << power, dialect));
+    (0..=LARGEST).map(of).collect()
+});
 
 /// A row that was written already, by an attempt whose end nobody has seen, stays as it is.
-fn statement(rows: usize) -> String {
+fn statement(rows: usize, dialect: Dialect) -> String {
     let mut text = format!("INSERT INTO calls ({}) VALUES ", COLUMNS.join(", "));
     let mut number = 1..;
     for row in 0..rows {
         text.push_str(if row > 0 { ", (" } else { "(" });
         for (column, number) in COLUMNS.iter().zip(&mut number) {
-            // Strings are never longer than a page of a book.
-            let _ = write!(text, "{}${number}", if *column == COLUMNS[0] { "" } else { ", " });
+            text.push_str(if *column == COLUMNS[0] { "" } else { ", " });
+            dialect.placeholder(&mut text, number);
         }
         text.push(')');
     }
@@ -89,11 +91,11 @@ impl Store {
         while !rest.is_empty() {
             let power = rest.len().ilog2().min(LARGEST);
             let (rows, after) = rest.split_at(1 << power);
-            let text = STATEMENTS[power as usize].as_str();
+            let text = STATEMENTS[power as usize][self.dialect as usize].as_str();
             rows.iter().fold(sqlx::query(AssertSqlSafe(text)), bind).execute(&mut *transaction).await?;
             rest = after;
         }
-        let sums = self.sums.write(&mut transaction, records).await?;
+        let sums = self.sums.write(&mut transaction, self.dialect, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
                         ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";

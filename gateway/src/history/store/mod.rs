@@ -12,6 +12,7 @@ mod tally;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::time::Duration;
@@ -153,6 +154,16 @@ pub(super) struct Readers {
 }
 
 impl Dialect {
+    /// Adds the place of the next value, which is number `number`, to a statement. For SQLite `$1` would be a name, and each value
+    /// of a statement with thousands of names is looked for among all of them.
+    fn placeholder(self, text: &mut String, number: usize) {
+        match self {
+            Self::Sqlite => text.push('?'),
+            // A `String` can always be written to.
+            Self::Postgres => drop(write!(text, "${number}")),
+        }
+    }
+
     /// What every connection begins with.
     async fn prepare(self, connection: &mut AnyConnection, durability: Durability) -> sqlx::Result<()> {
         if self == Self::Postgres {

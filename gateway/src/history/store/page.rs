@@ -179,9 +179,9 @@ impl Search<'_> {
         if index.is_none() {
             return Ok(last.saturating_sub(rows - 1).max(first));
         }
-        let mut statement = Statement::new("SELECT seq");
-        filter::from(&mut statement, self.dialect, index, first, last);
-        filter::order(&mut statement, self.dialect, index);
+        let mut statement = Statement::new(self.dialect, "SELECT seq");
+        filter::from(&mut statement, index, first, last);
+        filter::order(&mut statement, index);
         statement.sql(" LIMIT 1 OFFSET ").value(Value::Number(rows - 1));
         match statement.query().fetch_optional(&mut *self.connection).await? {
             Some(row) => Ok(row.try_get("seq")?),
@@ -197,10 +197,10 @@ impl Search<'_> {
         last: i64,
         most: usize,
     ) -> Result<Vec<Record>, StoreError> {
-        let mut statement = Statement::new(if self.detail == Detail::Listed { LISTED } else { WHOLE });
-        filter::from(&mut statement, self.dialect, index, first, last);
+        let mut statement = Statement::new(self.dialect, if self.detail == Detail::Listed { LISTED } else { WHOLE });
+        filter::from(&mut statement, index, first, last);
         filter::and(&mut statement, conditions);
-        filter::order(&mut statement, self.dialect, index);
+        filter::order(&mut statement, index);
         statement.sql(" LIMIT ").value(Value::Number(i64::try_from(most).unwrap_or(i64::MAX)));
         statement.query().fetch_all(&mut *self.connection).await?.iter().map(rows::record).collect()
     }

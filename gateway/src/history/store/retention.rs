@@ -77,7 +77,7 @@ impl Janitor {
         }
         let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
         delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
-        tally::write_hour(&mut transaction, start, sums).await?;
+        tally::write_hour(&mut transaction, self.dialect, start, sums).await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -1,10 +1,10 @@
 //! A statement that is put together of texts of ours, and of values, which are never part of the text.
 
-use std::fmt::Write as _;
-
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
+
+use super::Dialect;
 
 /// A value of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,17 +16,23 @@ pub(super) enum Value {
     Yes,
 }
 
-/// A text with `$1`, `$2`, …, and the values for those.
-#[derive(Debug, Default)]
+/// A text with places for values, and the values in the order of their places.
+#[derive(Debug)]
 pub(super) struct Statement {
+    dialect: Dialect,
     text: String,
     values: Vec<Value>,
 }
 
 impl Statement {
     /// One that begins so.
-    pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), values: Vec::new() }
+    pub(super) fn new(dialect: Dialect, text: &str) -> Self {
+        Self { dialect, text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// In what it is written.
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Goes on with that text, which is ours.
@@ -38,8 +44,7 @@ impl Statement {
     /// Goes on with a value.
     pub(super) fn value(&mut self, value: Value) -> &mut Self {
         self.values.push(value);
-        // A `String` can always be written to.
-        let _ = write!(self.text, "${}", self.values.len());
+        self.dialect.placeholder(&mut self.text, self.values.len());
         self
     }
 

@@ -35,7 +35,8 @@ pub struct Statistics {
 impl Readers {
     pub(in crate::history) async fn statistics(&self, span: &Span) -> Result<Statistics, StoreError> {
         let Span { time, step, library, function } = span;
-        let mut statement = Statement::new("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= ");
+        let text = "SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= ";
+        let mut statement = Statement::new(self.dialect, text);
         // What is older is summed up by the hour.
         statement.value(Value::Number(time.start.div_euclid(HOUR) * HOUR));
         statement.sql(" AND start < ").value(Value::Number(time.end));

@@ -9,8 +9,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2Serializer};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::StoreError;
 use super::statement::{Statement, Value};
+use super::{Dialect, StoreError};
 use crate::history::record::Record;
 
 /// Microseconds of a minute.
@@ -132,6 +132,7 @@ impl Sums {
     pub(super) async fn write(
         &mut self,
         connection: &mut AnyConnection,
+        dialect: Dialect,
         records: &[Record],
     ) -> Result<Changed, StoreError> {
         let mut minutes: BTreeMap<i64, Vec<&Record>> = BTreeMap::new();
@@ -146,7 +147,7 @@ impl Sums {
                 Entry::Occupied(entry) => entry.into_mut(),
             };
             let sums = sums(known, &records)?;
-            write(connection, start, 60, &sums).await?;
+            write(connection, dialect, start, 60, &sums).await?;
             changed.insert(start, sums);
         }
         Ok(Changed(changed))
@@ -196,16 +197,18 @@ async fn load(connection: &mut AnyConnection, start: i64) -> Result<HashMap<Name
 /// Replaces the sums of an hour by these.
 pub(super) async fn write_hour(
     connection: &mut AnyConnection,
+    dialect: Dialect,
     start: i64,
     sums: HashMap<Name, Tally>,
 ) -> Result<(), StoreError> {
     let sums = sums.into_iter().map(|(name, tally)| Ok::<_, StoreError>((name, tally.written()?)));
-    write(connection, start, 3600, &sums.collect::<Result<_, _>>()?).await
+    write(connection, dialect, start, 3600, &sums.collect::<Result<_, _>>()?).await
 }
 
 /// Writes sums of that time; those that are there are replaced.
 async fn write(
     connection: &mut AnyConnection,
+    dialect: Dialect,
     start: i64,
     seconds: i64,
     sums: &HashMap<Name, Written>,
@@ -216,6 +219,7 @@ async fn write(
     while !rows.is_empty() {
         let (now, rest) = rows.split_at(1 << rows.len().ilog2().min(LARGEST));
         let mut statement = Statement::new(
+            dialect,
             "INSERT INTO statistics (start, seconds, library, function, calls, failed, durations) VALUES ",
         );
         for (index, ((library, function), sum)) in now.iter().enumerate() {

@@ -69,7 +69,7 @@ async fn calls_whose_writing_was_not_seen_to_succeed_are_counted_once() {
         for (record, seq) in known[5..].iter_mut().zip(last + 1..) {
             record.seq = seq;
         }
-        store.sums.write(&mut transaction, &known[5..]).await.unwrap();
+        store.sums.write(&mut transaction, store.dialect, &known[5..]).await.unwrap();
         transaction.commit().await.unwrap();
         store.insert(&mut known[5..], None).await.unwrap();
         assert_eq!(total(&ask(store, &span(MINUTE)).await).0, 10);
