@@ -106,6 +106,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
         delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
         post("/v1/calls/{id}/replay", Need::OwnCalls, replays::create),
+        post("/v1/replays", Need::OwnCalls, replays::create_many),
         get("/v1/statistics", Need::Read, statistics::show),
         get("/v1/sessions", Need::OwnSessions, sessions::list),
         post("/v1/sessions", Need::OwnSessions, sessions::create),
