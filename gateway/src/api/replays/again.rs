@@ -21,7 +21,8 @@ pub(super) struct Replay {
     /// The new call.
     call_id: Uuid,
     /// The earlier one.
-    replay_of: Uuid,
+    #[serde(rename = "replay_of")]
+    of: Uuid,
     library: String,
     function: Option<String>,
     /// Whether both have the same outcome.
@@ -73,7 +74,7 @@ pub(super) async fn replay(
     let differences = compare(&record.answer, &again.answer);
     Ok(Replay {
         call_id,
-        replay_of: record.id,
+        of: record.id,
         library: library.name.clone(),
         function: record.function.clone(),
         same: differences.is_empty(),
