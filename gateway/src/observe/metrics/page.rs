@@ -161,7 +161,7 @@ mod tests {
             "bridge32_call_part_seconds_bucket{library=\"calc\",part=\"queue\",le=\"+Inf\"} 3",
             "bridge32_call_part_seconds_sum{library=\"calc\",part=\"queue\"} 2.00051",
             "bridge32_call_part_seconds_count{library=\"calc\",part=\"queue\"} 3",
-            "bridge32_history_up 1",
+            "bridge32_history_up 1.0",
             "process_cpu_seconds_total 1.5",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
