@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::agents::{Attendant, Registry, Reports};
-use crate::auth::{Auth, MetricsToken};
 use crate::auth::sessions::Sessions;
+use crate::auth::{Auth, MetricsToken};
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallState, Cancelled, Failure, UnderWay, Witness};
 use crate::error::{Code, Problem};

@@ -289,7 +289,10 @@ impl Problem {
         if self.is_about_credentials() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Signature realm=\"bridge32\""));
             if self.code == Code::TokenInvalid {
-                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bridge32\", error=\"invalid_token\""));
+                headers.append(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"bridge32\", error=\"invalid_token\""),
+                );
             }
             let wanted = HeaderName::from_static("accept-signature");
             headers.insert(wanted, HeaderValue::from_static(SIGNATURE_WANTED));

@@ -14,8 +14,8 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, docs, event_bus, events, exports, functions, handles, health, interface,
-    kept_calls, keys, libraries, memory, metrics, openapi, reload, sessions, sign_in_links, variables,
+    agents, batches, callbacks, calls, crashes, docs, event_bus, events, exports, functions, handles, health,
+    interface, kept_calls, keys, libraries, memory, metrics, openapi, reload, sessions, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;

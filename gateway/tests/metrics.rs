@@ -88,12 +88,22 @@ fn the_dashboard_asks_for_metrics_that_there_are_from_the_data_source_that_is_ch
         let named = names(expression);
         assert!(!named.is_empty() && named.is_subset(&known), "{expression}");
         let pairs = [('(', ')'), ('{', '}'), ('[', ']')];
-        assert!(pairs.iter().all(|(a, b)| expression.matches(*a).count() == expression.matches(*b).count()), "{expression}");
+        assert!(
+            pairs.iter().all(|(a, b)| expression.matches(*a).count() == expression.matches(*b).count()),
+            "{expression}"
+        );
     }
     assert!(sources.iter().all(|source| source["uid"] == "${datasource}"), "{sources:?}");
-    let ids: Vec<u64> = dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["id"].as_u64()).collect();
+    let ids: Vec<u64> =
+        dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["id"].as_u64()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
     let rows = dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row");
     let rows: Vec<&str> = rows.filter_map(|row| row["title"].as_str()).collect();
-    assert!(rows.starts_with(&["Is it up?", "Is it fast?", "What fails?", "Which agent leaks?", "Is history being lost?"]));
+    assert!(rows.starts_with(&[
+        "Is it up?",
+        "Is it fast?",
+        "What fails?",
+        "Which agent leaks?",
+        "Is history being lost?"
+    ]));
 }

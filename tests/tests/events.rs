@@ -60,7 +60,10 @@ fn a_crash_is_told_with_its_report_and_the_agents_states_with_their_reasons() {
     events.place();
     let problem = bridge.call("crash", "Abort", json!({})).refused(502, "agent_crashed");
     let crash = events.next_of(5, "crash").data;
-    assert_eq!((&crash["agent"], &crash["function"], &crash["call_id"]), (&json!("crash"), &json!("Abort"), &problem["call_id"]));
+    assert_eq!(
+        (&crash["agent"], &crash["function"], &crash["call_id"]),
+        (&json!("crash"), &json!("Abort"), &problem["call_id"])
+    );
     assert!(crash["exit"].as_str().unwrap().contains("SIGABRT"), "{crash}");
     let report = bridge.client().get(&format!("/v1/crashes/{}", crash["report"].as_str().unwrap())).ok();
     assert_eq!(report["generation"], crash["generation"]);
@@ -158,7 +161,10 @@ fn a_reader_that_is_too_slow_or_too_late_is_told_what_it_has_missed() {
     assert_eq!(number(&late.next(10).place), number(told.data["to"].as_str().unwrap()) + 1);
     let mut other = Events::open_with(bridge.client(), "/v1/events?types=call", &after("1-5"));
     let told = other.next(10);
-    assert_eq!((told.name.as_str(), &told.data["reason"], &told.data["count"]), ("missed", &json!("restarted"), &Value::Null));
+    assert_eq!(
+        (told.name.as_str(), &told.data["reason"], &told.data["count"]),
+        ("missed", &json!("restarted"), &Value::Null)
+    );
     assert_eq!(other.next(10).name, "call");
 }
 

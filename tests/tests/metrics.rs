@@ -78,6 +78,10 @@ fn prometheus(folder: &Path, gateway: &str, token: &Path) -> (Server, Client) {
 fn query(client: &Client, expression: &str) -> Option<Vec<f64>> {
     let escaped: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let answer = client.request("GET", &format!("/api/v1/query?query={escaped}")).try_send().ok()?;
+    if answer.status == 503 {
+        // It is starting.
+        return None;
+    }
     let answer = answer.ok();
     assert_eq!(answer["status"], "success", "{expression}: {answer}");
     let value = |sample: &Value| sample["value"][1].as_str()?.parse().ok();
@@ -159,8 +163,11 @@ fn the_text_is_as_promtool_wants_it_and_has_every_metric_of_the_document() {
 
 #[test]
 fn the_alerts_fire_when_they_should_and_not_otherwise() {
-    for arguments in [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"], ["check", "config", "prometheus.yaml"]]
-    {
+    for arguments in [
+        ["check", "rules", "alerts.yaml"],
+        ["test", "rules", "alerts.test.yaml"],
+        ["check", "config", "prometheus.yaml"],
+    ] {
         let mut promtool = servers::program("promtool");
         let (code, output, errors) = bridge::finish(promtool.args(arguments).current_dir(monitoring()));
         assert_eq!(code, Some(0), "{arguments:?}: {output}{errors}");
@@ -245,5 +252,9 @@ fn nothing_that_a_client_sends_makes_a_series() {
     let text = metrics(&bridge);
     assert_eq!(series(&text), before, "{text}");
     assert!(!text.contains("nvented"), "{text}");
-    assert_sample(&bridge, "bridge32_calls_total{library=\"wear\",function=\"(prototype)\",outcome=\"returned\"}", 21.0);
+    assert_sample(
+        &bridge,
+        "bridge32_calls_total{library=\"wear\",function=\"(prototype)\",outcome=\"returned\"}",
+        21.0,
+    );
 }

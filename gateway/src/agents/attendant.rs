@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
+use super::Agent;
 use super::process::Exit;
 use super::state::Status;
-use super::Agent;
 
 /// Is told each change of an agent's state, and each end of a process, where it happens: it takes note, and does its work
 /// elsewhere.

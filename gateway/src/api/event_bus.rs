@@ -53,7 +53,9 @@ fn kinds(list: &str) -> Result<Vec<Kind>, Problem> {
         let found = Kind::ALL.into_iter().find(|kind| kind.name() == name);
         found.ok_or_else(|| {
             let known = Kind::ALL.map(Kind::name).join(", ");
-            let detail = format!("types: there are no events `{name}`. There are: {known}. Several are given as `types=call,agent`.");
+            let detail = format!(
+                "types: there are no events `{name}`. There are: {known}. Several are given as `types=call,agent`."
+            );
             Problem::new(Code::MalformedRequest, detail)
         })
     };
@@ -68,7 +70,8 @@ fn position(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Event
 }
 
 fn no_such_event() -> Problem {
-    let detail = "Last-Event-ID, or last_event_id, is not the id of an event: leave it out, or send the last `id` that you had.";
+    let detail =
+        "Last-Event-ID, or last_event_id, is not the id of an event: leave it out, or send the last `id` that you had.";
     Problem::new(Code::MalformedRequest, detail)
 }
 
@@ -207,7 +210,9 @@ mod tests {
         let text = std::str::from_utf8(&text).unwrap();
         let lines: Vec<&str> = text.split('\n').collect();
         assert!(lines[0].starts_with("id: ") && lines[0].ends_with("-1") && lines[1] == "event: history", "{text}");
-        assert!(lines[2].starts_with("data: {\"at\":") && lines[2].ends_with("\"state\":\"broken\",\"error\":\"a\\nb\"}"));
+        assert!(
+            lines[2].starts_with("data: {\"at\":") && lines[2].ends_with("\"state\":\"broken\",\"error\":\"a\\nb\"}")
+        );
         assert_eq!(lines[3..], ["", ""]);
     }
 }

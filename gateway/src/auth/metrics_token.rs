@@ -107,7 +107,9 @@ impl MetricsToken {
     /// # Errors
     /// It is another one.
     pub(super) fn is_shown(&self, headers: &HeaderMap) -> Result<bool, Problem> {
-        let Some(shown) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) else { return Ok(false) };
+        let Some(shown) = headers.get(AUTHORIZATION).and_then(|value| bearer(value.as_bytes())) else {
+            return Ok(false);
+        };
         let Some(TokenDigest(token)) = *self.0.read().unwrap_or_else(PoisonError::into_inner) else {
             let detail = "No token opens /metrics here: `token_file` of [metrics] names the file of one. A signature with the \
                           scope `read` does.";
@@ -159,7 +161,7 @@ mod tests {
         }
         assert_eq!(shown(None, &format!("Bearer {TOKEN}")), Err("token_invalid"));
         assert_eq!(shown(token, "Basic dTpw"), Ok(false));
-        assert_eq!(MetricsToken::new(token).is_shown(&HeaderMap::new()).unwrap(), false);
+        assert!(!MetricsToken::new(token).is_shown(&HeaderMap::new()).unwrap());
     }
 
     #[test]

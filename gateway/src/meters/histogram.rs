@@ -55,7 +55,9 @@ mod tests {
     #[test]
     fn a_value_is_in_the_first_bucket_whose_bound_it_does_not_exceed() {
         let histogram = Histogram::new(&[10, 20]);
-        [0, 10, 11, 20, 21, 1_000].into_iter().for_each(|value| histogram.record(value));
+        for value in [0, 10, 11, 20, 21, 1_000] {
+            histogram.record(value);
+        }
         let Distribution { buckets, count, sum } = histogram.distribution();
         assert_eq!(buckets, [(Some(10), 2), (Some(20), 2), (None, 2)]);
         assert_eq!((count, sum), (6, 1_062));

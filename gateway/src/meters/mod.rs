@@ -248,7 +248,8 @@ impl Meters {
         }
         let new = || Histogram::new(TIMES);
         // These two are there for each library, and no more can be.
-        let is_free = std::ptr::eq(function, &raw const library.other) || std::ptr::eq(function, &raw const library.prototype);
+        let is_free =
+            std::ptr::eq(function, &raw const library.other) || std::ptr::eq(function, &raw const library.prototype);
         let more = |series: usize| (series < MOST_SERIES).then_some(series + 1);
         if is_free || self.series.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok() {
             return Some(slot.get_or_init(new));

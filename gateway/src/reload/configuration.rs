@@ -45,7 +45,9 @@ impl Bridge {
             let outcome = bridge.replace_configuration().await;
             let problem = outcome.as_ref().err().map(|problem| match problem.code() {
                 // It may show what stands in the file, which not everybody may read who reads events.
-                Code::InvalidConfiguration => "The configuration cannot be used; the gateway's log says why.".to_owned(),
+                Code::InvalidConfiguration => {
+                    "The configuration cannot be used; the gateway's log says why.".to_owned()
+                }
                 _ => problem.detail().to_owned(),
             });
             bridge.observer.replaced(Replacement::Configuration, None, problem);

@@ -16,7 +16,8 @@ use crate::observe::metrics::{Page, Value, level};
 pub(super) fn write(bridge: &Bridge, page: &mut Page) {
     let views: Vec<View> = bridge.agents.all().iter().map(|agent| agent.view()).collect();
     let states = views.iter().flat_map(|view| {
-        let labels = |state: State| vec![view.id.clone(), view.pool.clone(), view.runtime.to_string(), state.name().to_owned()];
+        let labels =
+            |state: State| vec![view.id.clone(), view.pool.clone(), view.runtime.to_string(), state.name().to_owned()];
         State::ALL.map(|state| (labels(state), Value::from(view.status.state == state)))
     });
     page.add(&AGENT_STATE, states);

@@ -34,8 +34,7 @@ pub(super) fn write(bridge: &Bridge, page: &mut Page) {
     };
     page.add(&QUEUE_WAITING, number(|calls| calls.waiting));
     page.add(&QUEUE_RUNNING, number(|calls| calls.running));
-    let limits = current.iter().map(|library| {
-        (vec![library.name.clone()], Value::Level(level(library.queue.limit() as u64)))
-    });
+    let limits =
+        current.iter().map(|library| (vec![library.name.clone()], Value::Level(level(library.queue.limit() as u64))));
     page.add(&QUEUE_LIMIT, limits);
 }

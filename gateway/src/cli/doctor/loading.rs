@@ -117,7 +117,8 @@ async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, 
     let config = rehearsal(config, names, &data);
     let sockets = Sockets::bind(&config.listeners).await.map_err(|error| error.to_string())?;
     let prepared = Prepared::read(&config);
-    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), (Auth::Off, MetricsToken::default()), &prepared.libraries));
+    let bridge =
+        Arc::new(Bridge::new(config, sockets.for_agents(), (Auth::Off, MetricsToken::default()), &prepared.libraries));
     // Nobody but agents, which prove who they are, is answered here.
     let services = Services { clients: router::for_agents(&bridge), agents: router::for_agents(&bridge) };
     let listeners = bridge.config().listeners.clone();

@@ -260,7 +260,8 @@ impl Event {
 
     /// About how many bytes it takes. Names that others hold as well count for nothing.
     pub(super) fn size(&self) -> usize {
-        let texts = |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
+        let texts =
+            |texts: &[&Option<String>]| texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>();
         let names = |names: &[String]| names.iter().map(|name| name.len() + size_of::<String>()).sum::<usize>();
         let own = match self {
             Self::Call(_) => 0,

@@ -276,8 +276,12 @@ impl Reader {
         let count = to + 1 - from;
         events.missed.fetch_add(count, Ordering::Relaxed);
         let reason = if is_new { MissedReason::TooLate } else { MissedReason::TooSlow };
-        let missed =
-            Missed { from: events.id(from).to_string(), to: Some(events.id(to).to_string()), count: Some(count), reason };
+        let missed = Missed {
+            from: events.id(from).to_string(),
+            to: Some(events.id(to).to_string()),
+            count: Some(count),
+            reason,
+        };
         Some((events.id(to), missed))
     }
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::StatusCode;
 use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::wire::Callee;
+use http::StatusCode;
 use jiff::Timestamp;
 
 use crate::dispatch::{CallResult, Ended};
@@ -19,8 +19,7 @@ use crate::interfaces::Declared;
 use crate::meters::{Called, LibraryFigures, Meters, Outcome, Times};
 
 use families::{
-    BUILD, CALL_DURATION, CALL_PART, CALLS, CALLS_REPEATED, HTTP_PROBLEMS, HTTP_RESPONSES, PROCESS_START,
-    REQUEST_CALLS,
+    BUILD, CALL_DURATION, CALL_PART, CALLS, CALLS_REPEATED, HTTP_PROBLEMS, HTTP_RESPONSES, PROCESS_START, REQUEST_CALLS,
 };
 pub use page::{Format, Page, Value, level};
 
@@ -84,11 +83,7 @@ impl Metrics {
         let was_sent = call.sent.is_some();
         let times = Times {
             whole: call.until.saturating_duration_since(call.since),
-            parts: [
-                Some(parts.queue),
-                was_sent.then_some(parts.agent),
-                call.result.is_ok().then_some(parts.library),
-            ],
+            parts: [Some(parts.queue), was_sent.then_some(parts.agent), call.result.is_ok().then_some(parts.library)],
         };
         self.meters.ended(&call.library, called, outcome(&call.result), times, call.attempts > 0);
     }
@@ -113,10 +108,9 @@ impl Metrics {
     /// A request was answered so.
     pub fn answered(&self, status: StatusCode, problem: Option<Code>) {
         let class = usize::from(status.as_u16() / 100).wrapping_sub(1);
-        for counter in [self.responses.get(class), problem.and_then(|code| self.problems.get(code as usize))] {
-            if let Some(counter) = counter {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
+        let problem = problem.and_then(|code| self.problems.get(code as usize));
+        for counter in self.responses.get(class).into_iter().chain(problem) {
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -59,7 +59,10 @@ impl Format {
 }
 
 /// A number as metrics have it.
-#[expect(clippy::cast_precision_loss, reason = "numbers of metrics are doubles; beyond 2^53 the last digits do not matter")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of metrics are doubles; beyond 2^53 the last digits do not matter"
+)]
 pub fn level(number: u64) -> f64 {
     number as f64
 }
@@ -130,13 +133,15 @@ fn distribution(metric: &mut MetricEncoder<'_>, told: &Distribution, unit: f64) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::families::{BUILD, CALLS, CALL_PART, FAMILIES, HISTORY_UP, PROCESS_CPU};
+    use super::super::families::{BUILD, CALL_PART, CALLS, FAMILIES, HISTORY_UP, PROCESS_CPU};
     use super::*;
     use crate::meters::Histogram;
 
     fn text(format: Format) -> String {
         let histogram = Histogram::new(&[10_000, 1_000_000]);
-        [10_000, 500_000, 2_000_000_000].into_iter().for_each(|time| histogram.record(time));
+        for time in [10_000, 500_000, 2_000_000_000] {
+            histogram.record(time);
+        }
         let mut page = Page::default();
         page.add(&BUILD, [(vec!["0.1.0".to_owned(), "3".to_owned()], Value::Information)]);
         let labels = ["calc", "A\"dd", "returned"].map(str::to_owned).to_vec();

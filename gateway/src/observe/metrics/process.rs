@@ -23,7 +23,7 @@ pub(super) fn write(page: &mut Page) {
     tell(&PROCESS_MAX_FDS, getrlimit(Resource::Nofile).current);
 }
 
-/// `VmRSS` of proc_pid_status(5).
+/// `VmRSS` of `/proc/self/status`.
 #[cfg(target_os = "linux")]
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
