@@ -91,6 +91,7 @@ pub async fn serve(
     tokio::spawn(async move { observer.history.write().await });
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.follow_history().await });
+    bridge.observer.history.opened().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
     prepared.libraries.iter().for_each(|library| reload::watch(&bridge, library));

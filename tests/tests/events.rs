@@ -1,6 +1,7 @@
 //! `/v1/events`: what happens is told as it happens, once, and whoever misses something is told that.
 
 use bridge32_tests::events::{Event, Events};
+use bridge32_tests::postgres::Postgres;
 use bridge32_tests::process::kill_9;
 use bridge32_tests::{Bridge, Config, Target, Value, fixture, json, within};
 
@@ -194,6 +195,37 @@ fn the_calls_of_others_are_for_those_who_may_see_them() {
     assert_eq!(told.each_ref().map(|call| call["call_id"].clone()), [first, second]);
     assert_eq!(told.each_ref().map(|call| call["key"].clone()), [json!("other"), json!("own")]);
     client.with_key(Some(&other)).get("/v1/events").refused(403, "forbidden");
+}
+
+#[test]
+fn a_history_that_cannot_be_written_and_recovers_is_told_and_measured() {
+    let mut server = Postgres::start();
+    let url = server.url();
+    let bridge = wearing(|config| {
+        config.set("history", toml::Table::from_iter([("url".to_owned(), url.into())]));
+    });
+    let mut events = Events::open(bridge.client(), "/v1/events?types=history", None);
+    events.place();
+    let add = || bridge.call("wear", "Add", json!({"a": 1, "b": 2})).ok();
+    let sample = |name: &str| {
+        let text = bridge.client().get("/metrics").text;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok()).unwrap()
+    };
+    add();
+    within(20.0, "the call is written", || (sample("bridge32_history_written_calls_total ") == 1.0).then_some(()));
+    assert_eq!(sample("bridge32_history_up "), 1.0);
+    server.stop();
+    add();
+    let broken = events.next(30).data;
+    assert!(broken["state"] == "broken" && broken["error"].is_string(), "{broken}");
+    assert_eq!(sample("bridge32_history_up "), 0.0);
+    assert!(sample("bridge32_history_write_failures_total ") >= 1.0);
+    server.restart();
+    assert_eq!(events.next(30).data["state"], "recovered");
+    within(20.0, "the other one is written, too", || {
+        (sample("bridge32_history_written_calls_total ") == 2.0).then_some(())
+    });
+    assert_eq!((sample("bridge32_history_up "), sample("bridge32_history_missed_calls_total ")), (1.0, 0.0));
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct Origin {
     pub owner: Option<Arc<str>>,
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
+    /// The call of the history that it repeats.
+    pub replay_of: Option<Uuid>,
 }
 
 /// A prototype that came with a call, and the export that it is of where its name is another.

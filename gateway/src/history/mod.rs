@@ -5,6 +5,7 @@
 //! and readers are told ([`gaps`]). Only with `durability = "before_answer"` does a call's client wait for its row.
 
 mod buffer;
+mod differences;
 mod gaps;
 mod record;
 mod state;
@@ -25,15 +26,22 @@ use uuid::Uuid;
 use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
+pub use differences::{Difference, differences};
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::StoreError;
+pub use store::{Detail, Filter, Page, StoreError, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
 use state::State;
 use store::Readers;
+
+/// How long somebody who asks for a call that has just ended waits for it to be written.
+const CATCHING_UP: Duration = Duration::from_millis(500);
+
+/// How long a gateway that starts waits for its history to be opened.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// The history of one gateway.
 #[derive(Debug)]
@@ -44,6 +52,10 @@ pub struct History {
     state: State,
     /// `None` as long as the store could not be opened.
     readers: RwLock<Option<Readers>>,
+    /// Whether it was tried to open the store.
+    tried: watch::Sender<bool>,
+    /// How many of the calls that had room are done with: written, or given up.
+    done: watch::Sender<u64>,
     /// Everything is written that ever will be.
     finished: watch::Sender<bool>,
 }
@@ -52,7 +64,8 @@ impl History {
     /// The history in this folder, or in the database that the configuration names; nothing is opened yet.
     pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
         let state = State::default();
-        if config.durability == Durability::Off {
+        let is_off = config.durability == Durability::Off;
+        if is_off {
             state.turn_off();
         }
         Self {
@@ -61,7 +74,17 @@ impl History {
             buffer: Buffer::default(),
             state,
             readers: RwLock::default(),
+            tried: watch::Sender::new(is_off),
+            done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
+        }
+    }
+
+    /// Resolves when the store is open, could not be opened at first, or takes longer than anybody should wait for it.
+    pub async fn opened(&self) {
+        let mut tried = self.tried.subscribe();
+        if tokio::time::timeout(OPENING, tried.wait_for(|tried| *tried)).await.is_err() {
+            tracing::warn!("the history takes its time to be opened; calls do not wait for it");
         }
     }
 
@@ -117,12 +140,42 @@ impl History {
         self.state.counts(self.buffer.len())
     }
 
-    /// The call of that id, if it has ended and is written.
+    /// The call of that id, if it has ended.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
-        self.readers()?.find(id).await
+        let readers = self.readers()?;
+        match readers.find(id).await? {
+            None if self.catch_up().await => readers.find(id).await,
+            found => Ok(found),
+        }
+    }
+
+    /// Waits until what has ended before is written, as long as that may take while all is well. Whether there was anything to
+    /// wait for.
+    pub async fn catch_up(&self) -> bool {
+        let (taken, mut done) = (self.buffer.taken(), self.done.subscribe());
+        if *done.borrow() >= taken {
+            return false;
+        }
+        self.buffer.hurry();
+        let caught_up = done.wait_for(|done| *done >= taken);
+        tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
+    }
+
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        before: Option<i64>,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Page, StoreError> {
+        self.readers()?.page(filter, before, limit, detail).await
     }
 
     fn readers(&self) -> Result<Readers, StoreError> {

@@ -72,12 +72,14 @@ impl State {
     /// Writing has failed.
     pub(super) fn broken(&self, error: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let since = if let Condition::Broken { since, .. } = self.condition() {
-            since
-        } else {
-            tracing::error!(error, "the history cannot be written; it is tried again");
-            Timestamp::now()
+        let (since, known) = match self.condition() {
+            Condition::Broken { since, error } => (since, Some(error)),
+            _ => (Timestamp::now(), None),
         };
+        // Told once, until it is something else.
+        if known.as_deref() != Some(error) {
+            tracing::error!(error, "the history cannot be written; it is tried again");
+        }
         self.set(Condition::Broken { since, error: error.to_owned() });
     }
 

@@ -56,10 +56,12 @@ impl History {
                 Ok(store) => {
                     *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
                     self.state.written(0);
+                    self.tried.send_replace(true);
                     return Some(store);
                 }
                 Err(error) => self.state.broken(&error.to_string()),
             }
+            self.tried.send_replace(true);
             if self.buffer.is_closed() {
                 return None;
             }
@@ -77,11 +79,14 @@ impl History {
                 return;
             }
             if !waits && !self.buffer.is_closed() && self.buffer.len() < MOST {
-                tokio::time::sleep(GATHER).await;
+                // Elapsed or wanted: both are a reason to write.
+                let _ = tokio::time::timeout(GATHER, self.buffer.wanted()).await;
             }
             let Batch { calls, missed } = self.buffer.take(MOST);
+            let taken = calls.len() as u64;
             let (records, owed) = self.prepare(calls).await;
             self.write_batch(store, records, owed, missed).await;
+            self.done.send_modify(|done| *done += taken);
         }
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -26,6 +27,8 @@ const MOST_BYTES: usize = 8 << 20;
 const LOOKS_AT: usize = 1024;
 /// … and takes so many: whoever publishes waits no longer than that takes.
 const TAKES: usize = 64;
+/// A reader that waited gives others so long to come, so that it need not be woken for each.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Where an event stands: `EPOCH-NUMBER`. Numbers begin with 1 in each epoch, which is a start of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +240,7 @@ impl Reader {
             }
             if !is_more {
                 arrival.await;
+                tokio::time::sleep(GATHER).await;
             }
         }
     }

@@ -1,7 +1,6 @@
 //! What readers get, and what they are told of what they do not.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
 use crate::dispatch::Origin;
