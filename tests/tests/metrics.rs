@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use bridge32_tests::client::{Answer, Client};
 use bridge32_tests::servers::{self, Server};
-use bridge32_tests::{Bridge, Config, Target, Value, bridge, fixture, json, within};
+use bridge32_tests::{Bridge, Config, TARGETS, Target, Value, bridge, fixture, json, within};
 
 /// Seconds until Prometheus must have seen something.
 const SEEN: f64 = 30.0;
@@ -141,9 +141,22 @@ fn a_prometheus_that_scrapes_a_gateway_answers_with_what_was_called() {
 
 #[test]
 fn the_text_is_as_promtool_wants_it_and_has_every_metric_of_the_document() {
-    let bridge = Bridge::start(add_libraries);
-    bridge.call("wear", "Add", json!({"a": 1, "b": 2})).ok();
+    let bridge = crate::on_all_targets("wear");
+    for target in TARGETS {
+        bridge.call(target.name(), "Add", json!({"a": 1, "b": 2})).ok();
+    }
     let text = metrics(&bridge);
+    // A 64-bit process does not run out of addresses, and Linux has no handles of windows.
+    for (target, is_told) in TARGETS.into_iter().zip([[true, false], [true, true], [false, false]]) {
+        for (name, is_told) in ["address_space_bytes", "user_objects"].into_iter().zip(is_told) {
+            let name = format!("bridge32_agent_{name}{{agent=\"{target}\",pool=\"{target}\"}}");
+            assert_eq!(sample(&text, &name).is_some(), is_told, "{name}\n{text}");
+        }
+        let ready = format!(
+            "bridge32_agent_state{{agent=\"{target}\",pool=\"{target}\",runtime=\"{target}\",state=\"ready\"}}"
+        );
+        assert_eq!(sample(&text, &ready), Some(1.0), "{text}");
+    }
     let mut promtool = servers::program("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut promtool = promtool.spawn().unwrap();
