@@ -41,7 +41,8 @@ impl Events {
     pub fn open_with(client: &Client, target: &str, headers: &[(String, String)]) -> Self {
         let authority = client.authority();
         let mut stream = TcpStream::connect(authority).expect("the gateway accepts connections");
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         // HTTP/1.0, so that the body is the events and nothing around them.
         write!(stream, "GET {target} HTTP/1.0\r\nHost: {authority}\r\nAccept: text/event-stream\r\n{headers}\r\n")
             .expect("the request can be sent");

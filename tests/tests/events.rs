@@ -44,7 +44,7 @@ fn calls_are_told_with_their_outcome_and_without_arguments() {
     assert!(!failed.to_string().contains("secret"), "{failed}");
     bridge.call_ad_hoc("wear", "int Add(int a, int b)", &json!({"a": 1, "b": 2})).ok();
     assert_eq!(events.next(5).data["function"], "Add");
-    for (target, part) in [("types=calls", "no events `calls`"), ("last_event_id=7", "not the id of an event")] {
+    for (target, part) in [("types=calls", "no events `calls`"), ("after=7", "not the id of an event")] {
         let problem = bridge.client().get(&format!("/v1/events?{target}")).refused(400, "malformed_request");
         assert!(problem["detail"].as_str().unwrap().contains(part), "{problem}");
     }
@@ -127,7 +127,7 @@ fn whoever_comes_back_has_lost_nothing() {
     let mut events = Events::open_with(bridge.client(), "/v1/events?types=call", &after(&place));
     let told: Vec<Event> = (0..600).map(|_| events.next(10)).collect();
     drop(events);
-    let target = format!("/v1/events?types=call&last_event_id={}", told[599].place);
+    let target = format!("/v1/events?types=call&after={}", told[599].place);
     let mut events = Events::open(bridge.client(), &target, None);
     let rest = (600..1000).map(|_| events.next(10));
     let all: Vec<Event> = told.into_iter().chain(rest).collect();

@@ -76,7 +76,8 @@ fn prometheus(folder: &Path, gateway: &str, token: &Path) -> (Server, Client) {
 
 /// What Prometheus answers to a query: the values of its samples.
 fn query(client: &Client, expression: &str) -> Option<Vec<f64>> {
-    let escaped: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped: Vec<String> = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped = escaped.concat();
     let answer = client.request("GET", &format!("/api/v1/query?query={escaped}")).try_send().ok()?;
     if answer.status == 503 {
         // It is starting.

@@ -23,7 +23,7 @@ use crate::observe::events::{EventId, Filter, Kind, Portion, Reader};
 pub struct Wanted {
     types: Option<String>,
     library: Option<String>,
-    last_event_id: Option<String>,
+    after: Option<String>,
 }
 
 /// The events from the one behind `Last-Event-ID` or, without it, from now on. Of the calls of others only those are told that
@@ -37,7 +37,7 @@ pub async fn show(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let after = position(&headers, wanted.last_event_id.as_deref())?;
+    let after = position(&headers, wanted.after.as_deref())?;
     let sees_all = [Need::History, Need::Manage].into_iter().any(|need| caller.may(need, "", "").is_ok());
     let owner = caller.owner().filter(|_| !sees_all).map(str::to_owned);
     let kinds = wanted.types.as_deref().map(kinds).transpose()?;
@@ -71,7 +71,7 @@ fn position(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Event
 
 fn no_such_event() -> Problem {
     let detail =
-        "Last-Event-ID, or last_event_id, is not the id of an event: leave it out, or send the last `id` that you had.";
+        "Last-Event-ID, or after, is not the id of an event: leave it out, or send the last `id` that you had.";
     Problem::new(Code::MalformedRequest, detail)
 }
 
