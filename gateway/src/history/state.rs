@@ -76,6 +76,7 @@ impl State {
             Condition::Broken { since, error } => (since, Some(error)),
             _ => (Timestamp::now(), None),
         };
+        tracing::debug!(error, "writing the history failed");
         // Told once, until it is something else.
         if known.as_deref() != Some(error) {
             tracing::error!(error, "the history cannot be written; it is tried again");

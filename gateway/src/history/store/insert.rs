@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, Connection as _};
 
-use super::{Store, StoreError};
+use super::{Dialect, Store, StoreError};
 use crate::history::gaps::Gap;
 use crate::history::record::Record;
 use crate::kept::execution_name;
@@ -54,21 +54,28 @@ const COLUMNS: [&str; 33] = [
 const LARGEST: u32 = 7;
 
 /// The statements for 1, 2, 4, … rows.
-static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=LARGEST).map(|power| statement(1 << power)).collect());
+static FOR_SQLITE: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Sqlite));
+static FOR_POSTGRES: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Postgres));
 
-/// A row that was written already, by an attempt whose end nobody has seen, stays as it is.
-fn statement(rows: usize) -> String {
+fn statements(dialect: Dialect) -> Vec<String> {
+    (0..=LARGEST).map(|power| statement(dialect, 1 << power)).collect()
+}
+
+fn statement(dialect: Dialect, rows: usize) -> String {
     let mut text = format!("INSERT INTO calls ({}) VALUES ", COLUMNS.join(", "));
     let mut number = 1..;
     for row in 0..rows {
         text.push_str(if row > 0 { ", (" } else { "(" });
         for (column, number) in COLUMNS.iter().zip(&mut number) {
-            // Strings are never longer than a page of a book.
-            let _ = write!(text, "{}${number}", if *column == COLUMNS[0] { "" } else { ", " });
+            let comma = if *column == COLUMNS[0] { "" } else { ", " };
+            let _ = match dialect {
+                // SQLite finds a parameter that has a name, or a number, among all of them, one after the other.
+                Dialect::Sqlite => write!(text, "{comma}?"),
+                Dialect::Postgres => write!(text, "{comma}${number}"),
+            };
         }
         text.push(')');
     }
-    text.push_str(" ON CONFLICT (seq) DO NOTHING");
     text
 }
 
@@ -84,16 +91,43 @@ impl Store {
             record.seq = seq;
         }
         let last = records.last().map_or(self.last, |record| record.seq);
-        let mut transaction = self.writer.begin().await?;
-        let mut rest = &*records;
+        let mut connection = self.writer.acquire().await?;
+        if self.is_uncertain && is_written(&mut connection, records.last(), last, gap).await? {
+            // The attempt before has come to its end, and that could not be told any more.
+        } else if let Err(error) = self.write(&mut connection, records, last, gap).await {
+            self.is_uncertain = true;
+            // What becomes of a transaction that has failed differs (SQLite rolls back by itself where the disk is full), and then
+            // the next one would begin within it. A connection that is closed has none.
+            drop(connection.detach().close_hard().await);
+            return Err(error);
+        }
+        self.is_uncertain = false;
+        self.last = last;
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        connection: &mut AnyConnection,
+        records: &[Record],
+        last: i64,
+        gap: Option<&Gap>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = connection.begin().await?;
+        let statements: &'static [String] = match self.dialect {
+            Dialect::Sqlite => &FOR_SQLITE,
+            Dialect::Postgres => &FOR_POSTGRES,
+        };
+        let mut rest = records;
         while !rest.is_empty() {
             let power = rest.len().ilog2().min(LARGEST);
             let (rows, after) = rest.split_at(1 << power);
-            let text = STATEMENTS[power as usize].as_str();
-            rows.iter().fold(sqlx::query(AssertSqlSafe(text)), bind).execute(&mut *transaction).await?;
+            let text = statements[power as usize].as_str();
+            rows.iter().fold(sqlx::query(text), bind).execute(&mut *transaction).await?;
             rest = after;
         }
         if let Some(Gap { since, until, calls, reason }) = gap {
+            // Nothing may have been written since the last gap: then both are one.
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
                         ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";
             sqlx::query(text)
@@ -106,9 +140,29 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        self.last = last;
         Ok(())
     }
+}
+
+/// Whether a transaction was committed whose end nobody has seen: all of it is there, or nothing.
+async fn is_written(
+    connection: &mut AnyConnection,
+    record: Option<&Record>,
+    last: i64,
+    gap: Option<&Gap>,
+) -> Result<bool, StoreError> {
+    let found = match (record, gap) {
+        (Some(record), _) => {
+            let query = sqlx::query("SELECT 1 AS found FROM calls WHERE seq = $1 AND id = $2");
+            query.bind(record.seq).bind(&record.id.as_bytes()[..]).fetch_optional(connection).await?
+        }
+        (None, Some(gap)) => {
+            let query = sqlx::query("SELECT 1 AS found FROM gaps WHERE seq = $1 AND until = $2");
+            query.bind(last + 1).bind(gap.until.as_microsecond()).fetch_optional(connection).await?
+        }
+        (None, None) => None,
+    };
+    Ok(found.is_some())
 }
 
 fn signed(number: u64) -> i64 {

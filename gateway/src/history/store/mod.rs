@@ -77,6 +77,8 @@ pub(super) struct Store {
     writer: AnyPool,
     /// The number of the last row.
     last: i64,
+    /// Whether the last transaction may have been committed all the same.
+    is_uncertain: bool,
 }
 
 impl Store {
@@ -97,7 +99,7 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
-        let mut store = Self { dialect, readers, writer, last: last.try_get("last")? };
+        let mut store = Self { dialect, readers, writer, last: last.try_get("last")?, is_uncertain: false };
         store.note_start(durability).await?;
         Ok(store)
     }
