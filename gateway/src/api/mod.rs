@@ -31,6 +31,7 @@ mod reply;
 mod session_header;
 pub mod sessions;
 pub mod sign_in_links;
+pub mod statistics;
 pub mod variables;
 
 use axum::extract::FromRequestParts;

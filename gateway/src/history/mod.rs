@@ -6,7 +6,9 @@
 
 mod buffer;
 mod differences;
+mod fill;
 mod gaps;
+mod keeping;
 mod record;
 mod state;
 mod store;
@@ -27,10 +29,11 @@ use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
 pub use differences::{Difference, differences};
+pub use fill::fill;
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::{Detail, Filter, Page, StoreError, Wanted};
+pub use store::{BY_THE_MINUTE, Detail, Filter, Page, Span, Statistics, StoreError, Tally, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
@@ -164,7 +167,8 @@ impl History {
         tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
     }
 
-    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones, with those
+    /// that have just ended.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -175,7 +179,21 @@ impl History {
         limit: usize,
         detail: Detail,
     ) -> Result<Page, StoreError> {
-        self.readers()?.page(filter, before, limit, detail).await
+        let readers = self.readers()?;
+        if before.is_none() {
+            self.catch_up().await;
+        }
+        readers.page(filter, before, limit, detail).await
+    }
+
+    /// What the sums say of a time, with the calls that have just ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn statistics(&self, span: &Span) -> Result<Statistics, StoreError> {
+        let readers = self.readers()?;
+        self.catch_up().await;
+        readers.statistics(span).await
     }
 
     fn readers(&self) -> Result<Readers, StoreError> {

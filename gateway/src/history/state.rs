@@ -35,6 +35,8 @@ pub struct Counts {
     pub missed: u64,
     /// How often writing has failed.
     pub failures: u64,
+    /// Calls that are not in the store any more, because they were too old, or too many.
+    pub forgotten: u64,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub(super) struct State {
     written: AtomicU64,
     missed: AtomicU64,
     failures: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 impl State {
@@ -96,12 +99,17 @@ impl State {
         self.missed.fetch_add(calls, Ordering::Relaxed);
     }
 
+    pub(super) fn count_forgotten(&self, calls: u64) {
+        self.forgotten.fetch_add(calls, Ordering::Relaxed);
+    }
+
     pub(super) fn counts(&self, waiting: usize) -> Counts {
         Counts {
             written: self.written.load(Ordering::Relaxed),
             waiting: waiting as u64,
             missed: self.missed.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            forgotten: self.forgotten.load(Ordering::Relaxed),
         }
     }
 }

@@ -38,7 +38,13 @@ impl History {
     pub async fn write(&self) {
         if self.config.durability != Durability::Off {
             let mut store = self.open().await;
-            self.write_all(&mut store).await;
+            match store.as_ref().map(Store::janitor) {
+                Some(janitor) => tokio::select! {
+                    () = self.write_all(&mut store) => {}
+                    () = self.keep_within_bounds(janitor) => {}
+                },
+                None => self.write_all(&mut store).await,
+            }
             if let Some(store) = store
                 && let Err(error) = store.close().await
             {

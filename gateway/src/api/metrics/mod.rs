@@ -17,7 +17,7 @@ use crate::bridge::Bridge;
 use crate::error::Problem;
 use crate::history::{Condition, Counts};
 use crate::observe::metrics::families::{
-    HISTORY_FAILURES, HISTORY_MISSED, HISTORY_UP, HISTORY_WAITING, HISTORY_WRITTEN, KEPT_CALLS,
+    HISTORY_FAILURES, HISTORY_FORGOTTEN, HISTORY_MISSED, HISTORY_UP, HISTORY_WAITING, HISTORY_WRITTEN, KEPT_CALLS,
 };
 use crate::observe::metrics::{Format, Page, Value, level};
 
@@ -49,7 +49,7 @@ fn page(bridge: &Bridge) -> Page {
 
 fn history(bridge: &Bridge, page: &mut Page) {
     let history = &bridge.observer.history;
-    let Counts { written, waiting, missed, failures } = history.counts();
+    let Counts { written, waiting, missed, failures, forgotten } = history.counts();
     let condition = history.condition();
     let is_there = condition != Condition::Off;
     let mut tell = |family, value: Value| page.add(family, is_there.then(|| (Vec::new(), value)));
@@ -57,6 +57,7 @@ fn history(bridge: &Bridge, page: &mut Page) {
     tell(&HISTORY_WAITING, Value::Level(level(waiting)));
     tell(&HISTORY_WRITTEN, Value::Count(written));
     tell(&HISTORY_MISSED, Value::Count(missed));
+    tell(&HISTORY_FORGOTTEN, Value::Count(forgotten));
     tell(&HISTORY_FAILURES, Value::Count(failures));
     page.add_one(&KEPT_CALLS, Value::Level(level(bridge.kept.under_way().len() as u64)));
 }

@@ -76,6 +76,7 @@ fn statement(dialect: Dialect, rows: usize) -> String {
         }
         text.push(')');
     }
+    text.push_str(" ON CONFLICT (seq) DO NOTHING");
     text
 }
 
@@ -92,22 +93,18 @@ impl Store {
         }
         let last = records.last().map_or(self.last, |record| record.seq);
         let mut connection = self.writer.acquire().await?;
-        if self.is_uncertain && is_written(&mut connection, records.last(), last, gap).await? {
-            // The attempt before has come to its end, and that could not be told any more.
-        } else if let Err(error) = self.write(&mut connection, records, last, gap).await {
-            self.is_uncertain = true;
+        if let Err(error) = self.write(&mut connection, records, last, gap).await {
             // What becomes of a transaction that has failed differs (SQLite rolls back by itself where the disk is full), and then
             // the next one would begin within it. A connection that is closed has none.
             drop(connection.detach().close_hard().await);
             return Err(error);
         }
-        self.is_uncertain = false;
-        self.last = last;
         Ok(())
     }
 
+    /// An attempt whose end nobody has seen may have been successful: what it wrote stays as it is.
     async fn write(
-        &self,
+        &mut self,
         connection: &mut AnyConnection,
         records: &[Record],
         last: i64,
@@ -126,10 +123,10 @@ impl Store {
             rows.iter().fold(sqlx::query(text), bind).execute(&mut *transaction).await?;
             rest = after;
         }
+        let sums = self.sums.write(&mut transaction, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
-            // Nothing may have been written since the last gap: then both are one.
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
-                        ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";
+                        ON CONFLICT (seq, since) DO NOTHING";
             sqlx::query(text)
                 .bind(last + 1)
                 .bind(since.as_microsecond())
@@ -140,29 +137,10 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
+        self.sums.committed(sums);
+        self.last = last;
         Ok(())
     }
-}
-
-/// Whether a transaction was committed whose end nobody has seen: all of it is there, or nothing.
-async fn is_written(
-    connection: &mut AnyConnection,
-    record: Option<&Record>,
-    last: i64,
-    gap: Option<&Gap>,
-) -> Result<bool, StoreError> {
-    let found = match (record, gap) {
-        (Some(record), _) => {
-            let query = sqlx::query("SELECT 1 AS found FROM calls WHERE seq = $1 AND id = $2");
-            query.bind(record.seq).bind(&record.id.as_bytes()[..]).fetch_optional(connection).await?
-        }
-        (None, Some(gap)) => {
-            let query = sqlx::query("SELECT 1 AS found FROM gaps WHERE seq = $1 AND until = $2");
-            query.bind(last + 1).bind(gap.until.as_microsecond()).fetch_optional(connection).await?
-        }
-        (None, None) => None,
-    };
-    Ok(found.is_some())
 }
 
 fn signed(number: u64) -> i64 {

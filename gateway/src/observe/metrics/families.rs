@@ -81,6 +81,7 @@ families! {
     HISTORY_WAITING = Gauge "bridge32_history_waiting_calls" [] "Calls that have ended and wait to be written into the history.";
     HISTORY_WRITTEN = Counter "bridge32_history_written_calls" [] "Calls that were written into the history.";
     HISTORY_MISSED = Counter "bridge32_history_missed_calls" [] "Calls that are not in the history, because there was no room while it could not be written.";
+    HISTORY_FORGOTTEN = Counter "bridge32_history_forgotten_calls" [] "Calls that were taken out of the history, because they were too old or the history was too large.";
     HISTORY_FAILURES = Counter "bridge32_history_write_failures" [] "How often writing the history has failed.";
     EVENTS = Counter "bridge32_events" ["type"] "Events that were told at /v1/events.";
     EVENT_READERS = Gauge "bridge32_event_readers" [] "Clients that read /v1/events now.";
