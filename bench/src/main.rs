@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "telling a person what things cost is this program's job")]
 
 mod measure;
+mod recording;
 mod verification;
 
 use std::process::ExitCode;
@@ -18,12 +19,19 @@ struct Subject {
     measure: fn() -> Vec<Row>,
 }
 
-const SUBJECTS: &[Subject] = &[Subject {
-    name: "verification",
-    about: "a signed request, as the gateway looks at it: headers parsed, base, MAC, digest, nonce; against SHA-256 and HMAC \
-            of the same bytes",
-    measure: verification::measure,
-}];
+const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "verification",
+        about: "a signed request, as the gateway looks at it: headers parsed, base, MAC, digest, nonce; against SHA-256 and HMAC \
+                of the same bytes",
+        measure: verification::measure,
+    },
+    Subject {
+        name: "recording",
+        about: "a call through dist/, with the history (`batched`); against the same without (`off`)",
+        measure: recording::measure,
+    },
+];
 
 fn main() -> ExitCode {
     let (options, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--json");

@@ -8,9 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::agents::{Registry, Reports};
-use crate::auth::Auth;
+use crate::agents::{Attendant, Registry, Reports};
 use crate::auth::sessions::Sessions;
+use crate::auth::{Auth, MetricsToken};
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallState, Cancelled, Failure, UnderWay, Witness};
 use crate::error::{Code, Problem};
@@ -37,12 +37,14 @@ pub struct Bridge {
     pub agents: Arc<Registry>,
     /// What is kept of agents that crashed.
     pub reports: Arc<Reports>,
-    /// Whoever is told of every call: the history.
+    /// Whoever is told of every call, and what becomes of agents: the history, the metrics, the events.
     pub observer: Arc<Observer>,
     /// The kept calls.
     pub kept: KeptCalls,
     /// Who may do what.
     pub auth: Auth,
+    /// What opens the metrics, and nothing else.
+    pub metrics_token: MetricsToken,
     /// Who is signed in at a browser.
     pub sessions: Sessions,
     /// Which programs have a session with a library.
@@ -57,14 +59,19 @@ pub struct Bridge {
 
 impl Bridge {
     /// Puts the parts together; nothing is started.
-    pub fn new(config: Config, address: SocketAddr, auth: Auth, libraries: &[Arc<Library>]) -> Self {
+    pub fn new(
+        config: Config,
+        address: SocketAddr,
+        (auth, metrics_token): (Auth, MetricsToken),
+        libraries: &[Arc<Library>],
+    ) -> Self {
         let reports = Arc::new(Reports::new(&config.data_dir));
-        let agents = Registry::new(&reports);
         let stopping = watch::Sender::new(false);
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
         let kept = KeptCalls::new(&config.data_dir, config.history.clone());
         let observer = Arc::new(Observer::new(&config.data_dir, config.history.clone()));
+        let agents = Registry::new(&reports, Arc::clone(&observer) as Arc<dyn Attendant>);
         let library_sessions = Arc::default();
         let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());
         Self {
@@ -76,6 +83,7 @@ impl Bridge {
             observer,
             kept,
             auth,
+            metrics_token,
             sessions,
             library_sessions,
             openapi,

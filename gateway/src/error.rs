@@ -61,6 +61,7 @@ codes! {
     SignatureReplayed = UNAUTHORIZED, "signature_replayed", "The signature was used before";
     DigestMismatch = UNAUTHORIZED, "digest_mismatch", "The body is not the one that was signed";
     UnknownKey = UNAUTHORIZED, "unknown_key", "The key is not known";
+    TokenInvalid = UNAUTHORIZED, "token_invalid", "The token is not the right one";
     SessionEnded = UNAUTHORIZED, "session_ended", "The session has ended";
     SignInFailed = UNAUTHORIZED, "sign_in_failed", "The sign-in failed";
     Forbidden = FORBIDDEN, "forbidden", "Not allowed";
@@ -288,6 +289,12 @@ impl Problem {
     fn invite(&self, headers: &mut HeaderMap) {
         if self.is_about_credentials() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Signature realm=\"bridge32\""));
+            if self.code == Code::TokenInvalid {
+                headers.append(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer realm=\"bridge32\", error=\"invalid_token\""),
+                );
+            }
             let wanted = HeaderName::from_static("accept-signature");
             headers.insert(wanted, HeaderValue::from_static(SIGNATURE_WANTED));
         }

@@ -20,6 +20,7 @@ pub mod libraries;
 pub mod library_sessions;
 pub mod limit;
 pub mod listeners;
+pub mod meters;
 pub mod observe;
 pub mod openapi;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Auth, AuthError};
+use auth::{Auth, AuthError, MetricsToken, TokenDigest, TokenFileError};
 use bridge::Bridge;
 use config::{AuthConfig, Config};
 use libraries::Prepared;
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// Nobody could be let in.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// What opens the metrics cannot be read.
+    #[error(transparent)]
+    MetricsToken(#[from] TokenFileError),
     /// Nobody can listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -77,13 +81,16 @@ pub async fn serve(
     // First of all: whoever has the addresses is the one who may write into `data_dir`.
     let sockets = Sockets::bind(&config.listeners).await?;
     let auth = Auth::open(&config)?;
+    let metrics_token = MetricsToken::new(TokenDigest::read(&config.metrics)?);
     config.listeners.listen = sockets.listen();
     let prepared = Prepared::read(&config);
-    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), auth, &prepared.libraries));
+    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), (auth, metrics_token), &prepared.libraries));
     bridge.reports.clear();
     bridge.kept.open().await;
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.history.write().await });
+    let observer = Arc::clone(&bridge.observer);
+    tokio::spawn(async move { observer.follow_history().await });
     bridge.observer.history.opened().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);

@@ -35,7 +35,7 @@ pub(crate) fn agent(data: &Path) -> Arc<Agent> {
         startup: Duration::from_secs(30),
         upkeep: Arc::default(),
     };
-    let registry = Registry::new(&Arc::new(Reports::new(data)));
+    let registry = Registry::new(&Arc::new(Reports::new(data)), Arc::new(crate::agents::Nobody));
     registry.add(spec, watch::Sender::new(())).expect("the gateway is not stopping")
 }
 

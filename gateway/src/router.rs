@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, from_fn_with_state};
@@ -14,8 +14,9 @@ use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
-    agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
-    kept_calls, keys, libraries, memory, openapi, reload, replays, sessions, sign_in_links, statistics, variables,
+    agents, batches, callbacks, calls, crashes, docs, event_bus, events, exports, functions, handles, health,
+    interface, kept_calls, keys, libraries, memory, metrics, openapi, reload, replays, sessions, sign_in_links,
+    statistics, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
@@ -50,7 +51,7 @@ impl Route {
         match self.need {
             Need::Public => None,
             Need::Agent => Some("agent:ID"),
-            Need::Read => Some("read"),
+            Need::Read | Need::Metrics => Some("read"),
             Need::History => Some("history"),
             Need::Manage => Some("manage"),
             Need::Call if self.path.contains("{variable}") => Some("call:LIBRARY.VARIABLE"),
@@ -78,6 +79,7 @@ pub fn routes() -> Vec<Route> {
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
+        get("/metrics", Need::Metrics, metrics::show),
         get("/openapi.json", Need::Read, openapi::show),
         get("/docs", Need::Read, docs::show),
         get("/docs/{file}", Need::Read, docs::file),
@@ -106,7 +108,9 @@ pub fn routes() -> Vec<Route> {
         get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
         delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
         post("/v1/calls/{id}/replay", Need::OwnCalls, replays::create),
+        post("/v1/replays", Need::OwnCalls, replays::create_many),
         get("/v1/statistics", Need::Read, statistics::show),
+        get("/v1/events", Need::Read, event_bus::show),
         get("/v1/sessions", Need::OwnSessions, sessions::list),
         post("/v1/sessions", Need::OwnSessions, sessions::create),
         get("/v1/sessions/{id}", Need::OwnSessions, sessions::show),
@@ -146,6 +150,7 @@ fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: O
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))
         .layer(middleware::from_fn(check_host))
+        .layer(middleware::map_response_with_state(Arc::clone(bridge), count))
         .layer(from_fn_with_state(Arc::clone(bridge), errors::show))
         .layer(middleware::from_fn(note_arrival))
         .layer(middleware::map_response(protect))
@@ -208,6 +213,13 @@ fn fits(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('/').zip(path.split('/'));
     pattern.split('/').count() == path.split('/').count()
         && parts.all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
+}
+
+/// Counts the answer, as programs would have it.
+async fn count(State(bridge): State<Arc<Bridge>>, response: Response) -> Response {
+    let problem = response.extensions().get::<Problem>().map(Problem::code);
+    bridge.observer.metrics.answered(response.status(), problem);
+    response
 }
 
 /// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.

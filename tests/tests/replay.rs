@@ -73,6 +73,41 @@ fn ad_hoc_calls_are_made_again_with_their_prototype() {
     assert_eq!(replay(&bridge, &call, &json!({})).ok()["after"]["outcome"]["result"], 2);
 }
 
+/// The lines of a replay of many calls, and the last one.
+fn replay_many(bridge: &Bridge, query: &str, body: &Value) -> (Vec<Value>, Value) {
+    let answer = bridge.client().post(&format!("/v1/replays?{query}"), body);
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/x-ndjson")), "{}", answer.text);
+    let mut lines: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = lines.pop().unwrap();
+    (lines, summary["summary"].clone())
+}
+
+#[test]
+fn another_version_is_tried_with_everything_that_the_first_one_was_asked() {
+    let bridge = bridge(|_| {});
+    for text in ["a", "b", "c"] {
+        bridge.call("z", "crc32", json!({"crc": 0, "buf": base64(text.as_bytes())})).ok();
+    }
+    bridge.call("z", "zlibVersion", json!({})).ok();
+    let (lines, summary) = replay_many(&bridge, "library=z&function=crc32", &json!({"library": "next"}));
+    assert_eq!((lines.len(), &summary), (0, &json!({"same": 3, "different": 0, "refused": 0})));
+    for value in [1, 2] {
+        bridge.call("counted", "TakeInt", json!({"value": value})).ok();
+    }
+    let secret = bridge.call("secretive", "EchoInt", json!({"value": 5})).ok();
+    let (lines, summary) = replay_many(&bridge, "library=counted&limit=2", &json!({"library": "again"}));
+    assert_eq!((lines.len(), &summary["same"]), (0, &json!(2)), "in their order: it counts");
+    let (lines, summary) = replay_many(&bridge, "library=counted&limit=1", &json!({}));
+    assert_eq!(summary, json!({"same": 0, "different": 1, "refused": 0}));
+    assert_eq!(lines[0]["different"]["differences"], json!([{"pointer": "/result", "before": 2, "after": 3}]));
+    let (lines, summary) = replay_many(&bridge, "library=secretive", &json!({}));
+    assert_eq!((&summary["refused"], &lines[0]["refused"]["replay_of"]), (&json!(1), &secret["call_id"]));
+    assert_eq!(lines[0]["refused"]["problem"]["code"], "not_replayable");
+    bridge.client().post("/v1/replays?limit=0", &json!({})).refused(400, "malformed_request");
+    bridge.client().post("/v1/replays?libary=z", &json!({})).refused(400, "malformed_request");
+    bridge.client().post("/v1/replays", &json!({"library": "none"})).refused(404, "unknown_library");
+}
+
 #[test]
 fn what_cannot_be_made_again_as_it_was_is_refused_with_the_reason() {
     let bridge = bridge(|config| {

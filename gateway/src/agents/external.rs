@@ -101,6 +101,7 @@ impl External {
             self.troubles.add(library, &exit, false);
         }
         agent.shared.leave(number, &exit);
+        agent.note_end(number, &exit);
         self.past = number;
         agent.set_reach(Reach::Down(format!("generation {number} is over ({exit}); it may register again")));
         tracing::warn!(agent = agent.id(), generation = number, %exit, "an agent of somebody else is gone");

@@ -2,6 +2,7 @@
 //!
 //! [`Registry`] holds them by id; [`supervisor`] keeps each one running; [`client`] speaks to one.
 
+mod attendant;
 mod autopsy;
 mod bindings;
 pub mod client;
@@ -40,6 +41,9 @@ use crate::config::RuntimeConfig;
 use crate::files::{Identity, Place};
 use crate::interfaces::Current;
 
+pub use attendant::Attendant;
+#[cfg(test)]
+pub(crate) use attendant::Nobody;
 pub use bindings::{Bindings, Bound};
 pub use crash::Crash;
 pub use figures::{Figures, Probed};
@@ -180,6 +184,7 @@ pub struct Agent {
     shared: Shared,
     output: Arc<Output>,
     reports: Arc<Reports>,
+    attendant: Arc<dyn Attendant>,
     reach: watch::Sender<Reach>,
     role: watch::Sender<Role>,
     /// As its specification says, until the configuration says something else.
@@ -236,8 +241,24 @@ impl Agent {
     }
 
     fn set_state(&self, state: State, reason: Option<String>) {
-        self.shared.set(state, reason);
+        let status = self.shared.set(state, reason);
         self.changed.send_replace(());
+        self.attendant.changed(self, &status);
+    }
+
+    /// A process of it has ended so.
+    fn note_end(&self, generation: u64, exit: &Exit) {
+        self.attendant.ended(self, generation, exit);
+    }
+
+    /// The libraries that it loads, in this order.
+    pub fn libraries(&self) -> impl Iterator<Item = &str> {
+        self.spec.loads.iter().map(|load| load.name.as_str())
+    }
+
+    /// How its last process ended, in words.
+    pub fn last_exit(&self) -> Option<String> {
+        self.shared.last_exit()
     }
 
     /// The number of the next start.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::output::Output;
 use super::state::Shared;
-use super::{After, Agent, AgentSpec, Order, Reach, Reports, Role, Usage, external, lock, supervisor};
+use super::{After, Agent, AgentSpec, Attendant, Order, Reach, Reports, Role, Usage, external, lock, supervisor};
 
 /// How long all agents together may take to end.
 const FAREWELL: Duration = Duration::from_secs(8);
@@ -24,6 +24,7 @@ pub struct Registry {
     /// The number of the last start in each pool: also of one that is replaced by another of that name.
     generations: Mutex<HashMap<String, Arc<AtomicU64>>>,
     reports: Arc<Reports>,
+    attendant: Arc<dyn Attendant>,
     /// Where agents register.
     gateway: OnceLock<SocketAddr>,
     supervisors: Mutex<JoinSet<()>>,
@@ -72,12 +73,13 @@ impl Table {
 }
 
 impl Registry {
-    /// One without agents, which keeps reports of their crashes there.
-    pub fn new(reports: &Arc<Reports>) -> Arc<Self> {
+    /// One without agents, which keeps reports of their crashes there. `attendant` is told what becomes of them.
+    pub fn new(reports: &Arc<Reports>, attendant: Arc<dyn Attendant>) -> Arc<Self> {
         Arc::new(Self {
             table: RwLock::default(),
             generations: Mutex::default(),
             reports: Arc::clone(reports),
+            attendant,
             gateway: OnceLock::new(),
             supervisors: Mutex::default(),
             closing: Arc::default(),
@@ -131,6 +133,7 @@ impl Registry {
             shared: Shared::new(&spec.upkeep),
             output: Arc::new(Output::default()),
             reports: Arc::clone(&self.reports),
+            attendant: Arc::clone(&self.attendant),
             reach: watch::Sender::new(Reach::Down("it has not been started yet".to_owned())),
             role: watch::Sender::new(Role::Standby),
             usage: Usage::default(),
@@ -231,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn an_id_of_somebody_else_is_given_to_the_next_one_when_its_agent_is_over() {
         let data = tempfile::tempdir().unwrap();
-        let registry = Registry::new(&Arc::new(Reports::new(data.path())));
+        let registry = Registry::new(&Arc::new(Reports::new(data.path())), Arc::new(crate::agents::Nobody));
         let ((first, mut one), (second, mut two), (third, mut three)) =
             (external(&registry), external(&registry), external(&registry));
         assert!(one.try_recv().is_ok() && two.try_recv().is_err() && three.try_recv().is_err());

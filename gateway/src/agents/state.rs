@@ -47,6 +47,34 @@ pub enum State {
     Stopped,
 }
 
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Waiting,
+        Self::Starting,
+        Self::Ready,
+        Self::Busy,
+        Self::Draining,
+        Self::Backoff,
+        Self::GaveUp,
+        Self::Stopped,
+    ];
+
+    /// The word for it in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::Draining => "draining",
+            Self::Backoff => "backoff",
+            Self::GaveUp => "gave_up",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// A state, since when, and why.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -235,8 +263,10 @@ impl Shared {
         self.registered.send_replace(None);
     }
 
-    pub(super) fn set(&self, state: State, reason: Option<String>) {
-        lock(&self.known).status = Status { state, since: Timestamp::now(), reason };
+    pub(super) fn set(&self, state: State, reason: Option<String>) -> Status {
+        let status = Status { state, since: Timestamp::now(), reason };
+        lock(&self.known).status = status.clone();
+        status
     }
 
     pub(super) fn set_pid(&self, pid: Option<u32>) {

@@ -158,6 +158,7 @@ impl Supervisor {
             tracing::warn!(agent = agent.id(), generation = number, %exit, "agent ended");
         }
         agent.shared.end(&exit);
+        agent.note_end(number, &exit);
         agent.set_reach(Reach::Down(format!("generation {number} ended ({exit}); it is being started again")));
         ended.send_replace(Some(exit));
         if agent.shared.answered() || started.elapsed() >= HEALTHY {

@@ -128,6 +128,8 @@ enum Claim<'a> {
     None,
     /// Nobody has to.
     NotNeeded,
+    /// By the token for metrics.
+    Token,
     /// By a cookie.
     Session(&'a Auth, Arc<Session>),
     /// By a signature.
@@ -141,6 +143,9 @@ impl<'a> Claim<'a> {
             (Auth::Off, _) => return Ok(Self::NotNeeded),
             (Auth::Hmac(keys), _) => keys,
         };
+        if need == Need::Metrics && bridge.metrics_token.is_shown(&parts.headers)? {
+            return Ok(Self::Token);
+        }
         match bridge.sessions.of_request(&bridge.auth, parts)? {
             Some(session) => Ok(Self::Session(&bridge.auth, session)),
             None => keys.verify(parts).map(|believed| Self::Signature(keys, Box::new(believed))),
@@ -150,7 +155,7 @@ impl<'a> Claim<'a> {
     /// Whose it is, if the body belongs to it.
     fn principal(&self) -> Option<Principal> {
         match self {
-            Self::None | Self::NotNeeded => None,
+            Self::None | Self::NotNeeded | Self::Token => None,
             Self::Session(_, session) => Some(Principal::Session(Arc::clone(session))),
             Self::Signature(_, believed) => Some(Principal::Key(Arc::clone(&believed.key))),
         }
@@ -159,7 +164,7 @@ impl<'a> Claim<'a> {
     /// Counts it for its key: what a session asks counts for the key that has let it in.
     fn begin(&self) -> Result<Option<Permit>, Problem> {
         match self {
-            Self::None | Self::NotNeeded => Ok(None),
+            Self::None | Self::NotNeeded | Self::Token => Ok(None),
             Self::Session(auth, session) => auth.credential_of(&session.grant).map(|key| key.begin()).transpose(),
             Self::Signature(_, believed) => believed.key.begin().map(Some),
         }
@@ -178,7 +183,7 @@ impl<'a> Claim<'a> {
     /// Whether the body belongs to it. Gives how the answer is to be signed, if it is.
     fn check(self, parts: &Parts, body: &[u8]) -> Result<Option<Answer>, Problem> {
         match self {
-            Self::None | Self::NotNeeded => Ok(None),
+            Self::None | Self::NotNeeded | Self::Token => Ok(None),
             Self::Session(_, session) => session.check(&parts.method, &parts.headers, body).map(|()| None),
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;

@@ -13,6 +13,8 @@ pub enum Need {
     Agent,
     /// `read`; a handler that shows what gives access to more asks [`super::Caller`].
     Read,
+    /// `read`, or the token for metrics. The handler asks nobody who the caller is.
+    Metrics,
     /// `history`.
     History,
     /// `manage`.
@@ -86,7 +88,7 @@ impl Scopes {
         let (allowed, missing) = match need {
             Need::Public | Need::OwnCalls | Need::OwnSessions => (true, String::new()),
             Need::Agent => (self.has("agent") || self.has(&format!("agent:{library}")), format!("agent:{library}")),
-            Need::Read => (self.has("read"), "read".to_owned()),
+            Need::Read | Need::Metrics => (self.has("read"), "read".to_owned()),
             Need::History => (self.has("history"), "history".to_owned()),
             Need::Manage => (self.has("manage"), "manage".to_owned()),
             Need::Call => (whole_library || self.has(&function_scope), function_scope),

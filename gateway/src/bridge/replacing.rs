@@ -12,6 +12,7 @@ use crate::dispatch;
 use crate::error::{Code, Problem};
 use crate::interfaces::{Declared, Origin, Store, joined};
 use crate::libraries::Library;
+use crate::observe::events::Replacement;
 
 impl Bridge {
     /// Gives a library another header. Calls that came before end with the interface that they began with; when this
@@ -83,6 +84,7 @@ impl Bridge {
         kept.map_err(|error| not_kept(&error))?;
         library.interface.replace(Arc::clone(&declared));
         tracing::info!(library = library.name, revision = declared.revision, "interface replaced");
+        self.observer.replaced(Replacement::Interface, Some(&library.name), None);
         for text in &declared.remarks {
             tracing::warn!(library = library.name, "{text}");
         }

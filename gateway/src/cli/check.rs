@@ -14,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Failed, config_file, note, print};
+use crate::auth::TokenDigest;
 use crate::auth::keys::{self, Entry};
 use crate::config::{self, AuthConfig, Config, LibraryFile, RuntimeConfig};
 use crate::libraries::coverage::{Coverage, Unexported};
@@ -156,6 +157,7 @@ fn examine(config: &Config, mut warnings: Vec<String>) -> Report {
             Err(error) => problems.push(error.to_string()),
         }
     }
+    problems.extend(TokenDigest::read(&config.metrics).err().map(|error| error.to_string()));
     match config.listeners.tls_in_use().map(Certificate::open) {
         Some(Ok(certificate)) => warnings.extend(certificate.doubt()),
         Some(Err(error)) => problems.push(error.to_string()),

@@ -32,6 +32,7 @@ pub(super) struct Document {
     pub(super) auth: AuthDocument,
     pub(super) dashboard: DashboardDocument,
     pub(super) history: HistoryDocument,
+    pub(super) metrics: MetricsDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
 }
@@ -68,6 +69,12 @@ pub(super) struct HistoryDocument {
     pub(super) keep_calls: Option<String>,
     pub(super) max_calls_size: Option<Size>,
     pub(super) max_text: Option<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MetricsDocument {
+    pub(super) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -191,6 +198,7 @@ impl Document {
         self.include.iter_mut().for_each(absolute);
         self.data_dir.iter_mut().for_each(absolute);
         self.auth.keys_file.iter_mut().for_each(absolute);
+        self.metrics.token_file.iter_mut().for_each(absolute);
         self.tls.certificate.iter_mut().chain(&mut self.tls.key).for_each(absolute);
         self.library_folders.iter_mut().flatten().for_each(absolute);
         for library in self.library.values_mut() {
@@ -231,6 +239,7 @@ impl Document {
             ("history.keep_calls", self.history.keep_calls.is_some() && other.history.keep_calls.is_some()),
             ("history.max_calls_size", self.history.max_calls_size.is_some() && other.history.max_calls_size.is_some()),
             ("history.max_text", self.history.max_text.is_some() && other.history.max_text.is_some()),
+            ("metrics.token_file", self.metrics.token_file.is_some() && other.metrics.token_file.is_some()),
         ];
         if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
             return Err(twice(key));
@@ -270,6 +279,7 @@ impl Document {
         replace(&mut self.history.keep_calls, over.history.keep_calls);
         replace(&mut self.history.max_calls_size, over.history.max_calls_size);
         replace(&mut self.history.max_text, over.history.max_text);
+        replace(&mut self.metrics.token_file, over.metrics.token_file);
         for (name, table) in over.library {
             self.library.entry(name).or_default().overlay(table);
         }

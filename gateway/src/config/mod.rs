@@ -53,6 +53,8 @@ pub struct Config {
     pub dashboard: DashboardConfig,
     /// What is kept of calls.
     pub history: HistoryConfig,
+    /// Who may read the metrics, beside those who may read everything.
+    pub metrics: MetricsConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -69,6 +71,13 @@ pub enum AuthConfig {
         /// The TOML file of `[[key]]` tables.
         keys_file: PathBuf,
     },
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// The file with the token for `/metrics`: what collects them does not sign.
+    pub token_file: Option<PathBuf>,
 }
 
 /// One `[runtime.NAME]` table.
@@ -199,6 +208,7 @@ impl Config {
             auth,
             dashboard,
             history,
+            metrics: MetricsConfig { token_file: document.metrics.token_file },
             libraries,
             runtimes,
         })

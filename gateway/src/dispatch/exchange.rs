@@ -65,7 +65,10 @@ pub(super) async fn run(place: Place<'_>, connection: &mut Connection, work: Wor
     let mut list = List::new(place, work);
     match tokio::time::timeout_at(list.deadline(), while_alive(place.link, connection.calls(body))).await {
         Err(_) => list.overdue().await,
-        Ok(Ok(Ok(lines))) => list.receive(lines).await,
+        Ok(Ok(Ok(lines))) => {
+            list.tell();
+            list.receive(lines).await
+        }
         Ok(Ok(Err(fault))) => {
             let failure = refusal(fault);
             list.end_all(|| failure.clone());
@@ -138,6 +141,15 @@ impl<'a> List<'a> {
         let calls: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
         let declared = calls.iter().find_map(|call| call.declared.clone());
         Work { calls, batch: self.batch, route: self.route, declared }
+    }
+
+    /// The agent has taken it.
+    fn tell(&self) {
+        let calls = || self.calls.iter().flatten().filter(|call| call.is_call());
+        if let Some(witness) = calls().find_map(|call| call.sender.witness.as_ref()) {
+            let declared = calls().find_map(|call| call.declared.as_deref());
+            witness.sent(self.place.queue.shared_library(), declared, calls().count());
+        }
     }
 
     fn is_complete(&self) -> bool {

@@ -58,6 +58,9 @@ pub enum LibraryState {
 }
 
 impl LibraryState {
+    /// All words for it.
+    pub const NAMES: [&str; 5] = ["starting", "idle", "ready", "failed", "gone"];
+
     /// The word for it in the API.
     pub fn name(&self) -> &'static str {
         match self {

@@ -135,9 +135,24 @@ impl Queue {
         &self.library
     }
 
+    /// The same, to be kept.
+    pub(super) fn shared_library(&self) -> &Arc<str> {
+        &self.library
+    }
+
     /// From now on so many calls may wait.
     pub fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// How many calls may wait.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// How many calls were sent to an agent and have not ended.
+    pub fn running_calls(&self) -> usize {
+        self.running.calls()
     }
 
     /// How many calls the library has had and has waiting.

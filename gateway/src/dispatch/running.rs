@@ -83,6 +83,11 @@ impl Running {
         self.lock().is_empty()
     }
 
+    /// How many calls were sent and have not ended.
+    pub(super) fn calls(&self) -> usize {
+        self.lock().values().map(|list| list.calls.len()).sum()
+    }
+
     /// How far that call is.
     pub(super) fn find(&self, id: Uuid) -> Option<CallState> {
         self.lock().iter().find_map(|(lane, list)| list.sent(*lane, id)).map(|(at, _)| state(at))

@@ -20,6 +20,9 @@ use crate::interfaces::Declared;
 pub trait Witness: Debug + Send + Sync {
     /// A call has ended.
     fn ended(&self, call: Ended, reply: Reply);
+
+    /// An agent has taken so many calls of that library, which all mean one interface, as one request.
+    fn sent(&self, library: &Arc<str>, declared: Option<&Declared>, calls: usize);
 }
 
 /// What was called with what by whom, how that ended and how long it took.

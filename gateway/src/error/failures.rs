@@ -33,23 +33,47 @@ impl IntoResponse for CallProblem {
     }
 }
 
+impl From<FaultCode> for Code {
+    fn from(code: FaultCode) -> Self {
+        match code {
+            FaultCode::ArgumentMismatch => Self::ArgumentMismatch,
+            FaultCode::ConventionMismatch => Self::ConventionMismatch,
+            FaultCode::UnknownFunction => Self::UnknownFunction,
+            FaultCode::UnsupportedDeclaration => Self::UnsupportedDeclaration,
+            FaultCode::UndecodableText => Self::UndecodableText,
+            FaultCode::LoadFailed => Self::LoadFailed,
+            FaultCode::NotLoaded | FaultCode::ShuttingDown => Self::NoAgent,
+            FaultCode::MalformedRequest => Self::MalformedRequest,
+            FaultCode::OutOfMemory => Self::OutOfMemory,
+            FaultCode::StaleHandle => Self::StaleHandle,
+            FaultCode::BufferOverrun => Self::BufferOverrun,
+            FaultCode::BatchStopped => Self::BatchStopped,
+        }
+    }
+}
+
+/// The code alone, for whoever counts failures.
+impl From<&Failure> for Code {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.code.into(),
+            Failure::Ended { exit, .. } if exit.reason.is_some() => Self::AgentRestarted,
+            Failure::Ended { .. } => Self::AgentCrashed,
+            Failure::Deadline { .. } | Failure::NotInTime { .. } => Self::DeadlineExceeded,
+            Failure::Cancelled(_) => Self::Cancelled,
+            Failure::Repeated(last) => Self::from(&**last),
+            Failure::NoAgent { .. } => Self::NoAgent,
+            Failure::SessionLost => Self::SessionLost,
+            Failure::HandlesApart { .. } | Failure::HandleElsewhere { .. } => Self::ArgumentMismatch,
+            Failure::NotRecorded(_) => Self::HistoryUnavailable,
+            Failure::QueueFull { .. } => Self::QueueFull,
+        }
+    }
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        let code = match fault.code {
-            FaultCode::ArgumentMismatch => Code::ArgumentMismatch,
-            FaultCode::ConventionMismatch => Code::ConventionMismatch,
-            FaultCode::UnknownFunction => Code::UnknownFunction,
-            FaultCode::UnsupportedDeclaration => Code::UnsupportedDeclaration,
-            FaultCode::UndecodableText => Code::UndecodableText,
-            FaultCode::LoadFailed => Code::LoadFailed,
-            FaultCode::NotLoaded | FaultCode::ShuttingDown => Code::NoAgent,
-            FaultCode::MalformedRequest => Code::MalformedRequest,
-            FaultCode::OutOfMemory => Code::OutOfMemory,
-            FaultCode::StaleHandle => Code::StaleHandle,
-            FaultCode::BufferOverrun => Code::BufferOverrun,
-            FaultCode::BatchStopped => Code::BatchStopped,
-        };
-        let problem = Self { pointer: fault.pointer, ..Self::new(code, fault.detail) };
+        let problem = Self { pointer: fault.pointer, ..Self::new(fault.code.into(), fault.detail) };
         if problem.code == Code::NoAgent { problem.with_retry_after(1) } else { problem }
     }
 }
@@ -66,12 +90,13 @@ impl Problem {
     }
 
     fn of(failure: Failure) -> Self {
+        let code = Code::from(&failure);
         match failure {
             Failure::Fault(fault) | Failure::NotLoaded(fault) => fault.into(),
-            Failure::Ended { exit, moment } => ended(exit, moment),
-            Failure::Deadline { deadline, ran } => overdue(deadline, ran),
+            Failure::Ended { exit, moment } => ended(code, exit, moment),
+            Failure::Deadline { deadline, ran } => Self::new(code, overdue(deadline, ran)),
             Failure::NotInTime { waited, reason } => Self::new(
-                Code::DeadlineExceeded,
+                code,
                 format!(
                     "The call waited {} ms for its turn, which is as long as the request allows (`Prefer: wait=`), and was not \
                      run{}. Try again, or allow more time.",
@@ -87,34 +112,34 @@ impl Problem {
                 );
                 last.because(detail)
             }
-            Failure::Cancelled(execution) => Self::new(Code::Cancelled, cancelled(execution)),
+            Failure::Cancelled(execution) => Self::new(code, cancelled(execution)),
             Failure::NoAgent { reason, retry } => {
-                let problem = Self::new(Code::NoAgent, format!("No agent could take this call: {reason}."));
+                let problem = Self::new(code, format!("No agent could take this call: {reason}."));
                 problem.with_retry_after(if retry { 1 } else { 30 })
             }
             Failure::SessionLost => Self::new(
-                Code::SessionLost,
+                code,
                 "The process that this session was bound to has ended, and with it all that the session had there. The call \
                  was not run. Begin a new session: POST /v1/sessions.",
             ),
             Failure::HandlesApart { one, other } => Self::new(
-                Code::ArgumentMismatch,
+                code,
                 format!(
                     "The arguments have handles of two processes of this library (starts {one} and {other}), and no call runs \
                      in both. Get them in one session (POST /v1/sessions): its calls run in one process."
                 ),
             ),
             Failure::HandleElsewhere { session, handle } => Self::new(
-                Code::ArgumentMismatch,
+                code,
                 format!(
                     "The session's calls run in one process of this library (start {session}), and a handle among the arguments is \
                      of another one (start {handle}). The call was not run. Get the handle in this session, or make the call \
                      without `Bridge-Session`."
                 ),
             ),
-            Failure::NotRecorded(execution) => Self::new(Code::HistoryUnavailable, not_recorded(execution)),
+            Failure::NotRecorded(execution) => Self::new(code, not_recorded(execution)),
             Failure::QueueFull { waiting, retry_after } => Self::new(
-                Code::QueueFull,
+                code,
                 format!(
                     "{waiting} calls wait for this library already, and this client has its share of them. This one was not \
                      run; try again later."
@@ -129,14 +154,13 @@ pub(super) fn pause(time: Duration) -> u32 {
     u32::try_from(time.as_secs().clamp(1, LONGEST_PAUSE)).unwrap_or(1)
 }
 
-fn overdue(deadline: Duration, ran: bool) -> Problem {
+fn overdue(deadline: Duration, ran: bool) -> String {
     let ran = if ran { " It came back at that very moment, and its answer was lost." } else { "" };
-    let detail = format!(
+    format!(
         "The call was still running after {} ms, so its process was ended.{ran} A longer deadline \
          can be set for the library (`deadline`), the function (`@deadline`) or the request (`Prefer: wait=SECONDS`).",
         deadline.as_millis()
-    );
-    Problem::new(Code::DeadlineExceeded, detail)
+    )
 }
 
 const fn cancelled(execution: Execution) -> &'static str {
@@ -166,8 +190,7 @@ const fn not_recorded(execution: Execution) -> &'static str {
 }
 
 /// The process ended while it had the call.
-fn ended(exit: Exit, moment: Moment) -> Problem {
-    let code = if exit.reason.is_some() { Code::AgentRestarted } else { Code::AgentCrashed };
+fn ended(code: Code, exit: Exit, moment: Moment) -> Problem {
     let crash = exit.crash.as_deref();
     let report = crash.and_then(|crash| crash.report.as_deref());
     let report = report.map_or(String::new(), |name| format!(" The report: GET /v1/crashes/{name}."));

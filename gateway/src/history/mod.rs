@@ -133,6 +133,11 @@ impl History {
         self.state.condition()
     }
 
+    /// How it fares, now and from now on.
+    pub fn conditions(&self) -> watch::Receiver<Condition> {
+        self.state.conditions()
+    }
+
     /// How many calls it has been told of since the gateway started, and what became of them.
     pub fn counts(&self) -> Counts {
         self.state.counts(self.buffer.len())

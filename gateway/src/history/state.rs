@@ -1,10 +1,10 @@
 //! How the history fares, and what it has counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::sync::watch;
 
 /// How the history fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,7 +41,7 @@ pub struct Counts {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    condition: Mutex<Condition>,
+    condition: watch::Sender<Condition>,
     written: AtomicU64,
     missed: AtomicU64,
     failures: AtomicU64,
@@ -50,11 +50,22 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn condition(&self) -> Condition {
-        self.condition.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.condition.borrow().clone()
+    }
+
+    /// The condition, now and from now on.
+    pub(super) fn conditions(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
     }
 
     fn set(&self, condition: Condition) -> Condition {
-        std::mem::replace(&mut *self.condition.lock().unwrap_or_else(PoisonError::into_inner), condition)
+        let mut before = condition;
+        // Whoever follows it is told of changes alone.
+        self.condition.send_if_modified(|now| {
+            std::mem::swap(now, &mut before);
+            *now != before
+        });
+        before
     }
 
     pub(super) fn turn_off(&self) {
@@ -68,6 +79,7 @@ impl State {
             Condition::Broken { since, error } => (since, Some(error)),
             _ => (Timestamp::now(), None),
         };
+        tracing::debug!(error, "writing the history failed");
         // Told once, until it is something else.
         if known.as_deref() != Some(error) {
             tracing::error!(error, "the history cannot be written; it is tried again");

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::LibraryConfig;
+use crate::meters::Slot;
 
 use prototypes::Prototypes;
 pub use stored::{Store, StoreError};
@@ -82,7 +83,11 @@ pub struct Declared {
     pub remarks: Vec<String>,
     /// The numbers of the functions by name: each call looks one up.
     numbers: HashMap<String, u32>,
+    /// The names of the functions, by number, to be kept by whoever tells of calls.
+    names: Box<[Arc<str>]>,
     prototypes: Prototypes,
+    /// Where its calls are counted.
+    pub meters: Slot,
 }
 
 impl Declared {
@@ -90,7 +95,9 @@ impl Declared {
     pub fn new(revision: u32, header: Header, texts: Vec<HeaderText>, origin: Origin) -> Self {
         let functions = header.interface.functions.iter().zip(0..);
         let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
-        Self { revision, header, texts, origin, remarks: Vec::new(), numbers, prototypes: Prototypes::default() }
+        let names = header.interface.functions.iter().map(|function| function.name.as_str().into()).collect();
+        let (remarks, prototypes, meters) = (Vec::new(), Prototypes::default(), Slot::new());
+        Self { revision, header, texts, origin, remarks, numbers, names, prototypes, meters }
     }
 
     /// Reads headers as the library's table says, for that target.
@@ -139,6 +146,11 @@ impl Declared {
     pub fn function(&self, name: &str) -> Option<(u32, &Function)> {
         let number = *self.numbers.get(name)?;
         Some((number, self.interface().functions.get(usize::try_from(number).ok()?)?))
+    }
+
+    /// The name of the function of that number.
+    pub fn name_of(&self, number: u32) -> Option<Arc<str>> {
+        self.names.get(usize::try_from(number).ok()?).cloned()
     }
 
     /// A declared variable and its number.

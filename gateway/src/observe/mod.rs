@@ -1,27 +1,122 @@
-//! What becomes of the calls that have ended: each is written into the history.
+//! What becomes of the calls that have ended: each is counted, told to whoever listens, and written into the history. What
+//! becomes of agents is counted and told, too.
+
+pub mod events;
+pub mod metrics;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::agents::{Agent, Attendant, Exit, Status};
 use crate::config::HistoryConfig;
 use crate::dispatch::{Ended, Reply, Witness};
-use crate::history::History;
+use crate::history::{Condition, History};
+use crate::interfaces::Declared;
 
-/// Whoever is told of every call.
+use events::{AgentChange, CallEnd, Crash, Events, HistoryNews, Replaced, Replacement};
+use metrics::Metrics;
+
+/// How often it is looked whether calls are missing in the history.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Whoever is told of every call, and of all agents.
 #[derive(Debug)]
 pub struct Observer {
     /// The history.
     pub history: History,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What is told to whoever listens.
+    pub events: Events,
 }
 
 impl Observer {
     /// Of a gateway with that folder.
     pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
-        Self { history: History::new(data_dir, config) }
+        let (metrics, events) = (Metrics::default(), Events::default());
+        Self { history: History::new(data_dir, config), metrics, events }
+    }
+
+    /// Tells that something was replaced, or why not.
+    pub fn replaced(&self, what: Replacement, library: Option<&str>, problem: Option<String>) {
+        let (at, library, ok) = (Timestamp::now(), library.map(str::to_owned), problem.is_none());
+        self.events.publish(Replaced { at, what, library, ok, detail: problem });
+    }
+
+    /// Tells how the history fares, for as long as this runs.
+    pub async fn follow_history(&self) {
+        let mut conditions = self.history.conditions();
+        let mut was_broken = false;
+        let mut missed = 0;
+        loop {
+            let condition = conditions.borrow_and_update().clone();
+            let error = if let Condition::Broken { error, .. } = condition { Some(error) } else { None };
+            let is_broken = error.is_some();
+            if let Some(error) = error.filter(|_| !was_broken) {
+                self.events.publish(HistoryNews::Broken { error });
+            } else if was_broken && !is_broken {
+                self.events.publish(HistoryNews::Recovered);
+            }
+            was_broken = is_broken;
+            let now = self.history.counts().missed;
+            if now > missed {
+                self.events.publish(HistoryNews::Missing { calls: now - missed });
+                missed = now;
+            }
+            // The sender lives as long as the history.
+            let _ = tokio::time::timeout(LOOK, conditions.changed()).await;
+        }
     }
 }
 
 impl Witness for Observer {
     fn ended(&self, call: Ended, reply: Reply) {
+        self.metrics.ended(&call);
+        self.events.publish(CallEnd::of(&call));
         self.history.record(call, reply);
+    }
+
+    fn sent(&self, library: &Arc<str>, declared: Option<&Declared>, calls: usize) {
+        self.metrics.sent(library, declared, calls);
+    }
+}
+
+impl Attendant for Observer {
+    fn changed(&self, agent: &Agent, status: &Status) {
+        self.events.publish(AgentChange {
+            at: status.since,
+            agent: agent.id().to_owned(),
+            pool: agent.pool().to_owned(),
+            libraries: agent.libraries().map(str::to_owned).collect(),
+            generation: agent.generation(),
+            state: status.state.name(),
+            reason: status.reason.clone(),
+            last_exit: agent.last_exit(),
+        });
+    }
+
+    fn ended(&self, agent: &Agent, generation: u64, exit: &Exit) {
+        // Otherwise the bridge has ended it, and the agent's next state is told with the reason.
+        if exit.reason.is_some() {
+            return;
+        }
+        self.metrics.crashed(agent.pool());
+        let crash = exit.crash.as_deref();
+        let record = crash.map(|crash| &crash.record);
+        self.events.publish(Crash {
+            at: Timestamp::now(),
+            agent: agent.id().to_owned(),
+            pool: agent.pool().to_owned(),
+            libraries: agent.libraries().map(str::to_owned).collect(),
+            generation,
+            exit: exit.to_string(),
+            report: crash.and_then(|crash| crash.report.clone()),
+            library: record.and_then(|record| record.library.clone()),
+            function: record.and_then(|record| record.function.clone()),
+            call_id: crash.and_then(crate::agents::Crash::call),
+        });
     }
 }

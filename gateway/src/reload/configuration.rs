@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::beside::Fellows;
 use super::{retiring, watch};
+use crate::auth::TokenDigest;
 use crate::bridge::Bridge;
 use crate::config::changes::{Changes, Extent, LibraryChange, Seen};
 use crate::config::{self, Config, LibraryConfig, Loaded};
@@ -15,6 +16,7 @@ use crate::error::{Code, Problem};
 use crate::files::Places;
 use crate::interfaces;
 use crate::libraries::Library;
+use crate::observe::events::Replacement;
 
 /// So many processes are started at a time.
 const AT_A_TIME: usize = 8;
@@ -39,7 +41,19 @@ impl Bridge {
     /// The file cannot be used, or a library does not work as it says: nothing has changed.
     pub async fn reload_configuration(self: &Arc<Self>) -> Result<Applied, Problem> {
         let bridge = Arc::clone(self);
-        tokio::spawn(async move { bridge.replace_configuration().await }).await.map_err(Problem::internal)?
+        let replace = async move {
+            let outcome = bridge.replace_configuration().await;
+            let problem = outcome.as_ref().err().map(|problem| match problem.code() {
+                // It may show what stands in the file, which not everybody may read who reads events.
+                Code::InvalidConfiguration => {
+                    "The configuration cannot be used; the gateway's log says why.".to_owned()
+                }
+                _ => problem.detail().to_owned(),
+            });
+            bridge.observer.replaced(Replacement::Configuration, None, problem);
+            outcome
+        };
+        tokio::spawn(replace).await.map_err(Problem::internal)?
     }
 
     async fn replace_configuration(self: &Arc<Self>) -> Result<Applied, Problem> {
@@ -55,6 +69,7 @@ impl Bridge {
         let changes = Changes::between(&old, &new, &seen);
         let changes = changes.map_err(|error| Problem::new(Code::InvalidConfiguration, format!("{error}.")))?;
         let keys = self.auth.prepare(&new).map_err(|error| invalid(&error))?;
+        let metrics_token = TokenDigest::read(&new.metrics).map_err(|error| invalid(&error))?;
         // With the ports that the system has chosen.
         new.listeners.listen.clone_from(&old.listeners.listen);
         let new = Arc::new(new);
@@ -63,6 +78,7 @@ impl Bridge {
 
         // From here on nothing fails.
         self.auth.follow(keys);
+        self.metrics_token.follow(metrics_token);
         self.sessions.follow(&new.dashboard);
         let removed: Vec<String> = with(&changes, |change| *change == LibraryChange::Removed);
         let mut put: Vec<Arc<Library>> = started;

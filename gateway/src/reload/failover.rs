@@ -8,6 +8,7 @@ use crate::agents::State;
 use crate::bridge::Bridge;
 use crate::dispatch::{LibraryState, Pool};
 use crate::libraries::Library;
+use crate::observe::events::Replacement;
 
 /// Watches over a library that is in force, if there is another way to run it.
 pub fn watch(bridge: &Arc<Bridge>, library: &Arc<Library>) {
@@ -98,11 +99,13 @@ impl Bridge {
                     watch(self, library);
                 }
                 retiring::retire(self, &old, "a fallback has taken its place");
+                self.observer.replaced(Replacement::Fallback, Some(name), None);
                 Sought::Left
             }
             Err(reason) => {
                 tracing::error!(library = name, reason, "no fallback works");
                 library.queue.set_hopeful(false);
+                self.observer.replaced(Replacement::Fallback, Some(name), Some(reason));
                 Sought::Nothing
             }
         }

@@ -12,6 +12,7 @@ use crate::config::LibraryConfig;
 use crate::dispatch::LibraryState;
 use crate::error::{Code, Problem};
 use crate::libraries::Library;
+use crate::observe::events::Replacement;
 
 /// What has changed by a reload.
 #[derive(Debug)]
@@ -71,7 +72,16 @@ impl Bridge {
     /// There is no such library, it is being reloaded already, or the new one does not work: then the old one goes on.
     pub async fn reload_library(self: &Arc<Self>, name: &str) -> Result<Reloaded, Problem> {
         let (bridge, name) = (Arc::clone(self), name.to_owned());
-        tokio::spawn(async move { bridge.replace_library(&name).await }).await.map_err(Problem::internal)?
+        let replace = async move {
+            let outcome = bridge.replace_library(&name).await;
+            let problem = outcome.as_ref().err().map(|problem| problem.detail().to_owned());
+            // A name that is none is nobody's news.
+            if bridge.libraries.get(&name).is_some() {
+                bridge.observer.replaced(Replacement::Library, Some(&name), problem);
+            }
+            outcome
+        };
+        tokio::spawn(replace).await.map_err(Problem::internal)?
     }
 
     async fn replace_library(self: &Arc<Self>, name: &str) -> Result<Reloaded, Problem> {

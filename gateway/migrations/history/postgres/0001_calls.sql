@@ -69,13 +69,14 @@ CREATE INDEX calls_by_batch ON calls (batch, seq) WHERE batch IS NOT NULL;
 -- The calls that are not in the table and should be.
 CREATE TABLE gaps (
     -- The number that the next row had.
-    seq BIGINT NOT NULL PRIMARY KEY,
+    seq BIGINT NOT NULL,
     -- Between these times they ended.
     since BIGINT NOT NULL,
     until BIGINT NOT NULL,
     -- How many they are; NULL if nobody knows.
     calls BIGINT,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    PRIMARY KEY (seq, since)
 );
 
 -- Whether a gateway writes, or has ended without saying so: one row while it does.

@@ -118,7 +118,7 @@ pub async fn list(
 }
 
 /// Leaves a caller who may not see the calls of others its own. `false` if that leaves none.
-pub(super) fn restrict(filter: &mut Filter, caller: &Caller) -> bool {
+pub(in crate::api) fn restrict(filter: &mut Filter, caller: &Caller) -> bool {
     if sees_all(caller) {
         return true;
     }

@@ -28,8 +28,10 @@ use crate::kept::Entry;
 
 pub use export::export;
 pub use list::list;
+pub(super) use list::restrict;
 pub(super) use recorded::microseconds;
 pub(super) use shown::{gone, shown};
+pub(super) use wanted::{FILTERS, filter};
 
 use shown::Listed;
 

@@ -30,7 +30,7 @@ pub(in crate::api) const FILTERS: [&str; 14] = [
 ///
 /// # Errors
 /// One of them cannot be read.
-pub(super) fn filter(parameters: &mut Parameters) -> Result<Filter, Problem> {
+pub(in crate::api) fn filter(parameters: &mut Parameters) -> Result<Filter, Problem> {
     let now = Timestamp::now();
     let filter = Filter {
         library: parameters.text("library"),

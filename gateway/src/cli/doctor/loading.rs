@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::finding::Findings;
 use crate::agents::Line;
-use crate::auth::Auth;
+use crate::auth::{Auth, MetricsToken};
 use crate::bridge::Bridge;
 use crate::cli::serve;
 use crate::config::{AuthConfig, Config, Instances, Listen, Listeners, Scheme};
@@ -117,7 +117,8 @@ async fn load(config: &Config, names: &BTreeSet<String>) -> Result<Vec<Loaded>, 
     let config = rehearsal(config, names, &data);
     let sockets = Sockets::bind(&config.listeners).await.map_err(|error| error.to_string())?;
     let prepared = Prepared::read(&config);
-    let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), Auth::Off, &prepared.libraries));
+    let bridge =
+        Arc::new(Bridge::new(config, sockets.for_agents(), (Auth::Off, MetricsToken::default()), &prepared.libraries));
     // Nobody but agents, which prove who they are, is answered here.
     let services = Services { clients: router::for_agents(&bridge), agents: router::for_agents(&bridge) };
     let listeners = bridge.config().listeners.clone();

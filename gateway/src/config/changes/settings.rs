@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, Probe, Recycle,
-    Running, RuntimeConfig, SessionLimits, values,
+    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, MetricsConfig,
+    Probe, Recycle, Running, RuntimeConfig, SessionLimits, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -55,11 +55,13 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         auth,
         dashboard,
         history,
+        metrics,
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
     let HistoryConfig { durability, url, keep_calls, max_calls_size, max_text, keep_outcomes, max_outcomes, max_size } =
         history;
+    let MetricsConfig { token_file } = metrics;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -89,6 +91,7 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("history.keep_outcomes", AtRestart, time(*keep_outcomes)),
         setting("history.max_outcomes", AtRestart, max_outcomes),
         setting("history.max_size", AtRestart, format!("{max_size} bytes")),
+        setting("metrics.token_file", AtOnce, path(token_file.as_deref())),
     ]
 }
 

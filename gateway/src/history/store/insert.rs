@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, Connection as _};
 
 use super::{Dialect, Store, StoreError};
 use crate::history::gaps::Gap;
@@ -52,14 +52,15 @@ const COLUMNS: [&str; 33] = [
 /// are prepared, and PostgreSQL takes no more than 65,535 values.
 const LARGEST: u32 = 7;
 
-/// The statements for 1, 2, 4, … rows, in each dialect.
-static STATEMENTS: LazyLock<Vec<[String; 2]>> = LazyLock::new(|| {
-    let of = |power: u32| [Dialect::Sqlite, Dialect::Postgres].map(|dialect| statement(1 << power, dialect));
-    (0..=LARGEST).map(of).collect()
-});
+/// The statements for 1, 2, 4, … rows.
+static FOR_SQLITE: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Sqlite));
+static FOR_POSTGRES: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Postgres));
 
-/// A row that was written already, by an attempt whose end nobody has seen, stays as it is.
-fn statement(rows: usize, dialect: Dialect) -> String {
+fn statements(dialect: Dialect) -> Vec<String> {
+    (0..=LARGEST).map(|power| statement(dialect, 1 << power)).collect()
+}
+
+fn statement(dialect: Dialect, rows: usize) -> String {
     let mut text = format!("INSERT INTO calls ({}) VALUES ", COLUMNS.join(", "));
     let mut number = 1..;
     for row in 0..rows {
@@ -86,19 +87,41 @@ impl Store {
             record.seq = seq;
         }
         let last = records.last().map_or(self.last, |record| record.seq);
-        let mut transaction = self.writer.begin().await?;
-        let mut rest = &*records;
+        let mut connection = self.writer.acquire().await?;
+        if let Err(error) = self.write(&mut connection, records, last, gap).await {
+            // What becomes of a transaction that has failed differs (SQLite rolls back by itself where the disk is full), and then
+            // the next one would begin within it. A connection that is closed has none.
+            drop(connection.detach().close_hard().await);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// An attempt whose end nobody has seen may have been successful: what it wrote stays as it is.
+    async fn write(
+        &mut self,
+        connection: &mut AnyConnection,
+        records: &[Record],
+        last: i64,
+        gap: Option<&Gap>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = connection.begin().await?;
+        let statements: &'static [String] = match self.dialect {
+            Dialect::Sqlite => &FOR_SQLITE,
+            Dialect::Postgres => &FOR_POSTGRES,
+        };
+        let mut rest = records;
         while !rest.is_empty() {
             let power = rest.len().ilog2().min(LARGEST);
             let (rows, after) = rest.split_at(1 << power);
-            let text = STATEMENTS[power as usize][self.dialect as usize].as_str();
-            rows.iter().fold(sqlx::query(AssertSqlSafe(text)), bind).execute(&mut *transaction).await?;
+            let text = statements[power as usize].as_str();
+            rows.iter().fold(sqlx::query(text), bind).execute(&mut *transaction).await?;
             rest = after;
         }
         let sums = self.sums.write(&mut transaction, self.dialect, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
-                        ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";
+                        ON CONFLICT (seq, since) DO NOTHING";
             sqlx::query(text)
                 .bind(last + 1)
                 .bind(since.as_microsecond())

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AnyPool, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Row as _};
 
 use super::tally::{self, HOUR, Name, Tally};
 use super::{Dialect, Store, StoreError};
@@ -64,21 +64,16 @@ impl Janitor {
     /// Sums up the minutes of the oldest hour that ended before a time. `false` if there is none.
     pub(in crate::history) async fn sum_up_an_hour(&self, before: Timestamp) -> Result<bool, StoreError> {
         let end = before.as_microsecond().div_euclid(HOUR) * HOUR;
-        let mut transaction = self.writer.begin().await?;
         let oldest =
             sqlx::query("SELECT MIN(start) AS start FROM statistics WHERE seconds = 60 AND start < $1").bind(end);
-        let oldest: Option<i64> = oldest.fetch_one(&mut *transaction).await?.try_get("start")?;
+        let oldest: Option<i64> = oldest.fetch_one(&self.writer).await?.try_get("start")?;
         let Some(start) = oldest.map(|start| start.div_euclid(HOUR) * HOUR) else { return Ok(false) };
-        let rows = sqlx::query("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
-        let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
-        let mut sums: HashMap<Name, Tally> = HashMap::new();
-        for row in &rows {
-            sums.entry(tally::name(row)?).or_default().add(&Tally::of(row)?)?;
+        let mut connection = self.writer.acquire().await?;
+        if let Err(error) = sum_up(&mut connection, self.dialect, start).await {
+            // As with the writer: whether its transaction is over is not known.
+            drop(connection.detach().close_hard().await);
+            return Err(error);
         }
-        let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
-        delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
-        tally::write_hour(&mut transaction, self.dialect, start, sums).await?;
-        transaction.commit().await?;
         Ok(true)
     }
 
@@ -139,4 +134,19 @@ impl Janitor {
         let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {name}"))).fetch_one(&self.writer).await?;
         Ok(row.try_get(0)?)
     }
+}
+
+/// Makes one of all sums of the hour that begins then, for each function.
+async fn sum_up(connection: &mut AnyConnection, dialect: Dialect, start: i64) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    let rows = sqlx::query("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
+    let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
+    let mut sums: HashMap<Name, Tally> = HashMap::new();
+    for row in &rows {
+        sums.entry(tally::name(row)?).or_default().add(&Tally::of(row)?)?;
+    }
+    let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
+    delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
+    tally::write_hour(&mut transaction, dialect, start, sums).await?;
+    Ok(transaction.commit().await?)
 }

@@ -1,31 +1,19 @@
-//! `/v1/calls/{id}/replay`: a call of the history is made again, and its outcome compared with the earlier one.
+//! A call of the history is made again, and its outcome compared with the earlier one.
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::kept_calls::{Found, find, recorded};
-use super::{Path, calls, expect_json, functions, read_json};
+use crate::api::{calls, functions, perform};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::{Arguments, Order, Origin, Prototype, Sender, generations};
-use crate::error::{CallProblem, Code, Problem};
+use crate::error::{Code, Problem};
 use crate::history::{Difference, Record, Text, differences};
 use crate::libraries::Library;
-
-/// How it is to be repeated.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object")]
-struct Request {
-    /// The library that is called instead of its own, such as its next version.
-    library: Option<String>,
-}
 
 /// What came of it.
 #[derive(Serialize)]
@@ -33,11 +21,12 @@ pub(super) struct Replay {
     /// The new call.
     call_id: Uuid,
     /// The earlier one.
-    replay_of: Uuid,
+    #[serde(rename = "replay_of")]
+    of: Uuid,
     library: String,
     function: Option<String>,
     /// Whether both have the same outcome.
-    same: bool,
+    pub(super) same: bool,
     differences: Vec<Difference>,
     before: Side,
     after: Side,
@@ -53,33 +42,6 @@ struct Side {
     /// As the history has it; absent where it was too long to be kept whole.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Value>,
-}
-
-/// Makes a call again.
-///
-/// # Errors
-/// There is no such call, it cannot be repeated, or the caller may not make it.
-pub async fn create(
-    State(bridge): State<Arc<Bridge>>,
-    Path(id): Path<String>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, CallProblem> {
-    expect_json(&headers, &body)?;
-    let Request { library } = if body.trim_ascii().is_empty() { Request::default() } else { read_json(&body)? };
-    let record = match find(&bridge, &id, &caller, Need::History).await? {
-        Found::Recorded(record) => *record,
-        Found::Kept(entry) if entry.ended().is_some() => {
-            let parts = "It is a batch, or not in the history: the calls of a batch are repeated one by one.";
-            recorded(&bridge, entry.request.id).await.ok_or_else(|| refused(parts))?
-        }
-        Found::Kept(_) | Found::UnderWay(..) => {
-            Err(refused("It has not ended yet, so that there is no outcome to compare with. Try again when it has."))?
-        }
-    };
-    let library = bridge.library(library.as_deref().unwrap_or(&record.library))?;
-    Ok(axum::Json(replay(&bridge, &caller, &library, &record).await?).into_response())
 }
 
 /// Makes a call again, with that library, and compares the outcomes.
@@ -99,7 +61,7 @@ pub(super) async fn replay(
     caller.may(need, &library.name, function)?;
     check(record, library).map_err(|why| refused(&why))?;
     let order = order(record, library).await?;
-    bridge.observer.history.admit().map_err(|why| super::perform::must_be_recorded(&why))?;
+    bridge.observer.history.admit().map_err(|why| perform::must_be_recorded(&why))?;
     let sender = caller.sender();
     let origin = Origin { replay_of: Some(record.id), ..Origin::clone(&sender.origin) };
     let sender = Sender { origin: Arc::new(origin), witness: Some(bridge.witness()), ..sender };
@@ -112,7 +74,7 @@ pub(super) async fn replay(
     let differences = compare(&record.answer, &again.answer);
     Ok(Replay {
         call_id,
-        replay_of: record.id,
+        of: record.id,
         library: library.name.clone(),
         function: record.function.clone(),
         same: differences.is_empty(),
@@ -198,7 +160,8 @@ fn read_prototype(text: &str) -> Result<Prototype, Problem> {
     Ok(Prototype { text: prototype, export, ordinal })
 }
 
-fn refused(why: &str) -> Problem {
+/// The problem of a call that cannot be made again.
+pub(super) fn refused(why: &str) -> Problem {
     Problem::new(Code::NotReplayable, format!("{why} The call was not made again."))
 }
 

@@ -1,0 +1,67 @@
+//! What the history costs: calls as clients make them, to gateways that record them and one that does not.
+
+use std::time::{Duration, Instant};
+
+use bridge32_tests::pipe::Pipe;
+use bridge32_tests::{Bridge, Target, fixture};
+
+use crate::measure::Row;
+
+/// Clients that call at the same time, each over a connection of its own.
+const CALLERS: usize = 16;
+/// How long a round takes.
+const ROUND: Duration = Duration::from_secs(2);
+/// Of so many rounds the fastest counts.
+const ROUNDS: usize = 7;
+/// Calls of one batch.
+const BATCH: u32 = 20;
+
+const CALL: &str = "{\"value\":1}";
+
+/// The microseconds that a call takes from the machine, all clients together, with `durability = "batched"`; the baseline is
+/// `"off"`.
+pub(crate) fn measure() -> Vec<Row> {
+    let gateways = ["off", "batched", "before_answer"].map(|durability| {
+        Bridge::start(|config| {
+            config.library("counted", fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
+            config.set("history", toml::Table::from_iter([("durability".to_owned(), durability.into())]));
+        })
+    });
+    let call = format!("{{\"function\":\"TakeInt\",\"args\":{CALL}}}");
+    let batch = format!("{{\"calls\":[{}]}}", vec![call; BATCH as usize].join(","));
+    let rows = [("single calls", "functions/TakeInt", CALL, 1), ("batches of 20", "batches", batch.as_str(), BATCH)];
+    rows.into_iter().map(|(name, target, body, calls)| row(&gateways, name, target, body, calls)).collect()
+}
+
+fn row(gateways: &[Bridge; 3], name: &str, target: &str, body: &str, calls: u32) -> Row {
+    let target = format!("/v1/libraries/counted/{target}");
+    let mut fastest = [f64::INFINITY; 3];
+    // They take turns, so that a machine which gets slower does so for all.
+    for _ in 0..ROUNDS {
+        for (gateway, fastest) in gateways.iter().zip(&mut fastest) {
+            *fastest = fastest.min(microseconds(gateway.client().authority(), &target, body, calls));
+        }
+    }
+    let [baseline, cost, before_answer] = fastest;
+    Row { name: name.to_owned(), cost, baseline, parts: vec![("before_answer", before_answer)] }
+}
+
+/// What one call takes, if so many clients do nothing but call.
+fn microseconds(authority: &str, target: &str, body: &str, calls: u32) -> f64 {
+    let start = Instant::now();
+    let made: u32 = std::thread::scope(|scope| {
+        let caller = || {
+            let mut pipe = Pipe::open(authority).expect("the gateway accepts connections");
+            let mut made = 0_u32;
+            while start.elapsed() < ROUND {
+                let (status, answer) = pipe.post(target, body).expect("the gateway answers");
+                assert_eq!(status, 200, "{answer}");
+                made += calls;
+            }
+            made
+        };
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(caller)).collect();
+        callers.into_iter().map(|caller| caller.join().expect("a caller does not panic")).sum()
+    });
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(made)
+}
