@@ -53,7 +53,7 @@ enum Command {
     Init(init::Init),
     Serve(serve::Serve),
     Call(call::Call),
-    Calls(calls::Calls),
+    Calls(Box<calls::Calls>),
     Curl(curl::Curl),
     Sign(sign::Sign),
     Exports(exports::Exports),

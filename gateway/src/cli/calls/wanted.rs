@@ -12,7 +12,7 @@ pub(super) struct Wanted {
     /// Those of this function
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// Those that ended so: returned, failed, the code of a problem, not_run, may_have_run or ran
+    /// Those that ended so: `returned`, `failed`, the code of a problem, `not_run`, `may_have_run` or `ran`
     #[arg(long, value_name = "WORD")]
     outcome: Option<String>,
     /// Those that were made with this key

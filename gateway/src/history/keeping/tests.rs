@@ -10,7 +10,7 @@ use crate::history::{Gap, Record};
 
 #[tokio::test]
 async fn calls_that_are_too_old_are_forgotten_with_what_is_missing_of_their_time() {
-    let config = HistoryConfig { keep_calls: Duration::from_secs(600), ..HistoryConfig::default() };
+    let config = HistoryConfig { keep_calls: Duration::from_mins(10), ..HistoryConfig::default() };
     for mut opened in opened(&config).await {
         let store = &mut opened.store;
         let at = |seconds| beginning() + SignedDuration::from_secs(seconds);

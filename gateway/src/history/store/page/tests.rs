@@ -10,7 +10,7 @@ use crate::history::store::tests::{beginning, calls, opened};
 use crate::history::store::{Store, Wanted};
 
 const CALLS: i64 = 2200;
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[test]
 fn parts_grow_as_long_as_they_are_quick() {
