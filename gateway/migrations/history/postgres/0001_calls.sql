@@ -63,6 +63,7 @@ CREATE INDEX calls_by_agent ON calls (agent, seq);
 -- Few calls have what these name: the others cost nothing.
 CREATE INDEX calls_by_code ON calls (code, seq) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_failure ON calls ((code IS NOT NULL), seq) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_failed_function ON calls (library, function, seq) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_session ON calls (session, seq) WHERE session IS NOT NULL;
 CREATE INDEX calls_by_batch ON calls (batch, seq) WHERE batch IS NOT NULL;
 

@@ -59,6 +59,7 @@ CREATE INDEX calls_by_agent ON calls (agent);
 -- Few calls have what these name: the others cost nothing.
 CREATE INDEX calls_by_code ON calls (code) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_failure ON calls (seq) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_failed_function ON calls (library, function) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_session ON calls (session) WHERE session IS NOT NULL;
 CREATE INDEX calls_by_batch ON calls (batch) WHERE batch IS NOT NULL;
 

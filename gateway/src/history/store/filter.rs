@@ -105,11 +105,16 @@ impl Filter {
             Some(Wanted::Failed | Wanted::Execution(Execution::NotRun | Execution::MayHaveRun)) => Some(failed),
             Some(Wanted::Returned | Wanted::Execution(Execution::Ran)) | None => None,
         };
+        let by_failed_function = by_outcome.as_ref().zip(by_library.as_ref()).and_then(|(failed, library)| {
+            let is_function = library.columns.len() == 2;
+            is_function.then(|| Index { name: "calls_by_failed_function", partial: failed.partial, ..library.clone() })
+        });
         let one = |name, column, value: Option<Value>| value.map(|value| index(name, vec![(column, value)]));
         let some = |partial, found: Option<Index>| found.map(|found| Index { partial: Some(partial), ..found });
         [
             by_library,
             by_outcome,
+            by_failed_function,
             one("calls_by_owner", "owner", text(&self.owner)),
             one("calls_by_key", "key_id", text(&self.key)),
             one("calls_by_agent", "agent", text(&self.agent)),

@@ -232,7 +232,7 @@ impl Search<'_> {
 fn larger(part: i64, took: Duration) -> i64 {
     let microseconds = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).max(1);
     let fitting = part.saturating_mul(microseconds(PART)) / microseconds(took);
-    fitting.clamp(FIRST_PART, part.saturating_mul(8)).min(LARGEST_PART)
+    fitting.clamp(FIRST_PART, part.saturating_mul(3)).min(LARGEST_PART)
 }
 
 #[cfg(test)]
