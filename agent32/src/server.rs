@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load, Rebind};
@@ -25,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
+use crate::crash::TraceId;
 use crate::diagnosis;
 use crate::handles::HandleError;
 use crate::journal::Journal;
@@ -157,6 +158,7 @@ impl Server {
     }
 
     fn calls(&self, body: &Bytes) -> Reply {
+        let arrived = Instant::now();
         let list: CallList<'_> = match parsed(body) {
             Ok(list) => list,
             Err(error) => return fault(&error),
@@ -171,9 +173,10 @@ impl Server {
             callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
             session: call.session,
+            trace: call.traceparent.as_deref().and_then(TraceId::of),
         };
         let calls = list.calls.into_iter().map(own).collect();
-        match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision }) {
+        match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision, arrived }) {
             Ok(outcomes) => {
                 reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
             }

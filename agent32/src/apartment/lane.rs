@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded, Rebind, SessionEnd};
 use bytes::Bytes;
@@ -143,7 +144,7 @@ fn tell(waiting: Option<oneshot::Sender<()>>) {
 }
 
 fn run_list(caller: &mut Caller, calls: Calls, lines: &mpsc::Sender<Bytes>, counters: &Counters) {
-    let Calls { calls, batch, revision } = calls;
+    let Calls { calls, batch, revision, arrived } = calls;
     caller.use_interface(revision);
     let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
     // Answers are kept only as long as somebody may refer to them: they may be large.
@@ -151,7 +152,9 @@ fn run_list(caller: &mut Caller, calls: Calls, lines: &mpsc::Sender<Bytes>, coun
     let last_reference = referring.unwrap_or(0);
     for (index, call) in calls.iter().enumerate() {
         let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
-        let line = outcome_line(caller, (index, call), earlier, counters);
+        let begun = Instant::now();
+        let times = (begun.duration_since(arrived), begun);
+        let line = outcome_line(caller, (index, call, times), earlier, counters);
         caller.note_done();
         counters.pending.fetch_sub(1, Ordering::Relaxed);
         // The gateway may have gone away; the calls it sent still run, exactly once.
@@ -159,16 +162,19 @@ fn run_list(caller: &mut Caller, calls: Calls, lines: &mpsc::Sender<Bytes>, coun
     }
 }
 
+/// How long a call has waited, and when its turn came.
+type Times = (Duration, Instant);
+
 /// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
 fn outcome_line(
     caller: &mut Caller,
-    (index, call): (usize, &Call),
+    (index, call, times): (usize, &Call, Times),
     mut earlier: Option<(&mut (Batch, Outcomes), bool)>,
     counters: &Counters,
 ) -> Vec<u8> {
     let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
     let start = line.len();
-    let done = run(caller, call, earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
+    let done = run(caller, (call, times), earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
     if let Some(((_, outcomes), keep)) = &mut earlier {
         outcomes.push(match &done {
             Err(_) => Outcome::Failed,
@@ -194,7 +200,7 @@ fn outcome_line(
 
 fn run(
     caller: &mut Caller,
-    call: &Call,
+    (call, (waited, begun)): (&Call, Times),
     earlier: Option<&(Batch, Outcomes)>,
     counters: &Counters,
     line: &mut Vec<u8>,
@@ -209,7 +215,16 @@ fn run(
     let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
     let hidden = matches!(args, Cow::Owned(_));
-    let request = Request { id: call.id, args: &args, hidden, session: call.session, called: &counters.called };
+    let request = Request {
+        id: call.id,
+        args: &args,
+        hidden,
+        session: call.session,
+        called: &counters.called,
+        trace: call.trace,
+        waited,
+        begun,
+    };
     caller.run(what, request, line)
 }
 

@@ -23,7 +23,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_SECRET",
 ];
 /// The keys of the top level.
-pub(super) const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 17] = [
     "listen",
     "tls",
     "public_urls",
@@ -37,6 +37,8 @@ pub(super) const KEYS: [&str; 15] = [
     "auth",
     "dashboard",
     "history",
+    "telemetry",
+    "log",
     "library",
     "runtime",
 ];

@@ -12,6 +12,7 @@ mod loading;
 mod place;
 mod running;
 mod sharing;
+mod telemetry;
 mod values;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use library::{Fallback, LibraryConfig, LibraryFile};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub use running::{Instances, Probe, Recycle, Running, SessionLimits};
+pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 pub(crate) use values::encoding;
 pub use values::nearest;
 
@@ -53,6 +55,10 @@ pub struct Config {
     pub dashboard: DashboardConfig,
     /// What is kept of calls.
     pub history: HistoryConfig,
+    /// Where spans of calls are sent.
+    pub telemetry: TelemetryConfig,
+    /// How the log is written.
+    pub log: LogConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -177,6 +183,8 @@ impl Config {
         let listeners = context.listeners(&document, &auth)?;
         let dashboard = context.dashboard(&document.dashboard)?;
         let history = context.history(&document.history)?;
+        let telemetry = context.telemetry(&document.telemetry)?;
+        let log = context.log(&document.log)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -199,6 +207,8 @@ impl Config {
             auth,
             dashboard,
             history,
+            telemetry,
+            log,
             libraries,
             runtimes,
         })

@@ -42,7 +42,7 @@ pub use queue::{Counts, Queue};
 pub use running::Sent;
 pub use successor::Successor;
 pub use unit::{Lane, Pin};
-pub use witness::{Ended, Origin, Part, Parts, Prototype, Reply, SentTo, Witness};
+pub use witness::{Ended, EndedBatch, Origin, Part, Parts, Prototype, Reply, SentTo, Witness};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::text::Text;
 use crate::dispatch::{Ended, Execution, Prototype};
 use crate::error::Problem;
+use crate::trace::TraceId;
 
 /// A call that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Record {
     /// The batch that it was a part of, and its place there.
     pub batch: Option<(Uuid, u32)>,
     /// The trace that it belonged to.
-    pub trace_id: Option<[u8; 16]>,
+    pub trace_id: Option<TraceId>,
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
     /// When it came, to the microsecond.
@@ -106,6 +107,7 @@ impl Record {
             let text = PrototypeText { prototype: text, export: export.as_deref(), ordinal: *ordinal };
             serde_json::to_string(&text).unwrap_or_default()
         });
+        let trace = call.trace();
         let Ended { id, library, part, origin, session, sent, attempts, since, until, .. } = call;
         Self {
             seq: 0,
@@ -118,7 +120,7 @@ impl Record {
             attempts,
             session,
             batch: part.map(|part| (part.batch, part.index)),
-            trace_id: None,
+            trace_id: Some(trace),
             idempotency_key: origin.idempotency_key.clone(),
             created_at: clock.time(since),
             ended_at: clock.time(until),

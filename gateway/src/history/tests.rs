@@ -81,7 +81,7 @@ fn declared(header: &str) -> Arc<Declared> {
 
 fn returned(result: &'static str) -> Answer {
     let (result, outputs) = (result.as_bytes().into(), "{}".as_bytes().into());
-    Answer { result, outputs, duration_ns: 1500, errno: None, last_error: None, hresult: None }
+    Answer { result, outputs, duration_ns: 1500, around_ns: [0; 3], errno: None, last_error: None, hresult: None }
 }
 
 static ADD: LazyLock<Arc<Declared>> = LazyLock::new(|| declared("int Add(int a, int b);"));
@@ -98,7 +98,7 @@ fn ended(args: &str, result: CallResult) -> Ended {
         declared: Some(Arc::clone(&ADD)),
         prototype: None,
         part: None,
-        origin: Arc::new(Origin { client: Some("ci".into()), owner: Some("team".into()), idempotency_key: None }),
+        origin: Arc::new(Origin { client: Some("ci".into()), owner: Some("team".into()), ..Origin::default() }),
         session: None,
         result,
         sent: Some(SentTo { agent: "calc-1".into(), generation: 7, at }),

@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, Probe, Recycle,
-    Running, RuntimeConfig, SessionLimits, values,
+    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, LogConfig,
+    Probe, Recycle, Running, RuntimeConfig, SessionLimits, TelemetryConfig, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -55,11 +55,15 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         auth,
         dashboard,
         history,
+        telemetry,
+        log,
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
     let HistoryConfig { durability, url, keep_calls, max_calls_size, max_text, keep_outcomes, max_outcomes, max_size } =
         history;
+    let TelemetryConfig { endpoint, headers, sample_ratio, service_name } = telemetry;
+    let LogConfig { format, level } = log;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -89,6 +93,12 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("history.keep_outcomes", AtRestart, time(*keep_outcomes)),
         setting("history.max_outcomes", AtRestart, max_outcomes),
         setting("history.max_size", AtRestart, format!("{max_size} bytes")),
+        setting("telemetry.endpoint", AtRestart, or_none(endpoint.as_ref().map(quoted))),
+        secret("telemetry.headers", AtRestart, headers),
+        setting("telemetry.sample_ratio", AtRestart, sample_ratio),
+        setting("telemetry.service_name", AtRestart, quoted(service_name)),
+        setting("log.format", AtRestart, quoted(format.name())),
+        setting("log.level", AtRestart, quoted(level)),
     ]
 }
 

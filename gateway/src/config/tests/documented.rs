@@ -59,13 +59,15 @@ fn within<'de, T: Deserialize<'de> + std::fmt::Debug>(table: &str) -> impl Itera
 
 #[test]
 fn every_key_has_a_row() {
-    let tables = ["tls", "auth", "dashboard", "history", "library", "runtime"];
+    let tables = ["tls", "auth", "dashboard", "history", "telemetry", "log", "library", "runtime"];
     let mut keys: Vec<String> = keys_of::<Document>();
     keys.retain(|key| !tables.contains(&key.as_str()));
     keys.extend(within::<super::super::document::TlsDocument>("tls"));
     keys.extend(within::<super::super::document::AuthDocument>("auth"));
     keys.extend(within::<super::super::document::DashboardDocument>("dashboard"));
     keys.extend(within::<super::super::document::HistoryDocument>("history"));
+    keys.extend(within::<super::super::document::TelemetryDocument>("telemetry"));
+    keys.extend(within::<super::super::document::LogDocument>("log"));
     assert_documented("## The gateway", &keys);
     assert_documented("## Runtimes", &keys_of::<RuntimeDocument>());
     let mut keys = keys_of::<LibraryDocument>();

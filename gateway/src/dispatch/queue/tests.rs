@@ -123,6 +123,7 @@ fn slow_calls_go_one_by_one_so_that_none_waits_behind_another_in_a_list() {
         result: Bytes::from_static(b"1"),
         outputs: Bytes::from_static(b"{}"),
         duration_ns: 400_000_000,
+        around_ns: [0; 3],
         errno: None,
         last_error: None,
         hresult: None,

@@ -154,7 +154,7 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, record: &'q Record) -> Query<'q
         .bind(session.as_ref().map(|session| &session.as_bytes()[..]))
         .bind(batch.as_ref().map(|(batch, _)| &batch.as_bytes()[..]))
         .bind(batch.map(|(_, index)| i64::from(index)))
-        .bind(trace_id.as_ref().map(|id| &id[..]))
+        .bind(trace_id.as_ref().map(|id| &id.0[..]))
         .bind(idempotency_key.as_deref())
         .bind(created_at.as_microsecond())
         .bind(ended_at.as_microsecond())

@@ -10,6 +10,7 @@ use crate::history::gaps::Gap;
 use crate::history::record::Record;
 use crate::history::text::Text;
 use crate::kept::execution_of;
+use crate::trace::TraceId;
 
 impl Readers {
     /// The call of that id.
@@ -56,7 +57,7 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, StoreError> {
         attempts: number(row.try_get("attempts")?)?,
         session: id(row.try_get("session")?)?,
         batch: batch.zip(batch_index.map(number).transpose()?),
-        trace_id: trace_id.and_then(|id| id.try_into().ok()),
+        trace_id: trace_id.and_then(|id| id.try_into().ok()).map(TraceId),
         idempotency_key: row.try_get("idempotency_key")?,
         created_at: time(row.try_get("created_at")?)?,
         ended_at: time(row.try_get("ended_at")?)?,
