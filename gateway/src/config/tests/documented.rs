@@ -129,7 +129,7 @@ fn leaves(prefix: &str, table: &toml::Table, leaves: &mut Vec<(String, String)>)
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            toml::Value::Table(table) if !["definitions", "env", "args"].contains(&key.as_str()) => {
+            toml::Value::Table(table) if !["definitions", "env", "args", "headers"].contains(&key.as_str()) => {
                 self::leaves(&path, table, leaves);
             }
             value => leaves.push((path, value.to_string())),
