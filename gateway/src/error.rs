@@ -85,6 +85,7 @@ codes! {
     ProtocolMismatch = CONFLICT, "protocol_mismatch", "Agent and gateway are of different versions";
     Cancelled = CONFLICT, "cancelled", "The call was cancelled";
     CallEnded = CONFLICT, "call_ended", "The call has ended";
+    NotReplayable = CONFLICT, "not_replayable", "This call cannot be repeated";
     StaleHandle = GONE, "stale_handle", "The handle is not valid any more";
     SessionLost = GONE, "session_lost", "The session's process has ended";
     AnswerGone = GONE, "answer_gone", "The answer is not there any more";

@@ -15,7 +15,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
     agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
-    kept_calls, keys, libraries, memory, openapi, reload, sessions, sign_in_links, variables,
+    kept_calls, keys, libraries, memory, openapi, reload, replays, sessions, sign_in_links, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
@@ -58,6 +58,9 @@ impl Route {
             Need::Library | Need::Callback => Some("call:LIBRARY"),
             Need::AdHoc => Some("adhoc and call:LIBRARY"),
             Need::OwnCalls if self.method == Method::DELETE => Some("any, and manage for the calls of others"),
+            Need::OwnCalls if self.method == Method::POST => {
+                Some("call:LIBRARY.FUNCTION, and history for the calls of others")
+            }
             Need::OwnCalls => Some("any, and history for the calls of others"),
             Need::OwnSessions if self.method == Method::POST => Some("call:LIBRARY"),
             Need::OwnSessions => Some("any, and manage for the sessions of others"),
@@ -101,6 +104,7 @@ pub fn routes() -> Vec<Route> {
         get("/v1/calls", Need::OwnCalls, kept_calls::list),
         get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
         delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
+        post("/v1/calls/{id}/replay", Need::OwnCalls, replays::create),
         get("/v1/sessions", Need::OwnSessions, sessions::list),
         post("/v1/sessions", Need::OwnSessions, sessions::create),
         get("/v1/sessions/{id}", Need::OwnSessions, sessions::show),

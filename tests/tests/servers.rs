@@ -76,7 +76,9 @@ fn prometheus_scrapes_what_it_is_told_to() {
     let mut prometheus = Server::start(prometheus, &folder.path().join("log"));
     let client = Client::new(&address, None);
     let found = prometheus.ready(READY, "Prometheus has scraped", |_| {
-        let answer = client.request("GET", "/api/v1/query?query=up").try_send().ok()?;
+        // It answers 503 as long as it starts.
+        let answer =
+            client.request("GET", "/api/v1/query?query=up").try_send().ok().filter(|answer| answer.status == 200)?;
         Some(answer.ok()["data"]["result"][0].clone()).filter(|found| !found.is_null())
     });
     assert_eq!((&found["metric"]["job"], &found["value"][1]), (&json!("itself"), &json!("1")), "{found}");

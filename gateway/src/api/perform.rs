@@ -353,7 +353,7 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(30)
 }
 
-fn must_be_recorded(why: &str) -> Problem {
+pub(super) fn must_be_recorded(why: &str) -> Problem {
     let detail = format!(
         "The call was not run: the history must have each call before it is answered (`durability = \"before_answer\"` of \
          [history]), and cannot be written now: {why}."

@@ -68,7 +68,10 @@ pub(super) fn json(body: impl IntoResponse) -> Response {
 fn write(body: &mut Vec<u8>, id: Uuid, answer: &Answer) {
     write_id(body, id);
     body.push(b',');
-    answer.write_members(body);
+    answer.write_values(body);
+    let nanoseconds = answer.duration_ns;
+    body.extend_from_slice(format!(",\"duration_us\":{}.{:03}", nanoseconds / 1000, nanoseconds % 1000).as_bytes());
+    answer.write_errors(body);
     body.push(b'}');
 }
 

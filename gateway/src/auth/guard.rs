@@ -91,6 +91,7 @@ impl Caller {
             client: client.map(Into::into),
             owner: owner.map(Into::into),
             idempotency_key: None,
+            replay_of: None,
             trace: self.trace.clone(),
             arrived: Some(self.arrived),
         };

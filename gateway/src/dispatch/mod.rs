@@ -39,6 +39,7 @@ pub use lease::{InUse, Lease};
 pub use outcome::{Answer, CallResult, Execution, Failure, Moment, execution};
 pub use pool::{LibraryState, Pool, PoolSpec};
 pub use queue::{Counts, Queue};
+pub use route::generations;
 pub use running::Sent;
 pub use successor::Successor;
 pub use unit::{Lane, Pin};

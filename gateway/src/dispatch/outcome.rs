@@ -37,15 +37,18 @@ impl Answer {
         self.result.len() + self.outputs.len() + 120
     }
 
-    /// Writes `"result":…,"outputs":…,"duration_us":…` and what else there is. Result and outputs are JSON already: they are
-    /// copied, not parsed.
-    pub fn write_members(&self, body: &mut Vec<u8>) {
-        let Self { result, outputs, duration_ns, around_ns: _, errno, last_error, hresult } = self;
+    /// Writes `"result":…,"outputs":…`, which are JSON already: they are copied, not parsed.
+    pub fn write_values(&self, body: &mut Vec<u8>) {
+        let Self { result, outputs, .. } = self;
         body.extend_from_slice(b"\"result\":");
         body.extend_from_slice(result);
         body.extend_from_slice(b",\"outputs\":");
         body.extend_from_slice(outputs);
-        body.extend_from_slice(format!(",\"duration_us\":{}.{:03}", duration_ns / 1000, duration_ns % 1000).as_bytes());
+    }
+
+    /// Writes `,"errno":…` and the other error numbers, those that there are.
+    pub fn write_errors(&self, body: &mut Vec<u8>) {
+        let Self { errno, last_error, hresult, .. } = self;
         for (name, error) in [("errno", errno), ("last_error", last_error), ("hresult", hresult)] {
             if let Some(error) = error {
                 body.extend_from_slice(format!(",\"{name}\":").as_bytes());

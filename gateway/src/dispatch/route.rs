@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use memchr::memmem;
 
 /// The generations of a library's handles in the text of arguments.
-pub(super) fn generations(args: &[u8], library: &str) -> BTreeSet<u64> {
+pub fn generations(args: &[u8], library: &str) -> BTreeSet<u64> {
     let prefix = format!("\"{library}.g");
     let found = memmem::find_iter(args, &prefix).filter_map(|at| number(&args[at + prefix.len()..]));
     found.collect()

@@ -87,6 +87,8 @@ pub struct Origin {
     pub owner: Option<Arc<str>>,
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
+    /// The call of the history that it repeats.
+    pub replay_of: Option<Uuid>,
     /// The trace that the request belongs to, where its client says so.
     pub trace: Option<TraceContext>,
     /// When the request came.

@@ -36,6 +36,8 @@ struct Content {
     bytes: usize,
     missed: Option<Missed>,
     closed: bool,
+    /// How many have come since the gateway started.
+    taken: u64,
 }
 
 /// The calls for which there was no room, since that was last written down.
@@ -51,6 +53,8 @@ struct Missed {
 pub(super) struct Buffer {
     content: Mutex<Content>,
     arrived: Notify,
+    /// Somebody waits for what is there to be written.
+    wanted: Notify,
 }
 
 /// What is to be written together.
@@ -81,6 +85,7 @@ impl Buffer {
             return Err(Box::new(waiting));
         }
         content.bytes += bytes;
+        content.taken += 1;
         content.waiting.push(waiting);
         let is_first = content.waiting.len() == 1;
         drop(content);
@@ -101,6 +106,16 @@ impl Buffer {
         }
     }
 
+    /// Has what is there written without waiting for more.
+    pub(super) fn hurry(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Resolves when somebody waits for what is there to be written.
+    pub(super) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -113,6 +128,11 @@ impl Buffer {
     pub(super) fn is_empty(&self) -> bool {
         let content = self.lock();
         content.waiting.is_empty() && content.missed.is_none()
+    }
+
+    /// How many calls have come since the gateway started, and had room.
+    pub(super) fn taken(&self) -> u64 {
+        self.lock().taken
     }
 
     /// How many calls wait.

@@ -5,6 +5,7 @@
 //! and readers are told ([`gaps`]). Only with `durability = "before_answer"` does a call's client wait for its row.
 
 mod buffer;
+mod differences;
 mod gaps;
 mod record;
 mod state;
@@ -25,15 +26,19 @@ use uuid::Uuid;
 use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
+pub use differences::{Difference, differences};
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::StoreError;
+pub use store::{Detail, Filter, Page, StoreError, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
 use state::State;
 use store::Readers;
+
+/// How long somebody who asks for a call that has just ended waits for it to be written.
+const CATCHING_UP: Duration = Duration::from_millis(500);
 
 /// The history of one gateway.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub struct History {
     state: State,
     /// `None` as long as the store could not be opened.
     readers: RwLock<Option<Readers>>,
+    /// How many of the calls that had room are done with: written, or given up.
+    done: watch::Sender<u64>,
     /// Everything is written that ever will be.
     finished: watch::Sender<bool>,
 }
@@ -61,6 +68,7 @@ impl History {
             buffer: Buffer::default(),
             state,
             readers: RwLock::default(),
+            done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
         }
     }
@@ -112,12 +120,42 @@ impl History {
         self.state.counts(self.buffer.len())
     }
 
-    /// The call of that id, if it has ended and is written.
+    /// The call of that id, if it has ended.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
-        self.readers()?.find(id).await
+        let readers = self.readers()?;
+        match readers.find(id).await? {
+            None if self.catch_up().await => readers.find(id).await,
+            found => Ok(found),
+        }
+    }
+
+    /// Waits until what has ended before is written, as long as that may take while all is well. Whether there was anything to
+    /// wait for.
+    pub async fn catch_up(&self) -> bool {
+        let (taken, mut done) = (self.buffer.taken(), self.done.subscribe());
+        if *done.borrow() >= taken {
+            return false;
+        }
+        self.buffer.hurry();
+        let caught_up = done.wait_for(|done| *done >= taken);
+        tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
+    }
+
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        before: Option<i64>,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Page, StoreError> {
+        self.readers()?.page(filter, before, limit, detail).await
     }
 
     fn readers(&self) -> Result<Readers, StoreError> {

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::text::Text;
 use crate::dispatch::{Ended, Execution, Prototype};
 use crate::error::Problem;
-use crate::trace::TraceId;
 
 /// A call that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +35,10 @@ pub struct Record {
     pub session: Option<Uuid>,
     /// The batch that it was a part of, and its place there.
     pub batch: Option<(Uuid, u32)>,
+    /// The call that it repeats, to see whether the outcome is the same.
+    pub replay_of: Option<Uuid>,
     /// The trace that it belonged to.
-    pub trace_id: Option<TraceId>,
+    pub trace_id: Option<[u8; 16]>,
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
     /// When it came, to the microsecond.
@@ -60,7 +61,7 @@ pub struct Record {
     pub args: Text,
     /// Whether something sensitive was taken out of them.
     pub args_redacted: bool,
-    /// `{"result", "outputs", …}`, or the problem document.
+    /// `{"result", "outputs", …}`, or the problem document. How long the library ran is no part of it.
     pub answer: Text,
     /// What the library wrote on its standard output and error while the call ran.
     pub output: Option<String>,
@@ -120,7 +121,8 @@ impl Record {
             attempts,
             session,
             batch: part.map(|part| (part.batch, part.index)),
-            trace_id: Some(trace),
+            replay_of: origin.replay_of,
+            trace_id: Some(trace.0),
             idempotency_key: origin.idempotency_key.clone(),
             created_at: clock.time(since),
             ended_at: clock.time(until),
@@ -137,9 +139,9 @@ impl Record {
         }
     }
 
-    /// How long it took in all.
-    pub fn duration(&self) -> Duration {
-        Duration::from_nanos(self.parts_ns.iter().fold(0, |sum, part| sum.saturating_add(*part)))
+    /// How many nanoseconds it took in all.
+    pub fn duration_ns(&self) -> u64 {
+        self.parts_ns.iter().fold(0, |sum, part| sum.saturating_add(*part))
     }
 }
 
@@ -165,7 +167,8 @@ fn outcome(call: &Ended) -> (u16, Option<String>, Execution, Option<String>, Str
         Ok(answer) => {
             let mut text = Vec::with_capacity(answer.size());
             text.push(b'{');
-            answer.write_members(&mut text);
+            answer.write_values(&mut text);
+            answer.write_errors(&mut text);
             text.push(b'}');
             let text = String::from_utf8_lossy(&text);
             let redacted = declared(call).map(|(interface, function)| redact::answer(interface, function, &text));

@@ -77,11 +77,14 @@ impl History {
                 return;
             }
             if !waits && !self.buffer.is_closed() && self.buffer.len() < MOST {
-                tokio::time::sleep(GATHER).await;
+                // Elapsed or wanted: both are a reason to write.
+                let _ = tokio::time::timeout(GATHER, self.buffer.wanted()).await;
             }
             let Batch { calls, missed } = self.buffer.take(MOST);
+            let taken = calls.len() as u64;
             let (records, owed) = self.prepare(calls).await;
             self.write_batch(store, records, owed, missed).await;
+            self.done.send_modify(|done| *done += taken);
         }
     }
 

@@ -12,6 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -252,6 +253,14 @@ impl KeptCalls {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
         self.store().await?.list(owner, before, limit).await
+    }
+
+    /// Those of these calls that are kept.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn which(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+        self.store().await?.which(ids).await
     }
 
     /// The kept calls that have not ended.

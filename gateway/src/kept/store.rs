@@ -1,5 +1,6 @@
 //! The table of calls in a SQLite file of `data_dir`. Everything that waits for the disk does so on threads of sqlx.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -155,6 +156,18 @@ impl Store {
     pub(super) async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
         let query = sqlx::query("SELECT * FROM calls WHERE id = ?1").bind(id.to_string());
         query.fetch_optional(&self.pool).await?.as_ref().map(record).transpose()
+    }
+
+    /// Those of these calls that are in the table.
+    pub(super) async fn which(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+        let query = sqlx::query("SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(?1))");
+        let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        let rows = query.bind(serde_json::Value::from(texts).to_string()).fetch_all(&self.pool).await?;
+        let id = |row: &SqliteRow| {
+            let id: String = row.try_get("id")?;
+            Uuid::parse_str(&id).map_err(|error| StoreError::Row(format!("{id}: {error}")))
+        };
+        rows.iter().map(id).collect()
     }
 
     /// The call whose outcome a request with that key gets.

@@ -17,6 +17,8 @@ CREATE TABLE calls (
     session BYTEA,
     batch BYTEA,
     batch_index BIGINT,
+    -- The call that it repeats.
+    replay_of BYTEA,
     trace_id BYTEA,
     -- SHA-256 of it, in base64.
     idempotency_key TEXT,
@@ -49,11 +51,15 @@ CREATE TABLE calls (
 
 CREATE UNIQUE INDEX calls_by_id ON calls (id);
 CREATE INDEX calls_by_end ON calls (ended_at, seq);
+CREATE INDEX calls_by_library ON calls (library, seq);
 CREATE INDEX calls_by_function ON calls (library, function, seq);
-CREATE INDEX calls_by_code ON calls (code, seq) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_owner ON calls (owner, seq);
 CREATE INDEX calls_by_key ON calls (key_id, seq);
 CREATE INDEX calls_by_agent ON calls (agent, seq);
+-- Few calls have what these name: the others cost nothing.
+CREATE INDEX calls_by_code ON calls (code, seq) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_failure ON calls ((code IS NOT NULL), seq) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_session ON calls (session, seq) WHERE session IS NOT NULL;
 CREATE INDEX calls_by_batch ON calls (batch, seq) WHERE batch IS NOT NULL;
 
 -- The calls that are not in the table and should be.

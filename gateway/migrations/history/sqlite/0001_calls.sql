@@ -17,6 +17,8 @@ CREATE TABLE calls (
     session BLOB,
     batch BLOB,
     batch_index BIGINT,
+    -- The call that it repeats.
+    replay_of BLOB,
     trace_id BLOB,
     -- SHA-256 of it, in base64.
     idempotency_key TEXT,
@@ -49,11 +51,15 @@ CREATE TABLE calls (
 
 CREATE UNIQUE INDEX calls_by_id ON calls (id);
 CREATE INDEX calls_by_end ON calls (ended_at);
+CREATE INDEX calls_by_library ON calls (library);
 CREATE INDEX calls_by_function ON calls (library, function);
-CREATE INDEX calls_by_code ON calls (code) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_owner ON calls (owner);
 CREATE INDEX calls_by_key ON calls (key_id);
 CREATE INDEX calls_by_agent ON calls (agent);
+-- Few calls have what these name: the others cost nothing.
+CREATE INDEX calls_by_code ON calls (code) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_failure ON calls (seq) WHERE code IS NOT NULL;
+CREATE INDEX calls_by_session ON calls (session) WHERE session IS NOT NULL;
 CREATE INDEX calls_by_batch ON calls (batch) WHERE batch IS NOT NULL;
 
 -- The calls that are not in the table and should be.

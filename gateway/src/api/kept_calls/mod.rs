@@ -1,7 +1,11 @@
-//! `/v1/calls`: the calls that wait or run, and those whose outcome is kept.
+//! `/v1/calls`: the calls that wait or run, those whose outcome is kept, and those of the history.
 
+mod cursor;
 mod feed;
+mod list;
+mod recorded;
 mod shown;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +13,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::prefer::{LONGEST_POLL, seconds};
@@ -18,18 +22,16 @@ use crate::auth::{Caller, Need, Principal};
 use crate::bridge::Bridge;
 use crate::dispatch::{Cancelled, UnderWay};
 use crate::error::{Code, Problem};
-use crate::kept::{Entry, StoreError};
-use crate::limit;
+use crate::history::{Condition, Record};
+use crate::kept::Entry;
 
+pub use list::list;
 pub(super) use shown::{gone, shown};
 
 use shown::Listed;
 
 /// How long somebody who cancels waits to be told that the call has ended.
 const CANCELLING: Duration = Duration::from_secs(2);
-
-/// How many calls a page has, if nothing is said.
-const PAGE: usize = 100;
 
 /// Whether to wait for the outcome.
 #[derive(Debug, Deserialize)]
@@ -38,64 +40,13 @@ pub struct Asked {
     wait: Option<String>,
 }
 
-/// Which part of the list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wanted {
-    #[serde(default, deserialize_with = "limit::up_to::<1000, _>")]
-    limit: Option<usize>,
-    cursor: Option<Uuid>,
-}
-
-#[derive(Serialize)]
-struct List {
-    calls: Vec<Listed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<Uuid>,
-}
-
 /// A call that a caller may see.
-enum Found {
+pub(super) enum Found {
     Kept(Arc<Entry>),
-    /// It waits or runs, and will leave nothing behind.
+    /// It waits or runs, and its outcome is not kept.
     UnderWay(String, UnderWay),
-}
-
-/// The caller's calls, or those of all for whoever may see them: the newest first.
-///
-/// # Errors
-/// The parameters cannot be read.
-pub async fn list(
-    State(bridge): State<Arc<Bridge>>,
-    Query(Wanted { limit, cursor }): Query<Wanted>,
-    caller: Caller,
-) -> Result<Response, Problem> {
-    let limit = limit.unwrap_or(PAGE);
-    let owner = if sees_all(&caller) { None } else { Some(owner(&caller)) };
-    let mut calls = under_way(&bridge, owner, cursor);
-    // What waits and runs is to be seen even if the table is not.
-    match bridge.kept.list(owner, cursor, limit + 1).await {
-        Ok(records) => calls.extend(records.into_iter().filter(|record| record.ended.is_some()).map(Listed::of)),
-        Err(error) => tracing::warn!(%error, "kept calls cannot be listed"),
-    }
-    calls.sort_by_key(|call| std::cmp::Reverse(call.call_id));
-    let more = calls.len() > limit;
-    calls.truncate(limit);
-    let next_cursor = calls.last().filter(|_| more).map(|call| call.call_id);
-    Ok(axum::Json(List { calls, next_cursor }).into_response())
-}
-
-/// What waits or runs, kept or not.
-fn under_way(bridge: &Bridge, owner: Option<&str>, before: Option<Uuid>) -> Vec<Listed> {
-    let entries = bridge.kept.under_way();
-    let kept: Vec<Listed> = entries.iter().map(|entry| Listed::under_way(bridge, entry)).collect();
-    let parts: Vec<Uuid> = entries.iter().flat_map(|entry| entry.calls.iter().copied()).collect();
-    let others = bridge.calls_under_way().into_iter();
-    let others =
-        others.filter(|(_, call)| !parts.contains(&call.id)).map(|(library, call)| Listed::passing(&library, &call));
-    let mine = |call: &Listed| owner.is_none_or(|owner| call.owner == owner);
-    let earlier = |call: &Listed| before.is_none_or(|before| call.call_id < before);
-    kept.into_iter().chain(others).filter(|call| mine(call) && earlier(call)).collect()
+    /// It has ended, and the history has it.
+    Recorded(Box<Record>),
 }
 
 /// One call: how far it is, and its outcome. Waits for that if it is asked to, or tells each change.
@@ -113,6 +64,7 @@ pub async fn show(
     let entry = match find(&bridge, &id, &caller, Need::History).await? {
         Found::Kept(entry) => entry,
         Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
+        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None))),
     };
     if accepts(&headers, "text/event-stream") {
         return Ok(feed::answer(bridge, entry));
@@ -122,7 +74,20 @@ pub async fn show(
         _ = tokio::time::timeout(patience, entry.end()) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
-    Ok(reply::json(shown(&bridge, &entry)))
+    // What the client got, and what else there is to know of it.
+    let record = match entry.ended() {
+        Some(ended) => recorded(&bridge, entry.request.id).await.zip(shown::outcome(&entry, &ended)),
+        None => None,
+    };
+    Ok(reply::json(match record {
+        Some((record, outcome)) => recorded::whole(&record, Some(&outcome)),
+        None => shown(&bridge, &entry),
+    }))
+}
+
+/// What the history has of a call, if it can be read.
+pub(super) async fn recorded(bridge: &Bridge, id: Uuid) -> Option<Record> {
+    bridge.observer.history.find(id).await.ok().flatten()
 }
 
 /// Ends a call that waits or runs.
@@ -136,6 +101,7 @@ pub async fn cancel(
 ) -> Result<Response, Problem> {
     match find(&bridge, &id, &caller, Need::Manage).await? {
         Found::Kept(entry) if entry.ended().is_some() => Err(has_ended(entry.request.id)),
+        Found::Recorded(record) => Err(has_ended(record.id)),
         Found::Kept(entry) => {
             entry.cancel();
             match tokio::time::timeout(CANCELLING, entry.end()).await {
@@ -161,7 +127,7 @@ fn done() -> Response {
 }
 
 /// The call of that id, if the caller has made it, or has the scope for those of others.
-async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
+pub(super) async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
     let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();
@@ -175,10 +141,20 @@ async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Resul
     let passing = bridge.calls_under_way().into_iter().find(|(_, call)| call.id == id);
     match (passing, error) {
         (Some((library, call)), _) if may(call.owner.as_deref().unwrap_or_default()) => {
-            Ok(Found::UnderWay(library, call))
+            return Ok(Found::UnderWay(library, call));
         }
-        (None, Some(error)) => Err(unreadable(&error)),
-        _ => Err(unknown()),
+        (Some(_), _) => return Err(unknown()),
+        (None, Some(error)) => return Err(unreadable(&error)),
+        (None, None) => {}
+    }
+    let history = &bridge.observer.history;
+    if history.condition() == Condition::Off {
+        return Err(unknown());
+    }
+    match history.find(id).await {
+        Ok(Some(record)) if may(&record.owner) => Ok(Found::Recorded(Box::new(record))),
+        Ok(_) => Err(unknown()),
+        Err(error) => Err(unreadable(&error)),
     }
 }
 
@@ -210,8 +186,9 @@ fn patience(wait: Option<&str>) -> Result<Duration, Problem> {
 
 fn unknown(id: &str) -> Problem {
     let detail = format!(
-        "There is no call `{id}` of yours that waits, runs, or is kept. GET /v1/calls lists those that there are; the outcome of a \
-         call is kept if it was made with `Prefer: respond-async` or `Idempotency-Key`, for as long as `keep_outcomes` says."
+        "There is no call `{id}` of yours that waits, runs, or is in the history. GET /v1/calls lists those that there are; \
+         `keep_calls` of [history] says how long the history has a call, and `keep_outcomes` how long the outcome of one is kept that \
+         was made with `Prefer: respond-async` or `Idempotency-Key`."
     );
     Problem::new(Code::UnknownCall, detail)
 }
@@ -223,9 +200,9 @@ fn has_ended(id: Uuid) -> Problem {
     Problem::new(Code::CallEnded, detail)
 }
 
-fn unreadable(error: &StoreError) -> Problem {
-    tracing::error!(%error, "a kept call cannot be read");
-    let detail = "The table of kept calls cannot be read now; the gateway's log says why. Ask again.";
+fn unreadable(error: &impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "a call cannot be read");
+    let detail = "What is kept of calls cannot be read now; the gateway's log says why. Ask again.";
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Listed {
     /// `None` for a batch, and for what was called with a prototype and is not kept.
     function: Option<String>,
     /// Whose key has made it.
-    pub(super) owner: String,
+    owner: String,
     state: &'static str,
     /// Whether its outcome can be asked for later.
     kept: bool,
@@ -72,6 +72,13 @@ impl Listed {
         }
     }
 
+    /// Whether it is of that library, that function, that owner, as far as these are given.
+    pub(super) fn is_of(&self, library: Option<&str>, function: Option<&str>, owner: Option<&str>) -> bool {
+        library.is_none_or(|library| self.library == library)
+            && function.is_none_or(|function| self.function.as_deref() == Some(function))
+            && owner.is_none_or(|owner| self.owner == owner)
+    }
+
     fn new(request: Request, state: &'static str, ended: Option<&Ended>) -> Self {
         let Request { id, owner, library, function, created_at, .. } = request;
         let outcome = ended.map(|ended| &ended.outcome);
@@ -98,20 +105,23 @@ fn word(state: CallState) -> &'static str {
     }
 }
 
-/// A kept call with its outcome, if it has ended: the answer, or the problem, that its client gets.
+/// A kept call with its outcome, if it has ended.
 pub(in crate::api) fn shown(bridge: &Bridge, entry: &Entry) -> Vec<u8> {
     let ended = entry.ended();
     let state = if ended.is_some() { "ended" } else { word(bridge.progress(entry)) };
     let call = Listed::new(entry.request.clone(), state, ended.as_deref());
-    let outcome = ended.and_then(|ended| {
-        let text = match &ended.outcome.answer {
-            Kept::Answer(body) => body.to_vec(),
-            Kept::Gone(why) => gone(entry.request.id, *why).to_json(),
-        };
-        let raw = String::from_utf8(text).ok().map(RawValue::from_string)?;
-        raw.map_err(|error| tracing::error!(error = complaint(&error), "a kept answer is not JSON")).ok()
-    });
+    let outcome = ended.and_then(|ended| outcome(entry, &ended));
     serde_json::to_vec(&Shown { call, outcome }).unwrap_or_default()
+}
+
+/// The answer, or the problem, that the client of a kept call gets.
+pub(super) fn outcome(entry: &Entry, ended: &Ended) -> Option<Box<RawValue>> {
+    let text = match &ended.outcome.answer {
+        Kept::Answer(body) => body.to_vec(),
+        Kept::Gone(why) => gone(entry.request.id, *why).to_json(),
+    };
+    let raw = String::from_utf8(text).ok().map(RawValue::from_string)?;
+    raw.map_err(|error| tracing::error!(error = complaint(&error), "a kept answer is not JSON")).ok()
 }
 
 /// The problem of an answer that is not there.

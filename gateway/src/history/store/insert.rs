@@ -13,7 +13,7 @@ use crate::history::record::Record;
 use crate::kept::execution_name;
 
 /// The columns, in the order in which they are bound.
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 33] = [
     "seq",
     "id",
     "library",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 32] = [
     "session",
     "batch",
     "batch_index",
+    "replay_of",
     "trace_id",
     "idempotency_key",
     "created_at",
@@ -126,6 +127,7 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, record: &'q Record) -> Query<'q
         attempts,
         session,
         batch,
+        replay_of,
         trace_id,
         idempotency_key,
         created_at,
@@ -154,7 +156,8 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, record: &'q Record) -> Query<'q
         .bind(session.as_ref().map(|session| &session.as_bytes()[..]))
         .bind(batch.as_ref().map(|(batch, _)| &batch.as_bytes()[..]))
         .bind(batch.map(|(_, index)| i64::from(index)))
-        .bind(trace_id.as_ref().map(|id| &id.0[..]))
+        .bind(replay_of.as_ref().map(|id| &id.as_bytes()[..]))
+        .bind(trace_id.as_ref().map(|id| &id[..]))
         .bind(idempotency_key.as_deref())
         .bind(created_at.as_microsecond())
         .bind(ended_at.as_microsecond())

@@ -1,8 +1,13 @@
 //! The table of calls, in a SQLite file of `data_dir` or in a PostgreSQL database. One text of SQL is for both, through sqlx's
 //! `Any`; what differs is in [`Dialect`].
 
+mod filter;
 mod insert;
+mod page;
 mod rows;
+mod statement;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -17,6 +22,9 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Row as _, SqlSa
 use super::gaps::Gap;
 use crate::config::{Durability, HistoryConfig};
 use crate::private;
+
+pub use filter::{Filter, Wanted};
+pub use page::{Detail, Page};
 
 /// The file, in `data_dir`.
 const FILE: &str = "calls.db";
@@ -62,6 +70,7 @@ pub(super) enum Dialect {
 /// The open tables.
 #[derive(Debug)]
 pub(super) struct Store {
+    dialect: Dialect,
     /// Questions.
     readers: AnyPool,
     /// One connection: there is one writer.
@@ -88,7 +97,7 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
-        let mut store = Self { readers, writer, last: last.try_get("last")? };
+        let mut store = Self { dialect, readers, writer, last: last.try_get("last")? };
         store.note_start(durability).await?;
         Ok(store)
     }
@@ -114,7 +123,7 @@ impl Store {
 
     /// Whoever asks questions.
     pub(super) fn readers(&self) -> Readers {
-        Readers { pool: self.readers.clone() }
+        Readers { dialect: self.dialect, pool: self.readers.clone() }
     }
 
     /// Notes that everything is written.
@@ -129,7 +138,8 @@ impl Store {
 /// Whoever asks questions of the open tables.
 #[derive(Clone, Debug)]
 pub(super) struct Readers {
-    pub(super) pool: AnyPool,
+    dialect: Dialect,
+    pool: AnyPool,
 }
 
 impl Dialect {

@@ -10,7 +10,6 @@ use crate::history::gaps::Gap;
 use crate::history::record::Record;
 use crate::history::text::Text;
 use crate::kept::execution_of;
-use crate::trace::TraceId;
 
 impl Readers {
     /// The call of that id.
@@ -25,16 +24,18 @@ impl Readers {
     pub(in crate::history) async fn gaps(&self, since: Timestamp, until: Timestamp) -> Result<Vec<Gap>, StoreError> {
         let query = sqlx::query("SELECT * FROM gaps WHERE until >= $1 AND since <= $2 ORDER BY seq");
         let query = query.bind(since.as_microsecond()).bind(until.as_microsecond());
-        let gap = |row: &AnyRow| {
-            Ok(Gap {
-                since: time(row.try_get("since")?)?,
-                until: time(row.try_get("until")?)?,
-                calls: row.try_get::<Option<i64>, _>("calls")?.map(unsigned),
-                reason: row.try_get("reason")?,
-            })
-        };
         query.fetch_all(&self.pool).await?.iter().map(gap).collect()
     }
+}
+
+/// A gap as its row has it.
+pub(super) fn gap(row: &AnyRow) -> Result<Gap, StoreError> {
+    Ok(Gap {
+        since: time(row.try_get("since")?)?,
+        until: time(row.try_get("until")?)?,
+        calls: row.try_get::<Option<i64>, _>("calls")?.map(unsigned),
+        reason: row.try_get("reason")?,
+    })
 }
 
 /// A call as its row has it.
@@ -57,7 +58,8 @@ pub(super) fn record(row: &AnyRow) -> Result<Record, StoreError> {
         attempts: number(row.try_get("attempts")?)?,
         session: id(row.try_get("session")?)?,
         batch: batch.zip(batch_index.map(number).transpose()?),
-        trace_id: trace_id.and_then(|id| id.try_into().ok()).map(TraceId),
+        replay_of: id(row.try_get("replay_of")?)?,
+        trace_id: trace_id.and_then(|id| id.try_into().ok()),
         idempotency_key: row.try_get("idempotency_key")?,
         created_at: time(row.try_get("created_at")?)?,
         ended_at: time(row.try_get("ended_at")?)?,

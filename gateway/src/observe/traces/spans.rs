@@ -14,7 +14,7 @@
 //! The last three are as long as the agent has measured. Where they lie within `agent` follows from how long the call waited
 //! there for its turn; what is left is taken for the way there and back, which are assumed to take equally long.
 //!
-//! A batch is one such request; below it, each of its calls has a span `call`.
+//! A batch is one such request; below it, each of its calls has a span `call`. So has a call that is made again by a replay.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -150,7 +150,7 @@ impl Call {
             spans.push(SpanData { span_kind: kind, ..span(name, &self.origin, self.trace, place, clock) });
             id
         };
-        if let Some(arrived) = self.origin.arrived.filter(|_| self.part.is_none()) {
+        if let Some(arrived) = self.origin.arrived.filter(|_| self.is_request()) {
             child("verify", SpanKind::Internal, own, 1, (arrived.min(self.since), self.since));
         }
         let sent = self.sent.as_ref().map(|sent| sent.at.clamp(self.since, self.until.max(self.since)));
@@ -166,6 +166,11 @@ impl Call {
             child(name, SpanKind::Internal, agent, number, (from.min(to), to));
             from = to;
         }
+    }
+
+    /// Whether a request was about this call and no other.
+    fn is_request(&self) -> bool {
+        self.part.is_none() && self.origin.replay_of.is_none()
     }
 
     fn own(&self, id: SpanId, clock: Clock) -> SpanData {
@@ -189,7 +194,10 @@ impl Call {
             add("bridge32.batch", part.batch.to_string().into());
             add("bridge32.batch_index", i64::from(part.index).into());
         }
-        let Some(part) = self.part else {
+        if let Some(earlier) = self.origin.replay_of {
+            add("bridge32.replay_of", earlier.to_string().into());
+        }
+        if self.is_request() {
             let (route, path) = match &self.function {
                 Some(function) if !self.is_ad_hoc => {
                     (FUNCTIONS, format!("/v1/libraries/{library}/functions/{function}"))
@@ -202,11 +210,13 @@ impl Call {
             let place = Place { id, parent: None, from, to: self.until };
             let span = root(route, origin, self.trace, place, clock);
             return SpanData { attributes, status: self.ending.span_status(), ..span };
-        };
+        }
         attributes.extend(self.ending.code.map(|code| KeyValue::new("error.type", code)));
         // Below a request it is an error whoever is to blame.
         let status = self.ending.code.map_or(Status::Unset, Status::error);
-        let place = Place { id, parent: Some(SpanId::of_call(part.batch)), from: self.since, to: self.until };
+        let client = origin.trace.as_ref().map(|context| context.parent);
+        let parent = self.part.map(|part| SpanId::of_call(part.batch)).or(client);
+        let place = Place { id, parent, from: self.since, to: self.until };
         SpanData { attributes, status, ..span("call", origin, self.trace, place, clock) }
     }
 }

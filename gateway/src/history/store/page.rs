@@ -1,0 +1,239 @@
+//! Pages of the history: the newest calls first, by their numbers, so that what ends meanwhile neither repeats nor hides any.
+//!
+//! What no index serves is compared row by row, a bounded part of the table at a time, for no longer than a client likes to wait:
+//! then the page says how far it has come.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::{AnyConnection, Row as _};
+use tokio::time::Instant;
+
+use super::filter::{self, Condition, Filter, Index};
+use super::statement::{Statement, Value};
+use super::{Dialect, Readers, StoreError, rows, time};
+use crate::history::gaps::Gap;
+use crate::history::record::Record;
+
+/// What a list shows of a call: all but its texts.
+const LISTED: &str = "SELECT seq, id, library, function, owner, key_id, agent, generation, attempts, session, batch, batch_index, \
+    trace_id, idempotency_key, created_at, ended_at, queue_ns, agent_ns, library_ns, status, code, execution, report, \
+    NULL AS prototype, '' AS args, args_size, args_sha256, args_redacted, '' AS answer, answer_size, answer_sha256, NULL AS output";
+
+/// All that there is.
+const WHOLE: &str = "SELECT *";
+
+/// Calls end in about the order of their numbers: none is further away from its place in time than so many others.
+const OUT_OF_ORDER: i64 = 1000;
+
+/// To see which of several indexes has the fewest rows, so many of each are counted, from where the page begins.
+const LOOK: i64 = 500;
+
+/// So many rows of an index are compared at first, then as many as take about [`PART`].
+const FIRST_PART: i64 = 500;
+const LARGEST_PART: i64 = 100_000;
+const PART: Duration = Duration::from_millis(10);
+
+/// No part of the table is begun after this time.
+const BUDGET: Duration = Duration::from_millis(25);
+
+/// No more gaps than these are told with one page.
+const MOST_GAPS: i64 = 100;
+
+/// What a page has of each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All but its texts.
+    Listed,
+    /// Everything.
+    Whole,
+}
+
+/// A part of the calls that are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The newest first.
+    pub records: Vec<Record>,
+    /// Where to go on: at the calls whose numbers are less than this. `None`: there are no more.
+    pub next: Option<i64>,
+    /// If it took too long to fill the page: all calls were looked at that ended at this time or later.
+    pub searched_until: Option<Timestamp>,
+    /// What is missing in the table among the calls that were looked at, the newest first.
+    pub missing: Vec<Gap>,
+}
+
+impl Readers {
+    /// The calls before that number, or the newest ones.
+    pub(in crate::history) async fn page(
+        &self,
+        filter: &Filter,
+        before: Option<i64>,
+        limit: usize,
+        detail: Detail,
+    ) -> Result<Page, StoreError> {
+        let dialect = self.dialect;
+        let mut connection = self.pool.acquire().await?;
+        let mut search = Search { connection: &mut connection, dialect, filter, detail, budget: BUDGET };
+        let mut page = search.page(before, limit).await?;
+        page.missing = search.missing(page.next, before).await?;
+        Ok(page)
+    }
+}
+
+/// One question on its connection.
+struct Search<'a> {
+    connection: &'a mut AnyConnection,
+    dialect: Dialect,
+    filter: &'a Filter,
+    detail: Detail,
+    budget: Duration,
+}
+
+impl Search<'_> {
+    async fn page(&mut self, before: Option<i64>, limit: usize) -> Result<Page, StoreError> {
+        let began = Instant::now();
+        let Some(bounds) = self.bounds(before).await? else { return Ok(Page::default()) };
+        let (first, mut last) = bounds.into_inner();
+        let index = self.choose(first, last).await?;
+        let conditions = self.filter.conditions(index.as_ref(), self.dialect);
+        let (mut page, mut part) = (Page::default(), FIRST_PART);
+        loop {
+            let part_began = Instant::now();
+            let from = if conditions.is_empty() { first } else { self.part(index.as_ref(), first, last, part).await? };
+            // One more tells whether there is a next page.
+            let most = limit + 1 - page.records.len();
+            page.records.extend(self.rows(index.as_ref(), &conditions, from, last, most).await?);
+            if page.records.len() > limit {
+                page.records.truncate(limit);
+                page.next = page.records.last().map(|record| record.seq);
+                return Ok(page);
+            }
+            if from <= first {
+                return Ok(page);
+            }
+            if began.elapsed() >= self.budget {
+                page.next = Some(from);
+                page.searched_until = self.ended_at(from).await?;
+                return Ok(page);
+            }
+            last = from - 1;
+            part = larger(part, part_began.elapsed());
+        }
+    }
+
+    /// The numbers that the calls can have; `None` if there are none of that time.
+    async fn bounds(&mut self, before: Option<i64>) -> Result<Option<RangeInclusive<i64>>, StoreError> {
+        let (mut first, mut last) = (1, before.map_or(i64::MAX, |before| before.saturating_sub(1)));
+        if let Some(since) = self.filter.since {
+            let text = "SELECT MIN(seq) AS seq FROM (SELECT seq FROM calls WHERE ended_at >= $1 ORDER BY ended_at, seq LIMIT $2) AS near";
+            let Some(found) = self.bound(text, since).await? else { return Ok(None) };
+            first = found;
+        }
+        if let Some(until) = self.filter.until {
+            let text = "SELECT MAX(seq) AS seq FROM \
+                        (SELECT seq FROM calls WHERE ended_at <= $1 ORDER BY ended_at DESC, seq DESC LIMIT $2) AS near";
+            let Some(found) = self.bound(text, until).await? else { return Ok(None) };
+            last = last.min(found);
+        }
+        if self.filter.since.is_none() {
+            first = self.number("SELECT MIN(seq) AS seq FROM calls").await?.unwrap_or(first);
+        }
+        if last == i64::MAX {
+            last = self.number("SELECT MAX(seq) AS seq FROM calls").await?.unwrap_or_default();
+        }
+        Ok((first <= last).then_some(first..=last))
+    }
+
+    async fn bound(&mut self, text: &'static str, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query(text).bind(at.as_microsecond()).bind(OUT_OF_ORDER);
+        Ok(query.fetch_one(&mut *self.connection).await?.try_get("seq")?)
+    }
+
+    async fn number(&mut self, text: &'static str) -> Result<Option<i64>, StoreError> {
+        Ok(sqlx::query(text).fetch_one(&mut *self.connection).await?.try_get("seq")?)
+    }
+
+    /// Of the indexes that could be used, the one that has the fewest rows where the page begins.
+    async fn choose(&mut self, first: i64, last: i64) -> Result<Option<Index>, StoreError> {
+        let mut indexes = self.filter.indexes();
+        if indexes.len() < 2 {
+            return Ok(indexes.pop());
+        }
+        let mut best = None;
+        for index in indexes {
+            let reached = self.part(Some(&index), first, last, LOOK).await?;
+            if best.as_ref().is_none_or(|(seq, _)| reached < *seq) {
+                best = Some((reached, index));
+            }
+            if reached <= first {
+                break;
+            }
+        }
+        Ok(best.map(|(_, index)| index))
+    }
+
+    /// Where a part of so many rows of the index begins that ends with `last`, or `first` if there are fewer.
+    async fn part(&mut self, index: Option<&Index>, first: i64, last: i64, rows: i64) -> Result<i64, StoreError> {
+        // Numbers follow each other.
+        if index.is_none() {
+            return Ok(last.saturating_sub(rows - 1).max(first));
+        }
+        let mut statement = Statement::new("SELECT seq");
+        filter::from(&mut statement, self.dialect, index, first, last);
+        filter::order(&mut statement, self.dialect, index);
+        statement.sql(" LIMIT 1 OFFSET ").value(Value::Number(rows - 1));
+        match statement.query().fetch_optional(&mut *self.connection).await? {
+            Some(row) => Ok(row.try_get("seq")?),
+            None => Ok(first),
+        }
+    }
+
+    async fn rows(
+        &mut self,
+        index: Option<&Index>,
+        conditions: &[Condition],
+        first: i64,
+        last: i64,
+        most: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut statement = Statement::new(if self.detail == Detail::Listed { LISTED } else { WHOLE });
+        filter::from(&mut statement, self.dialect, index, first, last);
+        filter::and(&mut statement, conditions);
+        filter::order(&mut statement, self.dialect, index);
+        statement.sql(" LIMIT ").value(Value::Number(i64::try_from(most).unwrap_or(i64::MAX)));
+        statement.query().fetch_all(&mut *self.connection).await?.iter().map(rows::record).collect()
+    }
+
+    /// When the call ended that has this number, or the next smaller one.
+    async fn ended_at(&mut self, seq: i64) -> Result<Option<Timestamp>, StoreError> {
+        let query = sqlx::query("SELECT ended_at FROM calls WHERE seq <= $1 ORDER BY seq DESC LIMIT 1").bind(seq);
+        let row = query.fetch_optional(&mut *self.connection).await?;
+        row.map(|row| time(row.try_get("ended_at")?)).transpose()
+    }
+
+    /// What is missing among the calls that were looked at. A gap is on one page, that of the call before which it is.
+    async fn missing(&mut self, next: Option<i64>, before: Option<i64>) -> Result<Vec<Gap>, StoreError> {
+        let (since, until) = (self.filter.since, self.filter.until);
+        let query = sqlx::query(
+            "SELECT * FROM gaps WHERE seq > $1 AND seq <= $2 AND until >= $3 AND since <= $4 ORDER BY seq DESC LIMIT $5",
+        );
+        let query = query
+            .bind(next.unwrap_or(i64::MIN))
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(since.map_or(i64::MIN, Timestamp::as_microsecond))
+            .bind(until.map_or(i64::MAX, Timestamp::as_microsecond))
+            .bind(MOST_GAPS);
+        query.fetch_all(&mut *self.connection).await?.iter().map(rows::gap).collect()
+    }
+}
+
+/// How many rows are compared next, if that many took so long.
+fn larger(part: i64, took: Duration) -> i64 {
+    let microseconds = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX).max(1);
+    let fitting = part.saturating_mul(microseconds(PART)) / microseconds(took);
+    fitting.clamp(FIRST_PART, part.saturating_mul(8)).min(LARGEST_PART)
+}
+
+#[cfg(test)]
+mod tests;

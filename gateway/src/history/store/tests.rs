@@ -1,0 +1,82 @@
+//! Stores and rows for tests of what the tables answer, in SQLite and in PostgreSQL.
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::dispatch::Execution;
+use crate::history::record::Record;
+use crate::history::tests::fresh_database;
+use crate::history::text::Text;
+
+/// An open store, and its folder.
+pub(in crate::history) struct Opened {
+    pub(in crate::history) store: Store,
+    _folder: TempDir,
+}
+
+/// Both kinds of stores, empty.
+pub(in crate::history) async fn opened(config: &HistoryConfig) -> Vec<Opened> {
+    let mut configs = vec![config.clone()];
+    match std::env::var("BRIDGE32_TEST_POSTGRES") {
+        Ok(url) => configs.push(HistoryConfig { url: Some(fresh_database(&url).await), ..config.clone() }),
+        Err(_) => eprintln!("SKIPPED for PostgreSQL: BRIDGE32_TEST_POSTGRES names none (cargo xtask test starts one)"),
+    }
+    let mut stores = Vec::new();
+    for config in configs {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &config).await.unwrap();
+        stores.push(Opened { store, _folder: folder });
+    }
+    stores
+}
+
+/// When the first of [`calls`] ended.
+pub(in crate::history) fn beginning() -> Timestamp {
+    "2026-01-31T12:00:00Z".parse().unwrap()
+}
+
+/// So many calls, one a second, all of them different in what can be asked for.
+pub(in crate::history) fn calls(count: i64) -> Vec<Record> {
+    (0..count).map(call).collect()
+}
+
+fn call(number: i64) -> Record {
+    let at = beginning() + jiff::SignedDuration::from_secs(number);
+    let small = u128::try_from(number).unwrap();
+    let name = |of: &str, many: i64| format!("{of}{}", number % many);
+    let text = |text: String| Text { size: text.len() as u64, text, sha256: None };
+    let code = match number % 10 {
+        3 => Some("argument_mismatch"),
+        7 if number % 70 == 7 => Some("agent_crashed"),
+        _ => None,
+    };
+    Record {
+        seq: 0,
+        id: Uuid::from_u128(0x019c_0000_0000_7000_8000_0000_0000_0000 + small),
+        library: name("lib", 3),
+        function: (number % 11 != 5).then(|| name("f", 7)),
+        owner: name("team", 2),
+        key_id: name("key", 4),
+        // The first one is gone after some time.
+        agent: (number % 13 != 6).then(|| (if number < 100 { "old".to_owned() } else { name("agent", 3) }, 1)),
+        attempts: 0,
+        session: (number % 17 == 1).then(|| Uuid::from_u128(small % 5)),
+        batch: (number % 19 == 1).then(|| (Uuid::from_u128(small / 100), 0)),
+        replay_of: None,
+        trace_id: (number % 2 == 0).then(|| (small % 9).to_be_bytes()),
+        idempotency_key: None,
+        created_at: at,
+        ended_at: at,
+        parts_ns: [1000, u64::try_from(number % 50).unwrap() * 1_000_000, 500],
+        status: if code.is_some() { 422 } else { 200 },
+        code: code.map(str::to_owned),
+        execution: if code == Some("argument_mismatch") { Execution::NotRun } else { Execution::Ran },
+        report: None,
+        prototype: None,
+        args: text(format!(r#"{{"number":{number},"Text":"é%_\\"}}"#)),
+        args_redacted: false,
+        answer: text(r#"{"result":1,"outputs":{}}"#.to_owned()),
+        output: None,
+    }
+}
