@@ -20,6 +20,7 @@ use crate::crash::TraceId;
 use crate::handles::Handles;
 use crate::journal::Journal;
 use crate::library::Library;
+use crate::output::Output;
 
 use lane::{Job, Lanes};
 
@@ -89,6 +90,7 @@ impl Apartment {
         load: Load,
         counters: Arc<Counters>,
         journal: Journal,
+        output: Option<Arc<Output>>,
     ) -> Result<(Self, Loaded), Fault> {
         check(&load)?;
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| channel()).unzip();
@@ -98,6 +100,7 @@ impl Apartment {
         Lanes {
             first_slot: usize::try_from(load.slot).unwrap_or(usize::MAX),
             journal,
+            output,
             counters: Arc::clone(&counters),
             handles: Arc::clone(&handles),
             callbacks: Arc::clone(&callbacks),

@@ -29,6 +29,7 @@ use crate::crash::TraceId;
 use crate::diagnosis;
 use crate::handles::HandleError;
 use crate::journal::Journal;
+use crate::output::Output;
 use crate::platform::{end_process, keep_from_children, observe};
 use crate::trust::Trust;
 
@@ -63,17 +64,19 @@ pub struct Server {
     pub counters: Arc<Counters>,
     trust: Trust,
     journal: Journal,
+    output: Option<Arc<Output>>,
     ending: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server that has no library yet, and answers whom `trust` knows.
-    pub fn new(trust: Trust, journal: Journal) -> Arc<Self> {
+    pub fn new(trust: Trust, journal: Journal, output: Option<Output>) -> Arc<Self> {
         Arc::new(Self {
             apartments: Mutex::default(),
             counters: Arc::default(),
             trust,
             journal,
+            output: output.map(Arc::new),
             ending: watch::Sender::new(false),
         })
     }
@@ -192,7 +195,7 @@ impl Server {
         if self.table().contains_key(name) {
             return fault(&malformed(format!("the library `{name}` is already loaded")));
         }
-        match Apartment::open(name, load, Arc::clone(&self.counters), self.journal).await {
+        match Apartment::open(name, load, Arc::clone(&self.counters), self.journal, self.output.clone()).await {
             Ok((apartment, loaded)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
                 json(StatusCode::OK, &loaded)

@@ -53,6 +53,10 @@ pub struct Handover {
     /// made it, with its full size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<String>,
+    /// The secret of the marks with which the agent ends the output of each call: see [`crate::output`]. Without one it writes
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_marks: Option<String>,
 }
 
 /// What an agent writes while it is dying: one JSON object a line, so that a record that breaks off is still of use.

@@ -43,6 +43,7 @@ mod signed;
 mod signing_commands;
 mod soak;
 mod sqlite;
+mod traces;
 mod windows;
 mod zlib;
 

@@ -4,6 +4,7 @@
 
 mod autopsy;
 mod bindings;
+mod call_output;
 pub mod client;
 mod crash;
 mod external;
@@ -41,6 +42,7 @@ use crate::files::{Identity, Place};
 use crate::interfaces::Current;
 
 pub use bindings::{Bindings, Bound};
+pub use call_output::{CallOutput, CallOutputs, Printing};
 pub use crash::Crash;
 pub use figures::{Figures, Probed};
 pub use fitness::{Fitness, LastCrash};
@@ -99,6 +101,15 @@ pub struct LibrarySpec {
     pub threads: u32,
     /// Where the notes of its first thread stand in the agent's journal.
     pub slot: u32,
+    /// The outputs of its calls are told apart.
+    pub marks_output: bool,
+}
+
+impl AgentSpec {
+    /// Whether its process marks where the output of each call ends.
+    fn marks_output(&self) -> bool {
+        self.loads.iter().any(|load| load.marks_output)
+    }
 }
 
 impl LibrarySpec {

@@ -26,7 +26,7 @@ pub use dashboard::DashboardConfig;
 use document::{Document, RuntimeDocument};
 pub use environment::overrides;
 pub use history::{Durability, HistoryConfig};
-pub use library::{Fallback, LibraryConfig, LibraryFile};
+pub use library::{Fallback, LibraryConfig, LibraryFile, Output};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub use running::{Instances, Probe, Recycle, Running, SessionLimits};

@@ -180,6 +180,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         prototype,
         part,
         sent: None,
+        output: None,
         attempts: 0,
         began: false,
         is_probe: false,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::arguments::Arguments;
 use super::outcome::{CallResult, Failure};
+use crate::agents::CallOutput;
 use crate::interfaces::Declared;
 use crate::trace::{TraceContext, TraceId};
 
@@ -51,6 +52,8 @@ pub struct Ended {
     pub result: CallResult,
     /// Where it was sent to the last time, if it was.
     pub sent: Option<SentTo>,
+    /// What it has printed there, if that is told apart.
+    pub output: Option<Arc<CallOutput>>,
     /// How many processes it was sent to that ended before.
     pub attempts: u32,
     /// When it came.

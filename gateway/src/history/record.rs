@@ -108,7 +108,7 @@ impl Record {
             let text = PrototypeText { prototype: text, export: export.as_deref(), ordinal: *ordinal };
             serde_json::to_string(&text).unwrap_or_default()
         });
-        let trace = call.trace();
+        let (trace, printed) = (call.trace(), call.output.as_ref().and_then(|output| output.text()));
         let Ended { id, library, part, origin, session, sent, attempts, since, until, .. } = call;
         Self {
             seq: 0,
@@ -135,7 +135,7 @@ impl Record {
             args: Text::cut(args, most),
             args_redacted,
             answer: Text::cut(answer, most),
-            output: None,
+            output: printed,
         }
     }
 

@@ -102,6 +102,7 @@ fn ended(args: &str, result: CallResult) -> Ended {
         session: None,
         result,
         sent: Some(SentTo { agent: "calc-1".into(), generation: 7, at }),
+        output: None,
         attempts: 0,
         since,
         until: since + Duration::from_millis(30),

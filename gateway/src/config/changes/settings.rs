@@ -121,6 +121,7 @@ pub(in crate::config) fn of_library(library: &LibraryConfig) -> Vec<Setting<Exte
         dialect,
         definitions,
         sensitive,
+        output,
     } = library;
     let definitions = definitions.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
     let mut keys = vec![
@@ -137,6 +138,7 @@ pub(in crate::config) fn of_library(library: &LibraryConfig) -> Vec<Setting<Exte
         setting("int64", Interface, format!("{int64:?}").to_lowercase()),
         setting("dialect", Processes, or_none(dialect.map(|dialect| format!("{dialect:?}").to_lowercase()))),
         setting("definitions", Interface, braced(definitions)),
+        setting("output", Processes, quoted(output.name())),
         setting("sensitive", Interface, list(sensitive.listed().iter().map(quoted))),
         // The gateway's key shows them.
         secret("sensitive_names", Interface, sensitive.names()),

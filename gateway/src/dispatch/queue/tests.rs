@@ -38,6 +38,7 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         prototype: None,
         part: None,
         sent: None,
+        output: None,
         is_probe: false,
         attempts: 0,
         began: false,

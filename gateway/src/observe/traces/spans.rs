@@ -351,6 +351,7 @@ mod tests {
             session: Some(Uuid::now_v7()),
             result,
             sent: Some(SentTo { agent: "calc".into(), generation: 3, at: at(15) }),
+            output: None,
             attempts: 1,
             since: at(12),
             until: at(40),
