@@ -139,7 +139,9 @@ impl<'a> List<'a> {
 
     /// The same as it came.
     fn into_work(mut self) -> Work {
-        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
+        // What was never sent prints nothing there.
+        let unsent = |call: &mut Option<Queued>| call.take().map(|call| Queued { output: None, ..call });
+        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(unsent).collect();
         let declared = calls.iter().find_map(|call| call.declared.clone());
         Work { calls, batch: self.batch, route: self.route, declared }
     }
