@@ -110,7 +110,8 @@ fn printed(bridge: &Bridge, id: &Value) -> Option<String> {
         let call = bridge.client().get(&format!("/v1/calls/{id}")).ok();
         (!call["library_us"].is_null()).then_some(call)
     });
-    call["output"].as_str().map(str::to_owned)
+    // In text mode C libraries of Windows write another end of a line.
+    call["output"].as_str().map(|text| text.replace("\r\n", "\n"))
 }
 
 #[test]
@@ -185,7 +186,8 @@ fn what_a_call_with_a_secret_prints_is_not_kept() {
         for secret in ["hunter2", "hunter2\n"] {
             let id = bridge.call(target.name(), "Print", json!({"password": secret})).ok()["call_id"].clone();
             let kept = printed(&bridge, &id).unwrap();
-            assert_eq!(kept, format!("({} bytes, not kept: the call has sensitive values)", secret.len()), "{target}");
+            let bytes = secret.len() + usize::from(target.is_windows() && secret.ends_with('\n'));
+            assert_eq!(kept, format!("({bytes} bytes, not kept: the call has sensitive values)"), "{target}");
         }
         bridge.call(target.name(), "EchoInt", json!({"value": 5})).ok();
         line(&bridge, target.name(), "(7 bytes, not shown");
