@@ -379,7 +379,6 @@ pub struct Returned<'a> {
     pub hresult: Option<SystemError>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(nanoseconds: &[u64; 3]) -> bool {
     *nanoseconds == [0; 3]
 }

@@ -1,5 +1,6 @@
 //! A collector of OpenTelemetry data that takes spans over HTTP and keeps them for the test, each as its protobuf says it.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -92,7 +93,10 @@ pub fn value(attributes: &[KeyValue], name: &str) -> Option<String> {
 
 /// Bytes in hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Answers the requests of one connection.

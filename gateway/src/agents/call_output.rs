@@ -3,6 +3,7 @@
 //! byte, however far the reader of the pipe lags behind; and what a crash has cut off is what the call printed that ran.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ impl CallOutput {
 
 fn note_cut(text: &mut String, cut: u64) {
     if cut > 0 {
-        text.push_str(&format!("… ({cut} bytes more)\n"));
+        // A string takes everything.
+        let _ = writeln!(text, "… ({cut} bytes more)");
     }
 }
 

@@ -156,15 +156,13 @@ impl Printed {
                 self.held = rest.to_vec();
                 return;
             }
-            match rest.split_at_checked(MARK_BYTES).and_then(|(mark, after)| Some((marks.read(mark)?, after))) {
-                Some((call, after)) => {
-                    self.end(call);
-                    rest = after;
-                }
-                None => {
-                    self.print(&rest[..1]);
-                    rest = &rest[1..];
-                }
+            let mark = rest.split_at_checked(MARK_BYTES).and_then(|(mark, after)| Some((marks.read(mark)?, after)));
+            if let Some((call, after)) = mark {
+                self.end(call);
+                rest = after;
+            } else {
+                self.print(&rest[..1]);
+                rest = &rest[1..];
             }
         }
         self.print(rest);

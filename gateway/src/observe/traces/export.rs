@@ -24,11 +24,11 @@ const LAG: Duration = Duration::from_secs(1);
 /// How long it is tried to send them.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// That spans were lost is said no more often.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+const SAY_EVERY: Duration = Duration::from_mins(1);
 
 /// Makes spans, and sends them to a collector.
 pub(super) struct Exporter {
-    exporter: SpanExporter,
+    otlp: SpanExporter,
     client: Client,
     shared: Arc<Shared>,
     told: Option<Told>,
@@ -64,7 +64,7 @@ impl Exporter {
             .with_attributes([version, instance])
             .build();
         exporter.set_resource(&resource);
-        Ok(Self { exporter, client, shared, told: None })
+        Ok(Self { otlp: exporter, client, shared, told: None })
     }
 
     /// Sends what comes, until nothing more does.
@@ -111,7 +111,7 @@ impl Exporter {
         if count == 0 {
             return;
         }
-        let sent = futures_executor::block_on(self.exporter.export(spans));
+        let sent = futures_executor::block_on(self.otlp.export(spans));
         let error = match sent {
             Ok(()) => {
                 self.shared.sent.fetch_add(count, Ordering::Relaxed);
