@@ -86,6 +86,7 @@ pub async fn serve(
     bridge.observer.traces.open();
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.history.write().await });
+    bridge.observer.history.opened().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);
     prepared.libraries.iter().for_each(|library| reload::watch(&bridge, library));

@@ -15,7 +15,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 use crate::api::{
     agents, batches, callbacks, calls, crashes, docs, events, exports, functions, handles, health, interface,
-    kept_calls, keys, libraries, memory, openapi, reload, replays, sessions, sign_in_links, variables,
+    kept_calls, keys, libraries, memory, openapi, reload, replays, sessions, sign_in_links, statistics, variables,
 };
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
@@ -102,9 +102,11 @@ pub fn routes() -> Vec<Route> {
         get("/v1/callbacks/{id}/events", Need::Callback, events::show),
         delete("/v1/callbacks/{id}", Need::Callback, callbacks::remove),
         get("/v1/calls", Need::OwnCalls, kept_calls::list),
+        get("/v1/calls/export", Need::OwnCalls, kept_calls::export),
         get("/v1/calls/{id}", Need::OwnCalls, kept_calls::show),
         delete("/v1/calls/{id}", Need::OwnCalls, kept_calls::cancel),
         post("/v1/calls/{id}/replay", Need::OwnCalls, replays::create),
+        get("/v1/statistics", Need::Read, statistics::show),
         get("/v1/sessions", Need::OwnSessions, sessions::list),
         post("/v1/sessions", Need::OwnSessions, sessions::create),
         get("/v1/sessions/{id}", Need::OwnSessions, sessions::show),

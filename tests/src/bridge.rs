@@ -63,7 +63,10 @@ impl Bridge {
             .mode(0o600)
             .open(&path)
             .expect("the log can be written");
-        let mut command = gateway_command();
+        let mut command = match &config.disk {
+            Some(size) => on_a_disk(size, &config.folder().join("data")),
+            None => gateway_command(),
+        };
         command.arg("serve").arg("--config").arg(&file).current_dir(config.folder());
         command.env(MARK, &mark).envs(config.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(output.try_clone().expect("it can be shared")).stderr(output);
@@ -285,6 +288,19 @@ impl Drop for Bridge {
 /// The gateway's program, without configuration from this process's environment.
 pub fn gateway_command() -> Command {
     without_configuration(Command::new(dist::program()))
+}
+
+/// The same with a disk of that size for a folder, which nobody else sees.
+fn on_a_disk(size: &str, folder: &Path) -> Command {
+    std::fs::create_dir_all(folder).expect("the folder can be made");
+    let mount = "mount -t tmpfs -o size=\"$1\",mode=0700 none \"$2\" && shift 2 && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        // Root of a name space of its own is enough.
+        command.arg("--map-root-user");
+    }
+    command.args(["--mount", "sh", "-c", mount, "sh", size]).arg(folder).arg(dist::program());
+    without_configuration(command)
 }
 
 fn without_configuration(mut command: Command) -> Command {

@@ -24,6 +24,8 @@ pub struct Config {
     other_key: Option<Key>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) wait_until_ready: bool,
+    /// The size of the disk that `data_dir` has for itself.
+    pub(crate) disk: Option<String>,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Config {
             trusted: None,
             environment: Vec::new(),
             wait_until_ready: true,
+            disk: None,
         }
     }
 
@@ -107,6 +110,12 @@ impl Config {
     /// Sets a variable of the gateway's environment.
     pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Gives `data_dir` a disk of that size (`64m`) for itself.
+    pub fn small_disk(&mut self, size: &str) -> &mut Self {
+        self.disk = Some(size.to_owned());
         self
     }
 

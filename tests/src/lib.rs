@@ -24,6 +24,7 @@ pub mod joined;
 pub mod log;
 pub mod other_user;
 pub mod otlp;
+pub mod pipe;
 pub mod postgres;
 pub mod process;
 pub mod raw;

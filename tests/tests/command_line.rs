@@ -285,8 +285,14 @@ fn calls_that_go_on_are_listed_waited_for_and_cancelled() {
     let (_, output, _) = with("call", &["trouble", "Nap", "milliseconds=20000", "--async"]);
     let id = output.trim();
     let (code, output, notes) = with("calls", &[]);
-    assert!(code == Some(0) && output.starts_with(id) && output.lines().count() == 3, "{output}{notes}");
-    assert!(output.contains("returned            trouble.ProcessId") && notes.contains("3 calls"), "{output}{notes}");
+    assert!(code == Some(0) && output.starts_with(id) && output.lines().count() == 4, "{output}{notes}");
+    assert!(output.contains("returned            trouble.ProcessId") && notes.contains("4 calls"), "{output}{notes}");
+    let (code, output, notes) = with("calls", &["--function", "Nap", "--outcome", "failed", "--since", "1h"]);
+    assert!(code == Some(0) && output.contains("deadline_exceeded") && notes.contains("1 call"), "{output}{notes}");
+    let (_, output, notes) = with("calls", &["--limit", "2"]);
+    assert!(output.lines().count() == 2 && notes.contains("older"), "{output}{notes}");
+    let (code, _, notes) = with("calls", &["--since", "soon"]);
+    assert!(code == Some(1) && notes.contains("`since=soon`"), "{notes}");
     assert_eq!(with("calls", &[id, "--cancel"]).0, Some(0));
     let (code, _, notes) = with("calls", &[id, "--wait", "10"]);
     assert!(code == Some(1) && notes.contains("cancelled (409"), "{notes}");

@@ -31,6 +31,7 @@ mod openapi;
 mod output;
 mod pools;
 mod protocol;
+mod questions;
 mod registration;
 mod reload;
 mod replay;

@@ -98,13 +98,12 @@ fn what_cannot_be_made_again_as_it_was_is_refused_with_the_reason() {
 #[test]
 fn a_handle_of_a_process_that_is_gone_is_refused() {
     let bridge = bridge(|_| {});
-    let block = bridge.client().post("/v1/libraries/z/memory", &json!({"size": 8})).ok();
-    let args = json!({"prototype": "void *memset(void *s, int c, unsigned n)", "args": {"s": block["handle"], "c": 1, "n": 2}});
-    let call = bridge.client().post("/v1/libraries/z/calls", &args).ok();
+    let block = bridge.client().post("/v1/libraries/z/memory", &json!({"size": 8})).is(201);
+    let call = bridge.call("z", "crc32", json!({"crc": 0, "buf": block["handle"], "len": 8})).ok();
     assert_eq!(replay(&bridge, &call, &json!({})).ok()["after"]["status"], 200, "the block lives");
     assert!(refused(&bridge, &call, &json!({"library": "next"})).contains("no other library"));
     let handle = block["handle"].as_str().unwrap();
-    bridge.client().delete(&format!("/v1/libraries/z/memory/{handle}")).is(204);
+    bridge.client().delete(&format!("/v1/libraries/z/memory/{handle}")).done();
     assert!(refused(&bridge, &call, &json!({})).contains("does not live any more"));
     bridge.client().request("POST", "/v1/agents/z/restart").send().is(202);
     within(10.0, "the next process", || (bridge.generation("z") > 1).then_some(()));

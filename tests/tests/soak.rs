@@ -66,3 +66,18 @@ fn idle_sessions_take_little() {
 fn libraries_that_are_not_loaded_take_little() {
     holds("libraries");
 }
+
+#[test]
+fn the_history_has_every_answered_call_after_the_gateway_was_killed_if_it_has_to() {
+    holds("history-killed");
+}
+
+#[test]
+fn the_history_misses_the_last_moments_before_the_gateway_was_killed_at_most() {
+    holds("history-killed-batched");
+}
+
+#[test]
+fn calls_go_on_while_the_history_cannot_be_written_and_are_there_or_told_as_missing() {
+    holds("history-unwritable");
+}

@@ -29,6 +29,7 @@ mod reply;
 mod session_header;
 pub mod sessions;
 pub mod sign_in_links;
+pub mod statistics;
 pub mod variables;
 
 use axum::extract::FromRequestParts;

@@ -1,4 +1,6 @@
-//! `bridge32 calls`: the calls that wait or run, and those whose outcome is kept.
+//! `bridge32 calls`: the calls that wait or run, and those that have ended.
+
+mod wanted;
 
 use bytes::Bytes;
 use clap::Args;
@@ -10,16 +12,20 @@ use super::json::Json;
 use super::request::escape;
 use super::{Failed, note, print};
 
-/// List calls that wait, run or are kept; show one, wait for it, or cancel it
+use wanted::Wanted;
+
+/// List calls that wait, run or have ended; show one, wait for it, or cancel it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  bridge32 calls                                     (what waits, runs, or is kept)
+  bridge32 calls                                     (what waits, runs, or has ended, the newest first)
+  bridge32 calls --library calc --outcome failed --since 15m
   id=$(bridge32 call calc Slow n=5 --async)
   bridge32 calls $id --wait 60                       (its outcome, when it is there)
   bridge32 calls $id --cancel
 
-A call's outcome is kept if it was made with --async or --idempotency-key. docs/calls.md has what there is to know.")]
+A call's outcome is kept for its client if it was made with --async or --idempotency-key: docs/calls.md. Of every call that has ended there
+is what the history has: docs/history.md.")]
 pub(super) struct Calls {
     /// The call's id; without one, the newest calls are listed
     id: Option<String>,
@@ -33,15 +39,15 @@ pub(super) struct Calls {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
     access: Access,
 }
 
 impl Calls {
     pub(super) fn run(self) -> Result<(), Failed> {
         let Some(id) = &self.id else {
-            let (_, list) = self.ask(&Method::GET, "/v1/calls")?;
-            self.list(&list.unwrap_or_else(Json::null));
-            return Ok(());
+            return self.list();
         };
         let path = format!("/v1/calls/{}", escape(id));
         if self.cancel {
@@ -69,18 +75,36 @@ impl Calls {
         Ok((status, Some(document)))
     }
 
-    fn list(&self, list: &Json) {
-        if self.json {
-            return print(list.pretty());
+    /// Lists what is wanted. Pages may be short, because it takes long to find more: then it goes on.
+    fn list(&self) -> Result<(), Failed> {
+        let (mut found, mut cursor) = (0, None);
+        loop {
+            let target = self.wanted.target(self.wanted.limit() - found, cursor.as_deref());
+            let list = self.ask(&Method::GET, &target)?.1.unwrap_or_else(Json::null);
+            if self.json {
+                print(list.pretty());
+            }
+            let calls = match list.get("calls") {
+                Some(Json::List(calls)) => calls.as_slice(),
+                _ => &[],
+            };
+            if !self.json {
+                calls.iter().map(line).for_each(print);
+            }
+            if let Some(why) = list.get("without_history").and_then(Json::as_text) {
+                note(format_args!("without the history: {why}"));
+            }
+            found += calls.len();
+            cursor = list.get("next_cursor").and_then(Json::as_text);
+            if cursor.is_none() || found >= self.wanted.limit() || self.json {
+                break;
+            }
         }
-        let calls = match list.get("calls") {
-            Some(Json::List(calls)) => calls.as_slice(),
-            _ => &[],
-        };
-        calls.iter().map(line).for_each(print);
-        let more =
-            if list.get("next_cursor").is_some() { "; there are older ones (--json has `next_cursor`)" } else { "" };
-        note(format_args!("{}{more}", super::words::count(calls.len(), "call")));
+        if !self.json {
+            let more = if cursor.is_some() { "; there are older ones (--limit)" } else { "" };
+            note(format_args!("{}{more}", super::words::count(found, "call")));
+        }
+        Ok(())
     }
 
     fn show(&self, id: &str, call: &Json) -> Result<(), Failed> {

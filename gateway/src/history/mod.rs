@@ -6,7 +6,9 @@
 
 mod buffer;
 mod differences;
+mod fill;
 mod gaps;
+mod keeping;
 mod record;
 mod state;
 mod store;
@@ -27,10 +29,11 @@ use crate::config::{Durability, HistoryConfig};
 use crate::dispatch::{Ended, Failure, Reply};
 
 pub use differences::{Difference, differences};
+pub use fill::fill;
 pub use gaps::Gap;
 pub use record::Record;
 pub use state::{Condition, Counts};
-pub use store::{Detail, Filter, Page, StoreError, Wanted};
+pub use store::{BY_THE_MINUTE, Detail, Filter, Page, Span, Statistics, StoreError, Tally, Wanted};
 pub use text::Text;
 
 use buffer::{Buffer, Waiting};
@@ -39,6 +42,9 @@ use store::Readers;
 
 /// How long somebody who asks for a call that has just ended waits for it to be written.
 const CATCHING_UP: Duration = Duration::from_millis(500);
+
+/// How long a gateway that starts waits for its history to be opened.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// The history of one gateway.
 #[derive(Debug)]
@@ -49,6 +55,8 @@ pub struct History {
     state: State,
     /// `None` as long as the store could not be opened.
     readers: RwLock<Option<Readers>>,
+    /// Whether it was tried to open the store.
+    tried: watch::Sender<bool>,
     /// How many of the calls that had room are done with: written, or given up.
     done: watch::Sender<u64>,
     /// Everything is written that ever will be.
@@ -59,7 +67,8 @@ impl History {
     /// The history in this folder, or in the database that the configuration names; nothing is opened yet.
     pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
         let state = State::default();
-        if config.durability == Durability::Off {
+        let is_off = config.durability == Durability::Off;
+        if is_off {
             state.turn_off();
         }
         Self {
@@ -68,8 +77,17 @@ impl History {
             buffer: Buffer::default(),
             state,
             readers: RwLock::default(),
+            tried: watch::Sender::new(is_off),
             done: watch::Sender::new(0),
             finished: watch::Sender::new(false),
+        }
+    }
+
+    /// Resolves when the store is open, could not be opened at first, or takes longer than anybody should wait for it.
+    pub async fn opened(&self) {
+        let mut tried = self.tried.subscribe();
+        if tokio::time::timeout(OPENING, tried.wait_for(|tried| *tried)).await.is_err() {
+            tracing::warn!("the history takes its time to be opened; calls do not wait for it");
         }
     }
 
@@ -144,7 +162,8 @@ impl History {
         tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
     }
 
-    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones.
+    /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones, with those
+    /// that have just ended.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -155,7 +174,21 @@ impl History {
         limit: usize,
         detail: Detail,
     ) -> Result<Page, StoreError> {
-        self.readers()?.page(filter, before, limit, detail).await
+        let readers = self.readers()?;
+        if before.is_none() {
+            self.catch_up().await;
+        }
+        readers.page(filter, before, limit, detail).await
+    }
+
+    /// What the sums say of a time, with the calls that have just ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn statistics(&self, span: &Span) -> Result<Statistics, StoreError> {
+        let readers = self.readers()?;
+        self.catch_up().await;
+        readers.statistics(span).await
     }
 
     fn readers(&self) -> Result<Readers, StoreError> {

@@ -35,6 +35,8 @@ pub struct Counts {
     pub missed: u64,
     /// How often writing has failed.
     pub failures: u64,
+    /// Calls that are not in the store any more, because they were too old, or too many.
+    pub forgotten: u64,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub(super) struct State {
     written: AtomicU64,
     missed: AtomicU64,
     failures: AtomicU64,
+    forgotten: AtomicU64,
 }
 
 impl State {
@@ -61,12 +64,15 @@ impl State {
     /// Writing has failed.
     pub(super) fn broken(&self, error: &str) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        let since = if let Condition::Broken { since, .. } = self.condition() {
-            since
-        } else {
-            tracing::error!(error, "the history cannot be written; it is tried again");
-            Timestamp::now()
+        let (since, known) = match self.condition() {
+            Condition::Broken { since, error } => (since, Some(error)),
+            _ => (Timestamp::now(), None),
         };
+        tracing::debug!(error, "writing the history failed");
+        // Told once, until it is something else.
+        if known.as_deref() != Some(error) {
+            tracing::error!(error, "the history cannot be written; it is tried again");
+        }
         self.set(Condition::Broken { since, error: error.to_owned() });
     }
 
@@ -82,12 +88,17 @@ impl State {
         self.missed.fetch_add(calls, Ordering::Relaxed);
     }
 
+    pub(super) fn count_forgotten(&self, calls: u64) {
+        self.forgotten.fetch_add(calls, Ordering::Relaxed);
+    }
+
     pub(super) fn counts(&self, waiting: usize) -> Counts {
         Counts {
             written: self.written.load(Ordering::Relaxed),
             waiting: waiting as u64,
             missed: self.missed.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            forgotten: self.forgotten.load(Ordering::Relaxed),
         }
     }
 }

@@ -40,7 +40,13 @@ impl History {
     pub async fn write(&self) {
         if self.config.durability != Durability::Off {
             let mut store = self.open().await;
-            self.write_all(&mut store).await;
+            match store.as_ref().map(Store::janitor) {
+                Some(janitor) => tokio::select! {
+                    () = self.write_all(&mut store) => {}
+                    () = self.keep_within_bounds(janitor) => {}
+                },
+                None => self.write_all(&mut store).await,
+            }
             if let Some(store) = store
                 && let Err(error) = store.close().await
             {
@@ -58,10 +64,12 @@ impl History {
                 Ok(store) => {
                     *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(store.readers());
                     self.state.written(0);
+                    self.tried.send_replace(true);
                     return Some(store);
                 }
                 Err(error) => self.state.broken(&error.to_string()),
             }
+            self.tried.send_replace(true);
             if self.buffer.is_closed() {
                 return None;
             }

@@ -10,6 +10,7 @@ pub mod figures;
 pub mod footprint;
 pub mod gateway_killed;
 pub mod hammered;
+pub mod history;
 pub mod ledger;
 pub mod load;
 pub mod mixed;
@@ -88,6 +89,21 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "keys-kept",
         about: "the same, with Idempotency-Key: what was under way is asked for again after the restart",
         run: gateway_killed::run_with_keys,
+    },
+    Scenario {
+        name: "history-killed",
+        about: "kill -9 of the gateway at thousands of calls a second: with `before_answer` the history has every answered call",
+        run: |options| history::killed(options, "before_answer"),
+    },
+    Scenario {
+        name: "history-killed-batched",
+        about: "the same with `batched`: no call is missing that was answered more than 200 ms before",
+        run: |options| history::killed(options, "batched"),
+    },
+    Scenario {
+        name: "history-unwritable",
+        about: "the history's disk is full, its file locked, its database restarted: calls go on, and counts add up",
+        run: history::unwritable,
     },
     Scenario {
         name: "reload",

@@ -47,6 +47,10 @@ CREATE TABLE calls (
     answer_sha256 TEXT,
     -- What the library wrote on its standard output and error while the call ran.
     output TEXT
+) WITH (
+    -- What retention has deleted is room for new rows soon, and new pages are soon known to be visible to all.
+    autovacuum_vacuum_scale_factor = 0.02,
+    autovacuum_vacuum_insert_scale_factor = 0.05
 );
 
 CREATE UNIQUE INDEX calls_by_id ON calls (id);
@@ -65,14 +69,32 @@ CREATE INDEX calls_by_batch ON calls (batch, seq) WHERE batch IS NOT NULL;
 -- The calls that are not in the table and should be.
 CREATE TABLE gaps (
     -- The number that the next row had.
-    seq BIGINT NOT NULL PRIMARY KEY,
+    seq BIGINT NOT NULL,
     -- Between these times they ended.
     since BIGINT NOT NULL,
     until BIGINT NOT NULL,
     -- How many they are; NULL if nobody knows.
     calls BIGINT,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    PRIMARY KEY (seq, since)
 );
 
 -- Whether a gateway writes, or has ended without saying so: one row while it does.
 CREATE TABLE writing (since BIGINT NOT NULL PRIMARY KEY);
+
+-- How many calls of a function ended in a minute, or an hour, and how long they took. Written with the calls.
+CREATE TABLE statistics (
+    -- When it begins: a multiple of its length.
+    start BIGINT NOT NULL,
+    -- 60, or 3600 for what is older.
+    seconds BIGINT NOT NULL,
+    library TEXT NOT NULL,
+    -- Empty for calls whose function has no name, and for those of functions that are too many.
+    function TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    -- Of these, how many ended with a problem.
+    failed BIGINT NOT NULL,
+    -- The nanoseconds that each took in all: an HdrHistogram of two digits, in its format V2.
+    durations BYTEA NOT NULL,
+    PRIMARY KEY (seconds, start, library, function)
+);

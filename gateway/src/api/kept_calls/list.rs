@@ -135,7 +135,7 @@ fn answer(calls: Vec<Item<'_>>, next: Option<Cursor>, page: &Page, without_histo
 }
 
 /// The calls of a page whose outcome is kept for their clients.
-async fn kept(bridge: &Bridge, page: &Page) -> HashSet<Uuid> {
+pub(super) async fn kept(bridge: &Bridge, page: &Page) -> HashSet<Uuid> {
     let ids: Vec<Uuid> = page.records.iter().map(|record| record.id).collect();
     bridge.kept.which(&ids).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "which of the calls are kept cannot be told");

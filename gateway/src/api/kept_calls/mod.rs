@@ -1,6 +1,7 @@
 //! `/v1/calls`: the calls that wait or run, those whose outcome is kept, and those of the history.
 
 mod cursor;
+mod export;
 mod feed;
 mod list;
 mod recorded;
@@ -25,7 +26,9 @@ use crate::error::{Code, Problem};
 use crate::history::{Condition, Record};
 use crate::kept::Entry;
 
+pub use export::export;
 pub use list::list;
+pub(super) use recorded::microseconds;
 pub(super) use shown::{gone, shown};
 
 use shown::Listed;
@@ -64,7 +67,7 @@ pub async fn show(
     let entry = match find(&bridge, &id, &caller, Need::History).await? {
         Found::Kept(entry) => entry,
         Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
-        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None))),
+        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None, false))),
     };
     if accepts(&headers, "text/event-stream") {
         return Ok(feed::answer(bridge, entry));
@@ -80,7 +83,7 @@ pub async fn show(
         None => None,
     };
     Ok(reply::json(match record {
-        Some((record, outcome)) => recorded::whole(&record, Some(&outcome)),
+        Some((record, outcome)) => recorded::whole(&record, Some(&outcome), true),
         None => shown(&bridge, &entry),
     }))
 }
@@ -200,7 +203,17 @@ fn has_ended(id: Uuid) -> Problem {
     Problem::new(Code::CallEnded, detail)
 }
 
-fn unreadable(error: &impl std::fmt::Display) -> Problem {
+/// Whoever asks the history alone is told if there is none.
+pub(super) fn expect_history(bridge: &Bridge) -> Result<(), Problem> {
+    if bridge.observer.history.condition() != Condition::Off {
+        return Ok(());
+    }
+    let detail =
+        "There is no history of calls here: `durability` of [history] is \"off\" in the gateway's configuration.";
+    Err(Problem::new(Code::HistoryUnavailable, detail))
+}
+
+pub(super) fn unreadable(error: &impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "a call cannot be read");
     let detail = "What is kept of calls cannot be read now; the gateway's log says why. Ask again.";
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)

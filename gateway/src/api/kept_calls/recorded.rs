@@ -115,11 +115,11 @@ impl<'a> Facts<'a> {
 }
 
 /// Everything that the history has of a call. `outcome` is what its client got, where that is kept.
-pub(super) fn whole(record: &Record, outcome: Option<&RawValue>) -> Vec<u8> {
+pub(super) fn whole(record: &Record, outcome: Option<&RawValue>, kept: bool) -> Vec<u8> {
     let (args, args_cut) = parts(&record.args);
     let (recorded, outcome_cut) = parts(&record.answer);
     let whole = Whole {
-        facts: Facts::of(record, outcome.is_some()),
+        facts: Facts::of(record, kept),
         idempotency_key_sha256: record.idempotency_key.as_deref(),
         ad_hoc: record.prototype.as_deref().and_then(json),
         args,
@@ -145,18 +145,18 @@ fn json(text: &str) -> Option<&RawValue> {
 }
 
 /// Nanoseconds as a number of microseconds.
-fn microseconds(nanoseconds: u64) -> Box<RawValue> {
+pub(in crate::api) fn microseconds(nanoseconds: u64) -> Box<RawValue> {
     let text = format!("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
     RawValue::from_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn record() -> Record {
+    pub(in super::super) fn record() -> Record {
         let time = "2026-01-31T12:00:00.123456Z".parse().unwrap();
         let text = |text: &str| Text { text: text.to_owned(), size: text.len() as u64, sha256: None };
         Record {
@@ -189,12 +189,12 @@ mod tests {
     }
 
     fn shown(record: &Record) -> Value {
-        serde_json::from_slice(&whole(record, None)).unwrap()
+        serde_json::from_slice(&whole(record, None, false)).unwrap()
     }
 
     #[test]
     fn a_row_is_shown_with_where_its_time_went() {
-        let text = String::from_utf8(whole(&record(), None)).unwrap();
+        let text = String::from_utf8(whole(&record(), None, false)).unwrap();
         assert!(text.contains(r#""args":{"a":1e400}"#), "numbers stay as they were: {text}");
         assert!(text.contains(r#""duration_us":3.053,"queue_us":1.000,"agent_us":2.050,"library_us":0.003"#), "{text}");
         let shown = shown(&Record { args: Text { text: "{}".into(), ..record().args }, ..record() });
@@ -218,7 +218,7 @@ mod tests {
     fn what_is_kept_for_the_client_goes_before_what_is_recorded() {
         let kept = RawValue::from_string(r#"{"result":"secret"}"#.to_owned()).unwrap();
         let record = Record { args: Text { text: "{}".into(), ..record().args }, ..record() };
-        let shown: Value = serde_json::from_slice(&whole(&record, Some(&kept))).unwrap();
+        let shown: Value = serde_json::from_slice(&whole(&record, Some(&kept), true)).unwrap();
         assert_eq!((&shown["outcome"]["result"], &shown["kept"]), (&json!("secret"), &json!(true)));
     }
 }

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, Connection as _};
 
-use super::{Store, StoreError};
+use super::{Dialect, Store, StoreError};
 use crate::history::gaps::Gap;
 use crate::history::record::Record;
 use crate::kept::execution_name;
@@ -54,17 +54,25 @@ const COLUMNS: [&str; 33] = [
 const LARGEST: u32 = 7;
 
 /// The statements for 1, 2, 4, … rows.
-static STATEMENTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=LARGEST).map(|power| statement(1 << power)).collect());
+static FOR_SQLITE: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Sqlite));
+static FOR_POSTGRES: LazyLock<Vec<String>> = LazyLock::new(|| statements(Dialect::Postgres));
 
-/// A row that was written already, by an attempt whose end nobody has seen, stays as it is.
-fn statement(rows: usize) -> String {
+fn statements(dialect: Dialect) -> Vec<String> {
+    (0..=LARGEST).map(|power| statement(dialect, 1 << power)).collect()
+}
+
+fn statement(dialect: Dialect, rows: usize) -> String {
     let mut text = format!("INSERT INTO calls ({}) VALUES ", COLUMNS.join(", "));
     let mut number = 1..;
     for row in 0..rows {
         text.push_str(if row > 0 { ", (" } else { "(" });
         for (column, number) in COLUMNS.iter().zip(&mut number) {
-            // Strings are never longer than a page of a book.
-            let _ = write!(text, "{}${number}", if *column == COLUMNS[0] { "" } else { ", " });
+            let comma = if *column == COLUMNS[0] { "" } else { ", " };
+            let _ = match dialect {
+                // SQLite finds a parameter that has a name, or a number, among all of them, one after the other.
+                Dialect::Sqlite => write!(text, "{comma}?"),
+                Dialect::Postgres => write!(text, "{comma}${number}"),
+            };
         }
         text.push(')');
     }
@@ -84,18 +92,41 @@ impl Store {
             record.seq = seq;
         }
         let last = records.last().map_or(self.last, |record| record.seq);
-        let mut transaction = self.writer.begin().await?;
-        let mut rest = &*records;
+        let mut connection = self.writer.acquire().await?;
+        if let Err(error) = self.write(&mut connection, records, last, gap).await {
+            // What becomes of a transaction that has failed differs (SQLite rolls back by itself where the disk is full), and then
+            // the next one would begin within it. A connection that is closed has none.
+            drop(connection.detach().close_hard().await);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// An attempt whose end nobody has seen may have been successful: what it wrote stays as it is.
+    async fn write(
+        &mut self,
+        connection: &mut AnyConnection,
+        records: &[Record],
+        last: i64,
+        gap: Option<&Gap>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = connection.begin().await?;
+        let statements: &'static [String] = match self.dialect {
+            Dialect::Sqlite => &FOR_SQLITE,
+            Dialect::Postgres => &FOR_POSTGRES,
+        };
+        let mut rest = records;
         while !rest.is_empty() {
             let power = rest.len().ilog2().min(LARGEST);
             let (rows, after) = rest.split_at(1 << power);
-            let text = STATEMENTS[power as usize].as_str();
-            rows.iter().fold(sqlx::query(AssertSqlSafe(text)), bind).execute(&mut *transaction).await?;
+            let text = statements[power as usize].as_str();
+            rows.iter().fold(sqlx::query(text), bind).execute(&mut *transaction).await?;
             rest = after;
         }
+        let sums = self.sums.write(&mut transaction, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
-                        ON CONFLICT (seq) DO UPDATE SET until = excluded.until, calls = gaps.calls + excluded.calls";
+                        ON CONFLICT (seq, since) DO NOTHING";
             sqlx::query(text)
                 .bind(last + 1)
                 .bind(since.as_microsecond())
@@ -106,6 +137,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
+        self.sums.committed(sums);
         self.last = last;
         Ok(())
     }

@@ -4,8 +4,11 @@
 mod filter;
 mod insert;
 mod page;
+mod retention;
 mod rows;
 mod statement;
+mod statistics;
+mod tally;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -23,8 +26,14 @@ use super::gaps::Gap;
 use crate::config::{Durability, HistoryConfig};
 use crate::private;
 
+use tally::Sums;
+
 pub use filter::{Filter, Wanted};
 pub use page::{Detail, Page};
+pub use retention::BY_THE_MINUTE;
+pub(super) use retention::Janitor;
+pub use statistics::{Span, Statistics};
+pub use tally::Tally;
 
 /// The file, in `data_dir`.
 const FILE: &str = "calls.db";
@@ -77,6 +86,7 @@ pub(super) struct Store {
     writer: AnyPool,
     /// The number of the last row.
     last: i64,
+    sums: Sums,
 }
 
 impl Store {
@@ -97,7 +107,7 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
-        let mut store = Self { dialect, readers, writer, last: last.try_get("last")? };
+        let mut store = Self { dialect, readers, writer, last: last.try_get("last")?, sums: Sums::default() };
         store.note_start(durability).await?;
         Ok(store)
     }
@@ -150,7 +160,10 @@ impl Dialect {
         }
         // Whoever has an answer finds its call in the history even if the machine loses power.
         let synchronous = if durability == Durability::BeforeAnswer { "FULL" } else { "NORMAL" };
-        let text = format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA busy_timeout = 1000");
+        // Before the first page is written: only then can room be given back later.
+        let text = format!(
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA busy_timeout = 1000"
+        );
         connection.execute(AssertSqlSafe(text)).await.map(drop)
     }
 

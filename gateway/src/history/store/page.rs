@@ -18,7 +18,7 @@ use crate::history::record::Record;
 
 /// What a list shows of a call: all but its texts.
 const LISTED: &str = "SELECT seq, id, library, function, owner, key_id, agent, generation, attempts, session, batch, batch_index, \
-    trace_id, idempotency_key, created_at, ended_at, queue_ns, agent_ns, library_ns, status, code, execution, report, \
+    replay_of, trace_id, idempotency_key, created_at, ended_at, queue_ns, agent_ns, library_ns, status, code, execution, report, \
     NULL AS prototype, '' AS args, args_size, args_sha256, args_redacted, '' AS answer, answer_size, answer_sha256, NULL AS output";
 
 /// All that there is.

@@ -1,0 +1,192 @@
+//! `cargo xtask bench history [--calls N] [--postgres URL]`: what questions of a long history cost. It writes calls as the gateway
+//! does (10 million unless `--calls` says something else), into a SQLite file of a temporary folder, or into an empty PostgreSQL
+//! database, and asks each question some times over.
+#![allow(clippy::print_stdout, reason = "telling a person what things cost is this program's job")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bridge32_gateway::config::HistoryConfig;
+use bridge32_gateway::dispatch::Execution;
+use bridge32_gateway::history::{Detail, Filter, History, Record, Span, Text, Wanted, fill};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+/// So many calls were made in these two days.
+const CALLS: u32 = 10_000_000;
+const TIME: SignedDuration = SignedDuration::from_hours(48);
+
+/// Each question is asked so many times.
+const TIMES: usize = 21;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let (mut calls, mut url) = (CALLS, None);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match (word.as_str(), words.next()) {
+            ("--calls", Some(number)) => calls = number.parse()?,
+            ("--postgres", Some(address)) => url = Some(address),
+            _ => return Err("usage: cargo xtask bench history [--calls N] [--postgres URL]".into()),
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    // Nothing is forgotten meanwhile.
+    let keep_calls = Duration::from_hours(10 * 365 * 24);
+    let config = HistoryConfig { url, keep_calls, max_calls_size: u64::MAX, ..HistoryConfig::default() };
+    let start = Timestamp::now() - TIME;
+    let began = Instant::now();
+    let told = |written: usize| {
+        if written.is_multiple_of(100 << 12) {
+            eprintln!("{written} calls, {:.0} a second", written as f64 / began.elapsed().as_secs_f64());
+        }
+    };
+    fill(folder.path(), &config, (0..calls).map(|number| call(number, calls, start)), told).await?;
+    let rate = f64::from(calls) / began.elapsed().as_secs_f64();
+    let store = if config.url.is_some() { "PostgreSQL" } else { "SQLite" };
+    println!("{store}: {calls} calls, written at {rate:.0} a second");
+    let history = Arc::new(History::new(folder.path(), config));
+    let writing = Arc::clone(&history);
+    tokio::spawn(async move { writing.write().await });
+    history.opened().await;
+    println!("\n| question | calls found | min ms | median ms | max ms |\n| --- | --- | --- | --- | --- |");
+    for (name, filter, before) in questions(calls, start) {
+        let ask = async || {
+            let page = history.page(&filter, before, 100, Detail::Listed).await?;
+            let more = if page.searched_until.is_some() { ", and goes on" } else { "" };
+            Ok(format!("{}{more}", page.records.len()))
+        };
+        measure(name, ask).await?;
+    }
+    let middle = call(calls / 2, calls, start).id;
+    measure("one call by its id", async || Ok(history.find(middle).await?.iter().len().to_string())).await?;
+    let end = start + TIME;
+    for (name, since, library) in [
+        ("figures of all functions, an hour", end - SignedDuration::from_hours(1), None),
+        ("figures of all functions, 48 hours", start, None),
+        ("figures of one library, 48 hours", start, Some("lib3".to_owned())),
+    ] {
+        let time = since.as_microsecond()..end.as_microsecond();
+        let span = Span { time, step: 3_600_000_000, library, function: None };
+        measure(name, async || {
+            let statistics = history.statistics(&span).await?;
+            Ok(statistics.functions.values().map(|tally| tally.calls).sum::<u64>().to_string())
+        })
+        .await?;
+    }
+    history.close(Duration::from_secs(60)).await;
+    Ok(())
+}
+
+async fn measure(name: &str, ask: impl AsyncFn() -> Result<String>) -> Result<()> {
+    let (mut times, mut found) = (Vec::new(), String::new());
+    for _ in 0..TIMES {
+        let began = Instant::now();
+        found = ask().await?;
+        times.push(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    println!("| {name} | {found} | {:.1} | {:.1} | {:.1} |", times[0], times[TIMES / 2], times[TIMES - 1]);
+    Ok(())
+}
+
+/// What people ask, and from which number on.
+fn questions(calls: u32, start: Timestamp) -> Vec<(&'static str, Filter, Option<i64>)> {
+    let text = |text: &str| Some(text.to_owned());
+    let all = Filter::default;
+    let of = |library: &str, function: &str| Filter { library: text(library), function: text(function), ..all() };
+    let at = |hours| Some(start + SignedDuration::from_hours(hours));
+    let middle = Some(i64::from(calls / 2));
+    vec![
+        ("the newest", all(), None),
+        ("from the middle on", all(), middle),
+        ("library", Filter { library: text("lib4"), ..all() }, None),
+        ("library, function", of("lib0", "f0"), None),
+        ("library, function, from the middle on", of("lib0", "f0"), middle),
+        ("a function that is seldom called", of("lib4", "f11"), None),
+        ("failed", Filter { outcome: Some(Wanted::Failed), ..all() }, None),
+        ("library, function, failed", Filter { outcome: Some(Wanted::Failed), ..of("lib2", "f3") }, None),
+        ("a code that is rare", Filter { outcome: Some(Wanted::Code("agent_crashed".to_owned())), ..all() }, None),
+        ("key", Filter { key: text("key7"), ..all() }, None),
+        ("owner, library", Filter { owner: text("team3"), library: text("lib4"), ..all() }, None),
+        ("an agent of long ago", Filter { agent: text("agent0"), ..all() }, None),
+        ("an hour of yesterday", Filter { since: at(20), until: at(21), ..all() }, None),
+        ("longer than 50 ms", Filter { min_duration: Some(Duration::from_millis(50)), ..all() }, None),
+        ("longer than a second (none is)", Filter { min_duration: Some(Duration::from_secs(1)), ..all() }, None),
+        ("text in arguments", Filter { text: text("item 4711"), ..all() }, None),
+        ("text that is nowhere", Filter { text: text("nowhere"), ..all() }, None),
+        ("function, text that is nowhere", Filter { text: text("nowhere"), ..of("lib2", "f3") }, None),
+        (
+            "key, failed, text",
+            Filter { key: text("key7"), outcome: Some(Wanted::Failed), text: text("item 47"), ..all() },
+            None,
+        ),
+    ]
+}
+
+/// Call number `number` of so many: with the variety that calls have.
+fn call(number: u32, calls: u32, start: Timestamp) -> Record {
+    // A number that looks like chance and is always the same (SplitMix64).
+    let mut seed = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut chance = |below: u64| {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    };
+    let at = start
+        + TIME * i32::try_from(number / 1000).unwrap_or(i32::MAX) / i32::try_from(calls.div_ceil(1000)).unwrap_or(1);
+    let at = at + SignedDuration::from_micros(i64::from(number % 1000));
+    // Some are called much more often than others.
+    let mut often = |many: u64| (chance(many) * chance(many) / many).min(many - 1);
+    let (library, function) = (often(5), often(12));
+    let code = match (chance(100_000), chance(100)) {
+        (0, _) => Some("agent_crashed"),
+        (_, 0) => Some("argument_mismatch"),
+        _ => None,
+    };
+    let owner = chance(20);
+    let library_ns = (1 << (10 + chance(11))) + chance(1 << 10) + if chance(2000) == 0 { 60_000_000 } else { 0 };
+    let text = |text: String| Text { size: text.len() as u64, text, sha256: None };
+    let age = u64::from(number) * 10 / u64::from(calls.max(1));
+    Record {
+        seq: 0,
+        id: Uuid::from_u128(
+            (u128::from(at.as_millisecond().unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | u128::from(number),
+        ),
+        library: format!("lib{library}"),
+        function: Some(format!("f{function}")),
+        owner: format!("team{owner}"),
+        key_id: format!("key{}", owner * 2 + chance(2)),
+        agent: Some((format!("agent{age}"), 1)),
+        attempts: 0,
+        session: None,
+        batch: None,
+        trace_id: None,
+        replay_of: None,
+        idempotency_key: None,
+        created_at: at,
+        ended_at: at,
+        parts_ns: [20_000 + chance(50_000), 90_000 + chance(90_000), library_ns],
+        status: if code.is_some() { 422 } else { 200 },
+        code: code.map(str::to_owned),
+        execution: if code.is_some() { Execution::MayHaveRun } else { Execution::Ran },
+        report: None,
+        prototype: None,
+        args: text(format!(
+            r#"{{"name":"item {}","amount":{},"text":"as long as arguments are, about"}}"#,
+            chance(100_000),
+            number
+        )),
+        args_redacted: false,
+        answer: text(format!(
+            r#"{{"result":{number},"outputs":{{"left":{}}},"duration_us":{}.000}}"#,
+            chance(9999),
+            library_ns / 1000
+        )),
+        output: None,
+    }
+}

@@ -1,0 +1,142 @@
+//! Forgets calls that are too old, and the oldest ones where there is no room for all: in small parts, between which the writer has
+//! its turns.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AnyPool, AssertSqlSafe, Row as _};
+
+use super::tally::{self, HOUR, Name, Tally};
+use super::{Dialect, Store, StoreError};
+
+/// So many calls are forgotten at a time: it takes some ten milliseconds.
+const PART: i64 = 1000;
+
+/// For so long sums are kept by the minute, then by the hour.
+pub const BY_THE_MINUTE: SignedDuration = SignedDuration::from_hours(48);
+
+/// What a row of PostgreSQL takes beside its values, about: headers, and its place in the indexes.
+const OVERHEAD: f64 = 350.0;
+
+/// A SQLite file keeps so many free pages for new rows in any case.
+const FREE_PAGES: i64 = 4096;
+/// So many of others are given back at a time.
+const GIVEN_BACK: i64 = 256;
+
+/// Whoever keeps the tables within their bounds. It has the writer's connection in turns with it.
+#[derive(Clone, Debug)]
+pub(in crate::history) struct Janitor {
+    dialect: Dialect,
+    writer: AnyPool,
+}
+
+impl Store {
+    pub(in crate::history) fn janitor(&self) -> Janitor {
+        Janitor { dialect: self.dialect, writer: self.writer.clone() }
+    }
+}
+
+impl Janitor {
+    /// Forgets some of the calls that ended before a time, and gives how many. There are no more if it is 0.
+    pub(in crate::history) async fn forget_before(&self, time: Timestamp) -> Result<u64, StoreError> {
+        let text = "DELETE FROM calls WHERE seq IN \
+                    (SELECT seq FROM calls WHERE ended_at < $1 ORDER BY ended_at, seq LIMIT $2)";
+        let delete = sqlx::query(text).bind(time.as_microsecond()).bind(PART);
+        Ok(delete.execute(&self.writer).await?.rows_affected())
+    }
+
+    /// Forgets some of the oldest calls, and gives how many. There are no more if it is 0.
+    pub(in crate::history) async fn forget_oldest(&self) -> Result<u64, StoreError> {
+        let delete = sqlx::query("DELETE FROM calls WHERE seq IN (SELECT seq FROM calls ORDER BY seq LIMIT $1)");
+        Ok(delete.bind(PART).execute(&self.writer).await?.rows_affected())
+    }
+
+    /// Forgets what is missing of a time whose calls are forgotten, and the sums of that time.
+    pub(in crate::history) async fn forget_the_rest(&self, before: Timestamp) -> Result<(), StoreError> {
+        let gaps = "DELETE FROM gaps WHERE until < $1 OR seq < (SELECT MIN(seq) FROM calls)";
+        sqlx::query(gaps).bind(before.as_microsecond()).execute(&self.writer).await?;
+        // Those of an hour that is partly younger stay.
+        let statistics = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < $1");
+        statistics.bind(before.as_microsecond() - HOUR).execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// Sums up the minutes of the oldest hour that ended before a time. `false` if there is none.
+    pub(in crate::history) async fn sum_up_an_hour(&self, before: Timestamp) -> Result<bool, StoreError> {
+        let end = before.as_microsecond().div_euclid(HOUR) * HOUR;
+        let mut transaction = self.writer.begin().await?;
+        let oldest =
+            sqlx::query("SELECT MIN(start) AS start FROM statistics WHERE seconds = 60 AND start < $1").bind(end);
+        let oldest: Option<i64> = oldest.fetch_one(&mut *transaction).await?.try_get("start")?;
+        let Some(start) = oldest.map(|start| start.div_euclid(HOUR) * HOUR) else { return Ok(false) };
+        let rows = sqlx::query("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
+        let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
+        let mut sums: HashMap<Name, Tally> = HashMap::new();
+        for row in &rows {
+            sums.entry(tally::name(row)?).or_default().add(&Tally::of(row)?)?;
+        }
+        let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
+        delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
+        tally::write_hour(&mut transaction, start, sums).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// How many bytes the tables take, without what is free for new rows.
+    pub(in crate::history) async fn size(&self) -> Result<u64, StoreError> {
+        let bytes = match self.dialect {
+            Dialect::Sqlite => {
+                let used = self.pragma("page_count").await? - self.pragma("freelist_count").await?;
+                used * self.pragma("page_size").await?
+            }
+            Dialect::Postgres => self.size_in_postgres().await?,
+        };
+        Ok(u64::try_from(bytes).unwrap_or_default())
+    }
+
+    /// The room of deleted rows goes to new ones, and seldom back: what the files have says less than what the rows take.
+    async fn size_in_postgres(&self) -> Result<i64, StoreError> {
+        let others = "pg_total_relation_size('statistics') + pg_total_relation_size('gaps')";
+        let text = format!("SELECT pg_total_relation_size('calls') + {others} AS files, {others} AS others");
+        let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&self.writer).await?;
+        let (files, others): (i64, i64) = (row.try_get("files")?, row.try_get("others")?);
+        let text = "WITH ends AS (SELECT MIN(seq) AS first, MAX(seq) AS last FROM calls), \
+                    sample AS ((SELECT calls.* FROM calls, ends WHERE seq >= first ORDER BY seq LIMIT 200) UNION ALL \
+                    (SELECT calls.* FROM calls, ends WHERE seq >= (first + last) / 2 ORDER BY seq LIMIT 200) UNION ALL \
+                    (SELECT calls.* FROM calls, ends WHERE seq <= last ORDER BY seq DESC LIMIT 200)) \
+                    SELECT COALESCE(MAX(last) - MIN(first) + 1, 0) AS calls, \
+                    (SELECT COALESCE(AVG(pg_column_size(sample.*)), 0)::float8 FROM sample) AS width FROM ends";
+        let row = sqlx::query(text).fetch_one(&self.writer).await?;
+        let (calls, width): (i64, f64) = (row.try_get("calls")?, row.try_get("width")?);
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "it is an estimate")]
+        let rows = (calls as f64 * (width + OVERHEAD)) as i64;
+        Ok(files.min(others.saturating_add(rows)))
+    }
+
+    /// Gives room back to the file system that is not going to be used soon. `false` if there is no more of it.
+    pub(in crate::history) async fn give_back(&self) -> Result<bool, StoreError> {
+        if self.dialect == Dialect::Postgres {
+            return Ok(false);
+        }
+        let free = self.pragma("freelist_count").await?;
+        let most = FREE_PAGES.max(self.pragma("page_count").await? / 4);
+        if free <= most {
+            return Ok(false);
+        }
+        let text = format!("PRAGMA incremental_vacuum({GIVEN_BACK})");
+        sqlx::query(AssertSqlSafe(text)).fetch_all(&self.writer).await?;
+        // A file of before cannot.
+        Ok(self.pragma("freelist_count").await? < free)
+    }
+
+    /// How many pages a SQLite file has.
+    #[cfg(test)]
+    pub(in crate::history) async fn pages(&self) -> Result<i64, StoreError> {
+        self.pragma("page_count").await
+    }
+
+    async fn pragma(&self, name: &'static str) -> Result<i64, StoreError> {
+        let row = sqlx::query(AssertSqlSafe(format!("PRAGMA {name}"))).fetch_one(&self.writer).await?;
+        Ok(row.try_get(0)?)
+    }
+}
