@@ -7,6 +7,7 @@ mod lane;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use bridge32_protocol::journal::SLOTS;
 use bridge32_protocol::wire::{Batch, Fault, FaultCode, Load, Loaded, MAX_THREADS, Rebind, SessionEnd};
@@ -15,9 +16,11 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::callbacks::Callbacks;
+use crate::crash::TraceId;
 use crate::handles::Handles;
 use crate::journal::Journal;
 use crate::library::Library;
+use crate::output::Output;
 
 use lane::{Job, Lanes};
 
@@ -35,6 +38,8 @@ pub struct Call {
     pub args: Bytes,
     /// The session that it belongs to.
     pub session: Option<Uuid>,
+    /// The trace that its client has named.
+    pub trace: Option<TraceId>,
 }
 
 /// What all apartments of this agent count together.
@@ -71,6 +76,8 @@ pub struct Calls {
     pub batch: Option<Batch>,
     /// The interface whose numbers they use.
     pub revision: Option<u32>,
+    /// When they came.
+    pub arrived: Instant,
 }
 
 impl Apartment {
@@ -83,6 +90,7 @@ impl Apartment {
         load: Load,
         counters: Arc<Counters>,
         journal: Journal,
+        output: Option<Arc<Output>>,
     ) -> Result<(Self, Loaded), Fault> {
         check(&load)?;
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| channel()).unzip();
@@ -92,6 +100,7 @@ impl Apartment {
         Lanes {
             first_slot: usize::try_from(load.slot).unwrap_or(usize::MAX),
             journal,
+            output,
             counters: Arc::clone(&counters),
             handles: Arc::clone(&handles),
             callbacks: Arc::clone(&callbacks),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ptr::with_exposed_provenance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
 use bridge32_protocol::wire::{Callee, Fault, FaultCode, Loaded, SystemError};
@@ -18,7 +18,7 @@ use crate::abi::plan::Plan;
 use crate::abi::thunk::{self, ResultKind};
 use crate::blocks;
 use crate::callbacks::Callbacks;
-use crate::crash::Running;
+use crate::crash::{Running, TraceId};
 use crate::errors;
 use crate::handles::Handles;
 use crate::journal;
@@ -60,12 +60,20 @@ pub struct Request<'a> {
     pub session: Option<Uuid>,
     /// Counts the calls that reach the library's code.
     pub called: &'a AtomicU64,
+    /// The trace that its client has named.
+    pub trace: Option<TraceId>,
+    /// How long it has waited in this process.
+    pub waited: Duration,
+    /// When its turn came.
+    pub begun: Instant,
 }
 
 /// What a call adds to the answer besides result and outputs.
 #[derive(Debug, Default)]
 pub struct Aside {
     nanoseconds: u128,
+    /// See `wire::Returned`.
+    around: [Duration; 3],
     errno: Option<SystemError>,
     last_error: Option<SystemError>,
     hresult: Option<SystemError>,
@@ -75,6 +83,10 @@ impl Aside {
     /// Appends it to the members of a `wire::Returned`.
     pub fn write(&self, json: &mut Vec<u8>) {
         json.extend_from_slice(format!(",\"duration_ns\":{}", self.nanoseconds).as_bytes());
+        let [waited, decoding, encoding] = self.around.map(|part| part.as_nanos());
+        if waited + decoding + encoding > 0 {
+            json.extend_from_slice(format!(",\"around_ns\":[{waited},{decoding},{encoding}]").as_bytes());
+        }
         for (name, error) in [("errno", &self.errno), ("last_error", &self.last_error), ("hresult", &self.hresult)] {
             if let Some(error) = error {
                 json.extend_from_slice(format!(",\"{name}\":").as_bytes());
@@ -266,12 +278,12 @@ impl<'a> Call<'a> {
         prepared.callbacks.iter().for_each(|(_, callback)| callback.pass());
         notes.running(request.id);
         // Until the answer has been read: a wild pointer in it crashes, too, and then the call is known.
-        let _running = Running::enter(&function.name, &request.id);
+        let _running = Running::enter(&function.name, &request.id, request.trace);
         library.errors.clear();
         let start = Instant::now();
         let returned = enter(bound.address, frame, plan.result_kind());
         let captured = library.errors.capture();
-        let nanoseconds = start.elapsed().as_nanos();
+        let ended = Instant::now();
         if !plan.result_in_memory() {
             plan.take_result(&returned, arena.bytes_mut(result));
         }
@@ -287,7 +299,10 @@ impl<'a> Call<'a> {
         let freed = self.free(owned);
         answered.and(freed)?;
         let (errno, last_error) = (captured.describe_errno(), captured.describe_last_error());
-        Ok(Aside { nanoseconds, errno, last_error, hresult })
+        let (nanoseconds, decoding) =
+            (ended.duration_since(start).as_nanos(), start.duration_since(self.request.begun));
+        let around = [self.request.waited, decoding, ended.elapsed()];
+        Ok(Aside { nanoseconds, around, errno, last_error, hresult })
     }
 
     /// Refuses the answer of a function that wrote past the end of its memory.

@@ -94,6 +94,7 @@ fn run_once(joining: Joining) -> io::Result<ExitStatus> {
         secret: joining.secret,
         crash_file: None,
         journal: None,
+        output_marks: None,
     };
     let mut line = Zeroizing::new(Vec::with_capacity(HANDOVER_BYTES));
     serde_json::to_writer(&mut *line, &handover)?;

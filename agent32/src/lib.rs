@@ -20,6 +20,7 @@ pub mod journal;
 pub mod layout;
 pub mod library;
 pub mod marshal;
+pub mod output;
 pub mod platform;
 pub mod registration;
 pub mod server;

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use agent32::journal::Journal;
+use agent32::output::Output;
 use agent32::platform::{end_process, keep_streams_from_the_library, let_crashes_end_the_process};
 use agent32::server::Server;
 use agent32::trust::Trust;
@@ -104,12 +105,13 @@ fn start() -> Result<Infallible, Failure> {
         let file = handover.crash_file.as_deref().unwrap_or_default();
         eprintln!("agent32: crashes will not be recorded, because {file} cannot be written: {error}");
     }
+    let output = Output::of_process(handover.output_marks.as_deref())?;
     watch(lifeline);
     // One thread for the network: the libraries have theirs.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(serve(handover, output))
 }
 
-async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
+async fn serve(mut handover: Handover, output: Option<Output>) -> Result<Infallible, Failure> {
     // Made by the standard library, whose sockets no child process inherits: on Windows tokio's are.
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
     listener.set_nonblocking(true)?;
@@ -118,7 +120,7 @@ async fn serve(mut handover: Handover) -> Result<Infallible, Failure> {
     let secret = std::mem::take(&mut handover.secret);
     let trust =
         Trust::new(&handover.key, secret, &address).map_err(|unusable| Failure::Refused(unusable.to_string()))?;
-    let server = Server::new(trust.clone(), journal(&handover));
+    let server = Server::new(trust.clone(), journal(&handover), output);
     tokio::select! {
         () = Arc::clone(&server).serve(listener) => {
             // Time for the answer to `POST /shutdown` to leave; then without the libraries' exit handlers.

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load, Rebind};
@@ -25,9 +25,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::apartment::{Apartment, Call, Calls, Counters};
 use crate::callbacks::Events;
+use crate::crash::TraceId;
 use crate::diagnosis;
 use crate::handles::HandleError;
 use crate::journal::Journal;
+use crate::output::Output;
 use crate::platform::{end_process, keep_from_children, observe};
 use crate::trust::Trust;
 
@@ -62,17 +64,19 @@ pub struct Server {
     pub counters: Arc<Counters>,
     trust: Trust,
     journal: Journal,
+    output: Option<Arc<Output>>,
     ending: watch::Sender<bool>,
 }
 
 impl Server {
     /// A server that has no library yet, and answers whom `trust` knows.
-    pub fn new(trust: Trust, journal: Journal) -> Arc<Self> {
+    pub fn new(trust: Trust, journal: Journal, output: Option<Output>) -> Arc<Self> {
         Arc::new(Self {
             apartments: Mutex::default(),
             counters: Arc::default(),
             trust,
             journal,
+            output: output.map(Arc::new),
             ending: watch::Sender::new(false),
         })
     }
@@ -157,6 +161,7 @@ impl Server {
     }
 
     fn calls(&self, body: &Bytes) -> Reply {
+        let arrived = Instant::now();
         let list: CallList<'_> = match parsed(body) {
             Ok(list) => list,
             Err(error) => return fault(&error),
@@ -171,9 +176,10 @@ impl Server {
             callee: body.slice_ref(call.callee.get().as_bytes()),
             args: body.slice_ref(call.args.get().as_bytes()),
             session: call.session,
+            trace: call.traceparent.as_deref().and_then(TraceId::of),
         };
         let calls = list.calls.into_iter().map(own).collect();
-        match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision }) {
+        match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision, arrived }) {
             Ok(outcomes) => {
                 reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
             }
@@ -189,7 +195,7 @@ impl Server {
         if self.table().contains_key(name) {
             return fault(&malformed(format!("the library `{name}` is already loaded")));
         }
-        match Apartment::open(name, load, Arc::clone(&self.counters), self.journal).await {
+        match Apartment::open(name, load, Arc::clone(&self.counters), self.journal, self.output.clone()).await {
             Ok((apartment, loaded)) => {
                 self.table().insert(name.to_owned(), Arc::new(apartment));
                 json(StatusCode::OK, &loaded)

@@ -37,7 +37,7 @@ pub struct Bridge {
     pub agents: Arc<Registry>,
     /// What is kept of agents that crashed.
     pub reports: Arc<Reports>,
-    /// Whoever is told of every call, and what becomes of agents: the history, the metrics, the events.
+    /// Whoever is told of every call, and what becomes of agents: the history, the metrics, the events, the spans.
     pub observer: Arc<Observer>,
     /// The kept calls.
     pub kept: KeptCalls,
@@ -70,7 +70,7 @@ impl Bridge {
         let sessions = Sessions::new(&config.dashboard);
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
         let kept = KeptCalls::new(&config.data_dir, config.history.clone());
-        let observer = Arc::new(Observer::new(&config.data_dir, config.history.clone()));
+        let observer = Arc::new(Observer::new(&config.data_dir, config.history.clone(), config.telemetry.clone()));
         let agents = Registry::new(&reports, Arc::clone(&observer) as Arc<dyn Attendant>);
         let library_sessions = Arc::default();
         let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());

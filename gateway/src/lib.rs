@@ -30,6 +30,7 @@ pub mod reload;
 pub mod router;
 pub mod starter;
 pub mod syntax;
+pub mod trace;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -87,6 +88,7 @@ pub async fn serve(
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), (auth, metrics_token), &prepared.libraries));
     bridge.reports.clear();
     bridge.kept.open().await;
+    bridge.observer.traces.open();
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.history.write().await });
     let observer = Arc::clone(&bridge.observer);
@@ -129,7 +131,7 @@ pub async fn serve(
     }
     bridge.agents.stop().await;
     bridge.kept.close(SETTLE).await;
-    bridge.observer.history.close(SETTLE).await;
+    tokio::join!(bridge.observer.history.close(SETTLE), bridge.observer.traces.close(SETTLE));
     bridge.auth.close();
     tracing::info!("stopped");
     Ok(())

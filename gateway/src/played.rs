@@ -53,7 +53,7 @@ pub(crate) async fn link(router: Router) -> (Arc<Link>, watch::Sender<Option<Exi
     let client = Client::new(address, key);
     let (libraries, slots, changing) = (BTreeMap::new(), BTreeMap::new(), tokio::sync::Mutex::default());
     let figures = Arc::new(Figures::new(&Arc::default()));
-    (Arc::new(Link { generation: 1, client, libraries, ended, slots, changing, figures }), end)
+    (Arc::new(Link { generation: 1, client, libraries, ended, slots, changing, figures, outputs: None }), end)
 }
 
 /// The headers by which an agent shows that it has the key.

@@ -33,6 +33,17 @@ pub fn answer(interface: &Interface, function: &Function, json: &str) -> String 
     })
 }
 
+/// Whether a call of the function can have a sensitive value, as far as the interface says: in an argument, in its answer, in a
+/// callback, or in any structure of the interface.
+pub fn has_any(interface: &Interface, function: &Function) -> bool {
+    let is_marked = |parameter: &Parameter| match &parameter.ty {
+        Type::Callback(signature) => parameter.sensitive || signature.parameters.iter().any(|own| own.sensitive),
+        _ => parameter.sensitive,
+    };
+    let in_structures = interface.structures.values().any(|own| own.fields.iter().any(|field| field.sensitive));
+    function.sensitive_result || function.sensitive_extra || function.parameters.iter().any(is_marked) || in_structures
+}
+
 struct Redaction<'a> {
     interface: &'a Interface,
 }

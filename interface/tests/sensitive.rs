@@ -180,6 +180,22 @@ proptest! {
 }
 
 #[test]
+fn a_function_is_known_that_can_have_something_sensitive() {
+    for (text, wanted) in [
+        ("int f(int n, const char *text);", false),
+        ("/** @sensitive code */ int f(int code);", true),
+        ("/** @sensitive return */ int f(int n);", true),
+        ("/** @sensitive ... */ int f(int n, ...);", true),
+        ("int f(int (*ask)(const char *text));", false),
+        ("int f(int (*ask)(const char *password));", true),
+        ("struct s { int n; int pin; }; int f(const struct s *s);", true),
+    ] {
+        let (interface, _) = marked(text, &["password", "pin"], &[]);
+        assert_eq!(redact::has_any(&interface, &interface.functions[0]), wanted, "{text}");
+    }
+}
+
+#[test]
 fn a_schema_says_what_is_sensitive() {
     let text = "struct login { const char *user, *password; };
         int log_in(const struct login *who, _Inout_updates_(n) char *secret, int n, int pin,

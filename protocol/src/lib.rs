@@ -5,14 +5,16 @@
 //! - [`target`]: the ABIs that an agent can be built for, and the widths that C leaves to them.
 //! - [`wire`]: the messages themselves.
 //! - [`journal`]: what an agent notes of its calls for the time after its end.
+//! - [`output`]: where in the output of a library a call ends.
 //! - [`json`]: what both sides do with JSON that they do not read.
 
 pub mod interface;
 pub mod journal;
 pub mod json;
+pub mod output;
 pub mod target;
 pub mod wire;
 
 /// The version of everything in this crate. The two sides compare it before anything else is said: the gateway in an
 /// agent's registration, the agent in the [`wire::Handover`].
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;

@@ -53,6 +53,10 @@ pub struct Handover {
     /// made it, with its full size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<String>,
+    /// The secret of the marks with which the agent ends the output of each call: see [`crate::output`]. Without one it writes
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_marks: Option<String>,
 }
 
 /// What an agent writes while it is dying: one JSON object a line, so that a record that breaks off is still of use.
@@ -90,6 +94,9 @@ pub struct CrashRecord {
     /// The id of its call; of the session, while what a session owned was being released.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
+    /// The trace that its client named, 32 hexadecimal digits; `None` where it named none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 /// The exit code of an agent that cannot work with this gateway, such as one of another protocol: starting it again
@@ -298,6 +305,9 @@ pub struct Call<'a> {
     /// The session that it belongs to: handles, blocks of memory and callbacks that it makes are released with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Uuid>,
+    /// The trace that its client has named and the call's span in it, as W3C Trace Context writes them.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Cow<'a, str>>,
 }
 
 /// What a call calls.
@@ -354,6 +364,10 @@ pub struct Returned<'a> {
     pub outputs: Cow<'a, RawValue>,
     /// Nanoseconds in the library's code.
     pub duration_ns: u64,
+    /// Nanoseconds around that: from the arrival of the list to the call's turn, from there to the library's code (its
+    /// arguments are decoded), and from there until the answer is written (result and outputs are encoded).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub around_ns: [u64; 3],
     /// `errno`, where the function set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<SystemError>,
@@ -363,6 +377,10 @@ pub struct Returned<'a> {
     /// What the returned `HRESULT` means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hresult: Option<SystemError>,
+}
+
+fn is_zero(nanoseconds: &[u64; 3]) -> bool {
+    *nanoseconds == [0; 3]
 }
 
 /// An error number of the operating system, with what it means.

@@ -23,6 +23,7 @@ pub mod fixture;
 pub mod joined;
 pub mod log;
 pub mod other_user;
+pub mod otlp;
 pub mod pipe;
 pub mod postgres;
 pub mod process;

@@ -36,7 +36,12 @@ fn without_colours(text: &str) -> String {
 
 /// The addresses in the lines that say where the gateway listens.
 pub(crate) fn addresses(text: &str) -> Vec<String> {
-    let address = |line: &str| line.split_once("address=")?.1.split_whitespace().next().map(str::to_owned);
+    let in_words = |line: &str| line.split_once("address=")?.1.split_whitespace().next().map(str::to_owned);
+    let in_json = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line["fields"]["address"].as_str().map(str::to_owned)
+    };
+    let address = |line: &str| in_json(line).or_else(|| in_words(line));
     text.lines().filter(|line| line.contains("listens")).filter_map(address).collect()
 }
 

@@ -46,6 +46,7 @@ mod signed;
 mod signing_commands;
 mod soak;
 mod sqlite;
+mod traces;
 mod windows;
 mod zlib;
 

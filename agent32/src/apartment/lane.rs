@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded, Rebind, SessionEnd};
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use crate::crash;
 use crate::handles::Handles;
 use crate::journal::Journal;
 use crate::library::Library;
+use crate::output::Output;
 
 /// Bytes of stack for the library's code: what the largest linker defaults give a program, with room to spare.
 const STACK_BYTES: usize = 8 << 20;
@@ -45,6 +47,8 @@ pub(super) struct Lanes {
     /// The journal's slot of lane 0.
     pub(super) first_slot: usize,
     pub(super) journal: Journal,
+    /// Where the outputs of calls are marked, if they are.
+    pub(super) output: Option<Arc<Output>>,
     pub(super) counters: Arc<Counters>,
     pub(super) handles: Arc<Handles>,
     pub(super) callbacks: Arc<Callbacks>,
@@ -62,6 +66,7 @@ impl Lanes {
                 Ok(library) => Arc::new(library),
                 Err(fault) => return drop(opened.send(Err(fault))),
             };
+            self.mark_output(Uuid::nil());
             let (others, started) = self.start_others(&library, jobs);
             let (serves, loaded) = (started.is_ok(), library.loaded());
             // Nobody waits any more if the agent is ending; then all queues are closed, as they are after a failure.
@@ -117,7 +122,7 @@ impl Lanes {
         let mut caller = Caller::new(library, Arc::clone(&self.handles), Arc::clone(&self.callbacks), notes);
         while let Ok(job) = jobs.recv() {
             match job {
-                Job::Calls(calls, lines) => run_list(&mut caller, calls, &lines, counters),
+                Job::Calls(calls, lines) => self.run_list(&mut caller, calls, &lines),
                 Job::Rebind(Rebind { revision, interface }, done) => {
                     // Nobody waits any more if the gateway is gone.
                     let _ = done.send(caller.declare(revision, interface));
@@ -125,12 +130,41 @@ impl Lanes {
                 Job::EndSession(session, done) => {
                     let end = caller.end_session(session, counters);
                     caller.note_done();
+                    self.mark_output(Uuid::nil());
                     let _ = done.send(end);
                 }
                 Job::Unload(done) => return Some(done),
             }
         }
         None
+    }
+
+    fn run_list(&self, caller: &mut Caller, calls: Calls, lines: &mpsc::Sender<Bytes>) {
+        let counters = &self.counters;
+        let Calls { calls, batch, revision, arrived } = calls;
+        caller.use_interface(revision);
+        let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
+        // Answers are kept only as long as somebody may refer to them: they may be large.
+        let referring = batch.and_then(|_| calls.iter().rposition(|call| refers(&call.args)));
+        let last_reference = referring.unwrap_or(0);
+        for (index, call) in calls.iter().enumerate() {
+            let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
+            let begun = Instant::now();
+            let times = (begun.duration_since(arrived), begun);
+            let line = outcome_line(caller, (index, call, times), earlier, counters);
+            self.mark_output(call.id);
+            caller.note_done();
+            counters.pending.fetch_sub(1, Ordering::Relaxed);
+            // The gateway may have gone away; the calls it sent still run, exactly once.
+            let _ = lines.blocking_send(line.into());
+        }
+    }
+
+    /// What the library has written so far belongs to that call, or to none.
+    fn mark_output(&self, call: Uuid) {
+        if let Some(output) = &self.output {
+            output.end_of(call);
+        }
     }
 }
 
@@ -142,33 +176,19 @@ fn tell(waiting: Option<oneshot::Sender<()>>) {
     }
 }
 
-fn run_list(caller: &mut Caller, calls: Calls, lines: &mpsc::Sender<Bytes>, counters: &Counters) {
-    let Calls { calls, batch, revision } = calls;
-    caller.use_interface(revision);
-    let mut earlier = batch.map(|batch| (batch, Outcomes::default()));
-    // Answers are kept only as long as somebody may refer to them: they may be large.
-    let referring = batch.and_then(|_| calls.iter().rposition(|call| refers(&call.args)));
-    let last_reference = referring.unwrap_or(0);
-    for (index, call) in calls.iter().enumerate() {
-        let earlier = earlier.as_mut().map(|earlier| (earlier, index < last_reference));
-        let line = outcome_line(caller, (index, call), earlier, counters);
-        caller.note_done();
-        counters.pending.fetch_sub(1, Ordering::Relaxed);
-        // The gateway may have gone away; the calls it sent still run, exactly once.
-        let _ = lines.blocking_send(line.into());
-    }
-}
+/// How long a call has waited, and when its turn came.
+type Times = (Duration, Instant);
 
 /// Runs a call, and writes its `wire::OutcomeLine`. Written by hand, because results are JSON already.
 fn outcome_line(
     caller: &mut Caller,
-    (index, call): (usize, &Call),
+    (index, call, times): (usize, &Call, Times),
     mut earlier: Option<(&mut (Batch, Outcomes), bool)>,
     counters: &Counters,
 ) -> Vec<u8> {
     let mut line = format!("{{\"index\":{index},\"outcome\":{{\"returned\":{{").into_bytes();
     let start = line.len();
-    let done = run(caller, call, earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
+    let done = run(caller, (call, times), earlier.as_ref().map(|(earlier, _)| &**earlier), counters, &mut line);
     if let Some(((_, outcomes), keep)) = &mut earlier {
         outcomes.push(match &done {
             Err(_) => Outcome::Failed,
@@ -194,7 +214,7 @@ fn outcome_line(
 
 fn run(
     caller: &mut Caller,
-    call: &Call,
+    (call, (waited, begun)): (&Call, Times),
     earlier: Option<&(Batch, Outcomes)>,
     counters: &Counters,
     line: &mut Vec<u8>,
@@ -209,7 +229,16 @@ fn run(
     let what: Callee = serde_json::from_slice(&call.callee)
         .map_err(|error| malformed(format!("what to call cannot be read: {error}")))?;
     let hidden = matches!(args, Cow::Owned(_));
-    let request = Request { id: call.id, args: &args, hidden, session: call.session, called: &counters.called };
+    let request = Request {
+        id: call.id,
+        args: &args,
+        hidden,
+        session: call.session,
+        called: &counters.called,
+        trace: call.trace,
+        waited,
+        begun,
+    };
     caller.run(what, request, line)
 }
 

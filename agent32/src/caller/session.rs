@@ -1,6 +1,7 @@
 //! What a session owned is released at its end, on the lane that it was pinned to.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bridge32_protocol::interface::Function;
 use bridge32_protocol::wire::{FAILURES_TOLD, NotReleased, SessionEnd};
@@ -69,7 +70,16 @@ impl Caller {
         let home = self.declared.home.clone();
         let function = &home.interface.functions[number];
         let args = arguments(function, &owned.token)?;
-        let request = Request { id: session, args: &args, hidden: false, session: None, called: &counters.called };
+        let request = Request {
+            id: session,
+            args: &args,
+            hidden: false,
+            session: None,
+            called: &counters.called,
+            trace: None,
+            waited: Duration::ZERO,
+            begun: Instant::now(),
+        };
         let mut answer = Vec::new();
         let done = self.declared(u32::try_from(number).unwrap_or(u32::MAX), request, &mut answer);
         self.clean_up();
@@ -98,7 +108,7 @@ impl Caller {
         releaser.plan.place(&word[..releaser.plan.slots_bytes().min(word.len())], 0, 0, &mut self.frame);
         counters.called.fetch_add(1, Ordering::Relaxed);
         self.notes.running(session);
-        let running = Running::enter(name, &session);
+        let running = Running::enter(name, &session, None);
         enter(releaser.address, &self.frame, ResultKind::Integer);
         drop(running);
         self.handles.retire(owned.number, name);

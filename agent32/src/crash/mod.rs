@@ -31,7 +31,7 @@ use std::time::Duration;
 use bridge32_image::Dependency;
 
 use line::Line;
-pub use running::Running;
+pub use running::{Running, TraceId};
 use words::Words;
 
 #[cfg(unix)]
@@ -120,10 +120,13 @@ fn write_first_line(what: &Words, code: Option<u32>, access: Option<&Words>, thr
     }
     if let Some(slot) = own {
         line.text("library", slot.library().bytes());
-        if let Some((function, call)) = slot.call() {
+        if let Some((function, call, trace)) = slot.call() {
             line.text("function", function.bytes());
             let mut id = uuid::Uuid::encode_buffer();
             line.text("call_id", call.hyphenated().encode_lower(&mut id).as_bytes());
+            if let Some(trace) = trace {
+                line.text("trace_id", trace.simple().encode_lower(&mut id).as_bytes());
+            }
         }
     }
     write(line);
@@ -133,7 +136,7 @@ fn write_first_line(what: &Words, code: Option<u32>, access: Option<&Words>, thr
 fn add_other_threads(what: &mut Words) {
     // `Words` cuts off instead of failing.
     let _ = write!(what, ", on a thread that is no apartment's");
-    for (slot, (function, call)) in running::slots().filter_map(|slot| Some((slot, slot.call()?))).take(3) {
+    for (slot, (function, call, _)) in running::slots().filter_map(|slot| Some((slot, slot.call()?))).take(3) {
         let (function, library) = (function, slot.library());
         let _ = write!(what, ", while `{function}` of `{library}` ran (call {call})");
     }

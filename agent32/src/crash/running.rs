@@ -20,6 +20,17 @@ thread_local! {
     static OWN: Claim = const { Claim(Cell::new(None)) };
 }
 
+/// The 16 bytes of a trace's id, as a UUID has them: only the form in which they are kept and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceId(Uuid);
+
+impl TraceId {
+    /// Of a W3C `traceparent`, which the gateway has written.
+    pub fn of(traceparent: &str) -> Option<Self> {
+        Uuid::try_parse_ascii(traceparent.as_bytes().get(3..35)?).ok().filter(|id| !id.is_nil()).map(Self)
+    }
+}
+
 /// Says, until it is dropped, that this thread runs a function of its library.
 #[must_use = "the call is taken for ended when this is dropped"]
 #[derive(Debug)]
@@ -32,13 +43,12 @@ pub struct Running {
 impl Running {
     /// To be called right before the library is. Takes some nanoseconds; on a thread without
     /// [`prepare_thread`](super::prepare_thread) nothing is noted.
-    pub fn enter(function: &str, call: &Uuid) -> Self {
+    pub fn enter(function: &str, call: &Uuid, trace: Option<TraceId>) -> Self {
         let slot = OWN.try_with(|own| own.0.get()).ok().flatten();
         if let Some(slot) = slot {
             slot.function.set(function);
-            for (part, bytes) in slot.call.iter().zip(call.as_bytes().as_chunks::<4>().0) {
-                part.store(u32::from_ne_bytes(*bytes), Ordering::Relaxed);
-            }
+            slot.call.set(call);
+            slot.trace.set(&trace.map_or(Uuid::nil(), |trace| trace.0));
             slot.running.store(true, Ordering::Release);
         }
         before_call();
@@ -99,7 +109,9 @@ pub(super) struct Slot {
     running: AtomicBool,
     library: Name,
     function: Name,
-    call: [AtomicU32; 4],
+    call: Id,
+    /// Zero where the client has named none.
+    trace: Id,
 }
 
 impl Slot {
@@ -109,7 +121,8 @@ impl Slot {
             running: AtomicBool::new(false),
             library: Name::new(),
             function: Name::new(),
-            call: [const { AtomicU32::new(0) }; 4],
+            call: Id::new(),
+            trace: Id::new(),
         }
     }
 
@@ -123,16 +136,37 @@ impl Slot {
         self.library.get()
     }
 
-    /// The function that runs, and the id of its call.
-    pub(super) fn call(&self) -> Option<(Words, Uuid)> {
+    /// The function that runs, the id of its call, and its trace where the client has named one.
+    pub(super) fn call(&self) -> Option<(Words, Uuid, Option<Uuid>)> {
         if !self.running.load(Ordering::Acquire) {
             return None;
         }
+        let trace = self.trace.get();
+        Some((self.function.get(), self.call.get(), (!trace.is_nil()).then_some(trace)))
+    }
+}
+
+/// An id that one thread sets and any handler may read.
+#[derive(Debug)]
+struct Id([AtomicU32; 4]);
+
+impl Id {
+    const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; 4])
+    }
+
+    fn set(&self, id: &Uuid) {
+        for (part, bytes) in self.0.iter().zip(id.as_bytes().as_chunks::<4>().0) {
+            part.store(u32::from_ne_bytes(*bytes), Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> Uuid {
         let mut id = [0; 16];
-        for (bytes, part) in id.as_chunks_mut::<4>().0.iter_mut().zip(&self.call) {
+        for (bytes, part) in id.as_chunks_mut::<4>().0.iter_mut().zip(&self.0) {
             *bytes = part.load(Ordering::Relaxed).to_ne_bytes();
         }
-        Some((self.function.get(), Uuid::from_bytes(id)))
+        Uuid::from_bytes(id)
     }
 }
 
@@ -177,9 +211,11 @@ impl Name {
 mod tests {
     use super::*;
 
+    const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
     fn told() -> (String, Option<(String, Uuid)>) {
         let slot = of_thread(thread_id()).unwrap();
-        (slot.library().to_string(), slot.call().map(|(function, id)| (function.to_string(), id)))
+        (slot.library().to_string(), slot.call().map(|(function, id, _)| (function.to_string(), id)))
     }
 
     #[test]
@@ -189,7 +225,9 @@ mod tests {
             assert_eq!(told(), ("calc".into(), None));
             for function in ["", "f", "four", "a_longer_name"] {
                 let id = Uuid::from_u128(0x1234_5678_9abc_def0_1122_3344_5566_7788);
-                let running = Running::enter(function, &id);
+                let running = Running::enter(function, &id, TraceId::of(TRACEPARENT));
+                let trace = of_thread(thread_id()).unwrap().call().unwrap().2.unwrap();
+                assert_eq!(trace.simple().to_string(), &TRACEPARENT[3..35]);
                 assert_eq!(told(), ("calc".into(), Some((function.to_owned(), id))));
                 drop(running);
                 assert_eq!(told(), ("calc".into(), None));
@@ -203,7 +241,7 @@ mod tests {
     fn names_of_any_length_are_cut_off_where_the_room_ends() {
         std::thread::spawn(|| {
             claim(&"x".repeat(100_000));
-            let running = Running::enter(&"é".repeat(CAPACITY), &Uuid::nil());
+            let running = Running::enter(&"é".repeat(CAPACITY), &Uuid::nil(), None);
             let (library, call) = told();
             assert_eq!(library, "x".repeat(CAPACITY));
             assert_eq!(call.unwrap().0, "é".repeat(CAPACITY / 2));
@@ -228,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_is_no_apartments_has_no_place() {
-        let running = Running::enter("f", &Uuid::nil());
+        let running = Running::enter("f", &Uuid::nil(), None);
         assert!(running.slot.is_none());
         assert!(of_thread(thread_id()).is_none());
     }

@@ -14,8 +14,8 @@ use windows as system;
 #[cfg(windows)]
 pub(crate) use system::runtimes;
 pub use system::{
-    Module, ansi_code_page, bstr, end_process, errno, figures, find_symbol, keep_from_children,
-    keep_streams_from_the_library, let_crashes_end_the_process, library_folders, map_shared, observe,
+    Module, ansi_code_page, bstr, end_process, errno, figures, find_symbol, flush_output, keep_from_children,
+    keep_streams_from_the_library, let_crashes_end_the_process, library_folders, map_shared, observe, own_outputs,
     prepare_observation, resident_bytes,
 };
 

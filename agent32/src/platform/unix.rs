@@ -103,6 +103,25 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     Ok(lifeline)
 }
 
+/// Standard output and error as they are now, for the agent alone.
+///
+/// # Errors
+/// When the descriptors cannot be duplicated.
+pub fn own_outputs() -> std::io::Result<[File; 2]> {
+    let (output, error) = (std::io::stdout(), std::io::stderr());
+    Ok([output.as_fd().try_clone_to_owned()?.into(), error.as_fd().try_clone_to_owned()?.into()])
+}
+
+/// Has the C library write what the library has printed so far. Of one stream only: another one may be locked by a thread of
+/// the library that waits for its input.
+#[expect(unsafe_code, reason = "a C function")]
+pub fn flush_output() {
+    // SAFETY: libc sets `stdout` before main and nobody assigns it.
+    let stream = unsafe { stdout };
+    // SAFETY: an open stream. A library may have closed it: then its memory is still the C library's own, static one.
+    unsafe { libc::fflush(stream) };
+}
+
 /// What whoever started the gateway, or this agent, has left open is for no child of a library.
 #[expect(unsafe_code, reason = "a descriptor is known by its number alone")]
 fn keep_descriptors_from_children() -> std::io::Result<()> {

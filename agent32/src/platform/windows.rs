@@ -137,6 +137,18 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     Ok(lifeline)
 }
 
+/// Standard output and error as they are now, for the agent alone.
+///
+/// # Errors
+/// When the handles cannot be duplicated.
+pub fn own_outputs() -> std::io::Result<[File; 2]> {
+    let (output, error) = (std::io::stdout(), std::io::stderr());
+    Ok([output.as_handle().try_clone_to_owned()?.into(), error.as_handle().try_clone_to_owned()?.into()])
+}
+
+/// Nothing: msvcrt's streams have no buffer here, and those of other C libraries cannot be reached.
+pub const fn flush_output() {}
+
 /// No child of the library gets this connection: accepted sockets are inherited here, unlike those that are made.
 #[expect(unsafe_code, reason = "a socket's flags are set in C")]
 pub fn keep_from_children(connection: &TcpStream) {

@@ -89,6 +89,7 @@ fn die(kind: &str) -> Death {
         library: earlier.library.or(later.library),
         function: earlier.function.or(later.function),
         call_id: earlier.call_id.or(later.call_id),
+        trace_id: earlier.trace_id.or(later.trace_id),
     });
     println!("{kind}: {status}; {text}");
     Death { status, lines, record, stayed }

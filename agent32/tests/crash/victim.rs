@@ -34,9 +34,9 @@ fn victim() {
         crash::prepare_thread("calc");
         crash::library_loaded(&[]);
         {
-            let _ended = Running::enter("Earlier", &Uuid::nil());
+            let _ended = Running::enter("Earlier", &Uuid::nil(), None);
         }
-        let _running = (kind != "between_calls").then(|| Running::enter("Divide", &CALL));
+        let _running = (kind != "between_calls").then(|| Running::enter("Divide", &CALL, None));
         match kind.as_str() {
             "own_thread" => {
                 start_thread();
@@ -160,7 +160,7 @@ fn crash_by_the_system(kind: &str) {
         "exit_process" => unsafe { ExitProcess(6) },
         "filter_taken" => {
             unsafe { SetUnhandledExceptionFilter(std::ptr::null()) };
-            let _running = Running::enter("Divide", &CALL);
+            let _running = Running::enter("Divide", &CALL, None);
             crash_by("write");
         }
         other => panic!("{other} is no kind of crash"),

@@ -100,14 +100,15 @@ fn merge(text: &[u8]) -> Option<CrashRecord> {
         library: first.library.or(later.library),
         function: first.function.or(later.function),
         call_id: first.call_id.or(later.call_id),
+        trace_id: first.trace_id.or(later.trace_id),
     });
     merged.filter(|record| *record != CrashRecord::default()).map(tidy)
 }
 
 /// Text of a dying process goes into logs and answers: short, and without control characters.
 fn tidy(mut record: CrashRecord) -> CrashRecord {
-    let CrashRecord { what, access, module, symbol, library, function, call_id, .. } = &mut record;
-    for text in [what, access, module, symbol, library, function, call_id].into_iter().flatten() {
+    let CrashRecord { what, access, module, symbol, library, function, call_id, trace_id, .. } = &mut record;
+    for text in [what, access, module, symbol, library, function, call_id, trace_id].into_iter().flatten() {
         text.retain(|c| !c.is_control());
         let end = (0..=MAX_TEXT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
         text.truncate(end);

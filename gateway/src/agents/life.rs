@@ -111,7 +111,8 @@ impl<'a> Life<'a> {
         let slots = self.agent.spec.loads.iter().map(|spec| (spec.name.clone(), spec.slot)).collect();
         let changing = tokio::sync::Mutex::default();
         let figures = self.agent.shared.figures();
-        Ok(Link { generation: self.number, client, libraries, ended, slots, changing, figures })
+        let outputs = self.agent.shared.outputs();
+        Ok(Link { generation: self.number, client, libraries, ended, slots, changing, figures, outputs })
     }
 
     /// Has one library loaded, and gives the number of its interface and what became of it.

@@ -5,6 +5,7 @@
 mod attendant;
 mod autopsy;
 mod bindings;
+mod call_output;
 pub mod client;
 mod crash;
 mod external;
@@ -45,6 +46,7 @@ pub use attendant::Attendant;
 #[cfg(test)]
 pub(crate) use attendant::Nobody;
 pub use bindings::{Bindings, Bound};
+pub use call_output::{CallOutput, CallOutputs, Printing};
 pub use crash::Crash;
 pub use figures::{Figures, Probed};
 pub use fitness::{Fitness, LastCrash};
@@ -103,6 +105,15 @@ pub struct LibrarySpec {
     pub threads: u32,
     /// Where the notes of its first thread stand in the agent's journal.
     pub slot: u32,
+    /// The outputs of its calls are told apart.
+    pub marks_output: bool,
+}
+
+impl AgentSpec {
+    /// Whether its process marks where the output of each call ends.
+    fn marks_output(&self) -> bool {
+        self.loads.iter().any(|load| load.marks_output)
+    }
 }
 
 impl LibrarySpec {

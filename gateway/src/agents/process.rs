@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::crash::Crash;
 use super::notes::{Noted, Notes};
-use super::output::{self, Output};
+use super::output::{self, Source};
 use crate::config::RuntimeConfig;
 
 /// How often, and in which time, it is looked whether the rest of a process is gone.
@@ -34,17 +34,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the runtime's command in a process group (on Windows: a job) of its own.
+    /// Starts the runtime's command in a process group (on Windows: a job) of its own. What it prints is that of `source`.
     ///
     /// # Errors
     /// The program cannot be started.
-    pub(super) fn spawn(
-        runtime: &RuntimeConfig,
-        target: Target,
-        agent: &str,
-        generation: u64,
-        output: &Arc<Output>,
-    ) -> io::Result<Self> {
+    pub(super) fn spawn(runtime: &RuntimeConfig, target: Target, source: &Source) -> io::Result<Self> {
         let mut command = Command::from(command(runtime, target));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut command = CommandWrap::from(command);
@@ -54,10 +48,10 @@ impl Process {
         command.wrap(process_wrap::tokio::JobObject);
         let mut child = command.wrap(KillOnDrop).spawn()?;
         if let Some(stream) = child.stdout().take() {
-            tokio::spawn(output::capture(stream, "stdout", agent.to_owned(), generation, Arc::clone(output)));
+            tokio::spawn(output::capture(stream, 0, source.clone()));
         }
         if let Some(stream) = child.stderr().take() {
-            tokio::spawn(output::capture(stream, "stderr", agent.to_owned(), generation, Arc::clone(output)));
+            tokio::spawn(output::capture(stream, 1, source.clone()));
         }
         let stdin = child.stdin().take();
         let pid = child.id();

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::call_output::CallOutputs;
 use super::client::Client;
 use super::figures::{Figures, Probed};
 use super::fitness::{Fitness, LastCrash};
@@ -103,6 +104,8 @@ pub struct Link {
     pub changing: tokio::sync::Mutex<()>,
     /// What is counted of it.
     pub figures: Arc<Figures>,
+    /// What its calls print, if that is told apart.
+    pub outputs: Option<Arc<CallOutputs>>,
 }
 
 impl Link {
@@ -214,6 +217,7 @@ struct Known {
     owner: Option<String>,
     registration: Option<Registration>,
     figures: Arc<Figures>,
+    outputs: Option<Arc<CallOutputs>>,
     last_exit: Option<String>,
     last_crash: Option<LastCrash>,
     gave_up: Option<String>,
@@ -241,6 +245,7 @@ impl Shared {
             owner: None,
             registration: None,
             figures: Arc::new(Figures::new(upkeep)),
+            outputs: None,
             last_exit: None,
             last_crash: None,
             gave_up: None,
@@ -258,6 +263,7 @@ impl Shared {
         known.key = Some(key);
         known.registration = None;
         known.figures = Arc::new(Figures::new(&self.upkeep));
+        known.outputs = None;
         known.gave_up = None;
         known.answered = false;
         self.registered.send_replace(None);
@@ -267,6 +273,15 @@ impl Shared {
         let status = Status { state, since: Timestamp::now(), reason };
         lock(&self.known).status = status.clone();
         status
+    }
+
+    /// What its calls print is told apart there.
+    pub(super) fn set_outputs(&self, outputs: Option<Arc<CallOutputs>>) {
+        lock(&self.known).outputs = outputs;
+    }
+
+    pub(super) fn outputs(&self) -> Option<Arc<CallOutputs>> {
+        lock(&self.known).outputs.clone()
     }
 
     pub(super) fn set_pid(&self, pid: Option<u32>) {

@@ -17,6 +17,7 @@ use super::autopsy::{PRINTED, Witness};
 use super::life::{Life, Troubles};
 use super::notes::Notes;
 use super::orders::{Due, Idle, Orders};
+use super::output::{Marking, Source};
 use super::process::{Exit, Process};
 use super::state::State;
 use super::{After, Agent, Link, Order, Reach, Role};
@@ -125,7 +126,10 @@ impl Supervisor {
         let started = Instant::now();
         let witness = Witness::new(&agent, number);
         let runtime = &self.runtime;
-        let mut process = match Process::spawn(runtime, agent.spec.target, agent.id(), number, &agent.output) {
+        let marking = agent.spec.marks_output().then(Marking::new).flatten();
+        agent.shared.set_outputs(marking.as_ref().map(Marking::outputs));
+        let source = Source::new(agent.id(), number, &agent.output, marking.as_ref());
+        let mut process = match Process::spawn(runtime, agent.spec.target, &source) {
             Ok(process) => process,
             Err(error) => {
                 let reason = self.cannot_start(&error);
@@ -149,6 +153,7 @@ impl Supervisor {
             secret,
             crash_file: witness.file(runtime),
             journal: witness.journal(runtime),
+            output_marks: marking.map(Marking::into_secret),
         };
         let (ended, watch_end) = watch::channel(None);
         let (exit, next) = self.watch(&mut process, handover, key, witness, watch_end).await;

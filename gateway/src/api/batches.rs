@@ -63,7 +63,7 @@ pub async fn create(
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
     let target = "batches".to_owned();
     let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
-    Ok(perform(&bridge, &caller, &headers, task).await?)
+    Ok(perform(&bridge, &caller, &headers, task).await)
 }
 
 /// Takes a batch apart, all of it before anything runs. Whether each call is allowed is asked first, so that whoever may

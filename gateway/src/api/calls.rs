@@ -81,7 +81,7 @@ pub async fn create(
     };
     let target = "calls".to_owned();
     let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
-    Ok(perform(&bridge, &caller, &headers, task).await?)
+    Ok(perform(&bridge, &caller, &headers, task).await)
 }
 
 async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {

@@ -43,7 +43,7 @@ pub async fn call(
         body,
         work: Work::Call(Box::new(Order { args, ..order })),
     };
-    Ok(perform(&bridge, &caller, &headers, task).await?)
+    Ok(perform(&bridge, &caller, &headers, task).await)
 }
 
 /// The problem of a name that no header declares.

@@ -80,14 +80,18 @@ mod tests {
         serde_json::to_value(Listed::new(library, view, caller)).unwrap()
     }
 
+    fn nobody() -> Caller {
+        Caller { principal: None, arrived: tokio::time::Instant::now(), trace: None }
+    }
+
     fn caller(scopes: &[&str]) -> Caller {
         let scopes = Scopes::parse(scopes.iter().map(|scope| (*scope).to_owned()).collect()).unwrap();
-        Caller(Some(Principal::with(scopes)))
+        Caller { principal: Some(Principal::with(scopes)), ..nobody() }
     }
 
     #[test]
     fn tokens_are_shown_to_whoever_may_call_the_whole_library() {
-        for caller in [Caller(None), caller(&["read", "call:sqlite"]), caller(&["read", "call:*"])] {
+        for caller in [nobody(), caller(&["read", "call:sqlite"]), caller(&["read", "call:*"])] {
             assert_eq!(listed("sqlite", &caller)["handle"], "sqlite.g1.1.k2JxQ9");
         }
     }

@@ -190,7 +190,7 @@ mod tests {
 
     fn answer(result: &'static str, outputs: &'static str) -> Answer {
         let (result, outputs) = (result.as_bytes().into(), outputs.as_bytes().into());
-        Answer { result, outputs, duration_ns: 1, errno: None, last_error: None, hresult: None }
+        Answer { result, outputs, duration_ns: 1, around_ns: [0; 3], errno: None, last_error: None, hresult: None }
     }
 
     fn done(results: Vec<CallResult>) -> Done {

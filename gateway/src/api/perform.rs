@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use bridge32_protocol::wire::Batch;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::idempotency::{self, REPLAYED};
@@ -21,10 +22,11 @@ use super::outcome::{Done, Secrets};
 use super::prefer::Preferences;
 use crate::auth::{Caller, Principal};
 use crate::bridge::Bridge;
-use crate::dispatch::{Failure, Order, Origin, Pending, Sender};
-use crate::error::{Code, Problem};
+use crate::dispatch::{CallResult, EndedBatch, Failure, Order, Origin, Pending, Sender};
+use crate::error::{CallProblem, Code, Problem};
 use crate::kept::{Begun, Ended, Entry, Kept, Outcome, Refused, Request, now};
 use crate::libraries::Library;
+use crate::trace::{SpanId, traceparent};
 
 /// What is to be run.
 #[derive(Debug)]
@@ -50,11 +52,26 @@ pub(super) struct Task {
     pub(super) work: Work,
 }
 
-/// Carries out a request as its headers want it.
-///
-/// # Errors
-/// The headers cannot be followed, or everything that keeps a call from returning.
-pub(super) async fn perform(
+/// The header of an answer that says to which trace the call belongs, as a draft of W3C has it beside `traceparent`.
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
+
+/// Carries out a request as its headers want it, and says to which trace its call belongs. Everything that keeps the call from
+/// returning is an answer, too.
+pub(super) async fn perform(bridge: &Arc<Bridge>, caller: &Caller, headers: &HeaderMap, task: Task) -> Response {
+    let (id, origin) = (task.work.id(), Arc::clone(&task.sender.origin));
+    let mut response = carried_out(bridge, caller, headers, task)
+        .await
+        .unwrap_or_else(|problem| CallProblem::from(problem).into_response());
+    // Another request's call has its own trace.
+    if !response.headers().contains_key(REPLAYED) {
+        let trace = origin.trace_of(id);
+        let context = traceparent(trace, SpanId::of_call(id), bridge.observer.traces.samples(&origin, trace));
+        response.headers_mut().extend(HeaderValue::try_from(context).ok().map(|value| (TRACERESPONSE, value)));
+    }
+    response
+}
+
+async fn carried_out(
     bridge: &Arc<Bridge>,
     caller: &Caller,
     headers: &HeaderMap,
@@ -94,6 +111,16 @@ impl Work {
         Ok(())
     }
 
+    /// The id of the call, or of the batch.
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Call(order) => order.id,
+            Self::Batch(orders, _) => {
+                orders.iter().find_map(|order| Some(order.part?.batch)).unwrap_or_else(Uuid::now_v7)
+            }
+        }
+    }
+
     fn ids(&self) -> Vec<Uuid> {
         match self {
             Self::Call(order) => vec![order.id],
@@ -107,11 +134,24 @@ impl Work {
                 let (id, result) = library.call(*order, sender).end().await;
                 Done::Call(id, Box::new(result))
             }
-            Self::Batch(orders, batch) => Done::Batch(match library.batch(orders, batch, sender) {
-                Ok(pending) => Ok(join_all(pending.into_iter().map(Pending::end)).await),
-                Err(failure) => Err(failure),
-            }),
+            Self::Batch(..) => Done::Batch(self.run_batch(library, sender).await),
         }
+    }
+
+    async fn run_batch(self, library: &Library, sender: &Sender) -> Result<Vec<(Uuid, CallResult)>, Failure> {
+        let (id, since) = (self.id(), Instant::now());
+        let Self::Batch(orders, batch) = self else { return Ok(Vec::new()) };
+        let calls = orders.len();
+        let done = match library.batch(orders, batch, sender) {
+            Ok(pending) => Ok(join_all(pending.into_iter().map(Pending::end)).await),
+            Err(failure) => Err(failure),
+        };
+        if let Some(witness) = &sender.witness {
+            let (library, origin) = (library.name.as_str().into(), Arc::clone(&sender.origin));
+            let failure = done.as_ref().err().cloned();
+            witness.batch_ended(EndedBatch { id, library, calls, origin, failure, since, until: Instant::now() });
+        }
+        done
     }
 }
 
@@ -129,13 +169,8 @@ impl Task {
     }
 
     fn request(&self, caller: &Caller, idempotency_key: Option<String>) -> Request {
-        let id = match &self.work {
-            Work::Call(order) => order.id,
-            Work::Batch(orders, _) => {
-                orders.iter().find_map(|order| Some(order.part?.batch)).unwrap_or_else(Uuid::now_v7)
-            }
-        };
-        let principal = caller.0.as_ref();
+        let id = self.work.id();
+        let principal = caller.principal.as_ref();
         Request {
             id,
             owner: principal.map_or_else(String::new, |principal| principal.owner().to_owned()),

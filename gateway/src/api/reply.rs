@@ -94,6 +94,7 @@ mod tests {
             result: Bytes::from_static(b"12345678901234567890123"),
             outputs: Bytes::from_static(b"{\"a\":[1]}"),
             duration_ns: 12_034,
+            around_ns: [0; 3],
             errno: None,
             last_error: None,
             hresult: None,

@@ -33,7 +33,7 @@ pub async fn create(
     headers: HeaderMap,
     Extension(arrival): Extension<Arrival>,
 ) -> Result<Response, Problem> {
-    let Some(principal) = caller.0 else {
+    let Some(principal) = caller.principal else {
         let detail = "auth.mode is \"off\": everybody who opens the gateway's address may do everything.";
         return Err(Problem::new(Code::SignInNotNeeded, detail));
     };

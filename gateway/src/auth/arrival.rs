@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::middleware::Next;
 use axum::response::Response;
+use tokio::time::Instant;
 
 use super::hosts::Hosts;
 use super::peer::Peer;
@@ -19,6 +20,8 @@ pub struct Arrival {
     pub scheme: Scheme,
     /// Who asks: with a proxy in front, whom that says it asks for.
     pub client: IpAddr,
+    /// When its head was there.
+    pub at: Instant,
     peer: SocketAddr,
     pub(super) hosts: Hosts,
 }
@@ -26,7 +29,13 @@ pub struct Arrival {
 impl Arrival {
     /// What is known once a connection is there.
     pub fn new(hosts: &Hosts, peer: SocketAddr) -> Self {
-        Self { scheme: hosts.scheme(), client: peer.ip().to_canonical(), peer, hosts: hosts.clone() }
+        Self {
+            scheme: hosts.scheme(),
+            client: peer.ip().to_canonical(),
+            at: Instant::now(),
+            peer,
+            hosts: hosts.clone(),
+        }
     }
 
     /// The ends of the connection, for what is known of the user at the other one; a proxy's user says nothing.
@@ -61,7 +70,8 @@ impl Arrival {
 pub async fn note_arrival(mut request: Request, next: Next) -> Response {
     if let Some(arrival) = request.extensions_mut().remove::<Arrival>() {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let arrival = arrival.seen_through_proxy(request.headers(), host);
+        // The connection may be an old one.
+        let arrival = Arrival { at: Instant::now(), ..arrival.seen_through_proxy(request.headers(), host) };
         request.extensions_mut().insert(arrival);
     }
     next.run(request).await

@@ -12,8 +12,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::Instant;
 
 use super::agents::{Proven, prove};
+use super::arrival::Arrival;
 use super::keys::{Keys, Permit};
 use super::respond::Answer;
 use super::scopes::Need;
@@ -25,6 +27,7 @@ use crate::bridge::Bridge;
 use crate::dispatch::{Origin, Sender};
 use crate::error::{Code, Problem};
 use crate::listeners::TooSlow;
+use crate::trace::TraceContext;
 
 /// The largest body, in bytes, where anybody may send one: registrations, and routes that take none.
 const SMALL_BODY: usize = 64 << 10;
@@ -50,30 +53,48 @@ impl<S: Sync> FromRequestParts<S> for AgentProof {
     }
 }
 
-/// Who asks, for handlers that need to know more than whether the route is allowed; nobody in particular where nothing is
-/// signed.
+/// Who asks, for handlers that need to know more than whether the route is allowed.
 #[derive(Clone, Debug)]
-pub struct Caller(pub Option<Principal>);
+pub struct Caller {
+    /// Whose key it is; nobody's in particular where nothing is signed.
+    pub principal: Option<Principal>,
+    /// When the request came.
+    pub arrived: Instant,
+    /// The trace that the request belongs to, if it says so.
+    pub trace: Option<TraceContext>,
+}
 
 impl Caller {
+    fn of(principal: Option<Principal>, parts: &Parts) -> Self {
+        let arrived = parts.extensions.get::<Arrival>().map_or_else(Instant::now, |arrival| arrival.at);
+        Self { principal, arrived, trace: TraceContext::of_request(&parts.headers) }
+    }
+
     /// Whether the caller may do this.
     ///
     /// # Errors
     /// The scope that is missing.
     pub fn may(&self, need: Need, library: &str, function: &str) -> Result<(), Problem> {
-        self.0.as_ref().map_or(Ok(()), |principal| principal.may(need, library, function))
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.may(need, library, function))
     }
 
     /// Whose the caller's sessions with libraries are; `None` where nobody has to say who they are.
     pub fn owner(&self) -> Option<&str> {
-        self.0.as_ref().map(Principal::owner)
+        self.principal.as_ref().map(Principal::owner)
     }
 
     /// For whom calls of this request are made, outside of a session.
     pub fn sender(&self) -> Sender {
-        let principal = self.0.as_ref();
+        let principal = self.principal.as_ref();
         let (client, owner) = (principal.map(Principal::name), principal.map(Principal::owner));
-        let origin = Origin { client: client.map(Into::into), owner: owner.map(Into::into), ..Origin::default() };
+        let origin = Origin {
+            client: client.map(Into::into),
+            owner: owner.map(Into::into),
+            idempotency_key: None,
+            replay_of: None,
+            trace: self.trace.clone(),
+            arrived: Some(self.arrived),
+        };
         Sender { origin: Arc::new(origin), ..Sender::default() }
     }
 }
@@ -102,7 +123,7 @@ pub async fn guard(
     let (mut parts, body) = request.into_parts();
     // All that the head can tell comes first: who may not, or asks too much, cannot make the gateway hold a large body.
     let claim = Claim::of(&bridge, need, &parts)?;
-    let caller = Caller(claim.principal());
+    let caller = Caller::of(claim.principal(), &parts);
     if let Some((library, function)) = target(need, param) {
         caller.may(need, library, function)?;
     }

@@ -65,7 +65,7 @@ impl Auth {
     /// # Errors
     /// It would be one too many for the key.
     pub(crate) fn keep(&self, caller: &Caller) -> Result<Option<keys::Permit>, Problem> {
-        match &caller.0 {
+        match &caller.principal {
             None => Ok(None),
             Some(Principal::Key(key)) => key.keep().map(Some),
             Some(Principal::Session(session)) => self.credential_of(&session.grant).map(|key| key.keep()).transpose(),

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failed, config_file};
-use crate::config;
+use crate::config::{self, LogConfig, LogFormat};
 
 /// Run the gateway until Ctrl-C
 #[derive(Debug, Args)]
@@ -29,10 +29,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failed> {
-        let filter = EnvFilter::try_from_env("BRIDGE32_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-        let colours = std::io::stderr().is_terminal();
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
         let loaded = config::load(&config_file(Some(self.config)), std::env::vars()).map_err(Failed::problem)?;
+        start_log(&loaded.config.log);
         for warning in loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -49,6 +47,16 @@ impl Serve {
         // A connection that a client keeps open must not keep the process.
         runtime.shutdown_background();
         result
+    }
+}
+
+/// From now on what happens is written to standard error.
+fn start_log(config: &LogConfig) {
+    let filter = EnvFilter::try_from_env("BRIDGE32_LOG").unwrap_or_else(|_| EnvFilter::new(&config.level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().with_current_span(false).with_span_list(false).init(),
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Document {
     pub(super) dashboard: DashboardDocument,
     pub(super) history: HistoryDocument,
     pub(super) metrics: MetricsDocument,
+    pub(super) telemetry: TelemetryDocument,
+    pub(super) log: LogDocument,
     pub(super) library: BTreeMap<String, LibraryDocument>,
     pub(super) runtime: BTreeMap<String, RuntimeDocument>,
 }
@@ -75,6 +77,22 @@ pub(super) struct HistoryDocument {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct MetricsDocument {
     pub(super) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TelemetryDocument {
+    pub(super) endpoint: Option<String>,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) sample_ratio: Option<f64>,
+    pub(super) service_name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LogDocument {
+    pub(super) format: Option<String>,
+    pub(super) level: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -240,6 +258,12 @@ impl Document {
             ("history.max_calls_size", self.history.max_calls_size.is_some() && other.history.max_calls_size.is_some()),
             ("history.max_text", self.history.max_text.is_some() && other.history.max_text.is_some()),
             ("metrics.token_file", self.metrics.token_file.is_some() && other.metrics.token_file.is_some()),
+            ("telemetry.endpoint", self.telemetry.endpoint.is_some() && other.telemetry.endpoint.is_some()),
+            ("telemetry.headers", !self.telemetry.headers.is_empty() && !other.telemetry.headers.is_empty()),
+            ("telemetry.sample_ratio", self.telemetry.sample_ratio.is_some() && other.telemetry.sample_ratio.is_some()),
+            ("telemetry.service_name", self.telemetry.service_name.is_some() && other.telemetry.service_name.is_some()),
+            ("log.format", self.log.format.is_some() && other.log.format.is_some()),
+            ("log.level", self.log.level.is_some() && other.log.level.is_some()),
         ];
         if let Some((key, _)) = both.into_iter().find(|(_, both)| *both) {
             return Err(twice(key));
@@ -280,6 +304,12 @@ impl Document {
         replace(&mut self.history.max_calls_size, over.history.max_calls_size);
         replace(&mut self.history.max_text, over.history.max_text);
         replace(&mut self.metrics.token_file, over.metrics.token_file);
+        replace(&mut self.telemetry.endpoint, over.telemetry.endpoint);
+        self.telemetry.headers.extend(over.telemetry.headers);
+        replace(&mut self.telemetry.sample_ratio, over.telemetry.sample_ratio);
+        replace(&mut self.telemetry.service_name, over.telemetry.service_name);
+        replace(&mut self.log.format, over.log.format);
+        replace(&mut self.log.level, over.log.level);
         for (name, table) in over.library {
             self.library.entry(name).or_default().overlay(table);
         }

@@ -23,7 +23,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_SECRET",
 ];
 /// The keys of the top level.
-pub(super) const KEYS: [&str; 16] = [
+pub(super) const KEYS: [&str; 18] = [
     "listen",
     "tls",
     "public_urls",
@@ -38,6 +38,8 @@ pub(super) const KEYS: [&str; 16] = [
     "dashboard",
     "history",
     "metrics",
+    "telemetry",
+    "log",
     "library",
     "runtime",
 ];

@@ -46,6 +46,30 @@ pub struct LibraryConfig {
     pub definitions: Vec<(String, String)>,
     /// Whose values stand in no error text, log or record.
     pub sensitive: Marks,
+    /// Where what it prints is kept.
+    pub output: Output,
+}
+
+/// Where what a library prints is kept, besides the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// With its agent: the last lines.
+    #[default]
+    Agent,
+    /// With the call that printed it, too: its process marks where each call's output ends.
+    Calls,
+}
+
+impl Output {
+    const ALL: [Self; 2] = [Self::Agent, Self::Calls];
+
+    /// As the configuration names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Calls => "calls",
+        }
+    }
 }
 
 /// Another way to run a library. All that it has no key for is as in the library's table.
@@ -166,12 +190,36 @@ impl Context<'_> {
             dialect: dialect.map_err(|message| self.wrong(key("dialect"), message))?,
             definitions: table.definitions.into_iter().map(|(name, value)| (name, value.into_text())).collect(),
             sensitive: Marks::new(names, table.sensitive.unwrap_or_default()),
+            output: self.output(&key("output"), table.output.as_deref())?,
         };
+        self.prints_alone(&key("output"), &library)?;
         if let Some(text) = library.runtime.and_then(|target| library.running.out_of_reach(target.pointer_bytes())) {
             return Err(self.wrong(key("recycle.max_memory"), text));
         }
         library.fallback = self.fallbacks(&key("fallback"), table.fallback.unwrap_or_default(), &library)?;
         Ok(library)
+    }
+
+    fn output(&self, key: &str, name: Option<&str>) -> Result<Output, ConfigError> {
+        let Some(name) = name else { return Ok(Output::default()) };
+        Output::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| {
+            let near = values::suggestion(name, &Output::ALL.map(Output::name));
+            self.wrong(key, format!("is `{name}`, and can be \"agent\" or \"calls\"{near}"))
+        })
+    }
+
+    /// What a process prints belongs to a call only if it runs one at a time.
+    fn prints_alone(&self, key: &str, library: &LibraryConfig) -> Result<(), ConfigError> {
+        let why = match library {
+            LibraryConfig { output: Output::Agent, .. } => return Ok(()),
+            _ if library.running.threads > 1 => "whose process runs one call at a time: take `threads` away",
+            _ if library.group.is_some() => "with processes of its own: take it out of its `group`",
+            _ if !library.agents.is_empty() => {
+                "whose processes the gateway starts: it reads what they print, and not `agent`"
+            }
+            _ => return Ok(()),
+        };
+        Err(self.wrong(key, format!("\"calls\" is for a library {why}, or write \"agent\"")))
     }
 
     fn fallbacks(

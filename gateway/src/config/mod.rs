@@ -12,6 +12,7 @@ mod loading;
 mod place;
 mod running;
 mod sharing;
+mod telemetry;
 mod values;
 
 use std::collections::BTreeMap;
@@ -25,10 +26,11 @@ pub use dashboard::DashboardConfig;
 use document::{Document, RuntimeDocument};
 pub use environment::overrides;
 pub use history::{Durability, HistoryConfig};
-pub use library::{Fallback, LibraryConfig, LibraryFile};
+pub use library::{Fallback, LibraryConfig, LibraryFile, Output};
 pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub use running::{Instances, Probe, Recycle, Running, SessionLimits};
+pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 pub(crate) use values::encoding;
 pub use values::nearest;
 
@@ -55,6 +57,10 @@ pub struct Config {
     pub history: HistoryConfig,
     /// Who may read the metrics, beside those who may read everything.
     pub metrics: MetricsConfig,
+    /// Where spans of calls are sent.
+    pub telemetry: TelemetryConfig,
+    /// How the log is written.
+    pub log: LogConfig,
     /// The libraries by name.
     pub libraries: BTreeMap<String, LibraryConfig>,
     /// How agents of a kind are started.
@@ -186,6 +192,8 @@ impl Config {
         let listeners = context.listeners(&document, &auth)?;
         let dashboard = context.dashboard(&document.dashboard)?;
         let history = context.history(&document.history)?;
+        let telemetry = context.telemetry(&document.telemetry)?;
+        let log = context.log(&document.log)?;
         let max_body = context.size("max_body", document.max_body.as_ref())?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
@@ -209,6 +217,8 @@ impl Config {
             dashboard,
             history,
             metrics: MetricsConfig { token_file: document.metrics.token_file },
+            telemetry,
+            log,
             libraries,
             runtimes,
         })

@@ -161,3 +161,15 @@ fn sensitive_names_take_the_place_of_the_default_ones_and_the_environment_may_se
     let loaded = load(&main, variables).unwrap();
     assert!(loaded.warnings.is_empty() && loaded.config.libraries["a"].sensitive.matches("tax"));
 }
+
+#[test]
+fn only_a_library_that_prints_alone_has_its_output_told_apart_by_calls() {
+    let library = |more: &str| format!("[library.a]\nfile='a'\noutput='calls'\n{more}");
+    assert_eq!(load_text(&library("")).unwrap().libraries["a"].output, Output::Calls);
+    assert_eq!(load_text("[library.a]\nfile='a'").unwrap().libraries["a"].output, Output::Agent);
+    for (more, why) in [("threads=2", "`threads`"), ("group='g'", "`group`"), ("agent='pc'", "`agent`")] {
+        let text = message(&library(more));
+        assert!(text.contains("library.a.output") && text.contains(why), "{text}");
+    }
+    assert!(message("[library.a]\nfile='a'\noutput='call'").contains("can be \"agent\" or \"calls\""));
+}

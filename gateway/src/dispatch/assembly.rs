@@ -4,6 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::unit::{Queued, Work};
+use crate::trace::{SpanId, traceparent};
 
 /// A [`bridge32_protocol::wire::CallList`], written by hand so that arguments are copied once and never parsed again.
 pub(super) fn assemble(library: &str, lane: u32, work: &Work) -> Bytes {
@@ -46,6 +47,13 @@ fn write_call(body: &mut Vec<u8>, call: &Queued) {
         write_id(body, pin.session);
         body.push(b'"');
     }
+    let origin = &call.sender.origin;
+    if let Some(context) = &origin.trace {
+        let traceparent = traceparent(context.trace, SpanId::of_call(call.id), context.is_sampled);
+        body.extend_from_slice(b",\"traceparent\":\"");
+        body.extend_from_slice(traceparent.as_bytes());
+        body.push(b'"');
+    }
     body.extend_from_slice(b",\"args\":");
     body.extend_from_slice(call.args.as_bytes());
     body.push(b'}');
@@ -63,9 +71,12 @@ fn write_json(body: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
 mod tests {
     use bridge32_protocol::wire::{Batch, CallList, Callee};
 
+    use super::super::Sender;
     use super::super::queue::tests::queued;
     use super::super::unit::Route;
+    use super::super::witness::Origin;
     use super::*;
+    use crate::trace::{TraceContext, TraceId};
 
     #[test]
     fn the_list_is_what_the_protocol_says_and_arguments_are_untouched() {
@@ -82,6 +93,20 @@ mod tests {
         assert!(matches!(callee, Callee::Function(7)));
         assert_eq!(list.calls[0].args.get(), r#"{"a": 1.00}"#);
         assert_eq!(list.calls[1].args.get(), r#"{ "s":"é\n" }"#);
+    }
+
+    #[test]
+    fn a_trace_goes_on_at_the_agent_with_the_calls_span() {
+        let (trace, parent) = (TraceId([1; 16]), SpanId([2; 8]));
+        let context = TraceContext { trace, parent, is_sampled: true, state: Some("a=1".into()) };
+        let origin = Origin { trace: Some(context), ..Origin::default() };
+        let call = queued("{}").0;
+        let call = Queued { sender: Sender { origin: origin.into(), ..call.sender }, ..call };
+        let (span, calls) = (SpanId::of_call(call.id), vec![call, queued("{}").0]);
+        let body = assemble("a", 0, &Work { calls, batch: None, route: Route::Any, declared: None });
+        let list: CallList = serde_json::from_slice(&body).unwrap();
+        assert_eq!(list.calls[0].traceparent.as_deref(), Some(traceparent(trace, span, true).as_str()));
+        assert_eq!(list.calls[1].traceparent, None);
     }
 
     #[test]

@@ -132,13 +132,19 @@ impl<'a> List<'a> {
         let since = Instant::now();
         let sent = SentTo { agent: place.agent.shared_id(), generation: place.link.generation, at: since };
         let ids = calls.iter().map(|call| call.id).collect();
-        let calls = calls.into_iter().map(|call| Some(Queued { sent: Some(sent.clone()), ..call })).collect();
+        let sent_there = |call: Queued| {
+            let output = place.link.outputs.as_ref().map(|outputs| outputs.expect(call.printing()));
+            Some(Queued { sent: Some(sent.clone()), output, ..call })
+        };
+        let calls = calls.into_iter().map(sent_there).collect();
         Self { place, ids, calls, batch, route, running: 0, entered: 0, since }
     }
 
     /// The same as it came.
     fn into_work(mut self) -> Work {
-        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(Option::take).collect();
+        // What was never sent prints nothing there.
+        let unsent = |call: &mut Option<Queued>| call.take().map(|call| Queued { output: None, ..call });
+        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(unsent).collect();
         let declared = calls.iter().find_map(|call| call.declared.clone());
         Work { calls, batch: self.batch, route: self.route, declared }
     }

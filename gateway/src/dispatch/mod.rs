@@ -43,7 +43,7 @@ pub use route::generations;
 pub use running::Sent;
 pub use successor::Successor;
 pub use unit::{Lane, Pin};
-pub use witness::{Ended, Origin, Part, Parts, Prototype, Reply, SentTo, Witness};
+pub use witness::{Ended, EndedBatch, Origin, Part, Parts, Prototype, Reply, SentTo, Witness};
 
 use queue::MAX_LIST;
 use unit::{Kind, Queued};
@@ -180,6 +180,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         prototype,
         part,
         sent: None,
+        output: None,
         attempts: 0,
         began: false,
         is_probe: false,

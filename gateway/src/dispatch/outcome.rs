@@ -21,6 +21,8 @@ pub struct Answer {
     pub outputs: Bytes,
     /// Nanoseconds in the library's code.
     pub duration_ns: u64,
+    /// Nanoseconds in the agent before and after that, as in [`bridge32_protocol::wire::Returned`]; no part of what clients get.
+    pub around_ns: [u64; 3],
     /// `errno`, where the function set it.
     pub errno: Option<SystemError>,
     /// `GetLastError()`, where the function set it.
@@ -204,6 +206,7 @@ pub(super) fn read_line(line: &[u8]) -> Result<(usize, CallResult), serde_json::
             result: into_bytes(returned.result.into_owned()),
             outputs: into_bytes(returned.outputs.into_owned()),
             duration_ns: returned.duration_ns,
+            around_ns: returned.around_ns,
             errno: returned.errno,
             last_error: returned.last_error,
             hresult: returned.hresult,
@@ -224,10 +227,11 @@ mod tests {
 
     #[test]
     fn results_pass_through_unchanged() {
-        let line = br#"{"index":3,"outcome":{"returned":{"result":1e400,"outputs":{"a":[1, 2]},"duration_ns":5}}}"#;
+        let line = br#"{"index":3,"outcome":{"returned":{"result":1e400,"outputs":{"a":[1, 2]},"duration_ns":5,
+            "around_ns":[7,8,9]}}}"#;
         let (index, result) = read_line(line).unwrap();
         let answer = result.unwrap();
-        assert_eq!((index, answer.duration_ns), (3, 5));
+        assert_eq!((index, answer.duration_ns, answer.around_ns), (3, 5, [7, 8, 9]));
         assert_eq!((answer.result.as_ref(), answer.outputs.as_ref()), (&b"1e400"[..], &br#"{"a":[1, 2]}"#[..]));
     }
 

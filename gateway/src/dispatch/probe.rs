@@ -114,6 +114,7 @@ mod tests {
             result: Bytes::from_static(result.as_bytes()),
             outputs: Bytes::from_static(b"{}"),
             duration_ns: millis * 1_000_000,
+            around_ns: [0; 3],
             errno: None,
             last_error: None,
             hresult: None,

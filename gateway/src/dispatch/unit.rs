@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge32_interface::redact;
 use bridge32_protocol::wire::{Batch, Callee};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use super::arguments::Arguments;
 use super::lease::InUse;
 use super::outcome::{CallResult, Execution, Failure};
 use super::witness::{Ended, Part, Prototype, Reply, SentTo};
+use crate::agents::{CallOutput, Printing};
 use crate::interfaces::Declared;
 
 /// One thread of an apartment, in one generation of an agent.
@@ -72,6 +74,8 @@ pub(super) struct Queued {
     pub(super) part: Option<Part>,
     /// Where it was sent to the last time.
     pub(super) sent: Option<SentTo>,
+    /// What it prints there, if that is told apart.
+    pub(super) output: Option<Arc<CallOutput>>,
     /// It is made to see whether the library works.
     pub(super) is_probe: bool,
     /// How often it was sent to a process that then ended.
@@ -94,7 +98,7 @@ impl Queued {
         let result = result.map_err(began);
         let reply = Reply(self.reply);
         let Some(witness) = self.sender.witness.filter(|_| is_call) else { return reply.send(result) };
-        let Self { id, callee, args, declared, prototype, part, sent, attempts, since, .. } = self;
+        let Self { id, callee, args, declared, prototype, part, sent, output, attempts, since, .. } = self;
         let ended = Ended {
             id,
             library: Arc::clone(library),
@@ -107,11 +111,27 @@ impl Queued {
             session: self.sender.session.map(|pin| pin.session),
             result,
             sent,
+            output,
             attempts,
             since,
             until: Instant::now(),
         };
         witness.ended(ended, reply);
+    }
+
+    /// What is to be known of it to tell what it prints from what others do.
+    pub(super) fn printing(&self) -> Printing {
+        let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let called = match (&self.callee, &self.declared) {
+            (Callee::Function(number_of), Some(declared)) => Some((declared.interface(), number(*number_of))),
+            (Callee::Prototype(interface), _) => Some((&**interface, 0)),
+            _ => None,
+        };
+        let is_sensitive = called.is_some_and(|(interface, number)| {
+            interface.functions.get(number).is_none_or(|function| redact::has_any(interface, function))
+        });
+        let trace = self.sender.origin.trace_of(self.part.map_or(self.id, |part| part.batch));
+        Printing { call: self.id, trace, is_sensitive }
     }
 
     /// When it has waited for an agent as long as it may: since it came, or since the agents went away at `down`.

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::arguments::Arguments;
-use super::outcome::CallResult;
+use super::outcome::{CallResult, Failure};
+use crate::agents::CallOutput;
 use crate::interfaces::Declared;
+use crate::trace::{TraceContext, TraceId};
 
 /// Is told of each call that has ended, once, and passes its outcome on to whoever waits for it.
 ///
@@ -23,6 +25,9 @@ pub trait Witness: Debug + Send + Sync {
 
     /// An agent has taken so many calls of that library, which all mean one interface, as one request.
     fn sent(&self, library: &Arc<str>, declared: Option<&Declared>, calls: usize);
+
+    /// The calls of a batch have ended, one by one; or none of them was taken.
+    fn batch_ended(&self, batch: EndedBatch);
 }
 
 /// What was called with what by whom, how that ended and how long it took.
@@ -50,11 +55,32 @@ pub struct Ended {
     pub result: CallResult,
     /// Where it was sent to the last time, if it was.
     pub sent: Option<SentTo>,
+    /// What it has printed there, if that is told apart.
+    pub output: Option<Arc<CallOutput>>,
     /// How many processes it was sent to that ended before.
     pub attempts: u32,
     /// When it came.
     pub since: Instant,
     /// When it ended.
+    pub until: Instant,
+}
+
+/// What is to be known of a batch besides its calls.
+#[derive(Debug)]
+pub struct EndedBatch {
+    /// Its id.
+    pub id: Uuid,
+    /// The library.
+    pub library: Arc<str>,
+    /// How many calls it has.
+    pub calls: usize,
+    /// Who has made it.
+    pub origin: Arc<Origin>,
+    /// Why none of them was taken, if so.
+    pub failure: Option<Failure>,
+    /// When it came.
+    pub since: Instant,
+    /// When the last of them had ended.
     pub until: Instant,
 }
 
@@ -69,6 +95,17 @@ pub struct Origin {
     pub idempotency_key: Option<String>,
     /// The call of the history that it repeats.
     pub replay_of: Option<Uuid>,
+    /// The trace that the request belongs to, where its client says so.
+    pub trace: Option<TraceContext>,
+    /// When the request came.
+    pub arrived: Option<Instant>,
+}
+
+impl Origin {
+    /// The trace of a call, or of a batch with its calls: the client's, or one of its own.
+    pub fn trace_of(&self, id: Uuid) -> TraceId {
+        self.trace.as_ref().map_or(TraceId::of_call(id), |context| context.trace)
+    }
 }
 
 /// A prototype that came with a call, and the export that it is of where its name is another.
@@ -123,6 +160,11 @@ impl Ended {
         let library = self.result.as_ref().map_or(Duration::ZERO, |answer| Duration::from_nanos(answer.duration_ns));
         let library = library.min(rest);
         Parts { queue, agent: rest.saturating_sub(library), library }
+    }
+
+    /// The trace that it belongs to.
+    pub fn trace(&self) -> TraceId {
+        self.origin.trace_of(self.part.map_or(self.id, |part| part.batch))
     }
 
     /// The interface that declares the function, and its number there.

@@ -26,7 +26,8 @@ pub(super) struct Waiting {
 impl Waiting {
     fn bytes(&self) -> usize {
         let answer = self.call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
-        self.call.args.as_bytes().len() + answer + OVERHEAD
+        let printed = self.call.output.as_ref().map_or(0, |output| output.size());
+        self.call.args.as_bytes().len() + answer + printed + OVERHEAD
     }
 }
 

@@ -108,6 +108,7 @@ impl Record {
             let text = PrototypeText { prototype: text, export: export.as_deref(), ordinal: *ordinal };
             serde_json::to_string(&text).unwrap_or_default()
         });
+        let (trace, printed) = (call.trace(), call.output.as_ref().and_then(|output| output.text()));
         let Ended { id, library, part, origin, session, sent, attempts, since, until, .. } = call;
         Self {
             seq: 0,
@@ -121,7 +122,7 @@ impl Record {
             session,
             batch: part.map(|part| (part.batch, part.index)),
             replay_of: origin.replay_of,
-            trace_id: None,
+            trace_id: Some(trace.0),
             idempotency_key: origin.idempotency_key.clone(),
             created_at: clock.time(since),
             ended_at: clock.time(until),
@@ -134,7 +135,7 @@ impl Record {
             args: Text::cut(args, most),
             args_redacted,
             answer: Text::cut(answer, most),
-            output: None,
+            output: printed,
         }
     }
 

@@ -81,7 +81,7 @@ fn declared(header: &str) -> Arc<Declared> {
 
 fn returned(result: &'static str) -> Answer {
     let (result, outputs) = (result.as_bytes().into(), "{}".as_bytes().into());
-    Answer { result, outputs, duration_ns: 1500, errno: None, last_error: None, hresult: None }
+    Answer { result, outputs, duration_ns: 1500, around_ns: [0; 3], errno: None, last_error: None, hresult: None }
 }
 
 static ADD: LazyLock<Arc<Declared>> = LazyLock::new(|| declared("int Add(int a, int b);"));
@@ -102,6 +102,7 @@ fn ended(args: &str, result: CallResult) -> Ended {
         session: None,
         result,
         sent: Some(SentTo { agent: "calc-1".into(), generation: 7, at }),
+        output: None,
         attempts: 0,
         since,
         until: since + Duration::from_millis(30),

@@ -26,6 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long those wait whose calls cannot be written, before they are told so.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What calls have printed is waited for so long. It is nearly always here: it was written before their outcomes were sent.
+const PRINTED: Duration = Duration::from_millis(500);
 
 /// Whoever waits for a call's row, and what they are told then.
 struct Owed {
@@ -98,6 +100,10 @@ impl History {
 
     /// Makes rows of calls, on a thread where that harms nobody.
     async fn prepare(&self, calls: Vec<Waiting>) -> (Vec<Record>, Vec<Owed>) {
+        let until = Instant::now() + PRINTED;
+        for output in calls.iter().filter_map(|waiting| waiting.call.output.as_ref()) {
+            output.complete(until.saturating_duration_since(Instant::now())).await;
+        }
         let most = self.config.max_text;
         let prepare = move || {
             let clock = Clock::now();

@@ -8,7 +8,7 @@ use bridge32_protocol::wire::Fault;
 
 use super::{Library, load_failed};
 use crate::agents::LibrarySpec;
-use crate::config::{Config, RuntimeConfig};
+use crate::config::{Config, Output, RuntimeConfig};
 use crate::dispatch::PoolSpec;
 use crate::files::{Place, Places};
 
@@ -58,6 +58,7 @@ pub(super) fn assign(
         identity: Arc::clone(&library.identity),
         interface: Arc::clone(&library.interface),
         dialect: table.dialect,
+        marks_output: table.output == Output::Calls,
     };
     spec.loads.push(load);
     spec.upkeep.keep(&library.name, &table.running, table.deadline);

@@ -243,6 +243,7 @@ pub(crate) mod tests {
             dialect: None,
             definitions: Vec::new(),
             sensitive: bridge32_interface::sensitive::Marks::default(),
+            output: crate::config::Output::default(),
         };
         let texts = vec![HeaderText { name: "calc.h".to_owned(), text: header.as_bytes().to_vec() }];
         let declared = Declared::read(1, texts.clone(), Origin::Configured, &config, config.runtime);

@@ -1,8 +1,10 @@
-//! What becomes of the calls that have ended: each is counted, told to whoever listens, and written into the history. What
-//! becomes of agents is counted and told, too.
+//! What becomes of the calls that have ended: each is counted, told to whoever listens, logged, made into spans, and written into
+//! the history. What becomes of agents is counted and told, too.
 
 pub mod events;
+mod log;
 pub mod metrics;
+mod traces;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,10 +13,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::agents::{Agent, Attendant, Exit, Status};
-use crate::config::HistoryConfig;
-use crate::dispatch::{Ended, Reply, Witness};
+use crate::config::{HistoryConfig, TelemetryConfig};
+use crate::dispatch::{Ended, EndedBatch, Reply, Witness};
 use crate::history::{Condition, History};
 use crate::interfaces::Declared;
+
+pub use traces::{SpanCounts, Traces};
 
 use events::{AgentChange, CallEnd, Crash, Events, HistoryNews, Replaced, Replacement};
 use metrics::Metrics;
@@ -31,13 +35,15 @@ pub struct Observer {
     pub metrics: Metrics,
     /// What is told to whoever listens.
     pub events: Events,
+    /// Spans for a collector.
+    pub traces: Traces,
 }
 
 impl Observer {
     /// Of a gateway with that folder.
-    pub fn new(data_dir: &Path, config: HistoryConfig) -> Self {
+    pub fn new(data_dir: &Path, history: HistoryConfig, telemetry: TelemetryConfig) -> Self {
         let (metrics, events) = (Metrics::default(), Events::default());
-        Self { history: History::new(data_dir, config), metrics, events }
+        Self { history: History::new(data_dir, history), metrics, events, traces: Traces::new(telemetry) }
     }
 
     /// Tells that something was replaced, or why not.
@@ -76,7 +82,13 @@ impl Witness for Observer {
     fn ended(&self, call: Ended, reply: Reply) {
         self.metrics.ended(&call);
         self.events.publish(CallEnd::of(&call));
+        log::note(&call);
+        self.traces.note(&call);
         self.history.record(call, reply);
+    }
+
+    fn batch_ended(&self, batch: EndedBatch) {
+        self.traces.note_batch(&batch);
     }
 
     fn sent(&self, library: &Arc<str>, declared: Option<&Declared>, calls: usize) {

@@ -32,8 +32,11 @@ const OF_BODIES: [&str; 2] = ["413", "415"];
 const OF_CALLS: [&str; 1] = ["409"];
 
 /// What every answer to a call may have in its head.
-const OF_ANSWERS: [(&str, &str); 2] =
-    [("Preference-Applied", "PreferenceApplied"), ("Idempotency-Replayed", "IdempotencyReplayed")];
+const OF_ANSWERS: [(&str, &str); 3] = [
+    ("Preference-Applied", "PreferenceApplied"),
+    ("Idempotency-Replayed", "IdempotencyReplayed"),
+    ("traceresponse", "TraceResponse"),
+];
 
 /// The call's id in examples.
 const CALL_ID: &str = "019c0f4e-6d2a-7c31-9f6e-0a4f2a8e6b11";

@@ -165,7 +165,7 @@ pub(super) async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Nee
 
 /// Whose calls are the caller's own: nobody's, where nobody has to sign.
 fn owner(caller: &Caller) -> &str {
-    caller.0.as_ref().map_or("", Principal::owner)
+    caller.principal.as_ref().map_or("", Principal::owner)
 }
 
 fn sees_all(caller: &Caller) -> bool {

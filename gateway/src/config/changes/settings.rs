@@ -5,8 +5,8 @@ use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, MetricsConfig,
-    Probe, Recycle, Running, RuntimeConfig, SessionLimits, values,
+    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, LogConfig,
+    MetricsConfig, Probe, Recycle, Running, RuntimeConfig, SessionLimits, TelemetryConfig, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -56,12 +56,16 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         dashboard,
         history,
         metrics,
+        telemetry,
+        log,
     } = config;
     let Listeners { listen, tls, public_urls, behind_proxy, cors_origins, max_connections } = listeners;
     let DashboardConfig { password, session } = dashboard;
     let HistoryConfig { durability, url, keep_calls, max_calls_size, max_text, keep_outcomes, max_outcomes, max_size } =
         history;
     let MetricsConfig { token_file } = metrics;
+    let TelemetryConfig { endpoint, headers, sample_ratio, service_name } = telemetry;
+    let LogConfig { format, level } = log;
     let (mode, keys_file) = match auth {
         AuthConfig::Off => ("off", None),
         AuthConfig::Hmac { keys_file } => ("hmac", Some(keys_file)),
@@ -92,6 +96,12 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("history.max_outcomes", AtRestart, max_outcomes),
         setting("history.max_size", AtRestart, format!("{max_size} bytes")),
         setting("metrics.token_file", AtOnce, path(token_file.as_deref())),
+        setting("telemetry.endpoint", AtRestart, or_none(endpoint.as_ref().map(quoted))),
+        secret("telemetry.headers", AtRestart, headers),
+        setting("telemetry.sample_ratio", AtRestart, sample_ratio),
+        setting("telemetry.service_name", AtRestart, quoted(service_name)),
+        setting("log.format", AtRestart, quoted(format.name())),
+        setting("log.level", AtRestart, quoted(level)),
     ]
 }
 
@@ -114,6 +124,7 @@ pub(in crate::config) fn of_library(library: &LibraryConfig) -> Vec<Setting<Exte
         dialect,
         definitions,
         sensitive,
+        output,
     } = library;
     let definitions = definitions.iter().map(|(name, value)| format!("{name} = {}", quoted(value)));
     let mut keys = vec![
@@ -130,6 +141,7 @@ pub(in crate::config) fn of_library(library: &LibraryConfig) -> Vec<Setting<Exte
         setting("int64", Interface, format!("{int64:?}").to_lowercase()),
         setting("dialect", Processes, or_none(dialect.map(|dialect| format!("{dialect:?}").to_lowercase()))),
         setting("definitions", Interface, braced(definitions)),
+        setting("output", Processes, quoted(output.name())),
         setting("sensitive", Interface, list(sensitive.listed().iter().map(quoted))),
         // The gateway's key shows them.
         secret("sensitive_names", Interface, sensitive.names()),

@@ -37,6 +37,7 @@ pub(in crate::config) struct LibraryDocument {
     pub(in crate::config) int64: Option<String>,
     pub(in crate::config) dialect: Option<String>,
     pub(in crate::config) sensitive: Option<Vec<String>>,
+    pub(in crate::config) output: Option<String>,
     pub(in crate::config) definitions: BTreeMap<String, Definition>,
 }
 
@@ -181,6 +182,7 @@ impl LibraryDocument {
         replace(&mut self.int64, over.int64);
         replace(&mut self.dialect, over.dialect);
         replace(&mut self.sensitive, over.sensitive);
+        replace(&mut self.output, over.output);
         self.definitions.extend(over.definitions);
     }
 }

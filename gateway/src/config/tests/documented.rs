@@ -59,7 +59,7 @@ fn within<'de, T: Deserialize<'de> + std::fmt::Debug>(table: &str) -> impl Itera
 
 #[test]
 fn every_key_has_a_row() {
-    let tables = ["tls", "auth", "dashboard", "history", "metrics", "library", "runtime"];
+    let tables = ["tls", "auth", "dashboard", "history", "metrics", "telemetry", "log", "library", "runtime"];
     let mut keys: Vec<String> = keys_of::<Document>();
     keys.retain(|key| !tables.contains(&key.as_str()));
     keys.extend(within::<super::super::document::TlsDocument>("tls"));
@@ -67,6 +67,8 @@ fn every_key_has_a_row() {
     keys.extend(within::<super::super::document::DashboardDocument>("dashboard"));
     keys.extend(within::<super::super::document::HistoryDocument>("history"));
     keys.extend(within::<super::super::document::MetricsDocument>("metrics"));
+    keys.extend(within::<super::super::document::TelemetryDocument>("telemetry"));
+    keys.extend(within::<super::super::document::LogDocument>("log"));
     assert_documented("## The gateway", &keys);
     assert_documented("## Runtimes", &keys_of::<RuntimeDocument>());
     let mut keys = keys_of::<LibraryDocument>();
@@ -128,7 +130,7 @@ fn leaves(prefix: &str, table: &toml::Table, leaves: &mut Vec<(String, String)>)
     for (key, value) in table {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            toml::Value::Table(table) if !["definitions", "env", "args"].contains(&key.as_str()) => {
+            toml::Value::Table(table) if !["definitions", "env", "args", "headers"].contains(&key.as_str()) => {
                 self::leaves(&path, table, leaves);
             }
             value => leaves.push((path, value.to_string())),
