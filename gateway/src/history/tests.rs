@@ -7,6 +7,7 @@ use bridge32_protocol::wire::{Callee, Fault, FaultCode};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
@@ -17,6 +18,7 @@ use crate::libraries::tests::library;
 /// A history that writes.
 struct Running {
     history: Arc<History>,
+    writing: JoinHandle<()>,
     folder: Arc<TempDir>,
     config: HistoryConfig,
 }
@@ -24,9 +26,9 @@ struct Running {
 impl Running {
     fn start(folder: Arc<TempDir>, config: HistoryConfig) -> Self {
         let history = Arc::new(History::new(folder.path(), config.clone()));
-        let writing = Arc::clone(&history);
-        tokio::spawn(async move { writing.write().await });
-        Self { history, folder, config }
+        let writer = Arc::clone(&history);
+        let writing = tokio::spawn(async move { writer.write().await });
+        Self { history, writing, folder, config }
     }
 
     /// Closes it and opens it again.
@@ -259,6 +261,7 @@ async fn a_gateway_that_did_not_say_that_it_stops_may_have_lost_something() {
         let (id, _) = record(&running.history, ended("{}", Ok(returned("1"))));
         let last = running.row(id).await.ended_at;
         // Nobody closes it: as after a kill.
+        running.writing.abort();
         let next = Running::start(Arc::clone(&running.folder), running.config.clone());
         next.row(id).await;
         let gaps = next.history.gaps(Timestamp::MIN, Timestamp::MAX).await.unwrap();
@@ -267,6 +270,26 @@ async fn a_gateway_that_did_not_say_that_it_stops_may_have_lost_something() {
         let next = next.again().await;
         next.row(id).await;
         assert_eq!(next.history.gaps(Timestamp::MIN, Timestamp::MAX).await.unwrap(), gaps, "it was closed");
+    }
+}
+
+#[tokio::test]
+async fn a_database_has_the_history_of_one_gateway_and_the_next_one_goes_on_behind_it() {
+    for running in stores(HistoryConfig::default()).await.into_iter().filter(|running| running.config.url.is_some()) {
+        let (first, _) = record(&running.history, ended("{}", Ok(returned("1"))));
+        assert_eq!(running.row(first).await.seq, 1);
+        let other = Running::start(Arc::clone(&running.folder), running.config.clone());
+        let why = eventually(async || match other.history.condition() {
+            Condition::Broken { error, .. } => Some(error),
+            _ => None,
+        });
+        assert!(why.await.contains("another gateway"));
+        let (waits, outcome) = record(&other.history, ended("{}", Ok(returned("1"))));
+        assert!(outcome.await.unwrap().is_ok(), "calls go on");
+        let (second, _) = record(&running.history, ended("{}", Ok(returned("1"))));
+        assert_eq!(running.row(second).await.seq, 2);
+        running.history.close(Duration::from_secs(10)).await;
+        assert_eq!(other.row(waits).await.seq, 3);
     }
 }
 

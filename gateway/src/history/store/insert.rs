@@ -83,12 +83,9 @@ impl Store {
         records: &mut [Record],
         gap: Option<&Gap>,
     ) -> Result<(), StoreError> {
-        for (record, seq) in records.iter_mut().zip(self.last + 1..) {
-            record.seq = seq;
-        }
-        let last = records.last().map_or(self.last, |record| record.seq);
         let mut connection = self.writer.acquire().await?;
-        if let Err(error) = self.write(&mut connection, records, last, gap).await {
+        if let Err(error) = self.write(&mut connection, records, gap).await {
+            self.has_failed = true;
             // What becomes of a transaction that has failed differs (SQLite rolls back by itself where the disk is full), and then
             // the next one would begin within it. A connection that is closed has none.
             drop(connection.detach().close_hard().await);
@@ -101,10 +98,17 @@ impl Store {
     async fn write(
         &mut self,
         connection: &mut AnyConnection,
-        records: &[Record],
-        last: i64,
+        records: &mut [Record],
         gap: Option<&Gap>,
     ) -> Result<(), StoreError> {
+        self.dialect.claim(connection).await?;
+        if self.has_failed {
+            self.look_again(connection, records).await?;
+        }
+        for (record, seq) in records.iter_mut().zip(self.last + 1..) {
+            record.seq = seq;
+        }
+        let (records, last) = (&*records, records.last().map_or(self.last, |record| record.seq));
         let mut transaction = connection.begin().await?;
         let statements: &'static [String] = match self.dialect {
             Dialect::Sqlite => &FOR_SQLITE,
@@ -134,6 +138,7 @@ impl Store {
         transaction.commit().await?;
         self.sums.committed(sums);
         self.last = last;
+        self.has_failed = false;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The table of calls, in a SQLite file of `data_dir` or in a PostgreSQL database. One text of SQL is for both, through sqlx's
 //! `Any`; what differs is in [`Dialect`].
 
+mod claim;
 mod filter;
 mod insert;
 mod page;
@@ -65,6 +66,11 @@ pub enum StoreError {
     /// It has something that this version does not understand.
     #[error("the history has a row that cannot be read: {0}")]
     Row(String),
+    /// Another gateway writes there.
+    #[error(
+        "another gateway writes its history into this database: each needs a database of its own (`url` of [history])"
+    )]
+    Claimed,
     /// It cannot be opened now.
     #[error("{0}")]
     NotOpen(String),
@@ -87,6 +93,8 @@ pub(super) struct Store {
     writer: AnyPool,
     /// The number of the last row.
     last: i64,
+    /// Whether the last attempt to write has failed.
+    has_failed: bool,
     sums: Sums,
 }
 
@@ -104,11 +112,14 @@ impl Store {
             let options = AnyPoolOptions::new().acquire_timeout(PATIENCE).max_connections(most);
             options.after_connect(move |connection, _| Box::pin(dialect.prepare(connection, durability)))
         };
-        let writer = options(1).connect(&url).await?;
+        // As long as it lives it holds the claim.
+        let writer = options(1).idle_timeout(None).max_lifetime(None).connect(&url).await?;
+        dialect.claim(&mut *writer.acquire().await?).await?;
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
-        let mut store = Self { dialect, readers, writer, last: last.try_get("last")?, sums: Sums::default() };
+        let mut store =
+            Self { dialect, readers, writer, last: last.try_get("last")?, has_failed: false, sums: Sums::default() };
         store.note_start(durability).await?;
         Ok(store)
     }
