@@ -203,7 +203,7 @@ fn an_export_that_the_store_cannot_finish_is_cut_off() {
     let head = format!("GET /v1/calls/export HTTP/1.1\r\nHost: {}\r\n\r\n", bridge.client().authority());
     std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    std::io::Read::read_exact(&mut stream, &mut [0; 100_000]).unwrap();
+    std::io::Read::read_exact(&mut stream, &mut vec![0; 100_000]).unwrap();
     server.stop();
     let mut rest = Vec::new();
     // The connection ends, and not as an answer does.

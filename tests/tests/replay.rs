@@ -34,7 +34,7 @@ fn refused(bridge: &Bridge, call: &Value, body: &Value) -> String {
 fn another_build_of_a_library_answers_as_the_first_one_did() {
     let bridge = bridge(|_| {});
     let crc = bridge.call("z", "crc32", json!({"crc": 0, "buf": base64(b"123456789")})).ok();
-    let packed = bridge.call("z", "compress", json!({"source": base64(&[7; 5000]), "destLen": 100})).ok();
+    let packed = bridge.call("z", "compress", json!({"source": base64([7; 5000]), "destLen": 100})).ok();
     for call in [&crc, &packed] {
         for body in [json!({}), json!({"library": "next"})] {
             let replay = replay(&bridge, call, &body).ok();
@@ -115,7 +115,7 @@ fn what_cannot_be_made_again_as_it_was_is_refused_with_the_reason() {
     });
     let secret = bridge.call("secretive", "EchoInt", json!({"value": 5})).ok();
     assert!(refused(&bridge, &secret, &json!({})).contains("sensitive"));
-    let long = bridge.call("z", "crc32", json!({"crc": 0, "buf": base64(&[1; 500])})).ok();
+    let long = bridge.call("z", "crc32", json!({"crc": 0, "buf": base64([1; 500])})).ok();
     assert!(refused(&bridge, &long, &json!({})).contains("max_text"));
     let calls = json!({"calls": [{"function": "TakeInt", "args": {"value": 1}},
         {"function": "TakeInt", "args": {"value": {"$ref": "0.result"}}}]});
