@@ -82,7 +82,8 @@ impl Wanted {
 
     /// What to ask for the next `limit` calls.
     pub(super) fn target(&self, limit: usize, cursor: Option<&str>) -> String {
-        let mut query = form_urlencoded::Serializer::new("/v1/calls?".to_owned());
+        let path = "/v1/calls?";
+        let mut query = form_urlencoded::Serializer::for_suffix(path.to_owned(), path.len());
         query.extend_pairs(self.pairs()).append_pair("limit", &limit.to_string());
         if let Some(cursor) = cursor {
             query.append_pair("cursor", cursor);

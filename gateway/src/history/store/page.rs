@@ -114,7 +114,9 @@ impl Search<'_> {
             }
             if began.elapsed() >= self.budget {
                 page.next = Some(from);
-                page.searched_until = self.ended_at(from).await?;
+                if page.records.len() < limit {
+                    page.searched_until = self.ended_at(from).await?;
+                }
                 return Ok(page);
             }
             last = from - 1;
