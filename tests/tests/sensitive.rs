@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use bridge32_tests::bridge::run;
-use bridge32_tests::{Answer, Bridge, TARGETS_32, Target, Value, fixture, json};
+use bridge32_tests::events::Events;
+use bridge32_tests::otlp::Collector;
+use bridge32_tests::{Answer, Bridge, Config, TARGETS_32, Target, Value, fixture, json, postgres};
 
 /// The secrets, as they are looked for: the text, the number, and the text in base64.
 const SECRETS: [&str; 3] = ["Hunter2Marker", "471108157", "SHVudGVyMk1hcmtlc"];
@@ -70,7 +72,12 @@ const REQUESTS: [(&str, &str, &str); 13] = [
 ];
 
 fn secrets() -> Bridge {
+    secrets_with(|_| {})
+}
+
+fn secrets_with(configure: impl FnOnce(&mut Config)) -> Bridge {
     Bridge::start(|config| {
+        configure(config);
         // All that any part of the gateway ever logs.
         config.env("BRIDGE32_LOG", "trace");
         for target in TARGETS_32 {
@@ -150,6 +157,54 @@ fn no_secret_is_repeated_whatever_goes_wrong() {
     bridge.logs(&["agent ended", "SIGSEGV"]);
     has_none(&bridge.log(), "the log");
     assert!(files_have_none(&bridge.config().folder().join("data")) > 0, "there are reports of crashes");
+}
+
+#[test]
+fn no_secret_is_in_the_history_the_events_the_spans_the_metrics_or_what_a_replay_tells() {
+    let database = postgres::fresh_database();
+    for url in [None, Some(database.url())] {
+        let collector = Collector::start();
+        let bridge = secrets_with(|config| {
+            config.set(
+                "telemetry",
+                toml::Table::from_iter([("endpoint".to_owned(), collector.endpoint.as_str().into())]),
+            );
+            config.set("history", toml::Table::from_iter(url.map(|url| ("url".to_owned(), url.into()))));
+        });
+        let mut events = Events::open(bridge.client(), "/v1/events", None);
+        for target in TARGETS_32 {
+            let echo = bridge.call(target.name(), "Echo", json!({"password": "Hunter2Marker"})).ok();
+            assert_eq!(echo["result"], "Hunter2Marker", "the client gets what is its own");
+            bridge.call(target.name(), "CheckPin", json!({"userPin": 471_108_157, "n": 1})).ok();
+            calls_that_are_refused(&bridge, target);
+            calls_that_fail(&bridge, target);
+            let replay = format!("/v1/calls/{}/replay", echo["call_id"].as_str().unwrap());
+            refused(&bridge.client().post(&replay, &json!({})), "a replay");
+        }
+        let last = bridge.call("linux32", "Count", json!({"number": 1})).ok();
+        loop {
+            let event = events.next(10);
+            has_none(&event.data.to_string(), "an event");
+            if event.data["call_id"] == last["call_id"] {
+                break;
+            }
+        }
+        let id = last["call_id"].as_str().unwrap();
+        has_none(&format!("{:?}", collector.trace("bridge32.call_id", id)), "a span");
+        has_none(&format!("{:?}", collector.spans()), "the spans");
+        let export = bridge.client().get("/v1/calls/export");
+        assert!(export.text.contains("«redacted»") && export.text.contains("\"CheckPin\""), "{}", export.text);
+        has_none(&export.text, "the export");
+        has_none(&bridge.client().get("/v1/calls?limit=1000").text, "the list");
+        has_none(&bridge.client().get("/v1/calls/export?format=csv").text, "the export as CSV");
+        has_none(&bridge.client().get("/metrics").text, "the metrics");
+        has_none(&bridge.client().post("/v1/replays?limit=1000&library=win32", &json!({})).text, "a replay of all");
+        has_none(&bridge.log(), "the log");
+        assert!(files_have_none(&bridge.config().folder().join("data")) > 0);
+    }
+    let rows = database.query("select * from calls");
+    assert!(rows.contains("«redacted»"), "{rows}");
+    has_none(&rows, "the database");
 }
 
 #[test]
