@@ -41,7 +41,7 @@ use state::State;
 use store::Readers;
 
 /// How long somebody who asks for a call that has just ended waits for it to be written.
-const CATCHING_UP: Duration = Duration::from_millis(500);
+const CATCHING_UP: Duration = Duration::from_secs(1);
 
 /// How long a gateway that starts waits for its history to be opened.
 const OPENING: Duration = Duration::from_secs(5);
@@ -146,25 +146,37 @@ impl History {
     /// The call of that id, if it has ended.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be read, or does not have yet what has ended lately.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
         let readers = self.readers()?;
-        match readers.find(id).await? {
-            None if self.catch_up().await => readers.find(id).await,
-            found => Ok(found),
+        // First of all: what is written meanwhile is found by the second look.
+        let behind = self.behind();
+        match (readers.find(id).await?, behind) {
+            (None, Some(taken)) if self.caught_up(taken).await => readers.find(id).await,
+            (None, Some(_)) => Err(StoreError::Behind),
+            (found, _) => Ok(found),
         }
     }
 
-    /// Waits until what has ended before is written, as long as that may take while all is well. Whether there was anything to
-    /// wait for.
-    pub async fn catch_up(&self) -> bool {
-        let (taken, mut done) = (self.buffer.taken(), self.done.subscribe());
-        if *done.borrow() >= taken {
-            return false;
-        }
+    /// How many calls there will be when those are done with that have ended; `None` if they are.
+    fn behind(&self) -> Option<u64> {
+        let taken = self.buffer.taken();
+        (*self.done.borrow() < taken).then_some(taken)
+    }
+
+    /// Waits until so many are done with, as long as that may take while all is well. Whether it came to that.
+    async fn caught_up(&self, taken: u64) -> bool {
         self.buffer.hurry();
-        let caught_up = done.wait_for(|done| *done >= taken);
-        tokio::time::timeout(CATCHING_UP, caught_up).await.is_ok()
+        let mut done = self.done.subscribe();
+        tokio::time::timeout(CATCHING_UP, done.wait_for(|done| *done >= taken)).await.is_ok()
+    }
+
+    /// Waits until what has ended is written, if it is not; those who ask for many calls do without the last ones where that takes
+    /// too long.
+    async fn catch_up(&self) {
+        if let Some(taken) = self.behind() {
+            self.caught_up(taken).await;
+        }
     }
 
     /// The calls that are wanted, the newest first: those whose numbers are less than `before`, or the newest ones, with those

@@ -71,6 +71,9 @@ pub enum StoreError {
         "another gateway writes its history into this database: each needs a database of its own (`url` of [history])"
     )]
     Claimed,
+    /// What has ended lately is not written yet.
+    #[error("calls that have ended lately are not written yet")]
+    Behind,
     /// It cannot be opened now.
     #[error("{0}")]
     NotOpen(String),
