@@ -1,5 +1,6 @@
 //! `POST /v1/replays`: the calls that are chosen as in `GET /v1/calls` are made again one after the other, in the order in which they
 //! ended, and what differs is told as it is found: that is how another version of a library is tried with what it was really asked.
+//! The answer is one JSON document, which is sent as it is made; one that breaks off is none.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,17 +30,18 @@ use crate::history::{Detail, Filter, Record, StoreError};
 const DEFAULT: usize = 100;
 const MOST: usize = 1000;
 
-/// A line of the answer.
+/// A call that is told of.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
+enum Item {
     /// A call whose outcome is another now.
     Different(Box<Replay>),
     /// A call that was not made again, or of which it is not known what came of it.
     Refused { replay_of: Uuid, library: String, function: Option<String>, problem: Box<RawValue> },
-    /// The last line.
-    Summary(Summary),
 }
+
+/// How the answer begins.
+const BEGINNING: &str = "{\"replays\":[";
 
 /// What came of all of them.
 #[derive(Clone, Copy, Default, Serialize)]
@@ -72,16 +74,16 @@ pub async fn create(
     } else {
         VecDeque::new()
     };
-    let many = Many { bridge, caller, library, records, summary: Some(Summary::default()) };
-    let lines = stream::unfold(many, |mut many| async {
-        let line = many.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(line), many))
+    let many = Many { bridge, caller, library, records, told: 0, summary: Some(Summary::default()) };
+    let parts = stream::unfold(many, |mut many| async {
+        let part = many.next().await?;
+        Some((Ok::<_, std::convert::Infallible>(part), many))
     });
     let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    Ok((headers, Body::from_stream(lines)).into_response())
+    Ok((headers, Body::from_stream(parts)).into_response())
 }
 
 /// The newest calls that are chosen, the oldest of them first.
@@ -103,35 +105,39 @@ struct Many {
     caller: Caller,
     library: Option<String>,
     records: VecDeque<Record>,
+    /// How many were told of.
+    told: usize,
     /// `None` when it was told.
     summary: Option<Summary>,
 }
 
 impl Many {
-    /// The next line; `None` after the summary.
+    /// The next part of `{"replays":[…],"summary":{…}}`; `None` after the last one.
     async fn next(&mut self) -> Option<Bytes> {
         let mut summary = self.summary.take()?;
         while let Some(record) = self.records.pop_front() {
-            let line = match self.again(&record).await {
+            let item = match self.again(&record).await {
                 Ok(replay) if replay.same => {
                     summary.same += 1;
                     continue;
                 }
                 Ok(replay) => {
                     summary.different += 1;
-                    Line::Different(Box::new(replay))
+                    Item::Different(Box::new(replay))
                 }
                 Err(problem) => {
                     summary.refused += 1;
                     let text = String::from_utf8(problem.to_json()).ok().map(RawValue::from_string);
                     let problem = text.and_then(Result::ok).unwrap_or_default();
-                    Line::Refused { replay_of: record.id, library: record.library, function: record.function, problem }
+                    Item::Refused { replay_of: record.id, library: record.library, function: record.function, problem }
                 }
             };
             self.summary = Some(summary);
-            return Some(written(&line));
+            self.told += 1;
+            return Some(written(if self.told == 1 { BEGINNING } else { "," }, &item, ""));
         }
-        Some(written(&Line::Summary(summary)))
+        let beginning = if self.told == 0 { BEGINNING } else { "" };
+        Some(written(&format!("{beginning}],\"summary\":"), &summary, "}"))
     }
 
     async fn again(&self, record: &Record) -> Result<Replay, Problem> {
@@ -140,8 +146,10 @@ impl Many {
     }
 }
 
-fn written(line: &Line) -> Bytes {
-    let mut text = serde_json::to_vec(line).unwrap_or_default();
-    text.push(b'\n');
+fn written(before: &str, value: &impl Serialize, after: &str) -> Bytes {
+    let mut text = before.as_bytes().to_vec();
+    // Plain data and a growing buffer: nothing can fail.
+    let _ = serde_json::to_writer(&mut text, value);
+    text.extend_from_slice(after.as_bytes());
     text.into()
 }
