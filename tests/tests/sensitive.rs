@@ -173,6 +173,8 @@ fn no_secret_is_in_the_history_the_events_the_spans_the_metrics_or_what_a_replay
         });
         let mut events = Events::open(bridge.client(), "/v1/events", None);
         for target in TARGETS_32 {
+            let echo = bridge.call(target.name(), "Echo", json!({"password": "Hunter2Marker"})).ok();
+            assert_eq!(echo["result"], "Hunter2Marker", "its own client gets what no header calls a secret");
             let checked = bridge.call(target.name(), "CheckPin", json!({"userPin": 471_108_157, "n": 1})).ok();
             calls_that_are_refused(&bridge, target);
             calls_that_fail(&bridge, target);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::workspace::Workspace;
+use crate::workspace::{VARIABLES, Workspace};
 use crate::{build, demo, setup};
 
 /// How long the gateway may take until all libraries are loaded; Wine's first start on a busy machine is slow.
@@ -28,6 +28,10 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let dist = &workspace.dist;
     let mut gateway = Command::new(dist.join(build::GATEWAY.1));
     gateway.args(["serve", "--config"]).arg(dist.join(demo::CONFIG)).stdin(Stdio::null());
+    // They are ours, and no keys of its configuration.
+    for (name, _) in VARIABLES {
+        gateway.env_remove(name);
+    }
     own_group(&mut gateway);
     let mut gateway = gateway.spawn().context("the gateway cannot be started")?;
     let start = Instant::now();

@@ -76,7 +76,8 @@ impl CallOutput {
         }
         text.push_str(&String::from_utf8_lossy(&error.bytes));
         note_cut(&mut text, error.cut);
-        Some(text)
+        // PostgreSQL has no texts with a zero in them.
+        Some(text.replace('\0', "\u{fffd}"))
     }
 }
 
@@ -215,13 +216,13 @@ mod tests {
         assert_eq!(outputs.printing(0), Some(one));
         outputs.end(0, one.call, written("first\n"));
         assert_eq!((outputs.printing(0), outputs.printing(1)), (Some(two), Some(one)));
-        outputs.end(0, two.call, written("out"));
+        outputs.end(0, two.call, written("o\0ut"));
         assert!(!is_complete(&first) && !is_complete(&second));
         outputs.end(1, one.call, Written::default());
         outputs.end(1, Uuid::nil(), written("nobody's"));
         outputs.end(1, two.call, written("error\n"));
         assert!(is_complete(&first) && is_complete(&second));
-        assert_eq!((first.text().as_deref(), second.text().as_deref()), (Some("first\n"), Some("out\nerror\n")));
+        assert_eq!((first.text().as_deref(), second.text().as_deref()), (Some("first\n"), Some("o\u{fffd}ut\nerror\n")));
         assert_eq!(outputs.printing(0), None);
         assert!(lock(&outputs.0).expected.is_empty());
     }

@@ -183,8 +183,8 @@ const fn not_recorded(execution: Execution) -> &'static str {
         }
         Execution::MayHaveRun | Execution::Ran => {
             "The call has ended, and its answer is withheld: the history must have each call before it is answered \
-             (`durability = \"before_answer\"`), and could not be written. GET /metrics and the gateway's log say why. The call \
-             is written as soon as that is possible: GET /v1/calls/{call_id} has its answer then."
+             (`durability = \"before_answer\"`), and could not be written. GET /metrics and the gateway's log say why. What waits \
+             is written as soon as that is possible: if GET /v1/calls/{call_id} knows the call then, it has its answer."
         }
     }
 }

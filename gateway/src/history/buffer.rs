@@ -21,13 +21,16 @@ const OVERHEAD: usize = 512;
 pub(super) struct Waiting {
     pub(super) call: Ended,
     pub(super) reply: Option<Reply>,
+    /// What it takes of the room. What it prints may still grow.
+    bytes: usize,
 }
 
 impl Waiting {
-    fn bytes(&self) -> usize {
-        let answer = self.call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
-        let printed = self.call.output.as_ref().map_or(0, |output| output.size());
-        self.call.args.as_bytes().len() + answer + printed + OVERHEAD
+    pub(super) fn new(call: Ended, reply: Option<Reply>) -> Self {
+        let answer = call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
+        let printed = call.output.as_ref().map_or(0, |output| output.size());
+        let bytes = call.args.as_bytes().len() + answer + printed + OVERHEAD;
+        Self { call, reply, bytes }
     }
 }
 
@@ -74,7 +77,7 @@ impl Buffer {
 
     /// Takes a call; gives it back if there is no room, and notes that.
     pub(super) fn push(&self, waiting: Waiting) -> Result<(), Box<Waiting>> {
-        let bytes = waiting.bytes();
+        let bytes = waiting.bytes;
         let mut content = self.lock();
         // One that is larger than all the room has it when nothing else does.
         let has_room = content.waiting.len() < MAX_CALLS && (content.bytes + bytes <= MAX_BYTES || content.bytes == 0);
@@ -151,11 +154,13 @@ impl Buffer {
     pub(super) fn take(&self, most: usize) -> Batch {
         let mut content = self.lock();
         let calls: Vec<Waiting> = if content.waiting.len() <= most {
+            content.bytes = 0;
             std::mem::take(&mut content.waiting)
         } else {
-            content.waiting.drain(..most).collect()
+            let calls: Vec<Waiting> = content.waiting.drain(..most).collect();
+            content.bytes -= calls.iter().map(|waiting| waiting.bytes).sum::<usize>();
+            calls
         };
-        content.bytes = content.waiting.iter().map(Waiting::bytes).sum();
         // What was missed came after all that waited then.
         let missed = if content.waiting.is_empty() { content.missed.take() } else { None };
         let missed = missed.map(|Missed { since, until, calls }| Gap::no_room(since, until, calls));

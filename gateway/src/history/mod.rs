@@ -6,6 +6,7 @@
 
 mod buffer;
 mod differences;
+mod echo;
 mod fill;
 mod gaps;
 mod keeping;
@@ -96,8 +97,11 @@ impl History {
     /// # Errors
     /// They must not. In words.
     pub fn admit(&self) -> Result<(), String> {
-        match (self.config.durability, self.state.condition()) {
-            (Durability::BeforeAnswer, Condition::Broken { error, .. }) => Err(error),
+        if self.config.durability != Durability::BeforeAnswer {
+            return Ok(());
+        }
+        match self.state.condition() {
+            Condition::Broken { error, .. } => Err(error),
             _ => Ok(()),
         }
     }
@@ -108,9 +112,9 @@ impl History {
         let (reply, later) = if at_once { (Some(reply), None) } else { (None, Some(reply)) };
         let result = reply.as_ref().map(|_| call.result.clone());
         if self.config.durability != Durability::Off
-            && let Err(refused) = self.buffer.push(Waiting { call, reply: later })
+            && let Err(refused) = self.buffer.push(Waiting::new(call, later))
         {
-            let Waiting { call, reply } = *refused;
+            let Waiting { call, reply, .. } = *refused;
             self.state.count_missed(1);
             let execution = crate::dispatch::execution(&call.result);
             Waiting::answer(reply, Err(Failure::NotRecorded(execution)));

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::echo;
 use super::text::Text;
 use crate::dispatch::{Ended, Execution, Prototype};
 use crate::error::Problem;
@@ -103,7 +104,10 @@ impl Record {
         let nanoseconds = |part: Duration| u64::try_from(part.as_nanos()).unwrap_or(u64::MAX);
         let (args, args_redacted) = arguments(&call);
         let function = call.function().map(str::to_owned);
-        let (status, code, execution, report, answer) = outcome(&call);
+        let (status, code, execution, report, mut answer) = outcome(&call);
+        if args_redacted && code.is_none() {
+            answer = echo::without(answer, call.args.as_bytes(), &args);
+        }
         let prototype = call.prototype.as_deref().map(|Prototype { text, export, ordinal }| {
             let text = PrototypeText { prototype: text, export: export.as_deref(), ordinal: *ordinal };
             serde_json::to_string(&text).unwrap_or_default()

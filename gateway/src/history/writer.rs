@@ -104,10 +104,10 @@ impl History {
         for output in calls.iter().filter_map(|waiting| waiting.call.output.as_ref()) {
             output.complete(until.saturating_duration_since(Instant::now())).await;
         }
-        let most = self.config.max_text;
+        let (most, count) = (self.config.max_text, calls.len() as u64);
         let prepare = move || {
             let clock = Clock::now();
-            let prepare = |Waiting { call, reply }| {
+            let prepare = |Waiting { call, reply, .. }| {
                 let owed = reply.map(|reply| Owed { reply, result: call.result.clone() });
                 (Record::of(call, clock, most), owed)
             };
@@ -115,7 +115,8 @@ impl History {
             (records, owed.into_iter().flatten().collect())
         };
         tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "calls could not be prepared for the history");
+            self.state.count_missed(count);
+            tracing::error!(%error, calls = count, "calls could not be prepared for the history");
             (Vec::new(), Vec::new())
         })
     }

@@ -2,7 +2,7 @@
 //! level `debug`. None has a value in it.
 
 use crate::dispatch::{Ended, Failure};
-use crate::error::Problem;
+use crate::error::Code;
 
 /// A call has ended.
 pub(super) fn note(call: &Ended) {
@@ -11,14 +11,14 @@ pub(super) fn note(call: &Ended) {
         failure.is_some_and(|failure| matches!(last(failure), Failure::Ended { .. } | Failure::Deadline { .. }));
     // Most calls cost two comparisons here.
     if is_bad {
-        let code = failure.map(|failure| code(call, failure));
+        let code = failure.map(code);
         let agent = call.sent.as_ref().map(|sent| (&*sent.agent, sent.generation));
         tracing::warn!(target: "call", call = %call.id, trace_id = %call.trace(), library = &*call.library,
             function = call.function(), code, agent = agent.map(|agent| agent.0), generation = agent.map(|agent| agent.1),
             report = failure.and_then(Failure::report), duration_ms = millis(call), "a call failed");
     } else {
         tracing::debug!(target: "call", call = %call.id, trace_id = %call.trace(), library = &*call.library,
-            function = call.function(), code = failure.map(|failure| code(call, failure)),
+            function = call.function(), code = failure.map(code),
             duration_ms = millis(call), "a call ended");
     }
 }
@@ -29,8 +29,8 @@ fn millis(call: &Ended) -> u64 {
     u64::try_from(whole.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn code(call: &Ended, failure: &Failure) -> &'static str {
-    Problem::of_call(call.id, failure.clone()).code().name()
+fn code(failure: &Failure) -> &'static str {
+    Code::from(failure).name()
 }
 
 /// What the last attempt came to.

@@ -71,7 +71,7 @@ fn statement(dialect: Dialect, rows: usize) -> String {
         }
         text.push(')');
     }
-    text.push_str(" ON CONFLICT (seq) DO NOTHING");
+    text.push_str(" ON CONFLICT DO NOTHING");
     text
 }
 
