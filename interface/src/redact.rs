@@ -36,12 +36,26 @@ pub fn answer(interface: &Interface, function: &Function, json: &str) -> String 
 /// Whether a call of the function can have a sensitive value, as far as the interface says: in an argument, in its answer, in a
 /// callback, or in any structure of the interface.
 pub fn has_any(interface: &Interface, function: &Function) -> bool {
-    let is_marked = |parameter: &Parameter| match &parameter.ty {
-        Type::Callback(signature) => parameter.sensitive || signature.parameters.iter().any(|own| own.sensitive),
-        _ => parameter.sensitive,
-    };
-    let in_structures = interface.structures.values().any(|own| own.fields.iter().any(|field| field.sensitive));
-    function.sensitive_result || function.sensitive_extra || function.parameters.iter().any(is_marked) || in_structures
+    let fields = || interface.structures.values().flat_map(|structure| &structure.fields);
+    function.sensitive_result
+        || function.sensitive_extra
+        || has_mark(&function.result)
+        || function.parameters.iter().any(is_marked)
+        || fields().any(|field| field.sensitive || has_mark(&field.ty))
+}
+
+fn is_marked(parameter: &Parameter) -> bool {
+    parameter.sensitive || has_mark(&parameter.ty)
+}
+
+/// Whether a value of the type has a parameter of a callback in it that is marked. Structures are looked at by themselves.
+fn has_mark(ty: &Type) -> bool {
+    match ty {
+        Type::Pointer(pointer) => has_mark(&pointer.to),
+        Type::Array(array) => has_mark(&array.of),
+        Type::Callback(signature) => has_mark(&signature.result) || signature.parameters.iter().any(is_marked),
+        _ => false,
+    }
 }
 
 struct Redaction<'a> {

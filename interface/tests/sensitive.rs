@@ -189,6 +189,8 @@ fn a_function_is_known_that_can_have_something_sensitive() {
         ("int f(int (*ask)(const char *text));", false),
         ("int f(int (*ask)(const char *password));", true),
         ("struct s { int n; int pin; }; int f(const struct s *s);", true),
+        ("struct s { int (*ask)(int n); }; int f(const struct s *s);", false),
+        ("struct s { int (*ask)(int pin); }; int f(const struct s *s);", true),
     ] {
         let (interface, _) = marked(text, &["password", "pin"], &[]);
         assert_eq!(redact::has_any(&interface, &interface.functions[0]), wanted, "{text}");

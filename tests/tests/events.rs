@@ -1,5 +1,6 @@
 //! `/v1/events`: what happens is told as it happens, once, and whoever misses something is told that.
 
+use bridge32_tests::bridge::run;
 use bridge32_tests::events::{Event, Events};
 use bridge32_tests::postgres::Postgres;
 use bridge32_tests::process::kill_9;
@@ -195,6 +196,20 @@ fn the_calls_of_others_are_for_those_who_may_see_them() {
     assert_eq!(told.each_ref().map(|call| call["call_id"].clone()), [first, second]);
     assert_eq!(told.each_ref().map(|call| call["key"].clone()), [json!("other"), json!("own")]);
     client.with_key(Some(&other)).get("/v1/events").refused(403, "forbidden");
+    let file = bridge.config().folder().join("bridge32.toml");
+    let (code, _, errors) = run(&["keys", "revoke", "auditor", "--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{errors}");
+    within(10.0, "the key is not known any more", || {
+        (client.with_key(Some(&auditor)).get("/v1/libraries").status == 401).then_some(())
+    });
+    call(&own);
+    let Event { name, data, .. } = of_all.next(5);
+    assert_eq!(
+        (name.as_str(), &data["reason"]),
+        ("end", &json!("not_allowed")),
+        "whose key was revoked is told no more"
+    );
+    assert_eq!(of_own.next(5).name, "call");
 }
 
 #[test]

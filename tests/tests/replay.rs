@@ -148,14 +148,26 @@ fn whoever_may_not_call_a_function_may_not_replay_it_either() {
     let mut keys = Vec::new();
     let bridge = Bridge::start(|config| {
         config.library("counted", fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
-        let scopes: [(&str, &[&str]); 3] =
-            [("caller", &["call:counted", "read"]), ("reader", &["history"]), ("other", &["call:counted"])];
+        let scopes: [(&str, &[&str]); 4] = [
+            ("caller", &["call:counted", "read"]),
+            ("reader", &["history"]),
+            ("other", &["call:counted"]),
+            ("manager", &["manage", "call:counted"]),
+        ];
         keys.extend(scopes.map(|(id, scopes)| config.key(id, scopes)));
     });
-    let [caller, reader, other] = [0, 1, 2].map(|index| bridge.client().with_key(Some(&keys[index])));
+    let [caller, reader, other, manager] = [0, 1, 2, 3].map(|index| bridge.client().with_key(Some(&keys[index])));
     let call = caller.post("/v1/libraries/counted/functions/TakeInt", &json!({"value": 1})).ok();
     let path = format!("/v1/calls/{}/replay", call["call_id"].as_str().unwrap());
     reader.post(&path, &json!({})).refused(403, "forbidden");
     other.post(&path, &json!({})).refused(404, "unknown_call");
     assert_eq!(caller.post(&path, &json!({})).ok()["after"]["outcome"]["result"], 2, "its own");
+    // Who may manage may know that there were calls, and not with what.
+    assert_eq!(manager.get("/v1/calls").ok()["calls"].as_array().unwrap().len(), 2);
+    assert_eq!(manager.get("/v1/calls?text=value").ok()["calls"], json!([]));
+    assert_eq!(manager.get("/v1/calls/export").text, "");
+    assert_eq!(
+        manager.post("/v1/replays", &json!({})).ok()["summary"],
+        json!({"same": 0, "different": 0, "refused": 0})
+    );
 }

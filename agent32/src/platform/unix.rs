@@ -12,7 +12,7 @@ pub use shared::map_shared;
 
 use std::ffi::{CStr, CString, c_void};
 use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use bridge32_image::Dependency;
@@ -90,7 +90,7 @@ unsafe extern "C" {
 /// made line-buffered, so that it is not lost in a crash.
 ///
 /// # Errors
-/// When the descriptors cannot be duplicated.
+/// They cannot be had a second time.
 #[expect(unsafe_code, reason = "stdio's buffering is set in C")]
 pub fn keep_streams_from_the_library() -> std::io::Result<File> {
     keep_descriptors_from_children()?;
@@ -106,10 +106,16 @@ pub fn keep_streams_from_the_library() -> std::io::Result<File> {
 /// Standard output and error as they are now, for the agent alone.
 ///
 /// # Errors
-/// When the descriptors cannot be duplicated.
+/// They cannot be had a second time.
 pub fn own_outputs() -> std::io::Result<[File; 2]> {
     let (output, error) = (std::io::stdout(), std::io::stderr());
-    Ok([output.as_fd().try_clone_to_owned()?.into(), error.as_fd().try_clone_to_owned()?.into()])
+    Ok([own_output(output.as_fd())?, own_output(error.as_fd())?])
+}
+
+/// Opened anew where that is possible: what the library says of its own one, such as that it does not block, is not said of ours.
+fn own_output(output: BorrowedFd<'_>) -> std::io::Result<File> {
+    let anew = File::options().append(true).open(format!("/proc/self/fd/{}", output.as_raw_fd()));
+    anew.or_else(|_| output.try_clone_to_owned().map(Into::into))
 }
 
 /// Has the C library write what the library has printed so far. Of one stream only: another one may be locked by a thread of

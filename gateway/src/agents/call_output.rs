@@ -54,9 +54,9 @@ impl CallOutput {
         let _ = tokio::time::timeout(patience, complete.wait_for(|complete| *complete)).await;
     }
 
-    /// How many bytes it takes.
-    pub fn size(&self) -> usize {
-        lock(&self.written).iter().map(|written| written.bytes.len()).sum()
+    /// How many bytes it may take: most of it may be still to come.
+    pub const fn most(&self) -> usize {
+        2 * MOST
     }
 
     /// What it wrote to its standard output, and behind that what to its standard error; `None` if that is nothing.
@@ -103,7 +103,7 @@ pub struct Printing {
 #[derive(Debug)]
 struct Expected {
     who: Printing,
-    /// Gone if nobody wants to know any more.
+    /// Gone if nobody wants to know any more what it printed.
     output: Weak<CallOutput>,
     /// Its end has come, on each stream.
     ended: [bool; 2],
@@ -137,10 +137,18 @@ impl CallOutputs {
         output
     }
 
+    /// A call that was expected prints nothing here: it was not sent, or not taken.
+    pub fn forget(&self, call: Uuid) {
+        let mut calls = lock(&self.0);
+        for expected in calls.expected.iter_mut().filter(|expected| expected.who.call == call) {
+            expected.ended = [true; 2];
+        }
+        calls.tidy();
+    }
+
     /// Whose output that stream has now, as far as is known before its end has come.
     pub(super) fn printing(&self, stream: Stream) -> Option<Printing> {
-        let mut calls = lock(&self.0);
-        calls.tidy();
+        let calls = lock(&self.0);
         calls.expected.iter().find(|expected| !expected.ended[stream]).map(|expected| expected.who)
     }
 
@@ -176,12 +184,12 @@ impl Expected {
 }
 
 impl Calls {
-    /// Lets go of those that are complete, and of those that nobody waits for.
+    /// Lets go of those that are complete. One whose output nobody waits for stays until then: it says whose lines come, and
+    /// whether they may be shown.
     fn tidy(&mut self) {
         self.expected.retain(|expected| {
-            let Some(output) = expected.output.upgrade() else { return false };
             let is_complete = expected.ended == [true; 2];
-            if is_complete {
+            if is_complete && let Some(output) = expected.output.upgrade() {
                 output.complete.send_replace(true);
             }
             !is_complete
@@ -222,7 +230,10 @@ mod tests {
         outputs.end(1, Uuid::nil(), written("nobody's"));
         outputs.end(1, two.call, written("error\n"));
         assert!(is_complete(&first) && is_complete(&second));
-        assert_eq!((first.text().as_deref(), second.text().as_deref()), (Some("first\n"), Some("o\u{fffd}ut\nerror\n")));
+        assert_eq!(
+            (first.text().as_deref(), second.text().as_deref()),
+            (Some("first\n"), Some("o\u{fffd}ut\nerror\n"))
+        );
         assert_eq!(outputs.printing(0), None);
         assert!(lock(&outputs.0).expected.is_empty());
     }
@@ -245,9 +256,25 @@ mod tests {
     #[test]
     fn what_was_sent_to_another_process_after_all_is_forgotten() {
         let outputs = CallOutputs::default();
-        drop(outputs.expect(who(false)));
+        let unsent = who(false);
+        let nothing = outputs.expect(unsent);
         let next = who(false);
         let output = outputs.expect(next);
+        outputs.forget(unsent.call);
+        assert_eq!(outputs.printing(0), Some(next));
+        assert!(is_complete(&nothing), "nobody waits for it");
+        outputs.end(0, next.call, written("x"));
+        assert_eq!(output.text().as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_call_whose_output_nobody_wants_still_says_whose_lines_come() {
+        let outputs = CallOutputs::default();
+        let (secret, next) = (who(true), who(false));
+        drop(outputs.expect(secret));
+        let output = outputs.expect(next);
+        assert_eq!(outputs.printing(0), Some(secret), "what it prints is not shown");
+        outputs.end(0, secret.call, written("hunter2"));
         assert_eq!(outputs.printing(0), Some(next));
         outputs.end(0, next.call, written("x"));
         assert_eq!(output.text().as_deref(), Some("x"));
@@ -263,7 +290,6 @@ mod tests {
         outputs.end(0, flood.call, much);
         let text = flooded.text().unwrap();
         assert!(text.len() < MOST + 100 && text.ends_with("… (83616 bytes more)\n"), "{}", text.len());
-        assert_eq!(flooded.size(), MOST);
         outputs.end(0, secret.call, written("hunter2"));
         assert_eq!(hidden.text().as_deref(), Some("(7 bytes, not kept: the call has sensitive values)"));
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::Query;
 use super::event_stream::{self, KEEP_ALIVE};
-use crate::auth::{Caller, Need};
+use crate::auth::{Caller, Need, Standing};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 use crate::observe::events::{EventId, Filter, Kind, Portion, Reader};
@@ -44,7 +44,8 @@ pub async fn show(
     let filter = Filter { kinds, library: wanted.library, owner };
     let reader = bridge.observer.events.read(after, filter).map_err(|_| no_such_event())?;
     let stopping = bridge.stopping.subscribe();
-    Ok(event_stream::respond(feed(bridge, reader, stopping)))
+    let standing = Standing::of(&caller);
+    Ok(event_stream::respond(feed(bridge, standing, reader, stopping)))
 }
 
 /// The kinds that a list names.
@@ -85,10 +86,11 @@ enum Stage {
 
 fn feed(
     bridge: Arc<Bridge>,
+    standing: Standing,
     reader: Reader,
     stopping: watch::Receiver<bool>,
 ) -> impl futures_util::Stream<Item = Bytes> + Send + 'static {
-    let feed = Feed { _counted: Counted::new(&bridge), bridge, reader, stopping, stage: Stage::Begin };
+    let feed = Feed { _counted: Counted::new(&bridge), bridge, standing, reader, stopping, stage: Stage::Begin };
     stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
         Some((text, feed))
@@ -114,6 +116,7 @@ impl Drop for Counted {
 /// What one client is told.
 struct Feed {
     bridge: Arc<Bridge>,
+    standing: Standing,
     reader: Reader,
     stopping: watch::Receiver<bool>,
     stage: Stage,
@@ -126,6 +129,12 @@ struct End {
     detail: &'static str,
 }
 
+const STOPPING: End = End { reason: "gateway_stopping", detail: "the gateway is stopping" };
+const NOT_ALLOWED: End = End {
+    reason: "not_allowed",
+    detail: "the key was revoked, has expired or has other scopes, or the session has ended: ask again with one that is good",
+};
+
 impl Feed {
     /// The next piece of the answer; `None` after the last one. It is made when the client has taken the one before.
     async fn next(&mut self) -> Option<Bytes> {
@@ -135,23 +144,31 @@ impl Feed {
             // Whoever comes back before anything has happened can say from where on.
             Stage::Begin => {
                 self.stage = Stage::Events;
-                return Some(Bytes::from(format!("id: {}\n\n", self.reader.position(events))));
+                // That it has missed something has to arrive before it takes another place for its own.
+                if let Some(position) = self.reader.position(events) {
+                    return Some(Bytes::from(format!("id: {position}\n\n")));
+                }
             }
             Stage::Events => {}
         }
         let stopping = &mut self.stopping;
-        tokio::select! {
+        let (piece, end) = tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping) => {
+            _ = stopping.wait_for(|stopping| *stopping) => (Bytes::new(), Some(STOPPING)),
+            portion = self.reader.next(events) => (text(&portion), None),
+            () = tokio::time::sleep(KEEP_ALIVE) => (Bytes::from_static(b": still here\n\n"), None),
+        };
+        // Looked at when there is something to tell: nobody is told anything any more who would not be let in.
+        let end = end.or_else(|| (!self.standing.holds(&self.bridge.auth)).then_some(NOT_ALLOWED));
+        Some(match end {
+            Some(end) => {
                 self.stage = Stage::Over;
-                let end = End { reason: "gateway_stopping", detail: "the gateway is stopping" };
                 let mut text = Vec::new();
                 write_event(&mut text, None, "end", &end);
-                Some(text.into())
+                text.into()
             }
-            portion = self.reader.next(events) => Some(text(&portion)),
-            () = tokio::time::sleep(KEEP_ALIVE) => Some(Bytes::from_static(b": still here\n\n")),
-        }
+            None => piece,
+        })
     }
 }
 

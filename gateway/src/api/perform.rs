@@ -81,8 +81,8 @@ async fn carried_out(
     let key = idempotency::key(headers)?;
     task.work.prepare(&preferences, &task.library)?;
     task.note_key(key.as_deref());
-    bridge.observer.history.admit().map_err(|why| must_be_recorded(&why))?;
     if !preferences.respond_async && key.is_none() {
+        must_be_recordable(bridge)?;
         let done = task.work.run(&task.library, &task.sender).await;
         let mut response = done.answer(task.within)?;
         preferences.note(&mut response, false);
@@ -201,7 +201,7 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
     // Asked last of all: who only repeats a request needs no room for another call.
     let mut slot = Ok(None);
     let admit = || {
-        slot = bridge.auth.keep(&caller);
+        slot = must_be_recordable(&bridge).and_then(|()| bridge.auth.keep(&caller));
         slot.is_ok()
     };
     let begun = bridge.kept.begin(request, task.work.ids(), admit).await;
@@ -353,12 +353,15 @@ fn unavailable(why: &str) -> Problem {
     Problem::new(Code::HistoryUnavailable, detail).with_retry_after(30)
 }
 
-pub(super) fn must_be_recorded(why: &str) -> Problem {
-    let detail = format!(
-        "The call was not run: the history must have each call before it is answered (`durability = \"before_answer\"` of \
-         [history]), and cannot be written now: {why}."
-    );
-    Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
+/// Refuses new calls where each must be in the history before it is answered, and that cannot be written.
+pub(super) fn must_be_recordable(bridge: &Bridge) -> Result<(), Problem> {
+    bridge.observer.history.admit().map_err(|why| {
+        let detail = format!(
+            "The call was not run: the history must have each call before it is answered (`durability = \"before_answer\"` of \
+             [history]), and cannot be written now: {why}."
+        );
+        Problem::new(Code::HistoryUnavailable, detail).with_retry_after(5)
+    })
 }
 
 /// The failure of what the gateway has not sent before it stopped.

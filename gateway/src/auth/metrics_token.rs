@@ -79,9 +79,9 @@ fn of_file(file: &Path) -> Result<TokenDigest, TokenFileError> {
         return Err(TokenFileError::Exposed { file: file.to_owned(), mode });
     }
     let mut text = Zeroizing::new(Vec::new());
-    opened.take(MAX_FILE).read_to_end(&mut text).map_err(unreadable)?;
+    opened.take(MAX_FILE + 1).read_to_end(&mut text).map_err(unreadable)?;
     let token = text.trim_ascii();
-    if token.len() < MIN_TOKEN || !token.iter().all(u8::is_ascii_graphic) {
+    if text.len() as u64 > MAX_FILE || token.len() < MIN_TOKEN || !token.iter().all(u8::is_ascii_graphic) {
         return Err(TokenFileError::NoToken { file: file.to_owned() });
     }
     Ok(TokenDigest::of(token))

@@ -13,6 +13,7 @@ mod replay_log;
 mod respond;
 mod scopes;
 pub mod sessions;
+mod standing;
 mod verify;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use names::Names;
 pub use principal::Principal;
 pub use replay_log::ReplayLogError;
 pub use scopes::{Need, Scopes};
+pub use standing::Standing;
 
 /// How requests are authenticated.
 #[derive(Debug)]

@@ -93,7 +93,7 @@ pub(super) fn apply(
         let over = overlay(&path, &text)
             .map_err(|message| ConfigError::Environment { variable: variable.clone(), message })?;
         document.overlay_from(over, directory);
-        overlaid.push(Overlaid { variable, key: path.join(".") });
+        overlaid.extend(leaves(&path.join("."), &text).map(|key| Overlaid { variable: variable.clone(), key }));
     }
     Ok((document, overlaid, warnings))
 }
@@ -122,6 +122,23 @@ fn overlay(path: &[String], text: &str) -> Result<Document, String> {
         Some(Err(error)) => as_text().map_err(|_| error),
         None => as_text(),
     }
+}
+
+/// The keys that a variable's text sets: those of a table one by one, because the others in that table are not the variable's.
+fn leaves(key: &str, text: &str) -> impl Iterator<Item = String> {
+    fn add(key: &str, value: &toml::Value, keys: &mut Vec<String>) {
+        match value.as_table() {
+            Some(table) => table.iter().for_each(|(name, value)| add(&format!("{key}.{name}"), value, keys)),
+            None => keys.push(key.to_owned()),
+        }
+    }
+    let table = toml::from_str::<toml::Table>(&format!("value = {text}")).ok();
+    let mut keys = Vec::new();
+    match table.as_ref().and_then(|table| table.get("value")) {
+        Some(value) => add(key, value, &mut keys),
+        None => keys.push(key.to_owned()),
+    }
+    keys.into_iter()
 }
 
 fn nest(path: &[String], value: toml::Value) -> Result<Document, String> {

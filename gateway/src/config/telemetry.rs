@@ -71,9 +71,14 @@ impl Context<'_> {
         let endpoint = document.endpoint.as_deref().map(|endpoint| {
             let endpoint = endpoint.trim_end_matches('/');
             let uri = endpoint.parse::<Uri>().ok();
-            let is_url = uri.is_some_and(|uri| {
+            let is_url = uri.as_ref().is_some_and(|uri| {
                 matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
             });
+            let has_user = uri.as_ref().and_then(Uri::authority).is_some_and(|authority| authority.as_str().contains('@'));
+            if has_user {
+                // Addresses are shown: a password does not belong there.
+                return Err(wrong("endpoint", "has a user or a password in it: give them as a header, such as telemetry.headers = { authorization = \"Basic …\" }"));
+            }
             let unknown = "is no URL of an OpenTelemetry collector, such as \"http://127.0.0.1:4318\"; `/v1/traces` is added to it";
             if is_url { Ok(endpoint.to_owned()) } else { Err(wrong("endpoint", unknown)) }
         });

@@ -134,7 +134,7 @@ impl<'a> List<'a> {
         let ids = calls.iter().map(|call| call.id).collect();
         let sent_there = |call: Queued| {
             let output = place.link.outputs.as_ref().map(|outputs| outputs.expect(call.printing()));
-            Some(Queued { sent: Some(sent.clone()), output, ..call })
+            Some(Queued { sends: call.sends + 1, sent: Some(sent.clone()), output, ..call })
         };
         let calls = calls.into_iter().map(sent_there).collect();
         Self { place, ids, calls, batch, route, running: 0, entered: 0, since }
@@ -142,11 +142,24 @@ impl<'a> List<'a> {
 
     /// The same as it came.
     fn into_work(mut self) -> Work {
-        // What was never sent prints nothing there.
-        let unsent = |call: &mut Option<Queued>| call.take().map(|call| Queued { output: None, ..call });
-        let calls: Vec<Queued> = self.calls.iter_mut().filter_map(unsent).collect();
+        let mut calls = self.take_untouched();
+        for call in &mut calls {
+            call.sends -= 1;
+        }
         let declared = calls.iter().find_map(|call| call.declared.clone());
         Work { calls, batch: self.batch, route: self.route, declared }
+    }
+
+    /// The calls of a list that was not sent, or not taken: they print nothing there.
+    fn take_untouched(&mut self) -> Vec<Queued> {
+        let outputs = self.place.link.outputs.as_ref();
+        let untouched = |call: Queued| {
+            if let Some(outputs) = outputs {
+                outputs.forget(call.id);
+            }
+            Queued { output: None, ..call }
+        };
+        self.calls.iter_mut().filter_map(Option::take).map(untouched).collect()
     }
 
     /// The agent has taken it.
@@ -314,7 +327,7 @@ impl<'a> List<'a> {
 
     fn end_all(&mut self, failure: impl Fn() -> Failure) {
         let _ = self.place.queue.running.finish(self.place.lane);
-        for call in self.calls.iter_mut().filter_map(Option::take) {
+        for call in self.take_untouched() {
             self.place.end(call, Err(failure()));
         }
     }

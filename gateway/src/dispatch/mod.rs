@@ -179,6 +179,7 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
         idempotent,
         prototype,
         part,
+        sends: 0,
         sent: None,
         output: None,
         attempts: 0,

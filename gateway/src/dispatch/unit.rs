@@ -72,13 +72,15 @@ pub(super) struct Queued {
     pub(super) prototype: Option<Arc<Prototype>>,
     /// The batch that it is a part of.
     pub(super) part: Option<Part>,
+    /// How often it was sent.
+    pub(super) sends: u32,
     /// Where it was sent to the last time.
     pub(super) sent: Option<SentTo>,
     /// What it prints there, if that is told apart.
     pub(super) output: Option<Arc<CallOutput>>,
     /// It is made to see whether the library works.
     pub(super) is_probe: bool,
-    /// How often it was sent to a process that then ended.
+    /// How often it was sent to a process that then ended with no other call to blame.
     pub(super) attempts: u32,
     /// It was running at one of these ends.
     pub(super) began: bool,
@@ -98,7 +100,7 @@ impl Queued {
         let result = result.map_err(began);
         let reply = Reply(self.reply);
         let Some(witness) = self.sender.witness.filter(|_| is_call) else { return reply.send(result) };
-        let Self { id, callee, args, declared, prototype, part, sent, output, attempts, since, .. } = self;
+        let Self { id, callee, args, declared, prototype, part, sent, output, sends, since, .. } = self;
         let ended = Ended {
             id,
             library: Arc::clone(library),
@@ -112,7 +114,7 @@ impl Queued {
             result,
             sent,
             output,
-            attempts,
+            attempts: sends.saturating_sub(1),
             since,
             until: Instant::now(),
         };

@@ -16,6 +16,9 @@ use crate::agents::CallOutput;
 use crate::interfaces::Declared;
 use crate::trace::{TraceContext, TraceId};
 
+/// Characters of the name in a prototype that are told.
+const LONGEST_NAME: usize = 128;
+
 /// Is told of each call that has ended, once, and passes its outcome on to whoever waits for it.
 ///
 /// It is told where calls end, on the way of the next one: it takes note, and does its work elsewhere.
@@ -176,10 +179,14 @@ impl Ended {
         }
     }
 
-    /// The function's name, as the interface has it or the prototype gives it.
+    /// The function's name, as the interface has it or the prototype gives it. What a client makes up may be as long as a request:
+    /// it is told by its beginning.
     pub fn function(&self) -> Option<&str> {
         let (interface, number) = self.interface()?;
-        Some(&interface.functions.get(number)?.name)
+        let name = interface.functions.get(number)?.name.as_str();
+        let is_made_up = matches!(self.callee, Callee::Prototype(_));
+        let end = name.char_indices().nth(LONGEST_NAME).filter(|_| is_made_up).map_or(name.len(), |(end, _)| end);
+        Some(&name[..end])
     }
 }
 

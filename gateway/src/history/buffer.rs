@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::gaps::Gap;
-use crate::dispatch::{CallResult, Ended, Reply};
+use crate::dispatch::{CallResult, Ended, Failure, Reply, execution};
 
 /// No more calls than these wait to be written …
 pub(super) const MAX_CALLS: usize = 20_000;
@@ -21,14 +21,14 @@ const OVERHEAD: usize = 512;
 pub(super) struct Waiting {
     pub(super) call: Ended,
     pub(super) reply: Option<Reply>,
-    /// What it takes of the room. What it prints may still grow.
+    /// What it takes of the room.
     bytes: usize,
 }
 
 impl Waiting {
     pub(super) fn new(call: Ended, reply: Option<Reply>) -> Self {
         let answer = call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
-        let printed = call.output.as_ref().map_or(0, |output| output.size());
+        let printed = call.output.as_ref().map_or(0, |output| output.most());
         let bytes = call.args.as_bytes().len() + answer + printed + OVERHEAD;
         Self { call, reply, bytes }
     }
@@ -142,6 +142,18 @@ impl Buffer {
     /// How many calls wait.
     pub(super) fn len(&self) -> usize {
         self.lock().waiting.len()
+    }
+
+    /// Tells those who wait for their calls to be written that they could not be. The calls stay.
+    pub(super) fn release(&self) {
+        let mut content = self.lock();
+        let waiting = content.waiting.iter_mut();
+        let owed: Vec<_> =
+            waiting.filter_map(|waiting| Some((waiting.reply.take()?, execution(&waiting.call.result)))).collect();
+        drop(content);
+        for (reply, execution) in owed {
+            reply.send(Err(Failure::NotRecorded(execution)));
+        }
     }
 
     /// Takes no more.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use uuid::Uuid;
 
 /// Calls that are not in the history and should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,8 +28,14 @@ impl Gap {
 
     /// A gateway ended without having written what it had.
     pub(super) fn gateway_ended(since: Timestamp, until: Timestamp) -> Self {
-        let reason = "the gateway ended without stopping: what had ended in the last 200 ms before that may be missing"
+        let reason = "the gateway ended without having written everything: calls that had ended in the last 200 ms before that, or \
+                      while the store could not be written, may be missing"
             .to_owned();
         Self { since, until, calls: None, reason }
+    }
+
+    /// The store does not take a call.
+    pub(super) fn refused(at: Timestamp, id: Uuid, error: &str) -> Self {
+        Self { since: at, until: at, calls: Some(1), reason: format!("the store does not take the call {id}: {error}") }
     }
 }

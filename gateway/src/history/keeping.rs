@@ -1,5 +1,6 @@
 //! Keeps the history within its bounds while it is written: `keep_calls` and `max_calls_size`.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ const AT_FIRST: Duration = Duration::from_secs(1);
 
 impl History {
     /// Forgets what is too old or too much, for ever.
-    pub(super) async fn keep_within_bounds(&self, janitor: Janitor) {
+    pub(super) async fn keep_within_bounds(&self, janitor: Janitor) -> Infallible {
         let mut pause = AT_FIRST;
         loop {
             tokio::time::sleep(pause).await;
@@ -43,6 +44,8 @@ impl History {
         }
         while janitor.size().await? > self.config.max_calls_size {
             let (began, calls) = (Instant::now(), janitor.forget_oldest().await?);
+            // Where room is short, sums are for the time of the calls that are there.
+            janitor.forget_sums_before_calls().await?;
             forgotten += self.forgot(calls, began).await;
             if calls == 0 {
                 break;

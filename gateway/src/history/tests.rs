@@ -205,6 +205,62 @@ async fn with_before_answer_whoever_has_an_answer_finds_its_row() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_store_does_not_take_is_told_as_missing_and_keeps_no_other_out() {
+    let config = HistoryConfig { durability: Durability::BeforeAnswer, ..HistoryConfig::default() };
+    for running in stores(config).await {
+        // An index of PostgreSQL takes no text that is so long and has no pattern; SQLite takes all.
+        let mut random = vec![0; 6000];
+        getrandom::fill(&mut random).unwrap();
+        let name: String = random.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+        let long = || declared(&format!("int {name}(int a);"));
+        let calls: Vec<_> = (0..9)
+            .map(|index| {
+                let call = ended("{}", Ok(returned("1")));
+                let call = if index == 4 { Ended { declared: Some(long()), ..call } } else { call };
+                record(&running.history, call)
+            })
+            .collect();
+        let is_taken = running.config.url.is_none();
+        for (index, (id, outcome)) in calls.into_iter().enumerate() {
+            let is_there = index != 4 || is_taken;
+            let outcome = outcome.await.unwrap();
+            assert_eq!(outcome.is_ok(), is_there, "{outcome:?}");
+            assert_eq!(running.history.find(id).await.unwrap().is_some(), is_there, "{index}");
+        }
+        assert_eq!(
+            (running.history.condition(), running.history.counts().missed),
+            (Condition::Good, u64::from(!is_taken))
+        );
+        let gaps = running.history.gaps(Timestamp::MIN, Timestamp::MAX).await.unwrap();
+        assert_eq!(gaps.iter().filter_map(|gap| gap.calls).sum::<u64>(), u64::from(!is_taken), "{gaps:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_store_that_stays_away() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let config = HistoryConfig { durability: Durability::BeforeAnswer, ..HistoryConfig::default() };
+    let running = Running::start(Arc::clone(&folder), config);
+    running.history.opened().await;
+    // Somebody else has the file for good.
+    let url = format!("sqlite://{}", folder.path().join("calls.db").display());
+    let other = sqlx::AnyPool::connect(&url).await.unwrap();
+    let mut lock = other.acquire().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *lock).await.unwrap();
+    let (first, told) = record(&running.history, ended("{}", Ok(returned("1"))));
+    eventually(async || matches!(running.history.condition(), Condition::Broken { .. }).then_some(())).await;
+    let (later, also_told) = record(&running.history, ended("{}", Ok(returned("1"))));
+    for outcome in [told, also_told] {
+        let outcome = tokio::time::timeout(Duration::from_secs(20), outcome).await.unwrap().unwrap();
+        assert!(matches!(outcome, Err(Failure::NotRecorded(Execution::Ran))), "{outcome:?}");
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut *lock).await.unwrap();
+    for id in [first, later] {
+        eventually(async || running.history.find(id).await.ok().flatten()).await;
+    }
+}
+
+#[tokio::test]
 async fn while_it_cannot_be_written_calls_go_on_and_what_has_no_room_is_told() {
     let outer = tempfile::tempdir().unwrap();
     let missing = outer.path().join("not/there");

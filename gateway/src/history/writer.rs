@@ -1,9 +1,11 @@
 //! Writes what has ended, many calls at a time, and tries again for as long as it takes.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::buffer::{Batch, Waiting};
 use super::gaps::Gap;
@@ -35,21 +37,31 @@ struct Owed {
     result: CallResult,
 }
 
+impl Owed {
+    fn refuse(self) {
+        let execution = execution(&self.result);
+        self.reply.send(Err(Failure::NotRecorded(execution)));
+    }
+}
+
+/// What is written in one transaction.
+struct Part {
+    records: Vec<Record>,
+    gap: Option<Gap>,
+}
+
 impl History {
     /// Writes what ends until nothing more comes.
     pub async fn write(&self) {
-        if self.config.durability != Durability::Off {
-            let mut store = self.open().await;
-            match store.as_ref().map(Store::janitor) {
-                Some(janitor) => tokio::select! {
-                    () = self.write_all(&mut store) => {}
-                    () = self.keep_within_bounds(janitor) => {}
-                },
-                None => self.write_all(&mut store).await,
-            }
-            if let Some(store) = store
-                && let Err(error) = store.close().await
-            {
+        if self.config.durability != Durability::Off
+            && let Some(mut store) = self.open().await
+        {
+            let janitor = store.janitor();
+            let is_whole = tokio::select! {
+                is_whole = self.write_all(&mut store) => is_whole,
+                never = self.keep_within_bounds(janitor) => match never {},
+            };
+            if let Err(error) = store.close(is_whole).await {
                 tracing::warn!(%error, "the history was not closed as it should be");
             }
         }
@@ -70,6 +82,7 @@ impl History {
                 Err(error) => self.state.broken(&error.to_string()),
             }
             self.tried.send_replace(true);
+            self.buffer.release();
             if self.buffer.is_closed() {
                 return None;
             }
@@ -78,13 +91,14 @@ impl History {
         }
     }
 
-    async fn write_all(&self, store: &mut Option<Store>) {
-        let Some(store) = store else { return };
+    /// Whether all of it was written when nothing more comes.
+    async fn write_all(&self, store: &mut Store) -> bool {
         let waits = self.config.durability == Durability::BeforeAnswer;
+        let mut is_whole = true;
         loop {
             self.buffer.arrival().await;
             if self.buffer.is_over() {
-                return;
+                return is_whole;
             }
             if !waits && !self.buffer.is_closed() && self.buffer.len() < MOST {
                 // Elapsed or wanted: both are a reason to write.
@@ -93,13 +107,13 @@ impl History {
             let Batch { calls, missed } = self.buffer.take(MOST);
             let taken = calls.len() as u64;
             let (records, owed) = self.prepare(calls).await;
-            self.write_batch(store, records, owed, missed).await;
+            is_whole &= self.write_batch(store, records, owed, missed).await;
             self.done.send_modify(|done| *done += taken);
         }
     }
 
     /// Makes rows of calls, on a thread where that harms nobody.
-    async fn prepare(&self, calls: Vec<Waiting>) -> (Vec<Record>, Vec<Owed>) {
+    async fn prepare(&self, calls: Vec<Waiting>) -> (Vec<Record>, HashMap<Uuid, Owed>) {
         let until = Instant::now() + PRINTED;
         for output in calls.iter().filter_map(|waiting| waiting.call.output.as_ref()) {
             output.complete(until.saturating_duration_since(Instant::now())).await;
@@ -107,45 +121,95 @@ impl History {
         let (most, count) = (self.config.max_text, calls.len() as u64);
         let prepare = move || {
             let clock = Clock::now();
-            let prepare = |Waiting { call, reply, .. }| {
-                let owed = reply.map(|reply| Owed { reply, result: call.result.clone() });
-                (Record::of(call, clock, most), owed)
+            let mut owed = HashMap::new();
+            let prepare = |Waiting { call, reply, .. }: Waiting| {
+                owed.extend(reply.map(|reply| (call.id, Owed { reply, result: call.result.clone() })));
+                Record::of(call, clock, most)
             };
-            let (records, owed): (Vec<_>, Vec<_>) = calls.into_iter().map(prepare).unzip();
-            (records, owed.into_iter().flatten().collect())
+            let records = calls.into_iter().map(prepare).collect();
+            (records, owed)
         };
         tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| {
             self.state.count_missed(count);
             tracing::error!(%error, calls = count, "calls could not be prepared for the history");
-            (Vec::new(), Vec::new())
+            (Vec::new(), HashMap::new())
         })
     }
 
-    /// Writes a batch, however long that takes; whoever waits for it is told when it is written, or that it could not be.
-    async fn write_batch(&self, store: &mut Store, mut records: Vec<Record>, mut owed: Vec<Owed>, missed: Option<Gap>) {
-        let (began, mut pause) = (Instant::now(), PAUSE);
-        while let Err(error) = store.insert(&mut records, missed.as_ref()).await {
-            self.state.broken(&error.to_string());
-            if began.elapsed() >= PATIENCE || self.buffer.is_closed() {
-                for Owed { reply, result } in owed.drain(..) {
-                    let execution = execution(&result);
-                    reply.send(Err(Failure::NotRecorded(execution)));
+    /// Writes a batch, however long that takes; whoever waits for it is told when it is written, or that it could not be. Whether
+    /// it was written, as far as the store takes it.
+    async fn write_batch(
+        &self,
+        store: &mut Store,
+        records: Vec<Record>,
+        mut owed: HashMap<Uuid, Owed>,
+        missed: Option<Gap>,
+    ) -> bool {
+        let (mut began, mut pause) = (Instant::now(), PAUSE);
+        let mut parts = VecDeque::from([Part { records, gap: missed }]);
+        while let Some(Part { mut records, gap }) = parts.pop_front() {
+            let error = match store.insert(&mut records, gap.as_ref()).await {
+                Ok(()) => {
+                    self.state.written(records.len() as u64);
+                    for Owed { reply, result } in records.iter().filter_map(|record| owed.remove(&record.id)) {
+                        reply.send(result);
+                    }
+                    (began, pause) = (Instant::now(), PAUSE);
+                    continue;
                 }
+                Err(error) => error,
+            };
+            if error.is_about_data() && !records.is_empty() {
+                // One of them: the others are written without it.
+                self.split(records, gap, &error, &mut parts, &mut owed);
+                continue;
             }
-            if self.buffer.is_closed() && began.elapsed() >= PATIENCE {
-                return self.give_up(&records, &error);
+            self.state.broken(&error.to_string());
+            let is_closed = self.buffer.is_closed();
+            if began.elapsed() >= PATIENCE || is_closed {
+                for (_, owed) in owed.drain() {
+                    owed.refuse();
+                }
+                self.buffer.release();
+            }
+            parts.push_front(Part { records, gap });
+            if is_closed && began.elapsed() >= PATIENCE {
+                self.give_up(&parts, &error);
+                return false;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.state.written(records.len() as u64);
-        for Owed { reply, result } in owed {
-            reply.send(result);
-        }
+        true
     }
 
-    fn give_up(&self, records: &[Record], error: &StoreError) {
-        self.state.count_missed(records.len() as u64);
-        tracing::error!(calls = records.len(), %error, "the gateway stops, and these calls are not in the history");
+    /// Makes two parts of one that the store does not take; of one call, a gap.
+    fn split(
+        &self,
+        mut records: Vec<Record>,
+        gap: Option<Gap>,
+        error: &StoreError,
+        parts: &mut VecDeque<Part>,
+        owed: &mut HashMap<Uuid, Owed>,
+    ) {
+        let second = records.split_off(records.len() / 2);
+        if let ([], [refused]) = (&records[..], &second[..]) {
+            tracing::error!(call = %refused.id, %error, "the history does not take this call");
+            self.state.count_missed(1);
+            owed.remove(&refused.id).into_iter().for_each(Owed::refuse);
+            let own = Gap::refused(refused.ended_at, refused.id, &error.to_string());
+            let gaps = [Some(own), gap].into_iter().flatten();
+            let gaps: Vec<Part> = gaps.map(|gap| Part { records: Vec::new(), gap: Some(gap) }).collect();
+            gaps.into_iter().rev().for_each(|part| parts.push_front(part));
+            return;
+        }
+        parts.push_front(Part { records: second, gap });
+        parts.push_front(Part { records, gap: None });
+    }
+
+    fn give_up(&self, parts: &VecDeque<Part>, error: &StoreError) {
+        let calls: u64 = parts.iter().map(|part| part.records.len() as u64).sum();
+        self.state.count_missed(calls);
+        tracing::error!(calls, %error, "the gateway stops, and these calls are not in the history");
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use uuid::Uuid;
 
-use super::list::{kept, restrict};
+use super::list::{Shows, kept, restrict};
 use super::recorded::{microseconds, whole};
 use super::wanted::{FILTERS, filter};
 use super::{expect_history, unreadable};
@@ -124,7 +124,7 @@ pub async fn export(
     let format = format.unwrap_or(otherwise);
     let mut filter = filter(&mut parameters)?;
     expect_history(&bridge)?;
-    let some = restrict(&mut filter, &caller);
+    let some = restrict(&mut filter, &caller, Shows::Values);
     let texts = bridge.config().history.max_text.max(1).saturating_mul(2);
     let limit = (PAGE_BYTES / texts).clamp(1, PAGE_CALLS);
     let mut export = Export { bridge, filter, format, limit, next: Next::Page(None) };

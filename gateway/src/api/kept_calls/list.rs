@@ -15,7 +15,7 @@ use super::wanted::{FILTERS, filter};
 use super::{owner, sees_all, unreadable};
 use crate::api::Query;
 use crate::api::parameters::Parameters;
-use crate::auth::Caller;
+use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::Execution;
 use crate::error::Problem;
@@ -76,7 +76,7 @@ pub async fn list(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let mut asked = Asked::of(pairs)?;
-    if !restrict(&mut asked.filter, &caller) {
+    if !restrict(&mut asked.filter, &caller, Shows::Facts) {
         return Ok(answer(Vec::new(), None, &Page::default(), None));
     }
     if let Some(Cursor::Kept(before)) = asked.cursor {
@@ -117,9 +117,23 @@ pub async fn list(
     }
 }
 
+/// What an answer has of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum Shows {
+    /// That they were made, by whom, and how they ended.
+    Facts,
+    /// Their arguments and answers.
+    Values,
+}
+
 /// Leaves a caller who may not see the calls of others its own. `false` if that leaves none.
-pub(in crate::api) fn restrict(filter: &mut Filter, caller: &Caller) -> bool {
-    if sees_all(caller) {
+pub(in crate::api) fn restrict(filter: &mut Filter, caller: &Caller, shows: Shows) -> bool {
+    // Arguments can be guessed by asking for texts in them.
+    let sees_all = match shows {
+        Shows::Facts if filter.text.is_none() => sees_all(caller),
+        Shows::Facts | Shows::Values => caller.may(Need::History, "", "").is_ok(),
+    };
+    if sees_all {
         return true;
     }
     let own = owner(caller);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::api::{calls, functions, perform};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
-use crate::dispatch::{Arguments, Order, Origin, Prototype, Sender, generations};
+use crate::dispatch::{Arguments, Execution, Order, Origin, Prototype, Sender, generations};
 use crate::error::{Code, Problem};
 use crate::history::{Difference, Record, Text, differences};
 use crate::libraries::Library;
@@ -31,6 +31,9 @@ pub(super) struct Replay {
     before: Side,
     after: Side,
 }
+
+/// What kept a call from being run is not its library's doing: there is nothing to compare.
+const NOBODYS_FAULT: [Code; 3] = [Code::NoAgent, Code::QueueFull, Code::Cancelled];
 
 /// The outcome of one of them.
 #[derive(Serialize)]
@@ -61,15 +64,23 @@ pub(super) async fn replay(
     caller.may(need, &library.name, function)?;
     check(record, library).map_err(|why| refused(&why))?;
     let order = order(record, library).await?;
-    bridge.observer.history.admit().map_err(|why| perform::must_be_recorded(&why))?;
+    perform::must_be_recordable(bridge)?;
     let sender = caller.sender();
     let origin = Origin { replay_of: Some(record.id), ..Origin::clone(&sender.origin) };
     let sender = Sender { origin: Arc::new(origin), witness: Some(bridge.witness()), ..sender };
     let (call_id, _) = library.call(order, &sender).end().await;
     let again = bridge.observer.history.find(call_id).await.ok().flatten();
     let again = again.ok_or_else(|| unknown_outcome(call_id))?;
-    if again.code.as_deref() == Some(Code::StaleHandle.name()) {
-        return Err(refused("A handle among its arguments does not live any more, or never did in that library."));
+    match again.code.as_deref() {
+        Some(code) if code == Code::StaleHandle.name() => {
+            return Err(refused("A handle among its arguments does not live any more, or never did in that library."));
+        }
+        Some(code)
+            if NOBODYS_FAULT.iter().any(|other| code == other.name()) && again.execution == Execution::NotRun =>
+        {
+            return Err(refused(&format!("Nobody could run it now (`{code}`). Try again later.")));
+        }
+        _ => {}
     }
     let differences = compare(&record.answer, &again.answer);
     Ok(Replay {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::Request;
 use super::again::{Replay, replay};
 use crate::api::Query;
-use crate::api::kept_calls::{FILTERS, expect_history, filter, restrict, unreadable};
+use crate::api::kept_calls::{FILTERS, Shows, expect_history, filter, restrict, unreadable};
 use crate::api::parameters::Parameters;
 use crate::auth::Caller;
 use crate::bridge::Bridge;
@@ -69,15 +69,15 @@ pub async fn create(
     let mut filter = filter(&mut parameters)?;
     expect_history(&bridge)?;
     library.as_deref().map(|name| bridge.library(name)).transpose()?;
-    let records = if restrict(&mut filter, &caller) {
+    let calls = if restrict(&mut filter, &caller, Shows::Values) {
         chosen(&bridge, &filter, limit).await.map_err(|error| unreadable(&error))?
     } else {
         VecDeque::new()
     };
-    let many = Many { bridge, caller, library, records, told: 0, summary: Some(Summary::default()) };
+    let many = Many { bridge, caller, library, calls, told: 0, summary: Some(Summary::default()) };
     let parts = stream::unfold(many, |mut many| async {
         let part = many.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(part), many))
+        Some((part, many))
     });
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -87,16 +87,25 @@ pub async fn create(
 }
 
 /// The newest calls that are chosen, the oldest of them first.
-async fn chosen(bridge: &Bridge, filter: &Filter, limit: usize) -> Result<VecDeque<Record>, StoreError> {
-    let (mut records, mut before) = (VecDeque::new(), None);
+async fn chosen(bridge: &Bridge, filter: &Filter, limit: usize) -> Result<VecDeque<Uuid>, StoreError> {
+    let (mut calls, mut before) = (VecDeque::new(), None);
     loop {
-        let page = bridge.observer.history.page(filter, before, limit - records.len(), Detail::Whole).await?;
-        page.records.into_iter().for_each(|record| records.push_front(record));
+        let page = bridge.observer.history.page(filter, before, limit - calls.len(), Detail::Listed).await?;
+        page.records.into_iter().for_each(|record| calls.push_front(record.id));
         before = page.next;
-        if before.is_none() || records.len() >= limit {
-            return Ok(records);
+        if before.is_none() || calls.len() >= limit {
+            return Ok(calls);
         }
     }
+}
+
+/// The gateway stops, or a call cannot be read any more: the connection is cut off.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the gateway is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// The calls that are still to be made again. They are not, once nobody reads the answer any more.
@@ -104,7 +113,7 @@ struct Many {
     bridge: Arc<Bridge>,
     caller: Caller,
     library: Option<String>,
-    records: VecDeque<Record>,
+    calls: VecDeque<Uuid>,
     /// How many were told of.
     told: usize,
     /// `None` when it was told.
@@ -113,9 +122,18 @@ struct Many {
 
 impl Many {
     /// The next part of `{"replays":[…],"summary":{…}}`; `None` after the last one.
-    async fn next(&mut self) -> Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
         let mut summary = self.summary.take()?;
-        while let Some(record) = self.records.pop_front() {
+        while let Some(id) = self.calls.pop_front() {
+            if *self.bridge.stopping.borrow() {
+                return Some(Err(Broken::Stopping));
+            }
+            let record = match self.bridge.observer.history.find(id).await {
+                Ok(Some(record)) => record,
+                // It is too old by now.
+                Ok(None) => continue,
+                Err(error) => return Some(Err(error.into())),
+            };
             let item = match self.again(&record).await {
                 Ok(replay) if replay.same => {
                     summary.same += 1;
@@ -134,10 +152,10 @@ impl Many {
             };
             self.summary = Some(summary);
             self.told += 1;
-            return Some(written(if self.told == 1 { BEGINNING } else { "," }, &item, ""));
+            return Some(Ok(written(if self.told == 1 { BEGINNING } else { "," }, &item, "")));
         }
         let beginning = if self.told == 0 { BEGINNING } else { "" };
-        Some(written(&format!("{beginning}],\"summary\":"), &summary, "}"))
+        Some(Ok(written(&format!("{beginning}],\"summary\":"), &summary, "}")))
     }
 
     async fn again(&self, record: &Record) -> Result<Replay, Problem> {

@@ -52,6 +52,11 @@ fn a_value_of_the_environment_is_told_by_its_variable() {
     // Another key of the same table is still the file's.
     let text = told(&[("bridge32.toml", &main)], &[("BRIDGE32_LIBRARY__A__DEADLINE", "6s")]);
     assert!(text.contains("bridge32.toml:6: library.a.startup: "), "{text}");
+    // Nor does a variable that sets a table set what is not in it.
+    let text = told(&[("bridge32.toml", &main)], &[("BRIDGE32_LIBRARY__A", "{deadline='6s'}")]);
+    assert!(text.contains("bridge32.toml:6: library.a.startup: "), "{text}");
+    let text = told(&[("bridge32.toml", &main)], &[("BRIDGE32_LIBRARY__A", "{startup='y'}")]);
+    assert!(text.starts_with("environment variable BRIDGE32_LIBRARY__A: library.a.startup: "), "{text}");
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(in crate::dispatch) fn queued(args: &str) -> (Queued, oneshot::Receiver<Call
         idempotent: false,
         prototype: None,
         part: None,
+        sends: 0,
         sent: None,
         output: None,
         is_probe: false,

@@ -25,22 +25,27 @@ impl Dialect {
 
 impl Store {
     /// After an attempt that has failed, another session has the lock, and others may have had it meanwhile: numbers go on behind
-    /// theirs. What the attempt itself has written, if it has, keeps its numbers.
+    /// theirs. Whether the attempt was successful all the same, so that everything of it is there.
     pub(super) async fn look_again(
         &mut self,
         connection: &mut AnyConnection,
         records: &[Record],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&mut *connection).await?;
         let last: i64 = last.try_get("last")?;
-        let Some(first) = records.first().filter(|_| last > self.last) else { return Ok(()) };
-        let own = sqlx::query("SELECT seq FROM calls WHERE seq = $1 AND id = $2");
-        let own = own.bind(self.last + 1).bind(first.id.as_bytes().to_vec()).fetch_optional(connection).await?;
-        if own.is_none() {
-            self.last = last;
-            // They may have written sums of the same minutes.
-            self.sums = super::Sums::default();
+        if last <= self.last {
+            return Ok(false);
         }
-        Ok(())
+        let own = match records.first() {
+            Some(first) => {
+                let own = sqlx::query("SELECT seq FROM calls WHERE seq = $1 AND id = $2");
+                own.bind(self.last + 1).bind(first.id.as_bytes().to_vec()).fetch_optional(connection).await?
+            }
+            None => None,
+        };
+        self.last = last;
+        // What was written has changed the sums of its minutes.
+        self.sums = super::Sums::default();
+        Ok(own.is_some())
     }
 }

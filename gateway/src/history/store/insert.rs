@@ -102,8 +102,9 @@ impl Store {
         gap: Option<&Gap>,
     ) -> Result<(), StoreError> {
         self.dialect.claim(connection).await?;
-        if self.has_failed {
-            self.look_again(connection, records).await?;
+        if self.has_failed && self.look_again(connection, records).await? {
+            self.has_failed = false;
+            return Ok(());
         }
         for (record, seq) in records.iter_mut().zip(self.last + 1..) {
             record.seq = seq;

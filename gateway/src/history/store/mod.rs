@@ -79,6 +79,22 @@ pub enum StoreError {
     NotOpen(String),
 }
 
+impl StoreError {
+    /// Whether it is about what was to be written, which would be refused each time.
+    pub(super) fn is_about_data(&self) -> bool {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return false };
+        let code = error.code().unwrap_or_default();
+        // PostgreSQL: data exceptions, constraints, limits of the program. SQLite: too big, constraint, mismatch, range.
+        let classes = ["22", "23", "54"];
+        let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+        if is_sqlite {
+            code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+        } else {
+            code.len() == 5 && classes.iter().any(|class| code.starts_with(class))
+        }
+    }
+}
+
 /// In what the two databases differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -123,12 +139,12 @@ impl Store {
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
         let mut store =
             Self { dialect, readers, writer, last: last.try_get("last")?, has_failed: false, sums: Sums::default() };
-        store.note_start(durability).await?;
+        store.note_start().await?;
         Ok(store)
     }
 
     /// Notes that a gateway writes; one that has not said that it stops may have lost something.
-    async fn note_start(&mut self, durability: Durability) -> Result<(), StoreError> {
+    async fn note_start(&mut self) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let began =
             sqlx::query("SELECT since FROM writing ORDER BY since LIMIT 1").fetch_optional(&self.writer).await?;
@@ -139,10 +155,8 @@ impl Store {
             self.insert(&mut [], Some(&Gap::gateway_ended(time(since)?, now))).await?;
             sqlx::query("DELETE FROM writing").execute(&self.writer).await?;
         }
-        if durability == Durability::Batched {
-            let note = sqlx::query("INSERT INTO writing (since) VALUES ($1)").bind(now.as_microsecond());
-            note.execute(&self.writer).await?;
-        }
+        let note = sqlx::query("INSERT INTO writing (since) VALUES ($1)").bind(now.as_microsecond());
+        note.execute(&self.writer).await?;
         Ok(())
     }
 
@@ -151,12 +165,13 @@ impl Store {
         Readers { dialect: self.dialect, pool: self.readers.clone() }
     }
 
-    /// Notes that everything is written.
-    pub(super) async fn close(self) -> Result<(), StoreError> {
-        let noted = sqlx::query("DELETE FROM writing").execute(&self.writer).await;
+    /// Notes that everything is written, if it is.
+    pub(super) async fn close(self, is_whole: bool) -> Result<(), StoreError> {
+        let noted =
+            if is_whole { sqlx::query("DELETE FROM writing").execute(&self.writer).await.map(drop) } else { Ok(()) };
         self.readers.close().await;
         self.writer.close().await;
-        Ok(noted.map(drop)?)
+        Ok(noted?)
     }
 }
 

@@ -61,6 +61,14 @@ impl Janitor {
         Ok(())
     }
 
+    /// Forgets the sums of the time before the oldest call.
+    pub(in crate::history) async fn forget_sums_before_calls(&self) -> Result<(), StoreError> {
+        let text =
+            "DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < (SELECT MIN(ended_at) FROM calls) - $1";
+        sqlx::query(text).bind(HOUR).execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// Sums up the minutes of the oldest hour that ended before a time. `false` if there is none.
     pub(in crate::history) async fn sum_up_an_hour(&self, before: Timestamp) -> Result<bool, StoreError> {
         let end = before.as_microsecond().div_euclid(HOUR) * HOUR;
@@ -143,7 +151,11 @@ async fn sum_up(connection: &mut AnyConnection, dialect: Dialect, start: i64) ->
     let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
     let mut sums: HashMap<Name, Tally> = HashMap::new();
     for row in &rows {
-        sums.entry(tally::name(row)?).or_default().add(&Tally::of(row)?)?;
+        let mut name = tally::name(row)?;
+        if sums.len() >= tally::MOST_FUNCTIONS && !sums.contains_key(&name) {
+            name.1.clear();
+        }
+        sums.entry(name).or_default().add(&Tally::of(row)?)?;
     }
     let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
     delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;

@@ -169,7 +169,9 @@ fn sums(known: &HashMap<Name, Written>, records: &[&Record]) -> Result<HashMap<N
     let mut sums: HashMap<Name, Tally> = HashMap::new();
     let mut new = 0;
     for record in records {
-        let mut name = (record.library.clone(), record.function.clone().unwrap_or_default());
+        // What clients call functions in prototypes has no sums of its own: they can make up any name.
+        let function = record.function.clone().filter(|_| record.prototype.is_none());
+        let mut name = (record.library.clone(), function.unwrap_or_default());
         if !sums.contains_key(&name) && !known.contains_key(&name) {
             if known.len() + new >= MOST_FUNCTIONS {
                 name.1.clear();

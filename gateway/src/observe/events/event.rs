@@ -10,9 +10,6 @@ use crate::dispatch::{Ended, Origin};
 use crate::observe::metrics::outcome_name;
 use bridge32_protocol::wire::Callee;
 
-/// Characters of the name of a prototype that are told.
-const LONGEST_NAME: usize = 128;
-
 /// What kind of event it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -84,11 +81,6 @@ pub struct CallEnd {
     pub origin: Arc<Origin>,
 }
 
-/// A name that a client has made up, which may be as long as a request.
-fn shortened(name: &str) -> Arc<str> {
-    name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end]).into()
-}
-
 #[derive(Serialize)]
 struct Whose<'a> {
     key: Option<&'a str>,
@@ -104,7 +96,7 @@ impl CallEnd {
     pub fn of(call: &Ended) -> Self {
         let function = match (&call.callee, &call.declared) {
             (Callee::Function(number), Some(declared)) => declared.name_of(*number),
-            _ => call.function().map(shortened),
+            _ => call.function().map(Into::into),
         };
         let duration = call.until.saturating_duration_since(call.since);
         Self {
@@ -320,16 +312,5 @@ impl Filter {
             _ => true,
         };
         is_kind && is_theirs && self.library.as_ref().is_none_or(|library| event.is_about(library))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_a_client_has_made_up_takes_no_more_room_than_others() {
-        assert_eq!(&*shortened("Add"), "Add");
-        assert_eq!(shortened(&"é".repeat(1 << 20)).chars().count(), LONGEST_NAME);
     }
 }

@@ -223,9 +223,9 @@ impl Portion {
 }
 
 impl Reader {
-    /// The id that whoever comes back would name now.
-    pub fn position(&self, events: &Events) -> EventId {
-        events.id(self.after)
+    /// The id that whoever comes back would name now; `None` as long as it has to be told first what it has missed.
+    pub fn position(&self, events: &Events) -> Option<EventId> {
+        self.restarted.is_none().then(|| events.id(self.after))
     }
 
     /// What comes next, as soon as there is something that it wants.

@@ -78,6 +78,7 @@ impl Traces {
             Ok(exporter) => exporter,
             Err(error) => {
                 tracing::error!(error, "no spans are sent");
+                self.finished.send_replace(true);
                 return;
             }
         };
@@ -88,6 +89,7 @@ impl Traces {
         };
         if let Err(error) = std::thread::Builder::new().name("spans".to_owned()).spawn(work) {
             tracing::error!(%error, "no spans are sent");
+            self.finished.send_replace(true);
         }
     }
 

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::dispatch::{Ended, EndedBatch, Execution, Failure, Origin, Part, SentTo, execution};
-use crate::error::Problem;
+use crate::error::Code;
 use crate::kept::execution_name;
 use crate::trace::{SpanId, TraceId};
 
@@ -86,8 +86,8 @@ struct Ending {
 impl Ending {
     const GOOD: Self = Self { status: 200, code: None };
 
-    fn of(id: Uuid, failure: &Failure) -> Self {
-        let code = Problem::of_call(id, failure.clone()).code();
+    fn of(failure: &Failure) -> Self {
+        let code = Code::from(failure);
         Self { status: code.status().as_u16(), code: Some(code.name()) }
     }
 
@@ -130,7 +130,7 @@ impl Call {
             is_ad_hoc: matches!(call.callee, Callee::Prototype(_)),
             part: call.part,
             session: call.session,
-            ending: call.result.as_ref().map_or_else(|failure| Ending::of(call.id, failure), |_| Ending::GOOD),
+            ending: call.result.as_ref().map_or_else(Ending::of, |_| Ending::GOOD),
             execution: execution(&call.result),
             sent: call.sent.clone(),
             attempts: call.attempts,
@@ -241,7 +241,7 @@ impl Batch {
             origin: Arc::clone(origin),
             library: Arc::clone(library),
             calls: *calls,
-            ending: failure.as_ref().map_or(Ending::GOOD, |failure| Ending::of(*id, failure)),
+            ending: failure.as_ref().map_or(Ending::GOOD, Ending::of),
             since: *since,
             until: *until,
         }
