@@ -1,11 +1,14 @@
-//! What the history costs: calls as clients make them, to gateways that record them and one that does not.
+//! What the history costs: calls as clients make them, to gateways that record them and one that does not. The metrics cannot be
+//! turned off: what they take of a call is measured by itself.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bridge32_gateway::meters::{Called, Meters, Slot, Times};
 use bridge32_tests::pipe::Pipe;
 use bridge32_tests::{Bridge, Target, fixture};
 
-use crate::measure::Row;
+use crate::measure::{Row, microseconds};
 
 /// Clients that call at the same time, each over a connection of its own.
 const CALLERS: usize = 16;
@@ -39,15 +42,35 @@ fn row(gateways: &[Bridge; 3], name: &str, target: &str, body: &str, calls: u32)
     // They take turns, so that a machine which gets slower does so for all.
     for _ in 0..ROUNDS {
         for (gateway, fastest) in gateways.iter().zip(&mut fastest) {
-            *fastest = fastest.min(microseconds(gateway.client().authority(), &target, body, calls));
+            *fastest = fastest.min(of_one_call(gateway.client().authority(), &target, body, calls));
         }
     }
     let [baseline, cost, before_answer] = fastest;
-    Row { name: name.to_owned(), cost, baseline, parts: vec![("before_answer", before_answer)] }
+    Row {
+        name: name.to_owned(),
+        cost,
+        baseline,
+        parts: vec![("before_answer", before_answer), ("metrics", metered(calls))],
+    }
+}
+
+/// What counting takes of a call, if so many of them are sent as one request.
+fn metered(calls: u32) -> f64 {
+    let (meters, slot, library) = (Meters::new(2), Slot::new(), Arc::from("counted"));
+    let time = Duration::from_micros(100);
+    let mut request = || {
+        meters.sent(&library, Some((&slot, 1)), calls as usize);
+        for _ in 0..calls {
+            let called = Called::Declared { slot: &slot, functions: 1, number: 0, name: "TakeInt" };
+            meters.ended(&library, called, 0, Times { whole: time, parts: [Some(time); 3] }, false);
+        }
+    };
+    let [cost] = microseconds([&mut request]);
+    cost / f64::from(calls)
 }
 
 /// What one call takes, if so many clients do nothing but call.
-fn microseconds(authority: &str, target: &str, body: &str, calls: u32) -> f64 {
+fn of_one_call(authority: &str, target: &str, body: &str, calls: u32) -> f64 {
     let start = Instant::now();
     let made: u32 = std::thread::scope(|scope| {
         let caller = || {

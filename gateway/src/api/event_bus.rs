@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Query;
-use super::event_stream::{self, KEEP_ALIVE};
-use crate::auth::{Caller, Need, Standing};
+use super::event_stream::{self, KEEP_ALIVE, STOPPING, end};
+use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 use crate::observe::events::{EventId, Filter, Kind, Portion, Reader};
@@ -44,8 +44,8 @@ pub async fn show(
     let filter = Filter { kinds, library: wanted.library, owner };
     let reader = bridge.observer.events.read(after, filter).map_err(|_| no_such_event())?;
     let stopping = bridge.stopping.subscribe();
-    let standing = Standing::of(&caller);
-    Ok(event_stream::respond(feed(bridge, standing, reader, stopping)))
+    let feed = feed(Arc::clone(&bridge), reader, stopping);
+    Ok(event_stream::respond(bridge, &caller, feed))
 }
 
 /// The kinds that a list names.
@@ -86,11 +86,10 @@ enum Stage {
 
 fn feed(
     bridge: Arc<Bridge>,
-    standing: Standing,
     reader: Reader,
     stopping: watch::Receiver<bool>,
 ) -> impl futures_util::Stream<Item = Bytes> + Send + 'static {
-    let feed = Feed { _counted: Counted::new(&bridge), bridge, standing, reader, stopping, stage: Stage::Begin };
+    let feed = Feed { _counted: Counted::new(&bridge), bridge, reader, stopping, stage: Stage::Begin };
     stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
         Some((text, feed))
@@ -116,24 +115,11 @@ impl Drop for Counted {
 /// What one client is told.
 struct Feed {
     bridge: Arc<Bridge>,
-    standing: Standing,
     reader: Reader,
     stopping: watch::Receiver<bool>,
     stage: Stage,
     _counted: Counted,
 }
-
-#[derive(Serialize)]
-struct End {
-    reason: &'static str,
-    detail: &'static str,
-}
-
-const STOPPING: End = End { reason: "gateway_stopping", detail: "the gateway is stopping" };
-const NOT_ALLOWED: End = End {
-    reason: "not_allowed",
-    detail: "the key was revoked, has expired or has other scopes, or the session has ended: ask again with one that is good",
-};
 
 impl Feed {
     /// The next piece of the answer; `None` after the last one. It is made when the client has taken the one before.
@@ -152,22 +138,14 @@ impl Feed {
             Stage::Events => {}
         }
         let stopping = &mut self.stopping;
-        let (piece, end) = tokio::select! {
+        Some(tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping) => (Bytes::new(), Some(STOPPING)),
-            portion = self.reader.next(events) => (text(&portion), None),
-            () = tokio::time::sleep(KEEP_ALIVE) => (Bytes::from_static(b": still here\n\n"), None),
-        };
-        // Looked at when there is something to tell: nobody is told anything any more who would not be let in.
-        let end = end.or_else(|| (!self.standing.holds(&self.bridge.auth)).then_some(NOT_ALLOWED));
-        Some(match end {
-            Some(end) => {
+            _ = stopping.wait_for(|stopping| *stopping) => {
                 self.stage = Stage::Over;
-                let mut text = Vec::new();
-                write_event(&mut text, None, "end", &end);
-                text.into()
+                end("gateway_stopping", STOPPING)
             }
-            None => piece,
+            portion = self.reader.next(events) => text(&portion),
+            () = tokio::time::sleep(KEEP_ALIVE) => Bytes::from_static(b": still here\n\n"),
         })
     }
 }
@@ -175,20 +153,17 @@ impl Feed {
 fn text(portion: &Portion) -> Bytes {
     let mut text = Vec::new();
     if let Some((at, missed)) = &portion.missed {
-        write_event(&mut text, Some(*at), "missed", missed);
+        write_event(&mut text, *at, "missed", missed);
     }
     for (id, event) in &portion.events {
-        write_event(&mut text, Some(*id), event.kind().name(), event);
+        write_event(&mut text, *id, event.kind().name(), event);
     }
     text.into()
 }
 
 /// One event. JSON as it is written here has no line breaks.
-fn write_event(text: &mut Vec<u8>, id: Option<EventId>, name: &str, data: &impl Serialize) {
-    if let Some(id) = id {
-        text.extend_from_slice(format!("id: {id}\n").as_bytes());
-    }
-    text.extend_from_slice(format!("event: {name}\ndata: ").as_bytes());
+fn write_event(text: &mut Vec<u8>, id: EventId, name: &str, data: &impl Serialize) {
+    text.extend_from_slice(format!("id: {id}\nevent: {name}\ndata: ").as_bytes());
     // Plain data and a growing buffer: nothing can fail.
     let _ = serde_json::to_writer(&mut *text, data);
     text.extend_from_slice(b"\n\n");

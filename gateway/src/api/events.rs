@@ -9,15 +9,16 @@ use axum::response::Response;
 use bridge32_protocol::json::complaint;
 use bridge32_protocol::wire::CallbackEvent;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::callbacks::{find, gone};
-use super::event_stream::{self, KEEP_ALIVE};
+use super::event_stream::{self, KEEP_ALIVE, STOPPING, end};
 use super::{Path, Query};
 use crate::agents::Link;
 use crate::agents::client::{ClientError, Lines};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
 
@@ -41,6 +42,7 @@ pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Path(id): Path<String>,
     Query(from): Query<From>,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let after = position(&headers)?.or(from.after).unwrap_or_default();
@@ -49,15 +51,15 @@ pub async fn show(
     let lines = events.map_err(|fault| gone(id.text, fault))?;
     let feed = Feed { lines, link, stopping: bridge.stopping.subscribe(), over: false };
     // The stream goes with the client's connection, and the agent's connection with the stream.
-    Ok(respond(feed))
+    Ok(event_stream::respond(bridge, &caller, pieces(feed)))
 }
 
-/// The answer that goes on until the feed is over.
-fn respond(feed: Feed) -> Response {
-    event_stream::respond(stream::unfold(feed, |mut feed| async {
+/// What is sent until the feed is over.
+fn pieces(feed: Feed) -> impl Stream<Item = Bytes> {
+    stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
         Some((text, feed))
-    }))
+    })
 }
 
 /// The number of the last event that the client has, as browsers send it when they connect again.
@@ -122,7 +124,7 @@ impl Feed {
                 Heard::Line(Ok(Some(line))) => return Some(self.invocation(&line)),
                 Heard::Line(Ok(None)) => return Some(self.stopped(None).await),
                 Heard::Line(Err(error)) => return Some(self.stopped(Some(error)).await),
-                Heard::Stopping => return Some(self.end(Reason::GatewayStopping, "the gateway is stopping")),
+                Heard::Stopping => return Some(self.end(Reason::GatewayStopping, STOPPING)),
                 Heard::Nothing | Heard::Ended => return Some(Bytes::from_static(b": still here\n\n")),
             }
         }
@@ -168,11 +170,6 @@ fn invocation(line: &[u8]) -> Result<Bytes, serde_json::Error> {
     let CallbackEvent { number, event } = serde_json::from_slice(line)?;
     let data = event.get().replace(['\r', '\n'], " ");
     Ok(Bytes::from(format!("id: {number}\nevent: invocation\ndata: {data}\n\n")))
-}
-
-fn end(reason: Reason, detail: &str) -> Bytes {
-    let data = serde_json::json!({"reason": reason, "detail": detail});
-    Bytes::from(format!("event: end\ndata: {data}\n\n"))
 }
 
 #[cfg(test)]

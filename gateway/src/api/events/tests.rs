@@ -145,9 +145,9 @@ async fn an_event_that_cannot_be_read_ends_the_stream() {
 #[tokio::test]
 async fn a_client_that_goes_away_ends_the_agents_connection() {
     let stage = stage().await;
-    let mut body = respond(stage.feed).into_body().into_data_stream();
+    let mut pieces = Box::pin(pieces(stage.feed));
     stage.agent.send("{\"number\":1,\"event\":{}}\n").unwrap();
-    assert!(body.next().await.unwrap().unwrap().starts_with(b"id: 1\n"));
-    drop(body);
+    assert!(pieces.next().await.unwrap().starts_with(b"id: 1\n"));
+    drop(pieces);
     tokio::time::timeout(Duration::from_secs(5), stage.hung_up).await.unwrap().unwrap();
 }

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::shown::shown;
-use crate::api::event_stream::{self, KEEP_ALIVE};
+use crate::api::event_stream::{self, KEEP_ALIVE, STOPPING, end};
+use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::dispatch::CallState;
 use crate::kept::Entry;
@@ -19,13 +20,14 @@ use crate::kept::Entry;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The answer that goes on until the call has ended. It ends with the client's connection, and the call does not.
-pub(super) fn answer(bridge: Arc<Bridge>, entry: Arc<Entry>) -> Response {
+pub(super) fn answer(bridge: Arc<Bridge>, caller: &Caller, entry: Arc<Entry>) -> Response {
     let stopping = bridge.stopping.subscribe();
-    let feed = Feed { bridge, entry, stopping, told: None, over: false };
-    event_stream::respond(stream::unfold(feed, |mut feed| async {
+    let feed = Feed { bridge: Arc::clone(&bridge), entry, stopping, told: None, over: false };
+    let pieces = stream::unfold(feed, |mut feed| async {
         let text = feed.next().await?;
         Some((text, feed))
-    }))
+    });
+    event_stream::respond(bridge, caller, pieces)
 }
 
 /// What one client is told.
@@ -52,8 +54,7 @@ impl Feed {
             }
             if *self.stopping.borrow() {
                 self.over = true;
-                let data = "{\"reason\":\"gateway_stopping\",\"detail\":\"the gateway is stopping\"}";
-                return Some(Bytes::from(format!("event: end\ndata: {data}\n\n")));
+                return Some(end("gateway_stopping", STOPPING));
             }
             let now = self.bridge.progress(&self.entry);
             if self.told != Some(now) {

@@ -72,7 +72,7 @@ pub async fn show(
         Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None, false))),
     };
     if accepts(&headers, "text/event-stream") {
-        return Ok(feed::answer(bridge, entry));
+        return Ok(feed::answer(bridge, &caller, entry));
     }
     let mut stopping = bridge.stopping.subscribe();
     tokio::select! {
