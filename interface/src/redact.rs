@@ -36,12 +36,25 @@ pub fn answer(interface: &Interface, function: &Function, json: &str) -> String 
 /// Whether a call of the function can have a sensitive value, as far as the interface says: in an argument, in its answer, in a
 /// callback, or in any structure of the interface.
 pub fn has_any(interface: &Interface, function: &Function) -> bool {
-    let fields = || interface.structures.values().flat_map(|structure| &structure.fields);
+    has_marked_field(interface) || has_own(function)
+}
+
+/// The same of all its functions, by their numbers.
+pub fn having_any(interface: &Interface) -> Vec<bool> {
+    let in_structures = has_marked_field(interface);
+    interface.functions.iter().map(|function| in_structures || has_own(function)).collect()
+}
+
+fn has_marked_field(interface: &Interface) -> bool {
+    let mut fields = interface.structures.values().flat_map(|structure| &structure.fields);
+    fields.any(|field| field.sensitive || has_mark(&field.ty))
+}
+
+fn has_own(function: &Function) -> bool {
     function.sensitive_result
         || function.sensitive_extra
         || has_mark(&function.result)
         || function.parameters.iter().any(is_marked)
-        || fields().any(|field| field.sensitive || has_mark(&field.ty))
 }
 
 fn is_marked(parameter: &Parameter) -> bool {
@@ -161,7 +174,7 @@ impl<'a> Redaction<'a> {
             if index > 0 {
                 kept.push(',');
             }
-            kept.push_str(&serde_json::Value::from(name.as_str()).to_string());
+            push_name(&name, kept);
             kept.push(':');
             member(self, &name, value, kept);
         }
@@ -179,6 +192,17 @@ impl<'a> Redaction<'a> {
             element(self, one, kept);
         }
         kept.push(']');
+    }
+}
+
+/// A member's name. Nearly all are written as they are.
+fn push_name(name: &str, kept: &mut String) {
+    if name.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\' | 0x7f)) {
+        kept.push('"');
+        kept.push_str(name);
+        kept.push('"');
+    } else {
+        kept.push_str(&serde_json::Value::from(name).to_string());
     }
 }
 

@@ -156,20 +156,20 @@ fn call(number: u32, calls: u32, start: Timestamp) -> Record {
     let library_ns = (1 << (10 + chance(11))) + chance(1 << 10) + if chance(2000) == 0 { 60_000_000 } else { 0 };
     let text = |text: String| Text { size: text.len() as u64, text, sha256: None };
     let age = u64::from(number) * 10 / u64::from(calls.max(1));
+    let id = (u128::from(at.as_millisecond().unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | u128::from(number);
+    let id = Uuid::from_u128(id);
     Record {
         seq: 0,
-        id: Uuid::from_u128(
-            (u128::from(at.as_millisecond().unsigned_abs()) << 80) | (7 << 76) | (2 << 62) | u128::from(number),
-        ),
-        library: format!("lib{library}"),
-        function: Some(format!("f{function}")),
-        owner: format!("team{owner}"),
-        key_id: format!("key{}", owner * 2 + chance(2)),
-        agent: Some((format!("agent{age}"), 1)),
+        id,
+        library: format!("lib{library}").into(),
+        function: Some(format!("f{function}").into()),
+        owner: format!("team{owner}").into(),
+        key_id: format!("key{}", owner * 2 + chance(2)).into(),
+        agent: Some((format!("agent{age}").into(), 1)),
         attempts: 0,
         session: None,
         batch: None,
-        trace_id: None,
+        trace_id: id.into_bytes(),
         replay_of: None,
         idempotency_key: None,
         created_at: at,

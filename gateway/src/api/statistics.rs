@@ -87,7 +87,7 @@ pub async fn show(
     let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
     let functions = statistics.functions.iter().map(|((library, function), tally)| OfFunction {
         library,
-        function: Some(function.as_str()).filter(|name| !name.is_empty()),
+        function: Some(&**function).filter(|name| !name.is_empty()),
         figures: figures(Some(tally)),
     });
     let starts = (span.time.start..span.time.end).step_by(usize::try_from(span.step).unwrap_or(usize::MAX));

@@ -5,6 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::syntax;
 
+/// To copy more than these bytes costs more than a new buffer.
+const LONGEST_COPY: usize = 4096;
+
 /// A JSON object's text.
 #[derive(Clone, Debug)]
 pub struct Arguments(Bytes);
@@ -24,6 +27,12 @@ impl Arguments {
     /// No arguments.
     pub const fn empty() -> Self {
         Self(Bytes::from_static(b"{}"))
+    }
+
+    /// The same, in memory of their own where they are short: what came through a connection is a part of its buffer, which is
+    /// used again only when nobody has a part of it any more.
+    pub fn detached(self) -> Self {
+        if self.0.len() > LONGEST_COPY { self } else { Self(Bytes::copy_from_slice(&self.0)) }
     }
 
     /// Arguments that the gateway itself makes: `members` is a structure or a map.

@@ -123,15 +123,13 @@ impl Queued {
 
     /// What is to be known of it to tell what it prints from what others do.
     pub(super) fn printing(&self) -> Printing {
-        let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let called = match (&self.callee, &self.declared) {
-            (Callee::Function(number_of), Some(declared)) => Some((declared.interface(), number(*number_of))),
-            (Callee::Prototype(interface), _) => Some((&**interface, 0)),
-            _ => None,
+        let is_sensitive = match (&self.callee, &self.declared) {
+            (Callee::Function(number), Some(declared)) => declared.can_be_sensitive(*number),
+            (Callee::Prototype(interface), _) => {
+                interface.functions.first().is_none_or(|function| redact::has_any(interface, function))
+            }
+            _ => false,
         };
-        let is_sensitive = called.is_some_and(|(interface, number)| {
-            interface.functions.get(number).is_none_or(|function| redact::has_any(interface, function))
-        });
         let trace = self.sender.origin.trace_of(self.part.map_or(self.id, |part| part.batch));
         Printing { call: self.id, trace, is_sensitive }
     }

@@ -13,6 +13,9 @@ pub(super) const MAX_CALLS: usize = 20_000;
 /// … with no more bytes of arguments and answers than these.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
+/// Room for no more calls than these is kept while they are few.
+const MAX_SPARE: usize = 8192;
+
 /// What a call takes beside its texts, about.
 const OVERHEAD: usize = 512;
 
@@ -29,6 +32,7 @@ impl Waiting {
     pub(super) fn new(call: Ended, reply: Option<Reply>) -> Self {
         let answer = call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
         let printed = call.output.as_ref().map_or(0, |output| output.most());
+        let call = Ended { args: call.args.detached(), ..call };
         let bytes = call.args.as_bytes().len() + answer + printed + OVERHEAD;
         Self { call, reply, bytes }
     }
@@ -37,6 +41,8 @@ impl Waiting {
 #[derive(Debug, Default)]
 struct Content {
     waiting: Vec<Waiting>,
+    /// Room for those who wait next.
+    spare: Vec<Waiting>,
     bytes: usize,
     missed: Option<Missed>,
     closed: bool,
@@ -167,7 +173,8 @@ impl Buffer {
         let mut content = self.lock();
         let calls: Vec<Waiting> = if content.waiting.len() <= most {
             content.bytes = 0;
-            std::mem::take(&mut content.waiting)
+            let spare = std::mem::take(&mut content.spare);
+            std::mem::replace(&mut content.waiting, spare)
         } else {
             let calls: Vec<Waiting> = content.waiting.drain(..most).collect();
             content.bytes -= calls.iter().map(|waiting| waiting.bytes).sum::<usize>();
@@ -177,6 +184,15 @@ impl Buffer {
         let missed = if content.waiting.is_empty() { content.missed.take() } else { None };
         let missed = missed.map(|Missed { since, until, calls }| Gap::no_room(since, until, calls));
         Batch { calls, missed }
+    }
+}
+
+impl Buffer {
+    /// Takes back the room of calls that were taken: large as it is, it would be a new one each time otherwise.
+    pub(super) fn reuse(&self, room: Vec<Waiting>) {
+        if room.is_empty() && room.capacity() <= MAX_SPARE {
+            self.lock().spare = room;
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the history has of a call: a row of the table.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridge32_interface::redact;
+use bridge32_protocol::wire::Callee;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -21,15 +23,15 @@ pub struct Record {
     /// Its id.
     pub id: Uuid,
     /// The library.
-    pub library: String,
+    pub library: Arc<str>,
     /// The function; `None` where a prototype that came with the call has no name.
-    pub function: Option<String>,
+    pub function: Option<Arc<str>>,
     /// Whose key has made it; empty where nobody has to sign.
-    pub owner: String,
+    pub owner: Arc<str>,
     /// Which key.
-    pub key_id: String,
+    pub key_id: Arc<str>,
     /// The agent that it was sent to last, and which start of it.
-    pub agent: Option<(String, u64)>,
+    pub agent: Option<(Arc<str>, u64)>,
     /// How many processes it was sent to that ended before.
     pub attempts: u32,
     /// The session that it belonged to.
@@ -38,8 +40,8 @@ pub struct Record {
     pub batch: Option<(Uuid, u32)>,
     /// The call that it repeats, to see whether the outcome is the same.
     pub replay_of: Option<Uuid>,
-    /// The trace that it belonged to.
-    pub trace_id: Option<[u8; 16]>,
+    /// The trace that it belonged to: its client's, or one that has the id of its batch, or its own.
+    pub trace_id: [u8; 16],
     /// SHA-256 of the client's key for repeating the request, in base64.
     pub idempotency_key: Option<String>,
     /// When it came, to the microsecond.
@@ -103,7 +105,7 @@ impl Record {
         let parts = call.parts();
         let nanoseconds = |part: Duration| u64::try_from(part.as_nanos()).unwrap_or(u64::MAX);
         let (args, args_redacted) = arguments(&call);
-        let function = call.function().map(str::to_owned);
+        let function = function(&call);
         let (status, code, execution, report, mut answer) = outcome(&call);
         if args_redacted && code.is_none() {
             answer = echo::without(answer, call.args.as_bytes(), &args);
@@ -117,16 +119,16 @@ impl Record {
         Self {
             seq: 0,
             id,
-            library: library.as_ref().to_owned(),
+            library,
             function,
-            owner: origin.owner.as_deref().unwrap_or_default().to_owned(),
-            key_id: origin.client.as_deref().unwrap_or_default().to_owned(),
-            agent: sent.map(|sent| (sent.agent.as_ref().to_owned(), sent.generation)),
+            owner: origin.owner.clone().unwrap_or_default(),
+            key_id: origin.client.clone().unwrap_or_default(),
+            agent: sent.map(|sent| (sent.agent, sent.generation)),
             attempts,
             session,
             batch: part.map(|part| (part.batch, part.index)),
             replay_of: origin.replay_of,
-            trace_id: Some(trace.0),
+            trace_id: trace.0,
             idempotency_key: origin.idempotency_key.clone(),
             created_at: clock.time(since),
             ended_at: clock.time(until),
@@ -146,6 +148,14 @@ impl Record {
     /// How many nanoseconds it took in all.
     pub fn duration_ns(&self) -> u64 {
         self.parts_ns.iter().fold(0, |sum, part| sum.saturating_add(*part))
+    }
+}
+
+/// The function's name. A declared one's is shared.
+fn function(call: &Ended) -> Option<Arc<str>> {
+    match (&call.callee, &call.declared) {
+        (Callee::Function(number), Some(declared)) => declared.name_of(*number),
+        _ => call.function().map(Arc::from),
     }
 }
 
@@ -174,9 +184,17 @@ fn outcome(call: &Ended) -> (u16, Option<String>, Execution, Option<String>, Str
             answer.write_values(&mut text);
             answer.write_errors(&mut text);
             text.push(b'}');
-            let text = String::from_utf8_lossy(&text);
-            let redacted = declared(call).map(|(interface, function)| redact::answer(interface, function, &text));
-            (200, None, Execution::Ran, None, redacted.unwrap_or_else(|| redact::MARKER.to_owned()))
+            let text =
+                String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+            let text = match (&call.callee, &call.declared) {
+                // It is as the interface says: the agent has written it.
+                (Callee::Function(number), Some(declared)) if !declared.can_be_sensitive(*number) => text,
+                _ => match declared(call) {
+                    Some((interface, function)) => redact::answer(interface, function, &text),
+                    None => redact::MARKER.to_owned(),
+                },
+            };
+            (200, None, Execution::Ran, None, text)
         }
         Err(failure) => {
             let execution = failure.execution();

@@ -130,9 +130,9 @@ async fn a_call_is_in_the_history_with_all_that_is_known_of_it_and_stays_there()
         let row = running.row(id).await;
         let running = running.again().await;
         assert_eq!(running.row(id).await, row);
-        assert_eq!((row.seq, row.library.as_str(), row.function.as_deref()), (1, "calc", Some("Add")));
-        assert_eq!((row.owner.as_str(), row.key_id.as_str()), ("team", "ci"));
-        assert_eq!((row.agent, row.attempts), (Some(("calc-1".to_owned(), 7)), 2));
+        assert_eq!((row.seq, &*row.library, row.function.as_deref()), (1, "calc", Some("Add")));
+        assert_eq!((&*row.owner, &*row.key_id), ("team", "ci"));
+        assert_eq!((row.agent, row.attempts), (Some(("calc-1".into(), 7)), 2));
         assert_eq!((row.session, row.batch), (Some(session), Some((batch, 3))));
         assert_eq!((row.status, row.code, row.execution), (200, None, Execution::Ran));
         assert_eq!(row.idempotency_key.as_deref(), Some("digest"));
@@ -358,4 +358,25 @@ async fn without_a_history_nothing_is_written_and_everything_is_answered() {
     assert!(outcome.await.unwrap().is_ok());
     assert!(running.history.find(id).await.unwrap_err().to_string().contains("durability"));
     assert!(std::fs::read_dir(running.folder.path()).unwrap().next().is_none());
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_is_told_and_nobody_waits_for_it() {
+    for durability in [Durability::Batched, Durability::BeforeAnswer] {
+        let folder = tempfile::tempdir().unwrap();
+        let history = History::new(folder.path(), HistoryConfig { durability, ..HistoryConfig::default() });
+        let (_, waiting) = record(&history, ended("{}", Ok(returned("1"))));
+        history.until_the_end(async { panic!("a defect") }).await;
+        let (_, later) = record(&history, ended("{}", Ok(returned("1"))));
+        let is_batched = durability == Durability::Batched;
+        for outcome in [waiting, later] {
+            let outcome = outcome.await.unwrap();
+            assert!(if is_batched { outcome.is_ok() } else { matches!(outcome, Err(Failure::NotRecorded(_))) });
+        }
+        assert!(
+            matches!(history.condition(), Condition::Broken { error, .. } if error.contains("restart the gateway"))
+        );
+        assert_eq!((history.admit().is_ok(), history.counts().missed), (is_batched, 1));
+        history.close(Duration::from_secs(1)).await;
+    }
 }

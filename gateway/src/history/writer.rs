@@ -1,9 +1,11 @@
 //! Writes what has ended, many calls at a time, and tries again for as long as it takes.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -31,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What calls have printed is waited for so long. It is nearly always here: it was written before their outcomes were sent.
 const PRINTED: Duration = Duration::from_millis(500);
 
+/// What is said of a writer that has panicked.
+const DEFECT: &str = "its writer has failed, by a defect of the gateway (its log has more): restart the gateway";
+
 /// Whoever waits for a call's row, and what they are told then.
 struct Owed {
     reply: Reply,
@@ -53,6 +58,21 @@ struct Part {
 impl History {
     /// Writes what ends until nothing more comes.
     pub async fn write(&self) {
+        self.until_the_end(self.write_until_closed()).await;
+    }
+
+    /// Everything is written when this has resolved. If it fails as only a defect of ours can make it, nothing more is taken, nobody
+    /// waits for it, and it is told.
+    pub(super) async fn until_the_end(&self, writing: impl Future<Output = ()>) {
+        if AssertUnwindSafe(writing).catch_unwind().await.is_err() {
+            self.state.broken(DEFECT);
+            self.buffer.close();
+            self.buffer.release();
+        }
+        self.finished.send_replace(true);
+    }
+
+    async fn write_until_closed(&self) {
         if self.config.durability != Durability::Off
             && let Some(mut store) = self.open().await
         {
@@ -65,7 +85,6 @@ impl History {
                 tracing::warn!(%error, "the history was not closed as it should be");
             }
         }
-        self.finished.send_replace(true);
     }
 
     /// Opens the store; `None` if that did not work before nothing more came.
@@ -113,7 +132,7 @@ impl History {
     }
 
     /// Makes rows of calls, on a thread where that harms nobody.
-    async fn prepare(&self, calls: Vec<Waiting>) -> (Vec<Record>, HashMap<Uuid, Owed>) {
+    async fn prepare(&self, mut calls: Vec<Waiting>) -> (Vec<Record>, HashMap<Uuid, Owed>) {
         let until = Instant::now() + PRINTED;
         for output in calls.iter().filter_map(|waiting| waiting.call.output.as_ref()) {
             output.complete(until.saturating_duration_since(Instant::now())).await;
@@ -126,14 +145,16 @@ impl History {
                 owed.extend(reply.map(|reply| (call.id, Owed { reply, result: call.result.clone() })));
                 Record::of(call, clock, most)
             };
-            let records = calls.into_iter().map(prepare).collect();
-            (records, owed)
+            let records = calls.drain(..).map(prepare).collect();
+            (records, owed, calls)
         };
-        tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| {
+        let (records, owed, room) = tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| {
             self.state.count_missed(count);
             tracing::error!(%error, calls = count, "calls could not be prepared for the history");
-            (Vec::new(), HashMap::new())
-        })
+            Default::default()
+        });
+        self.buffer.reuse(room);
+        (records, owed)
     }
 
     /// Writes a batch, however long that takes; whoever waits for it is told when it is written, or that it could not be. Whether

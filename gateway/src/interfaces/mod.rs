@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge32_interface::{Diagnostic, Header, Options, Source};
+use bridge32_interface::{Diagnostic, Header, Options, Source, redact};
 use bridge32_protocol::interface::{Function, Interface, Variable};
 use bridge32_protocol::target::Target;
 use jiff::Timestamp;
@@ -85,6 +85,8 @@ pub struct Declared {
     numbers: HashMap<String, u32>,
     /// The names of the functions, by number, to be kept by whoever tells of calls.
     names: Box<[Arc<str>]>,
+    /// Which functions can have something sensitive, by number.
+    sensitive: Box<[bool]>,
     prototypes: Prototypes,
     /// Where its calls are counted.
     pub meters: Slot,
@@ -96,8 +98,9 @@ impl Declared {
         let functions = header.interface.functions.iter().zip(0..);
         let numbers = functions.map(|(function, number)| (function.name.clone(), number)).collect();
         let names = header.interface.functions.iter().map(|function| function.name.as_str().into()).collect();
+        let sensitive = redact::having_any(&header.interface).into();
         let (remarks, prototypes, meters) = (Vec::new(), Prototypes::default(), Slot::new());
-        Self { revision, header, texts, origin, remarks, numbers, names, prototypes, meters }
+        Self { revision, header, texts, origin, remarks, numbers, names, sensitive, prototypes, meters }
     }
 
     /// Reads headers as the library's table says, for that target.
@@ -151,6 +154,11 @@ impl Declared {
     /// The name of the function of that number.
     pub fn name_of(&self, number: u32) -> Option<Arc<str>> {
         self.names.get(usize::try_from(number).ok()?).cloned()
+    }
+
+    /// Whether a call of the function of that number can have something sensitive.
+    pub fn can_be_sensitive(&self, number: u32) -> bool {
+        usize::try_from(number).ok().and_then(|number| self.sensitive.get(number)).is_none_or(|sensitive| *sensitive)
     }
 
     /// A declared variable and its number.

@@ -251,7 +251,7 @@ fn row(record: &Record) -> [Cow<'_, str>; COLUMNS.len()] {
         id(record.session),
         id(record.batch.map(|(batch, _)| batch)),
         some(record.batch.map(|(_, index)| index.to_string())),
-        some(record.trace_id.map(|id| Uuid::from_bytes(id).simple().to_string())),
+        Uuid::from_bytes(record.trace_id).simple().to_string().into(),
         id(record.replay_of),
         some(record.report.as_deref().map(text)),
         some(record.prototype.as_deref().map(text)),

@@ -83,7 +83,6 @@ struct Cut<'a> {
 impl<'a> Facts<'a> {
     pub(in crate::api) fn of(record: &'a Record, kept: bool) -> Self {
         let [queue, on_its_way, in_library] = record.parts_ns;
-        let hex = |id: [u8; 16]| Uuid::from_bytes(id).simple().to_string();
         Self {
             call_id: record.id,
             library: &record.library,
@@ -101,13 +100,13 @@ impl<'a> Facts<'a> {
             queue_us: microseconds(queue),
             agent_us: microseconds(on_its_way),
             library_us: microseconds(in_library),
-            agent: record.agent.as_ref().map(|(agent, _)| agent.as_str()),
+            agent: record.agent.as_ref().map(|(agent, _)| &**agent),
             generation: record.agent.as_ref().map(|(_, generation)| *generation),
             attempts: record.attempts,
             session: record.session,
             batch: record.batch.map(|(batch, _)| batch),
             batch_index: record.batch.map(|(_, index)| index),
-            trace_id: record.trace_id.map(hex),
+            trace_id: Some(Uuid::from_bytes(record.trace_id).simple().to_string()),
             replay_of: record.replay_of,
             crash_report: record.report.as_deref(),
         }
@@ -171,7 +170,7 @@ pub(super) mod tests {
             session: None,
             batch: Some((Uuid::max(), 1)),
             replay_of: None,
-            trace_id: Some([0xab; 16]),
+            trace_id: [0xab; 16],
             idempotency_key: None,
             created_at: time,
             ended_at: time,

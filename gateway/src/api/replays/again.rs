@@ -87,7 +87,7 @@ pub(super) async fn replay(
         call_id,
         of: record.id,
         library: library.name.clone(),
-        function: record.function.clone(),
+        function: record.function.as_deref().map(str::to_owned),
         same: differences.is_empty(),
         differences,
         before: Side::of(record),
@@ -129,7 +129,7 @@ fn check(record: &Record, library: &Library) -> Result<(), String> {
         return Err("Its arguments refer to another call of its batch (`$ref`).".to_owned());
     }
     let handles = generations(record.args.text.as_bytes(), &record.library);
-    if !handles.is_empty() && library.name != record.library {
+    if !handles.is_empty() && *library.name != *record.library {
         return Err(format!(
             "A handle among its arguments is one of `{}`, and lives in no other library.",
             record.library

@@ -147,7 +147,10 @@ impl Many {
                     summary.refused += 1;
                     let text = String::from_utf8(problem.to_json()).ok().map(RawValue::from_string);
                     let problem = text.and_then(Result::ok).unwrap_or_default();
-                    Item::Refused { replay_of: record.id, library: record.library, function: record.function, problem }
+                    {
+                        let function = record.function.as_deref().map(str::to_owned);
+                        Item::Refused { replay_of: record.id, library: record.library.to_string(), function, problem }
+                    }
                 }
             };
             self.summary = Some(summary);

@@ -87,6 +87,7 @@ impl Filter {
     pub(super) fn indexes(&self) -> Vec<Index> {
         let index = |name, columns: Vec<(&'static str, Value)>| Index { name, columns, partial: None };
         let text = |text: &Option<String>| text.clone().map(Value::Text);
+        let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(Value::Text);
         let id = |id: &Option<Uuid>| id.map(|id| Value::Bytes(id.as_bytes().to_vec()));
         let by_library = match (text(&self.library), text(&self.function)) {
             (Some(library), Some(function)) => {
@@ -115,8 +116,8 @@ impl Filter {
             by_library,
             by_outcome,
             by_failed_function,
-            one("calls_by_owner", "owner", text(&self.owner)),
-            one("calls_by_key", "key_id", text(&self.key)),
+            some("owner <> ''", one("calls_by_owner", "owner", named(&self.owner))),
+            some("key_id <> ''", one("calls_by_key", "key_id", named(&self.key))),
             one("calls_by_agent", "agent", text(&self.agent)),
             some("session IS NOT NULL", one("calls_by_session", "session", id(&self.session))),
             some("batch IS NOT NULL", one("calls_by_batch", "batch", id(&self.batch))),
@@ -171,7 +172,7 @@ impl Filter {
             text("agent", "(agent = ", &self.agent),
             bytes("session", "(session = ", self.session.map(Uuid::into_bytes)),
             bytes("batch", "(batch = ", self.batch.map(Uuid::into_bytes)),
-            bytes("trace_id", "(trace_id = ", self.trace_id),
+            bytes("", "(COALESCE(trace_id, batch, id) = ", self.trace_id),
         ]
         .into_iter()
         .flatten()

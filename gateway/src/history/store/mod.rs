@@ -28,6 +28,7 @@ use super::gaps::Gap;
 use crate::config::{Durability, HistoryConfig};
 use crate::private;
 
+use insert::Statements;
 use tally::Sums;
 
 pub use filter::{Filter, Wanted};
@@ -42,6 +43,9 @@ const FILE: &str = "calls.db";
 
 /// How long somebody else may hold the file's lock, and others the connections.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many pages (of 4 KiB) of SQLite's log are written before they go into the file.
+const LOG_PAGES: u32 = 4096;
 
 /// How many questions are answered at once.
 const READERS: u32 = 4;
@@ -114,6 +118,7 @@ pub(super) struct Store {
     last: i64,
     /// Whether the last attempt to write has failed.
     has_failed: bool,
+    statements: Statements,
     sums: Sums,
 }
 
@@ -137,8 +142,9 @@ impl Store {
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
         let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
+        let (statements, sums) = (Statements::default(), Sums::default());
         let mut store =
-            Self { dialect, readers, writer, last: last.try_get("last")?, has_failed: false, sums: Sums::default() };
+            Self { dialect, readers, writer, last: last.try_get("last")?, has_failed: false, statements, sums };
         store.note_start().await?;
         Ok(store)
     }
@@ -200,9 +206,11 @@ impl Dialect {
         }
         // Whoever has an answer finds its call in the history even if the machine loses power.
         let synchronous = if durability == Durability::BeforeAnswer { "FULL" } else { "NORMAL" };
-        // Before the first page is written: only then can room be given back later.
+        // `auto_vacuum` before the first page is written: only then can room be given back later. The pages of indexes change with
+        // each batch: the longer the log, the more of their changes go into the file at once.
         let text = format!(
-            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA busy_timeout = 1000"
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = {LOG_PAGES}; \
+             PRAGMA synchronous = {synchronous}; PRAGMA busy_timeout = 1000"
         );
         connection.execute(AssertSqlSafe(text)).await.map(drop)
     }

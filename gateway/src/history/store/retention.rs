@@ -2,6 +2,7 @@
 //! its turns.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Row as _};
@@ -153,7 +154,7 @@ async fn sum_up(connection: &mut AnyConnection, dialect: Dialect, start: i64) ->
     for row in &rows {
         let mut name = tally::name(row)?;
         if sums.len() >= tally::MOST_FUNCTIONS && !sums.contains_key(&name) {
-            name.1.clear();
+            name.1 = Arc::default();
         }
         sums.entry(name).or_default().add(&Tally::of(row)?)?;
     }

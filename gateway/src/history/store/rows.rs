@@ -1,5 +1,7 @@
 //! Reads rows back.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -40,26 +42,30 @@ pub(super) fn gap(row: &AnyRow) -> Result<Gap, StoreError> {
 
 /// A call as its row has it.
 pub(super) fn record(row: &AnyRow) -> Result<Record, StoreError> {
-    let agent: Option<String> = row.try_get("agent")?;
+    let text = |name: &str| row.try_get::<Option<String>, _>(name).map(|text| text.map(Arc::<str>::from));
+    let agent = text("agent")?;
     let generation: Option<i64> = row.try_get("generation")?;
-    let batch = id(row.try_get("batch")?)?;
+    let [batch, session, replay_of] = ["batch", "session", "replay_of"].map(|name| id(row.try_get(name)?));
+    let (batch, session, replay_of) = (batch?, session?, replay_of?);
     let batch_index: Option<i64> = row.try_get("batch_index")?;
     let trace_id: Option<Vec<u8>> = row.try_get("trace_id")?;
+    let id = id(Some(row.try_get("id")?))?.unwrap_or_default();
+    let own_trace = batch.unwrap_or(id).into_bytes();
     let execution: String = row.try_get("execution")?;
     let part = |name: &str| Ok::<_, StoreError>(unsigned(row.try_get(name)?));
     Ok(Record {
         seq: row.try_get("seq")?,
-        id: id(Some(row.try_get("id")?))?.unwrap_or_default(),
-        library: row.try_get("library")?,
-        function: row.try_get("function")?,
-        owner: row.try_get("owner")?,
-        key_id: row.try_get("key_id")?,
+        id,
+        library: text("library")?.unwrap_or_default(),
+        function: text("function")?,
+        owner: text("owner")?.unwrap_or_default(),
+        key_id: text("key_id")?.unwrap_or_default(),
         agent: agent.zip(generation.map(unsigned)),
         attempts: number(row.try_get("attempts")?)?,
-        session: id(row.try_get("session")?)?,
+        session,
         batch: batch.zip(batch_index.map(number).transpose()?),
-        replay_of: id(row.try_get("replay_of")?)?,
-        trace_id: trace_id.and_then(|id| id.try_into().ok()),
+        replay_of,
+        trace_id: trace_id.and_then(|id| id.try_into().ok()).unwrap_or(own_trace),
         idempotency_key: row.try_get("idempotency_key")?,
         created_at: time(row.try_get("created_at")?)?,
         ended_at: time(row.try_get("ended_at")?)?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
@@ -56,7 +57,7 @@ impl Readers {
             let tally = Tally::of(&row)?;
             let mut name = tally::name(&row)?;
             if statistics.functions.len() >= MOST_FUNCTIONS && !statistics.functions.contains_key(&name) {
-                name.1.clear();
+                name.1 = Arc::default();
             }
             statistics.functions.entry(name).or_default().add(&tally)?;
             let part = time.start + (start - time.start).max(0) / step * step;

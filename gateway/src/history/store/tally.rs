@@ -2,7 +2,8 @@
 //! transaction, so that they say the same.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
+use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2Serializer};
@@ -32,7 +33,7 @@ const AT_HAND: usize = 3;
 const LARGEST: u32 = 5;
 
 /// A library and a function of it; empty for those without a name, and those that are too many.
-pub(super) type Name = (String, String);
+pub(super) type Name = (Arc<str>, Arc<str>);
 
 /// How many calls there were, and how long they took.
 #[derive(Clone, Debug)]
@@ -112,7 +113,8 @@ impl Written {
 
 /// The library and the function that a row is about.
 pub(super) fn name(row: &AnyRow) -> Result<Name, StoreError> {
-    Ok((row.try_get("library")?, row.try_get("function")?))
+    let text = |name| row.try_get::<String, _>(name).map(Arc::from);
+    Ok((text("library")?, text("function")?))
 }
 
 /// By the beginning of a minute, in microseconds since 1970, the sums of its functions.
@@ -171,21 +173,26 @@ fn sums(known: &HashMap<Name, Written>, records: &[&Record]) -> Result<HashMap<N
     for record in records {
         // What clients call functions in prototypes has no sums of its own: they can make up any name.
         let function = record.function.clone().filter(|_| record.prototype.is_none());
-        let mut name = (record.library.clone(), function.unwrap_or_default());
-        if !sums.contains_key(&name) && !known.contains_key(&name) {
+        let mut name = (Arc::clone(&record.library), function.unwrap_or_default());
+        if let Some(tally) = sums.get_mut(&name) {
+            tally.count(record);
+            continue;
+        }
+        if !known.contains_key(&name) {
             if known.len() + new >= MOST_FUNCTIONS {
-                name.1.clear();
+                name.1 = Arc::default();
             } else {
                 new += 1;
             }
         }
-        if !sums.contains_key(&name) {
-            let before = known.get(&name).map_or_else(|| Ok(Tally::default()), Written::read)?;
-            sums.insert(name.clone(), before);
-        }
-        if let Some(tally) = sums.get_mut(&name) {
-            tally.count(record);
-        }
+        let tally = match sums.entry(name) {
+            hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hash_map::Entry::Vacant(entry) => {
+                let before = known.get(entry.key()).map_or_else(|| Ok(Tally::default()), Written::read)?;
+                entry.insert(before)
+            }
+        };
+        tally.count(record);
     }
     sums.into_iter().map(|(name, tally)| Ok((name, tally.written()?))).collect()
 }
@@ -227,7 +234,11 @@ async fn write(
         for (index, ((library, function), sum)) in now.iter().enumerate() {
             statement.sql(if index > 0 { ", (" } else { "(" });
             statement.value(Value::Number(start)).sql(", ").value(Value::Number(seconds)).sql(", ");
-            statement.value(Value::Text(library.clone())).sql(", ").value(Value::Text(function.clone())).sql(", ");
+            statement
+                .value(Value::Text(library.to_string()))
+                .sql(", ")
+                .value(Value::Text(function.to_string()))
+                .sql(", ");
             statement.value(number(sum.calls)).sql(", ").value(number(sum.failed)).sql(", ");
             statement.value(Value::Bytes(sum.durations.clone())).sql(")");
         }

@@ -1,5 +1,7 @@
 //! Stores and rows for tests of what the tables answer, in SQLite and in PostgreSQL.
 
+use std::sync::Arc;
+
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -44,27 +46,33 @@ pub(in crate::history) fn calls(count: i64) -> Vec<Record> {
 fn call(number: i64) -> Record {
     let at = beginning() + jiff::SignedDuration::from_secs(number);
     let small = u128::try_from(number).unwrap();
-    let name = |of: &str, many: i64| format!("{of}{}", number % many);
+    let name = |of: &str, many: i64| Arc::from(format!("{of}{}", number % many));
     let text = |text: String| Text { size: text.len() as u64, text, sha256: None };
     let code = match number % 10 {
         3 => Some("argument_mismatch"),
         7 if number % 70 == 7 => Some("agent_crashed"),
         _ => None,
     };
+    let id = Uuid::from_u128(0x019c_0000_0000_7000_8000_0000_0000_0000 + small);
+    let batch = (number % 19 == 1).then(|| (Uuid::from_u128(small / 100), 0));
     Record {
         seq: 0,
-        id: Uuid::from_u128(0x019c_0000_0000_7000_8000_0000_0000_0000 + small),
+        id,
         library: name("lib", 3),
         function: (number % 11 != 5).then(|| name("f", 7)),
         owner: name("team", 2),
         key_id: name("key", 4),
         // The first one is gone after some time.
-        agent: (number % 13 != 6).then(|| (if number < 100 { "old".to_owned() } else { name("agent", 3) }, 1)),
+        agent: (number % 13 != 6).then(|| (if number < 100 { "old".into() } else { name("agent", 3) }, 1)),
         attempts: 0,
         session: (number % 17 == 1).then(|| Uuid::from_u128(small % 5)),
-        batch: (number % 19 == 1).then(|| (Uuid::from_u128(small / 100), 0)),
+        batch,
         replay_of: None,
-        trace_id: (number % 2 == 0).then(|| (small % 9).to_be_bytes()),
+        trace_id: if number % 2 == 0 {
+            (small % 9).to_be_bytes()
+        } else {
+            batch.map_or(id, |(batch, _)| batch).into_bytes()
+        },
         idempotency_key: None,
         created_at: at,
         ended_at: at,

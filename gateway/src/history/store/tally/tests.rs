@@ -38,10 +38,10 @@ async fn the_sums_are_those_of_the_calls_whatever_comes_in_between() {
         assert_eq!(statistics.parts.len(), 10);
         let of_one = Span { library: Some("lib1".into()), function: Some("f2".into()), ..span(2 * MINUTE) };
         let statistics = ask(&opened.store, &of_one).await;
-        let wanted = all.iter().filter(|call| call.library == "lib1" && call.function.as_deref() == Some("f2"));
+        let wanted = all.iter().filter(|call| *call.library == *"lib1" && call.function.as_deref() == Some("f2"));
         let mut durations: Vec<u64> = wanted.map(Record::duration_ns).collect();
         durations.sort_unstable();
-        let tally = &statistics.functions[&("lib1".to_owned(), "f2".to_owned())];
+        let tally = &statistics.functions[&("lib1".into(), "f2".into())];
         assert_eq!((tally.calls, statistics.parts.len()), (durations.len() as u64, 5));
         for part in [0.5, 0.95, 0.99] {
             #[expect(
@@ -83,7 +83,7 @@ async fn names_that_clients_make_up_do_not_fill_the_table() {
         let one = calls[0].clone();
         let made_up = (0..2000).map(|number| {
             let id = uuid::Uuid::now_v7();
-            Record { id, function: Some(format!("made_up{number}")), ..one.clone() }
+            Record { id, function: Some(format!("made_up{number}").into()), ..one.clone() }
         });
         calls.extend(made_up);
         for batch in calls.chunks_mut(500) {
@@ -93,7 +93,7 @@ async fn names_that_clients_make_up_do_not_fill_the_table() {
         let (calls, _, names) = total(&statistics);
         assert_eq!(calls, 2050);
         assert!(names <= MOST_FUNCTIONS as u64 + 3, "{names}");
-        assert!(statistics.functions[&("lib0".to_owned(), String::new())].calls > 900);
+        assert!(statistics.functions[&("lib0".into(), "".into())].calls > 900);
     }
 }
 
