@@ -13,9 +13,9 @@ use crate::measure::{Row, microseconds};
 /// Clients that call at the same time, each over a connection of its own.
 const CALLERS: usize = 16;
 /// How long a round takes.
-const ROUND: Duration = Duration::from_secs(2);
+const ROUND: Duration = Duration::from_secs(1);
 /// Of so many rounds the fastest counts.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 20;
 /// Calls of one batch.
 const BATCH: u32 = 20;
 

@@ -115,7 +115,7 @@ pub async fn show(
     let answer = ask_for(&addressee, &preferences, Callee::ReadBlock, args).await;
     let (id, answer) = answer.map_err(Problem::without_pointer)?;
     if !accepts(&headers, BINARY) {
-        return Ok(preferences.noted(reply::json(answer.result)));
+        return Ok(preferences.noted(reply::json(answer.result.clone())));
     }
     let bytes = decode(&answer.result);
     let bytes = bytes.ok_or_else(|| Problem::internal(format!("call {id}: the agent's block has no base64 data")))?;
@@ -216,7 +216,7 @@ async fn ask(
     preferences: &Preferences,
     callee: Callee,
     args: Arguments,
-) -> Result<(Uuid, Answer), Problem> {
+) -> Result<(Uuid, Arc<Answer>), Problem> {
     let (library, sender) = addressee;
     let mut order = library.undeclared_order(callee, args);
     preferences.apply(&mut order, library.config.running.max_deadline)?;
@@ -230,7 +230,7 @@ async fn ask_for(
     preferences: &Preferences,
     callee: Callee,
     args: Arguments,
-) -> Result<(Uuid, Answer), Problem> {
+) -> Result<(Uuid, Arc<Answer>), Problem> {
     ask(addressee, preferences, callee, args).await.map_err(not_there)
 }
 

@@ -188,9 +188,10 @@ mod tests {
     use crate::dispatch::{Answer, Arguments};
     use crate::libraries::tests::library;
 
-    fn answer(result: &'static str, outputs: &'static str) -> Answer {
+    fn answer(result: &'static str, outputs: &'static str) -> Arc<Answer> {
         let (result, outputs) = (result.as_bytes().into(), outputs.as_bytes().into());
-        Answer { result, outputs, duration_ns: 1, around_ns: [0; 3], errno: None, last_error: None, hresult: None }
+        let (duration_ns, around_ns) = (1, [0; 3]);
+        Arc::new(Answer { result, outputs, duration_ns, around_ns, errno: None, last_error: None, hresult: None })
     }
 
     fn done(results: Vec<CallResult>) -> Done {
@@ -204,7 +205,7 @@ mod tests {
         );
         let declared = calc.declared();
         let order = |name: &str| calc.order(&declared, name).unwrap();
-        let found = |name: &str, answer: Answer| {
+        let found = |name: &str, answer: Arc<Answer>| {
             let secrets = Secrets::of(&Work::Call(Box::new(order(name))));
             secrets.are_in(&Done::Call(Uuid::nil(), Box::new(Ok(answer))))
         };
@@ -214,7 +215,7 @@ mod tests {
         let marker = r#"{"pin":"«redacted»"}"#;
         assert!(!found("Ask", answer("5", marker)), "there is nothing to take out");
         let next = library("/** @sensitive return */ int Add(int a, int b); int Ask(int *pin);").declared();
-        let later = |name: &str, now, answer: Answer| {
+        let later = |name: &str, now, answer: Arc<Answer>| {
             let secrets = Secrets::of(&Work::Call(Box::new(order(name)))).and_now(now);
             secrets.are_in(&Done::Call(Uuid::nil(), Box::new(Ok(answer))))
         };
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(execution(vec![full(), full()]), Execution::NotRun);
         assert_eq!(execution(vec![full(), late()]), Execution::MayHaveRun);
         assert_eq!(execution(vec![late(), Ok(answer("1", "{}"))]), Execution::Ran);
-        let whole = Done::Batch(full().map(|_: Answer| Vec::new())).outcome(Uuid::max(), "");
+        let whole = Done::Batch(full().map(|_: Arc<Answer>| Vec::new())).outcome(Uuid::max(), "");
         assert_eq!((whole.status, whole.code.as_deref(), whole.is_final()), (429, Some("queue_full"), false));
         let Kept::Answer(body) = whole.answer else { panic!("it is there") };
         assert!(String::from_utf8_lossy(&body).contains(&Uuid::max().to_string()));

@@ -141,7 +141,7 @@ mod tests {
         };
         let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
         let response = outcomes(vec![
-            (first, Ok(answer())),
+            (first, Ok(std::sync::Arc::new(answer()))),
             (second, Err(Failure::Fault(fault(Some("/handle"))))),
             (second, Err(Failure::Fault(fault(None)))),
         ]);

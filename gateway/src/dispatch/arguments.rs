@@ -31,6 +31,7 @@ impl Arguments {
 
     /// The same, in memory of their own where they are short: what came through a connection is a part of its buffer, which is
     /// used again only when nobody has a part of it any more.
+    #[must_use]
     pub fn detached(self) -> Self {
         if self.0.len() > LONGEST_COPY { self } else { Self(Bytes::copy_from_slice(&self.0)) }
     }

@@ -1,5 +1,6 @@
 //! How a call ends, in the dispatcher's terms: no HTTP here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bridge32_protocol::wire::{Fault, FaultCode, Outcome, OutcomeLine, SystemError};
@@ -9,8 +10,8 @@ use uuid::Uuid;
 
 use crate::agents::Exit;
 
-/// How a call ended.
-pub type CallResult = Result<Answer, Failure>;
+/// How a call ended. More than one is told of it: an answer is shared.
+pub type CallResult = Result<Arc<Answer>, Failure>;
 
 /// A function's answer; result and outputs are JSON as the agent wrote it.
 #[derive(Clone, Debug)]
@@ -202,7 +203,7 @@ impl Failure {
 pub(super) fn read_line(line: &[u8]) -> Result<(usize, CallResult), serde_json::Error> {
     let OutcomeLine { index, outcome } = serde_json::from_slice(line)?;
     let result = match outcome {
-        Outcome::Returned(returned) => Ok(Answer {
+        Outcome::Returned(returned) => Ok(Arc::new(Answer {
             result: into_bytes(returned.result.into_owned()),
             outputs: into_bytes(returned.outputs.into_owned()),
             duration_ns: returned.duration_ns,
@@ -210,7 +211,7 @@ pub(super) fn read_line(line: &[u8]) -> Result<(usize, CallResult), serde_json::
             errno: returned.errno,
             last_error: returned.last_error,
             hresult: returned.hresult,
-        }),
+        })),
         Outcome::Fault(fault) if fault.code == FaultCode::LoadFailed => Err(Failure::NotLoaded(fault)),
         Outcome::Fault(fault) => Err(Failure::Fault(fault)),
     };
@@ -240,9 +241,9 @@ mod tests {
         let line = br#"{"index":0,"outcome":{"returned":{"result":-1,"outputs":{},"duration_ns":5,
             "errno":{"code":2,"name":"ENOENT","message":"No such file or directory"}}}}"#;
         let answer = read_line(line).unwrap().1.unwrap();
-        let errno = answer.errno.unwrap();
+        let errno = answer.errno.as_ref().unwrap();
         assert_eq!((errno.code, errno.name.as_deref()), (2, Some("ENOENT")));
-        assert_eq!((answer.last_error, answer.hresult), (None, None));
+        assert_eq!((&answer.last_error, &answer.hresult), (&None, &None));
     }
 
     #[test]

@@ -109,8 +109,8 @@ mod tests {
         }
     }
 
-    fn answer(result: &'static str, millis: u64) -> Answer {
-        Answer {
+    fn answer(result: &'static str, millis: u64) -> Arc<Answer> {
+        Arc::new(Answer {
             result: Bytes::from_static(result.as_bytes()),
             outputs: Bytes::from_static(b"{}"),
             duration_ns: millis * 1_000_000,
@@ -118,10 +118,10 @@ mod tests {
             errno: None,
             last_error: None,
             hresult: None,
-        }
+        })
     }
 
-    fn judged(probe: &Probe, answer: Answer) -> Verdict {
+    fn judged(probe: &Probe, answer: Arc<Answer>) -> Verdict {
         judge(probe, false, Ok(answer))
     }
 

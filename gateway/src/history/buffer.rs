@@ -30,7 +30,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(call: Ended, reply: Option<Reply>) -> Self {
-        let answer = call.result.as_ref().map_or(0, crate::dispatch::Answer::size);
+        let answer = call.result.as_ref().map_or(0, |answer| answer.size());
         let printed = call.output.as_ref().map_or(0, |output| output.most());
         let call = Ended { args: call.args.detached(), ..call };
         let bytes = call.args.as_bytes().len() + answer + printed + OVERHEAD;

@@ -81,9 +81,10 @@ fn declared(header: &str) -> Arc<Declared> {
     library(header).declared()
 }
 
-fn returned(result: &'static str) -> Answer {
+fn returned(result: &'static str) -> Arc<Answer> {
     let (result, outputs) = (result.as_bytes().into(), "{}".as_bytes().into());
-    Answer { result, outputs, duration_ns: 1500, around_ns: [0; 3], errno: None, last_error: None, hresult: None }
+    let (duration_ns, around_ns) = (1500, [0; 3]);
+    Arc::new(Answer { result, outputs, duration_ns, around_ns, errno: None, last_error: None, hresult: None })
 }
 
 static ADD: LazyLock<Arc<Declared>> = LazyLock::new(|| declared("int Add(int a, int b);"));

@@ -130,7 +130,7 @@ fn slow_calls_go_one_by_one_so_that_none_waits_behind_another_in_a_list() {
         last_error: None,
         hresult: None,
     };
-    queue.end(awaited("{}"), Ok(slow));
+    queue.end(awaited("{}"), Ok(Arc::new(slow)));
     for _ in 0..3 {
         push(&queue, single());
     }

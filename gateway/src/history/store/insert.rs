@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::any::AnyArguments;
-use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, Arguments as _, AssertSqlSafe, Connection as _};
+use sqlx::error::BoxDynError;
+use sqlx::{AnyConnection, Arguments as _, AssertSqlSafe, Connection as _};
 use uuid::Uuid;
 
 use super::{Dialect, Store, StoreError};
@@ -169,8 +169,8 @@ impl Store {
             let text = self.statements.find(self.dialect, named, power);
             let mut values = AnyArguments::default();
             values.reserve(rows.len() * named.count_ones() as usize, 0);
-            let query = sqlx::query_with(AssertSqlSafe(text), values);
-            rows.iter().fold(query, |query, record| bind(query, named, record)).execute(&mut *transaction).await?;
+            rows.iter().try_for_each(|record| add(&mut values, named, record)).map_err(sqlx::Error::Encode)?;
+            sqlx::query_with(AssertSqlSafe(text), values).execute(&mut *transaction).await?;
             rest = after;
         }
         let sums = self.sums.write(&mut transaction, self.dialect, records).await?;
@@ -269,12 +269,13 @@ fn cells(record: &Record) -> [Cell<'_>; COLUMNS.len()] {
     ]
 }
 
-/// Binds those columns of a row that the statement names.
-fn bind<'q>(query: Query<'q, Any, AnyArguments>, named: Named, record: &'q Record) -> Query<'q, Any, AnyArguments> {
-    let cells = cells(record).into_iter().enumerate().filter(|(place, _)| names(named, *place));
-    cells.fold(query, |query, (_, cell)| match cell {
-        Cell::Number(number) => query.bind(number),
-        Cell::Text(text) => query.bind(text),
-        Cell::Bytes(bytes) => query.bind(bytes),
+/// Adds the values of those columns of a row that the statement names.
+fn add(values: &mut AnyArguments, named: Named, record: &Record) -> Result<(), BoxDynError> {
+    let cells = cells(record);
+    let mut cells = cells.iter().enumerate().filter(|(place, _)| names(named, *place));
+    cells.try_for_each(|(_, cell)| match *cell {
+        Cell::Number(number) => values.add(number),
+        Cell::Text(text) => values.add(text),
+        Cell::Bytes(bytes) => values.add(bytes),
     })
 }

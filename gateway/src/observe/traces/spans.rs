@@ -359,8 +359,8 @@ mod tests {
         (ended, zero)
     }
 
-    fn returned() -> Answer {
-        Answer {
+    fn returned() -> Arc<Answer> {
+        Arc::new(Answer {
             result: "\"hunter2\"".into(),
             outputs: "{}".into(),
             duration_ns: 10 * MS,
@@ -368,7 +368,7 @@ mod tests {
             errno: None,
             last_error: None,
             hresult: None,
-        }
+        })
     }
 
     fn spans(call: &Ended) -> Vec<SpanData> {
