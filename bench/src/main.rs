@@ -2,7 +2,11 @@
 //! microseconds alone says more of the machine than of the program. `--json` prints the same for programs.
 //!
 //! The table [`SUBJECTS`] is the whole program; each subject is a module.
-#![allow(clippy::print_stdout, reason = "telling a person what things cost is this program's job")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "telling a person what things cost is this program's job"
+)]
 
 mod measure;
 mod recording;

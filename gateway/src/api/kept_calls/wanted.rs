@@ -80,9 +80,9 @@ fn outcome(text: &str) -> Result<Wanted, Problem> {
     }
     let words = ["returned", "failed", "not_run", "may_have_run", "ran"];
     let near = nearest(text, words.into_iter().chain(Code::ALL.iter().map(|code| code.name())));
-    let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
     let shape = format!("`returned`, `failed`, `not_run`, `may_have_run`, `ran`, or the code of a problem{near}");
-    Err(wrong("outcome", text, shape.trim_end_matches('?')))
+    Err(wrong("outcome", text, &shape))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
 use super::gaps::Gap;
 use crate::config::{Durability, HistoryConfig};
@@ -66,7 +66,10 @@ pub enum StoreError {
     Migration(#[from] MigrateError),
     /// The database says no.
     #[error("the history's database cannot be used: {0}")]
-    Sql(#[from] sqlx::Error),
+    Sql(sqlx::Error),
+    /// No connection to it came about in time.
+    #[error("the history's database does not answer: is it running, and is `url` of [history] right?")]
+    Unreachable,
     /// It has something that this version does not understand.
     #[error("the history has a row that cannot be read: {0}")]
     Row(String),
@@ -81,6 +84,15 @@ pub enum StoreError {
     /// It cannot be opened now.
     #[error("{0}")]
     NotOpen(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut => Self::Unreachable,
+            error => Self::Sql(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -136,6 +148,11 @@ impl Store {
             let options = AnyPoolOptions::new().acquire_timeout(PATIENCE).max_connections(most);
             options.after_connect(move |connection, _| Box::pin(dialect.prepare(connection, durability)))
         };
+        if dialect == Dialect::Postgres {
+            // A pool would try for as long as it has time, and not say what is wrong.
+            let attempt = tokio::time::timeout(PATIENCE, AnyConnection::connect(&url)).await;
+            attempt.map_err(|_| StoreError::Unreachable)??.close().await?;
+        }
         // As long as it lives it holds the claim.
         let writer = options(1).idle_timeout(None).max_lifetime(None).connect(&url).await?;
         dialect.claim(&mut *writer.acquire().await?).await?;

@@ -88,3 +88,13 @@ fn call(number: i64) -> Record {
         output: None,
     }
 }
+
+#[tokio::test]
+async fn a_database_that_nobody_serves_is_told_as_what_it_is() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = Some(format!("postgres://somebody:secret@{address}/history"));
+    let folder = tempfile::tempdir().unwrap();
+    let error = Store::open(folder.path(), &HistoryConfig { url, ..HistoryConfig::default() }).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("refused") && !text.contains("secret"), "{text}");
+}
