@@ -24,6 +24,7 @@ pub async fn fill(
     loop {
         let mut batch: Vec<Record> = calls.by_ref().take(BATCH).collect();
         if batch.is_empty() {
+            store.gather_statistics().await?;
             return store.close(true).await;
         }
         store.insert(&mut batch, None).await?;

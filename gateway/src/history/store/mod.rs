@@ -188,6 +188,14 @@ impl Store {
         Readers { dialect: self.dialect, pool: self.readers.clone() }
     }
 
+    /// Has PostgreSQL's planner know what is in the table now. Otherwise it comes to know within a minute or two, by itself.
+    pub(super) async fn gather_statistics(&self) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Postgres {
+            sqlx::query("ANALYZE calls").execute(&self.writer).await?;
+        }
+        Ok(())
+    }
+
     /// Notes that everything is written, if it is.
     pub(super) async fn close(self, is_whole: bool) -> Result<(), StoreError> {
         let noted =
