@@ -7,19 +7,18 @@ CREATE TABLE calls (
     -- NULL where the call had a prototype of no name that could be read.
     function TEXT,
     -- Whose key has made it, and which one; empty where nobody has to sign.
-    owner TEXT NOT NULL DEFAULT '',
-    key_id TEXT NOT NULL DEFAULT '',
+    owner TEXT NOT NULL,
+    key_id TEXT NOT NULL,
     -- Where it was sent to last; NULL if it was not.
     agent TEXT,
     generation BIGINT,
     -- How many processes it was sent to that ended before.
-    attempts BIGINT NOT NULL DEFAULT 0,
+    attempts BIGINT NOT NULL,
     session BLOB,
     batch BLOB,
     batch_index BIGINT,
     -- The call that it repeats.
     replay_of BLOB,
-    -- The one that its client has named. Otherwise it is the id of its batch, or its own.
     trace_id BLOB,
     -- SHA-256 of it, in base64.
     idempotency_key TEXT,
@@ -28,10 +27,10 @@ CREATE TABLE calls (
     queue_ns BIGINT NOT NULL,
     agent_ns BIGINT NOT NULL,
     library_ns BIGINT NOT NULL,
-    status BIGINT NOT NULL DEFAULT 200,
+    status BIGINT NOT NULL,
     -- The code of the problem; NULL if the call returned.
     code TEXT,
-    execution TEXT NOT NULL DEFAULT 'ran',
+    execution TEXT NOT NULL,
     -- The name of the crash report.
     report TEXT,
     -- {"prototype", "export"?, "ordinal"?} of a call that had one with it.
@@ -41,7 +40,7 @@ CREATE TABLE calls (
     args_size BIGINT NOT NULL,
     args_sha256 TEXT,
     -- Whether something sensitive was taken out of the arguments.
-    args_redacted BIGINT NOT NULL DEFAULT 0,
+    args_redacted BIGINT NOT NULL,
     -- {"result", "outputs", …}, or the problem document.
     answer TEXT NOT NULL,
     answer_size BIGINT NOT NULL,
@@ -54,13 +53,13 @@ CREATE UNIQUE INDEX calls_by_id ON calls (id);
 CREATE INDEX calls_by_end ON calls (ended_at);
 CREATE INDEX calls_by_library ON calls (library);
 CREATE INDEX calls_by_function ON calls (library, function);
+CREATE INDEX calls_by_owner ON calls (owner);
+CREATE INDEX calls_by_key ON calls (key_id);
 CREATE INDEX calls_by_agent ON calls (agent);
 -- Few calls have what these name: the others cost nothing.
 CREATE INDEX calls_by_code ON calls (code) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_failure ON calls (seq) WHERE code IS NOT NULL;
 CREATE INDEX calls_by_failed_function ON calls (library, function) WHERE code IS NOT NULL;
-CREATE INDEX calls_by_owner ON calls (owner) WHERE owner <> '';
-CREATE INDEX calls_by_key ON calls (key_id) WHERE key_id <> '';
 CREATE INDEX calls_by_session ON calls (session) WHERE session IS NOT NULL;
 CREATE INDEX calls_by_batch ON calls (batch) WHERE batch IS NOT NULL;
 

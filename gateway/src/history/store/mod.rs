@@ -67,8 +67,10 @@ pub enum StoreError {
     /// The database says no.
     #[error("the history's database cannot be used: {0}")]
     Sql(sqlx::Error),
-    /// No connection to it came about in time.
-    #[error("the history's database does not answer: is it running, and is `url` of [history] right?")]
+    /// No connection to it came about, or was free, in time.
+    #[error(
+        "the history's database does not answer in time: it is busy, or does not run (a server: is `url` of [history] right?)"
+    )]
     Unreachable,
     /// It has something that this version does not understand.
     #[error("the history has a row that cannot be read: {0}")]
@@ -240,19 +242,27 @@ impl Dialect {
         connection.execute(AssertSqlSafe(text)).await.map(drop)
     }
 
-    /// The shapes that the tables have had, in their order: one is only ever added.
     fn migrator(self) -> Migrator {
-        let calls = match self {
-            Self::Sqlite => include_str!("../../../migrations/history/sqlite/0001_calls.sql"),
-            Self::Postgres => include_str!("../../../migrations/history/postgres/0001_calls.sql"),
+        Migrator::with_migrations(self.migrations())
+    }
+
+    /// The shapes that the tables have had, in their order: one is only ever added.
+    fn migrations(self) -> Vec<Migration> {
+        let texts = match self {
+            Self::Sqlite => [
+                include_str!("../../../migrations/history/sqlite/0001_calls.sql"),
+                include_str!("../../../migrations/history/sqlite/0002_usual.sql"),
+            ],
+            Self::Postgres => [
+                include_str!("../../../migrations/history/postgres/0001_calls.sql"),
+                include_str!("../../../migrations/history/postgres/0002_usual.sql"),
+            ],
         };
-        Migrator::with_migrations(vec![Migration::new(
-            1,
-            "calls".into(),
-            MigrationType::Simple,
-            calls.into_sql_str(),
-            false,
-        )])
+        let named = ["calls", "usual"].into_iter().zip(texts);
+        let migration = |(number, (name, text)): (i64, (&'static str, &'static str))| {
+            Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+        };
+        (1..).zip(named).map(migration).collect()
     }
 }
 

@@ -98,3 +98,38 @@ async fn a_database_that_nobody_serves_is_told_as_what_it_is() {
     let text = error.to_string();
     assert!(text.contains("refused") && !text.contains("secret"), "{text}");
 }
+
+/// The row is what the version before wrote: every column has its value.
+#[tokio::test]
+async fn what_an_earlier_version_has_written_is_there_and_can_be_asked_for() {
+    const OLD: &str = "INSERT INTO calls (seq, id, library, function, owner, key_id, agent, generation, attempts, trace_id, \
+        created_at, ended_at, queue_ns, agent_ns, library_ns, status, execution, args, args_size, args_redacted, answer, answer_size) \
+        VALUES (7, $1, 'lib', 'f', 'team', 'key', 'agent', 1, 0, $1, 1, 1, 1, 1, 1, 200, 'ran', '{}', 2, 0, '{}', 2)";
+    let mut configs = vec![HistoryConfig::default()];
+    if let Ok(url) = std::env::var("BRIDGE32_TEST_POSTGRES") {
+        configs.push(HistoryConfig { url: Some(fresh_database(&url).await), ..HistoryConfig::default() });
+    }
+    sqlx::any::install_default_drivers();
+    for config in configs {
+        let folder = tempfile::tempdir().unwrap();
+        let (dialect, url) = match &config.url {
+            Some(url) => (Dialect::Postgres, url.clone()),
+            None => (Dialect::Sqlite, file_url(folder.path()).unwrap()),
+        };
+        let old = AnyPool::connect(&url).await.unwrap();
+        let first = dialect.migrations().into_iter().take(1).collect();
+        Migrator::with_migrations(first).run(&old).await.unwrap();
+        let id = Uuid::now_v7();
+        sqlx::query(OLD).bind(id.as_bytes().to_vec()).execute(&old).await.unwrap();
+        old.close().await;
+        let mut store = Store::open(folder.path(), &config).await.unwrap();
+        let mut new = calls(3);
+        store.insert(&mut new, None).await.unwrap();
+        assert_eq!(new[0].seq, 8);
+        let record = store.readers().find(id).await.unwrap().unwrap();
+        assert_eq!((record.seq, &*record.key_id, record.trace_id), (7, "key", id.into_bytes()));
+        let filter = Filter { key: Some("key".to_owned()), owner: Some("team".to_owned()), ..Filter::default() };
+        let page = store.readers().page(&filter, None, 10, Detail::Whole).await.unwrap();
+        assert_eq!(page.records, [record]);
+    }
+}
