@@ -185,9 +185,7 @@ impl Buffer {
         let missed = missed.map(|Missed { since, until, calls }| Gap::no_room(since, until, calls));
         Batch { calls, missed }
     }
-}
 
-impl Buffer {
     /// Takes back the room of calls that were taken: large as it is, it would be a new one each time otherwise.
     pub(super) fn reuse(&self, room: Vec<Waiting>) {
         if room.is_empty() && room.capacity() <= MAX_SPARE {
