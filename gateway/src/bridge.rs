@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::agents::{Attendant, Registry, Reports};
+use crate::agents::{Agent, Attendant, Registry, Reports, View};
 use crate::auth::sessions::Sessions;
 use crate::auth::{Auth, MetricsToken};
 use crate::config::{Config, LibraryFile};
@@ -119,6 +119,21 @@ impl Bridge {
             let detail = format!("There is no library `{name}`. The configuration has: {}.", known.join(", "));
             Problem::new(Code::UnknownLibrary, detail)
         })
+    }
+}
+
+impl Bridge {
+    /// How an agent fares, with what waits for it.
+    pub fn view(&self, agent: &Agent) -> View {
+        let mut view = agent.view();
+        let libraries = view.libraries.iter().filter_map(|name| self.libraries.get(name));
+        view.health.waiting = libraries.map(|library| library.queue.counts().waiting).sum();
+        view
+    }
+
+    /// How all of them fare.
+    pub fn agent_views(&self) -> Vec<View> {
+        self.agents.all().iter().map(|agent| self.view(agent)).collect()
     }
 }
 

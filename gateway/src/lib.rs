@@ -93,6 +93,8 @@ pub async fn serve(
     tokio::spawn(async move { observer.history.write().await });
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.follow_history().await });
+    let watched = Arc::clone(&bridge);
+    tokio::spawn(async move { watched.observer.follow(|| watched.agent_views()).await });
     bridge.observer.history.opened().await;
     bridge.agents.open(bridge.address);
     prepared.start(&bridge.agents);

@@ -21,7 +21,7 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::{assets, errors, index, sign_in, sign_out};
+use crate::dashboard::{assets, errors, live, overview, preferences, sign_in, sign_out};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -72,11 +72,13 @@ impl Route {
 /// The table.
 pub fn routes() -> Vec<Route> {
     vec![
-        get("/", Need::Read, index::show),
+        get("/", Need::Read, overview::show),
         get("/sign-in", Need::Public, sign_in::show).page(),
         post("/sign-in", Need::Public, sign_in::submit).page(),
         post("/sign-out", Need::Public, sign_out::submit).page(),
+        post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
+        get("/live", Need::Read, live::show).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

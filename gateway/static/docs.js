@@ -25,7 +25,9 @@
   spec.servers = [{ url: location.origin }];
 
   const dark = window.matchMedia('(prefers-color-scheme: dark)');
-  const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+  const { theme } = document.documentElement.dataset;
+  const isDark = () => theme === 'dark' || (theme !== 'light' && dark.matches);
+  const paint = () => document.documentElement.classList.toggle('dark-mode', isDark());
   dark.addEventListener('change', paint);
   paint();
 

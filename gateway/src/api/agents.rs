@@ -31,7 +31,7 @@ struct Detail {
 
 /// Every agent and how it fares.
 pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
-    Json(List { agents: bridge.agents.all().iter().map(|agent| view(&bridge, agent)).collect() }).into_response()
+    Json(List { agents: bridge.agent_views() }).into_response()
 }
 
 /// One agent, with its last lines of output.
@@ -40,7 +40,7 @@ pub async fn list(State(bridge): State<Arc<Bridge>>) -> Response {
 /// There is none of that id.
 pub async fn show(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let agent = find(&bridge, &id)?;
-    Ok(Json(Detail { view: view(&bridge, &agent), output: agent.recent_output() }).into_response())
+    Ok(Json(Detail { view: bridge.view(&agent), output: agent.recent_output() }).into_response())
 }
 
 /// Ends the agent's process; unless somebody else starts it, it is started again.
@@ -50,7 +50,7 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> 
 pub async fn restart(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let agent = find(&bridge, &id)?;
     agent.restart("a restart was asked for");
-    Ok((StatusCode::ACCEPTED, Json(view(&bridge, &agent))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(bridge.view(&agent))).into_response())
 }
 
 /// Ends the agent's process when what it runs has ended, and starts no other until a restart is asked for.
@@ -67,7 +67,7 @@ pub async fn drain(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) ->
     let pools = libraries.iter().filter_map(|library| library.pool());
     let patience = pools.map(|pool| pool.spec()).find(|spec| spec.id == agent.pool()).map(|spec| spec.running.drain);
     agent.drain("it was drained for maintenance", patience.unwrap_or_default());
-    Ok((StatusCode::ACCEPTED, Json(view(&bridge, &agent))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(bridge.view(&agent))).into_response())
 }
 
 /// What can be read of a registration of any protocol.
@@ -110,16 +110,8 @@ pub async fn register(
     }))
 }
 
-/// How the agent fares, with what waits for it.
-fn view(bridge: &Bridge, agent: &Agent) -> View {
-    let mut view = agent.view();
-    let libraries = view.libraries.iter().filter_map(|name| bridge.libraries.get(name));
-    view.health.waiting = libraries.map(|library| library.queue.counts().waiting).sum();
-    view
-}
-
 /// The agent of that id; by the name of a library or group, the first of its agents: their ids change when it is reloaded.
-pub(super) fn find(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
+pub(crate) fn find(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
     let of_pool = || bridge.agents.all().into_iter().find(|agent| agent.pool() == id && !agent.leaves());
     bridge.agents.get(id).or_else(of_pool).ok_or_else(|| {
         let all = bridge.agents.all();

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa_swagger_ui::Config;
 
 use super::Path;
-use crate::dashboard::{Frame, Viewer, page};
+use crate::dashboard::{Frame, Visit, filters};
 use crate::error::{Code, Problem};
 
 const START: &str = include_str!("../../static/docs.js");
@@ -27,8 +27,8 @@ struct Page {
 ///
 /// # Errors
 /// It cannot be made.
-pub async fn show(viewer: Viewer) -> Result<Response, Problem> {
-    page(StatusCode::OK, &Page { frame: Frame { title: "API docs", here: "/docs", viewer } })
+pub async fn show(visit: Visit) -> Result<Response, Problem> {
+    visit.page(StatusCode::OK, &Page { frame: visit.frame(visit.say("API docs"), "/docs") })
 }
 
 /// A file that the page uses.

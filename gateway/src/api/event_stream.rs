@@ -16,16 +16,16 @@ use crate::auth::{Caller, Standing};
 use crate::bridge::Bridge;
 
 /// A line is sent at least so often, so that nothing on the way takes the connection for dead.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Why a stream ends with the gateway.
-pub(super) const STOPPING: &str = "the gateway is stopping";
+pub(crate) const STOPPING: &str = "the gateway is stopping";
 const NOT_ALLOWED: &str =
     "the key was revoked, has expired or has other scopes, or the session has ended: ask again with one that is good";
 
 /// The answer that sends `events` as they come. They are dropped when the client's connection ends, and when the client would not
 /// be let in any more: that is looked at when there is something to tell.
-pub(super) fn respond(
+pub(crate) fn respond(
     bridge: Arc<Bridge>,
     caller: &Caller,
     events: impl Stream<Item = Bytes> + Send + 'static,
@@ -52,7 +52,7 @@ pub(super) fn respond(
 }
 
 /// The last event of a stream: why there are no more.
-pub(super) fn end(reason: impl Serialize, detail: &str) -> Bytes {
+pub(crate) fn end(reason: impl Serialize, detail: &str) -> Bytes {
     let data = serde_json::json!({"reason": reason, "detail": detail});
     Bytes::from(format!("event: end\ndata: {data}\n\n"))
 }

@@ -7,7 +7,7 @@ pub mod calls;
 pub mod crashes;
 pub mod docs;
 pub mod event_bus;
-mod event_stream;
+pub(crate) mod event_stream;
 pub mod events;
 pub mod exports;
 pub mod functions;

@@ -10,11 +10,22 @@ use crate::error::{Code, Problem};
 use crate::openapi::cache::matches;
 
 /// Name, media type and content of each.
-const FILES: [(&str, &str, &str); 3] = [
-    ("base.css", "text/css; charset=utf-8", include_str!("../../static/base.css")),
-    ("docs.css", "text/css; charset=utf-8", include_str!("../../static/docs.css")),
+const FILES: [(&str, &str, &str); 11] = [
+    ("base.css", STYLE, include_str!("../../static/base.css")),
+    ("parts.css", STYLE, include_str!("../../static/parts.css")),
+    ("docs.css", STYLE, include_str!("../../static/docs.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
+    ("app.js", SCRIPT, include_str!("../../static/app.js")),
+    ("copy.js", SCRIPT, include_str!("../../static/copy.js")),
+    ("forms.js", SCRIPT, include_str!("../../static/forms.js")),
+    ("live.js", SCRIPT, include_str!("../../static/live.js")),
+    ("page.js", SCRIPT, include_str!("../../static/page.js")),
+    ("search.js", SCRIPT, include_str!("../../static/search.js")),
+    ("time.js", SCRIPT, include_str!("../../static/time.js")),
 ];
+
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// A file.
 ///

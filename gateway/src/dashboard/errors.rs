@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{Frame, Viewer, lead_to, page, sign_in};
+use super::filters::{self, text};
+use super::{Frame, Viewer, Visit, lead_to, sign_in};
 use crate::api::accepts;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -26,7 +27,7 @@ struct Page<'a> {
 
 /// What a browser asked for.
 struct Asked {
-    viewer: Viewer,
+    visit: Visit,
     /// Where to come back to, once somebody has signed in.
     address: Option<String>,
 }
@@ -43,7 +44,7 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, request: Request, next: Nex
     }
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     let address = request.uri().path_and_query().filter(|_| read).map(ToString::to_string);
-    let asked = Asked { viewer: Viewer::of(&bridge, request.headers(), request.extensions()), address };
+    let asked = Asked { visit: Visit::of(&bridge, request.uri(), request.headers(), request.extensions()), address };
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().map(|problem| answer(&asked, problem)) {
         Some(Ok(shown)) => with_headers_of(shown, &response),
@@ -56,26 +57,26 @@ fn answer(asked: &Asked, problem: &Problem) -> Result<Response, Problem> {
         return lead_to(&sign_in::address_for(address));
     }
     let code = problem.code();
-    let frame = Frame { title: code.title(), here: "", viewer: asked.viewer.clone() };
+    let frame = asked.visit.frame(asked.visit.say(code.title()), "");
     let (status, detail) = (code.status(), problem.detail());
-    page(
-        status,
-        &Page { frame, status: status.as_u16(), code: code.name(), detail, remedy: remedy(code, &asked.viewer) },
-    )
+    let remedy = remedy(code, &asked.visit.viewer);
+    asked.visit.page(status, &Page { frame, status: status.as_u16(), code: code.name(), detail, remedy })
 }
 
 /// What to do, where the detail speaks to programs.
 fn remedy(code: Code, viewer: &Viewer) -> Option<&'static str> {
     match code {
-        Code::Internal => Some("Nothing is known of the state of what you asked for: look before you repeat it."),
+        Code::Internal => {
+            Some(text!("Nothing is known of the state of what you asked for: look before you repeat it."))
+        }
         Code::MethodNotAllowed => {
-            Some("Pages link to nothing of the kind; the API documentation says what is possible.")
+            Some(text!("Pages link to nothing of the kind; the API documentation says what is possible."))
         }
         // Nobody who has not signed in is refused for want of a scope.
         Code::Forbidden if viewer.name().is_some() => {
-            Some("Ask whoever runs the bridge, or sign in as somebody who may.")
+            Some(text!("Ask whoever runs the bridge, or sign in as somebody who may."))
         }
-        Code::SignatureMissing => Some("Sign in first."),
+        Code::SignatureMissing => Some(text!("Sign in first.")),
         _ => None,
     }
 }
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     fn shown(address: Option<&str>, problem: Problem) -> Response {
-        let asked = Asked { viewer: Viewer::Nobody, address: address.map(str::to_owned) };
+        let asked = Asked { visit: Visit::nobody("/"), address: address.map(str::to_owned) };
         let shown = answer(&asked, &problem).unwrap();
         with_headers_of(shown, &problem.into_response())
     }

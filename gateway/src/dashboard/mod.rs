@@ -4,11 +4,19 @@
 //! A page loads and runs only what comes from here, and nothing that stands in the page itself.
 
 pub mod assets;
+pub mod chart;
 pub mod errors;
-pub mod index;
+pub(crate) mod filters;
+pub mod language;
+pub mod live;
+pub mod overview;
+pub mod preferences;
 pub mod sign_in;
 pub mod sign_out;
+pub mod state;
+pub mod words;
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -17,15 +25,20 @@ use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::uri::PathAndQuery;
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use crate::auth::Auth;
 use crate::auth::sessions::{Jar, LINK_LIFE, Session, Token};
+use crate::auth::{Auth, Need, Principal};
 use crate::bridge::Bridge;
 use crate::config::Origin;
 use crate::error::Problem;
 use crate::private;
+
+use filters::text;
+use language::Language;
+use preferences::{Preferences, Theme};
 
 /// What a page may load and do. The icons of Swagger UI's style sheet are `data:` addresses.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -69,6 +82,15 @@ impl Viewer {
         matches!(self, Self::Anybody)
     }
 
+    /// Whether what needs this, of no library in particular, is for them.
+    pub fn may(&self, need: Need) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::Session(session) => Principal::Session(Arc::clone(session)).may(need, "", "").is_ok(),
+            Self::Nobody => false,
+        }
+    }
+
     /// Whether the other pages are of use.
     pub const fn may_look(&self) -> bool {
         !matches!(self, Self::Nobody)
@@ -82,11 +104,73 @@ impl Viewer {
     }
 }
 
-impl FromRequestParts<Arc<Bridge>> for Viewer {
+/// Who looks at a page, how they want it, and which one it is.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Who looks at it.
+    pub viewer: Viewer,
+    /// How it is to look.
+    pub preferences: Preferences,
+    /// Its address, with the query.
+    pub address: String,
+}
+
+impl Visit {
+    /// That of a request.
+    pub fn of(bridge: &Bridge, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        Self {
+            viewer: Viewer::of(bridge, headers, extensions),
+            preferences: Preferences::of(headers),
+            address: uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+        }
+    }
+
+    /// One of our own texts in the language of the page.
+    pub fn say<'a>(&self, english: &'a str) -> &'a str {
+        self.preferences.language.say(english)
+    }
+
+    /// What surrounds a page. `here` is the address by which the navigation knows it.
+    pub fn frame(&self, title: impl Into<String>, here: &'static str) -> Frame {
+        Frame { title: title.into(), here, live: "", visit: self.clone() }
+    }
+
+    /// The answer that shows a page.
+    ///
+    /// # Errors
+    /// The template fails.
+    pub fn page(&self, status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
+        const HEADERS: [(HeaderName, &str); 7] = [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_SECURITY_POLICY, POLICY),
+            // Not `no-referrer`: with it browsers send forms with `Origin: null`, which is not us.
+            (REFERRER_POLICY, "same-origin"),
+            // What one person sees is not for the next, and not for the button that goes back.
+            (CACHE_CONTROL, "no-store"),
+            (VARY, "accept, accept-language, cookie"),
+            (HeaderName::from_static("x-frame-options"), "DENY"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        ];
+        let language: (&str, &dyn Any) = (filters::LANGUAGE, &self.preferences.language);
+        let text = template.render_with_values(&language).map_err(Problem::internal)?;
+        let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Ok((status, HeaderMap::from_iter(headers), text).into_response())
+    }
+}
+
+#[cfg(test)]
+impl Visit {
+    /// Of nobody in particular.
+    pub(crate) fn nobody(address: &str) -> Self {
+        Self { viewer: Viewer::Nobody, preferences: Preferences::default(), address: address.to_owned() }
+    }
+}
+
+impl FromRequestParts<Arc<Bridge>> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, bridge: &Arc<Bridge>) -> Result<Self, Infallible> {
-        Ok(Self::of(bridge, &parts.headers, &parts.extensions))
+        Ok(Self::of(bridge, &parts.uri, &parts.headers, &parts.extensions))
     }
 }
 
@@ -106,32 +190,78 @@ impl FromRequestParts<Arc<Bridge>> for Cookies {
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The page's title.
-    pub title: &'static str,
-    /// Its own address, if the navigation has it.
+    pub title: String,
+    /// By which address the navigation knows it.
     pub here: &'static str,
-    /// Who looks at it.
-    pub viewer: Viewer,
+    /// What has to happen for the page to be looked at again: kinds of events, and `sample` for figures, with commas.
+    pub live: &'static str,
+    /// Who looks at it, and how.
+    pub visit: Visit,
 }
 
-/// The answer that shows a page.
-///
-/// # Errors
-/// The template fails.
-pub(crate) fn page(status: StatusCode, template: &impl Template) -> Result<Response, Problem> {
-    const HEADERS: [(HeaderName, &str); 7] = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        // Not `no-referrer`: with it browsers send forms with `Origin: null`, which is not us.
-        (REFERRER_POLICY, "same-origin"),
-        // What one person sees is not for the next, and not for the button that goes back.
-        (CACHE_CONTROL, "no-store"),
-        (VARY, "accept, cookie"),
-        (HeaderName::from_static("x-frame-options"), "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ];
-    let text = template.render().map_err(Problem::internal)?;
-    let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    Ok((status, HeaderMap::from_iter(headers), text).into_response())
+impl Frame {
+    /// A page that is looked at again when something of these kinds happens.
+    #[must_use]
+    pub fn live(self, kinds: &'static str) -> Self {
+        Self { live: kinds, ..self }
+    }
+
+    /// Who looks at it.
+    pub const fn viewer(&self) -> &Viewer {
+        &self.visit.viewer
+    }
+
+    /// Its language.
+    pub const fn language(&self) -> Language {
+        self.visit.preferences.language
+    }
+
+    /// Its colours.
+    pub const fn theme(&self) -> Theme {
+        self.visit.preferences.theme
+    }
+
+    /// What the button for the colours says.
+    pub const fn theme_hint(&self) -> &'static str {
+        match self.theme() {
+            Theme::Auto => text!("Colours follow the system; change to dark"),
+            Theme::Dark => text!("Colours are dark; change to light"),
+            Theme::Light => text!("Colours are light; follow the system"),
+        }
+    }
+
+    /// The languages that can be chosen.
+    pub const fn languages(&self) -> [Language; 2] {
+        Language::ALL
+    }
+
+    /// The pages of the navigation: address and name.
+    pub fn pages(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        const PAGES: [(&str, &str); 6] = [
+            ("/", text!("Overview")),
+            ("/libraries", text!("Libraries")),
+            ("/calls", text!("Calls")),
+            ("/agents", text!("Agents")),
+            ("/keys", text!("Keys")),
+            ("/docs", text!("API docs")),
+        ];
+        let manages = self.viewer().may(Need::Manage);
+        PAGES.into_iter().filter(move |(address, _)| *address != "/keys" || manages)
+    }
+}
+
+/// The longest address that one is led back to.
+const MAX_NEXT: usize = 2000;
+
+/// A path of this gateway, which is all that one is led to: browsers take `//name` and `/\name` for other hosts, and skip
+/// tabs and line ends while they read.
+pub(crate) fn own_path(next: Option<&str>) -> &str {
+    let own = |path: &&str| {
+        let mut bytes = path.bytes();
+        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+        bytes.next() == Some(b'/') && !path.starts_with("//") && path.len() <= MAX_NEXT && bytes.all(legal)
+    };
+    next.filter(own).unwrap_or("/")
 }
 
 /// The answer that leads to another page of ours.

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::errors::wants_page;
-use super::{Cookies, Frame, Viewer, lead_to, page};
+use super::filters::{self, text};
+use super::{Cookies, Frame, Visit, lead_to, own_path};
 use crate::api::Query;
 use crate::auth::sessions::{Grant, field, sender};
 use crate::bridge::Bridge;
@@ -21,8 +22,6 @@ use crate::error::{Code, Problem};
 
 /// Where it is.
 pub const PATH: &str = "/sign-in";
-/// The longest address that one is led back to.
-const MAX_NEXT: usize = 2000;
 
 /// What an address says.
 #[derive(Debug, Default, Deserialize)]
@@ -55,17 +54,18 @@ pub async fn show(
     State(bridge): State<Arc<Bridge>>,
     Query(asked): Query<Asked>,
     cookies: Cookies,
-    viewer: Viewer,
+    visit: Visit,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let next = own_path(asked.next.as_deref());
-    if viewer.is_anybody() || (asked.link.is_none() && viewer.name().is_some()) {
+    let next = way_back(asked.next.as_deref());
+    if visit.viewer.is_anybody() || (asked.link.is_none() && visit.viewer.name().is_some()) {
         return lead_to(next);
     }
     let known = asked.link.as_deref().filter(|link| bridge.sessions.knows_link(link));
     let message = asked.link.is_some() && known.is_none();
-    let message = message.then_some("This link was used before, or is too old. `bridge32 sign-in` prints a new one.");
-    form(&bridge, cookies, viewer, &headers, StatusCode::OK, Shown { link: known, next, message })
+    let message = message
+        .then(|| visit.say(text!("This link was used before, or is too old. `bridge32 sign-in` prints a new one.")));
+    form(&bridge, cookies, &visit, &headers, StatusCode::OK, Shown { link: known, next, message })
 }
 
 /// What differs between the form at first and after a failure.
@@ -78,7 +78,7 @@ struct Shown<'a> {
 fn form(
     bridge: &Bridge,
     Cookies(jar): Cookies,
-    viewer: Viewer,
+    visit: &Visit,
     headers: &HeaderMap,
     status: StatusCode,
     Shown { link, next, message }: Shown<'_>,
@@ -86,7 +86,7 @@ fn form(
     let (token, cookie) = bridge.sessions.form(headers, jar)?;
     let from_elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
     let shown = Page {
-        frame: Frame { title: "Sign in", here: PATH, viewer },
+        frame: visit.frame(visit.say(text!("Sign in")), PATH),
         token: token.as_str(),
         link,
         next,
@@ -94,7 +94,7 @@ fn form(
         from_elsewhere,
         message,
     };
-    let mut response = page(status, &shown)?;
+    let mut response = visit.page(status, &shown)?;
     if let Some(cookie) = cookie {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
@@ -108,14 +108,14 @@ fn form(
 pub async fn submit(
     State(bridge): State<Arc<Bridge>>,
     cookies: Cookies,
-    viewer: Viewer,
+    visit: Visit,
     headers: HeaderMap,
     extensions: Extensions,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let next = field(&body, "next");
-    let next = own_path(next.as_deref());
-    if viewer.is_anybody() {
+    let next = way_back(next.as_deref());
+    if visit.viewer.is_anybody() {
         return lead_to(next);
     }
     match enter(&bridge, cookies, &headers, &extensions, &body).await {
@@ -126,7 +126,7 @@ pub async fn submit(
         }
         Err(problem) if wants_page(&headers) && problem.code() != Code::Forbidden => {
             let shown = Shown { link: None, next, message: Some(problem.detail()) };
-            let mut response = form(&bridge, cookies, viewer, &headers, problem.code().status(), shown)?;
+            let mut response = form(&bridge, cookies, &visit, &headers, problem.code().status(), shown)?;
             if let Some(seconds) = problem.retry_after() {
                 response.headers_mut().insert(RETRY_AFTER, seconds.into());
             }
@@ -154,7 +154,7 @@ async fn enter(
 
 /// The address of the sign-in that leads back to a page.
 pub(super) fn address_for(page: &str) -> String {
-    match own_path(Some(page)) {
+    match way_back(Some(page)) {
         "/" => PATH.to_owned(),
         next => {
             format!("{PATH}?{}", form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish())
@@ -162,16 +162,10 @@ pub(super) fn address_for(page: &str) -> String {
     }
 }
 
-/// A path of this gateway, which is all that one is led to: browsers take `//name` and `/\name` for other hosts, and skip
-/// tabs and line ends while they read.
-fn own_path(next: Option<&str>) -> &str {
-    let own = |path: &&str| {
-        let mut bytes = path.bytes();
-        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
-        bytes.next() == Some(b'/') && !path.starts_with("//") && path.len() <= MAX_NEXT && bytes.all(legal)
-    };
-    let elsewhere = |path: &&str| !path.starts_with(PATH) && !path.starts_with(super::sign_out::PATH);
-    next.filter(own).filter(elsewhere).unwrap_or("/")
+/// Where somebody wanted to go, if that is a page of ours with something to see.
+fn way_back(next: Option<&str>) -> &str {
+    let path = own_path(next);
+    if path.starts_with(PATH) || path.starts_with(super::sign_out::PATH) { "/" } else { path }
 }
 
 #[cfg(test)]
@@ -181,9 +175,9 @@ mod tests {
     #[test]
     fn one_is_led_back_to_pages_of_this_gateway_only() {
         for path in ["/docs", "/v1/libraries/a?x=1&y=%2F", "/docs#/calls", "/a//b", "/%2f%2fevil.example"] {
-            assert_eq!(own_path(Some(path)), path);
+            assert_eq!(way_back(Some(path)), path);
         }
-        let long = format!("/{}", "x".repeat(MAX_NEXT));
+        let long = format!("/{}", "x".repeat(super::super::MAX_NEXT));
         for path in [
             "",
             "docs",
@@ -199,9 +193,9 @@ mod tests {
             "/sign-out",
             &long,
         ] {
-            assert_eq!(own_path(Some(path)), "/", "{path:?}");
+            assert_eq!(way_back(Some(path)), "/", "{path:?}");
         }
-        assert_eq!(own_path(None), "/");
+        assert_eq!(way_back(None), "/");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::{Cookies, Viewer, lead_to, sign_in};
+use super::{Cookies, Viewer, Visit, lead_to, sign_in};
 use crate::bridge::Bridge;
 use crate::error::Problem;
 
@@ -22,7 +22,7 @@ pub const PATH: &str = "/sign-out";
 pub async fn submit(
     State(bridge): State<Arc<Bridge>>,
     Cookies(jar): Cookies,
-    viewer: Viewer,
+    Visit { viewer, .. }: Visit,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {

@@ -12,7 +12,7 @@ pub struct Histogram {
 }
 
 /// What a histogram had at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// The bounds of the buckets, and how many values are in each. The last one has no bound.
     pub buckets: Vec<(Option<u64>, u64)>,
@@ -48,6 +48,55 @@ impl Histogram {
     }
 }
 
+impl Distribution {
+    /// Adds the values of another one with the same buckets; one that was empty takes them.
+    pub fn add(&mut self, other: &Self) {
+        if self.buckets.is_empty() {
+            self.buckets.clone_from(&other.buckets);
+        } else {
+            for ((_, count), (_, more)) in self.buckets.iter_mut().zip(&other.buckets) {
+                *count += more;
+            }
+        }
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+
+    /// What came to it since it was as `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let earlier = before.buckets.iter().map(|(_, count)| *count).chain(std::iter::repeat(0));
+        let new = |((bound, count), before): (&(Option<u64>, u64), u64)| (*bound, count.saturating_sub(before));
+        Self {
+            buckets: self.buckets.iter().zip(earlier).map(new).collect(),
+            count: self.count.saturating_sub(before.count),
+            sum: self.sum.saturating_sub(before.sum),
+        }
+    }
+
+    /// The value that this part of all do not exceed, as if those of a bucket lay evenly in it; 0 if there is none. Those beyond the
+    /// last bound are taken for that.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is an estimate between two bounds"
+    )]
+    pub fn quantile(&self, part: f64) -> u64 {
+        let wanted = part * self.count as f64;
+        let (mut below, mut lower) = (0, 0);
+        for (bound, count) in &self.buckets {
+            let upper = bound.unwrap_or(lower);
+            if *count > 0 && (below + count) as f64 >= wanted {
+                let inside = ((wanted - below as f64) / *count as f64).clamp(0.0, 1.0);
+                return lower + ((upper - lower) as f64 * inside) as u64;
+            }
+            (below, lower) = (below + count, upper);
+        }
+        lower
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +110,33 @@ mod tests {
         let Distribution { buckets, count, sum } = histogram.distribution();
         assert_eq!(buckets, [(Some(10), 2), (Some(20), 2), (None, 2)]);
         assert_eq!((count, sum), (6, 1_062));
+    }
+
+    #[test]
+    fn what_came_since_is_the_difference_and_sums_add_up() {
+        let histogram = Histogram::new(&[10, 20]);
+        histogram.record(5);
+        let before = histogram.distribution();
+        [15, 30].map(|value| histogram.record(value));
+        let since = histogram.distribution().since(&before);
+        assert_eq!((since.count, since.sum), (2, 45));
+        assert_eq!(since.buckets, [(Some(10), 0), (Some(20), 1), (None, 1)]);
+        let mut all = Distribution::default();
+        all.add(&before);
+        all.add(&since);
+        assert_eq!(all, histogram.distribution());
+        assert_eq!(before.since(&Distribution::default()), before);
+    }
+
+    #[test]
+    fn a_quantile_lies_in_the_bucket_that_has_it() {
+        let histogram = Histogram::new(&[10, 20, 40]);
+        assert_eq!(histogram.distribution().quantile(0.5), 0);
+        (0..98).for_each(|_| histogram.record(15));
+        [30, 1_000].map(|value| histogram.record(value));
+        let read = histogram.distribution();
+        assert_eq!((read.quantile(0.49), read.quantile(0.98)), (15, 20));
+        assert_eq!((read.quantile(0.99), read.quantile(1.0)), (40, 40));
     }
 
     #[test]

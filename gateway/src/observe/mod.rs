@@ -4,6 +4,7 @@
 pub mod events;
 mod log;
 pub mod metrics;
+pub mod timeline;
 mod traces;
 
 use std::path::Path;
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::MissedTickBehavior;
 
-use crate::agents::{Agent, Attendant, Exit, Status};
+use crate::agents::{Agent, Attendant, Exit, Status, View};
 use crate::config::{HistoryConfig, TelemetryConfig};
 use crate::dispatch::{Ended, EndedBatch, Reply, Witness};
 use crate::history::{Condition, History};
@@ -22,6 +24,7 @@ pub use traces::{SpanCounts, Traces};
 
 use events::{AgentChange, CallEnd, Crash, Events, HistoryNews, Replaced, Replacement};
 use metrics::Metrics;
+use timeline::{STEP, Timeline};
 
 /// How often it is looked whether calls are missing in the history.
 const LOOK: Duration = Duration::from_secs(1);
@@ -37,19 +40,38 @@ pub struct Observer {
     pub events: Events,
     /// Spans for a collector.
     pub traces: Traces,
+    /// How the last minutes were.
+    pub timeline: Timeline,
 }
 
 impl Observer {
     /// Of a gateway with that folder.
     pub fn new(data_dir: &Path, history: HistoryConfig, telemetry: TelemetryConfig) -> Self {
-        let (metrics, events) = (Metrics::default(), Events::default());
-        Self { history: History::new(data_dir, history), metrics, events, traces: Traces::new(telemetry) }
+        Self {
+            history: History::new(data_dir, history),
+            metrics: Metrics::default(),
+            events: Events::default(),
+            traces: Traces::new(telemetry),
+            timeline: Timeline::default(),
+        }
     }
 
     /// Tells that something was replaced, or why not.
     pub fn replaced(&self, what: Replacement, library: Option<&str>, problem: Option<String>) {
         let (at, library, ok) = (Timestamp::now(), library.map(str::to_owned), problem.is_none());
         self.events.publish(Replaced { at, what, library, ok, detail: problem });
+    }
+
+    /// Notes how libraries and agents fare, for as long as this runs. `agents` looks at all of them.
+    pub async fn follow(&self, agents: impl Fn() -> Vec<View>) {
+        let mut steps = tokio::time::interval(STEP);
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            steps.tick().await;
+            if self.timeline.step(self.metrics.totals()) {
+                self.timeline.sample(&agents());
+            }
+        }
     }
 
     /// Tells how the history fares, for as long as this runs.
@@ -98,6 +120,7 @@ impl Witness for Observer {
 
 impl Attendant for Observer {
     fn changed(&self, agent: &Agent, status: &Status) {
+        self.timeline.changed(agent.id(), agent.generation(), status);
         self.events.publish(AgentChange {
             at: status.since,
             agent: agent.id().to_owned(),

@@ -119,7 +119,7 @@ pub async fn list(
 
 /// What an answer has of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) enum Shows {
+pub(crate) enum Shows {
     /// That they were made, by whom, and how they ended.
     Facts,
     /// Their arguments and answers.
@@ -127,7 +127,7 @@ pub(in crate::api) enum Shows {
 }
 
 /// Leaves a caller who may not see the calls of others its own. `false` if that leaves none.
-pub(in crate::api) fn restrict(filter: &mut Filter, caller: &Caller, shows: Shows) -> bool {
+pub(crate) fn restrict(filter: &mut Filter, caller: &Caller, shows: Shows) -> bool {
     // Arguments can be guessed by asking for texts in them.
     let sees_all = match shows {
         Shows::Facts if filter.text.is_none() => sees_all(caller),

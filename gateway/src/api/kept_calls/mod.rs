@@ -28,7 +28,7 @@ use crate::kept::Entry;
 
 pub use export::export;
 pub use list::list;
-pub(super) use list::{Shows, restrict};
+pub(crate) use list::{Shows, restrict};
 pub(super) use recorded::microseconds;
 pub(super) use shown::{gone, shown};
 pub(super) use wanted::{FILTERS, filter};

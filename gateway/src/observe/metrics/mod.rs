@@ -18,6 +18,7 @@ use crate::error::Code;
 use crate::interfaces::Declared;
 use crate::meters::{Called, LibraryFigures, Meters, Outcome, Times};
 
+use super::timeline::Totals;
 use families::{
     BUILD, CALL_DURATION, CALL_PART, CALLS, CALLS_REPEATED, HTTP_PROBLEMS, HTTP_RESPONSES, PROCESS_START, REQUEST_CALLS,
 };
@@ -112,6 +113,19 @@ impl Metrics {
         for counter in self.responses.get(class).into_iter().chain(problem) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What was counted of each library in all.
+    pub(super) fn totals(&self) -> Vec<(Arc<str>, Totals)> {
+        let total = |figures: LibraryFigures| {
+            let mut totals = Totals::default();
+            for (_, outcome, times) in &figures.calls {
+                totals.failed += if *outcome == RETURNED { 0 } else { times.count };
+                totals.times.add(times);
+            }
+            (figures.library, totals)
+        };
+        self.meters.figures().into_iter().map(total).collect()
     }
 
     /// Adds all of it to a page.

@@ -1,0 +1,19 @@
+// Buttons that copy what stands in another element: `data-copy` has its id, `data-copied` what the button says then.
+
+export function copying() {
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest?.('button[data-copy]');
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy)?.textContent ?? '';
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Not on a page without TLS that is not of this machine: choose it, and let the person copy.
+      getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+      return;
+    }
+    const label = button.textContent;
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = label; }, 1500);
+  });
+}

@@ -1,0 +1,46 @@
+// A page that asks for itself again: its parts (`data-part`, with an id) are replaced by those of the answer. There is one way to
+// draw a page, and that is the server's.
+import { localTimes } from './time.js';
+
+/** Asks for the page at `address`, and shows it. Gives the answer. */
+export async function load(address, { method = 'GET', body, all = false } = {}) {
+  const headers = { accept: 'text/html' };
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  if (token && method !== 'GET') headers['x-csrf-token'] = token;
+  const answer = await fetch(address, { method, body, headers, credentials: 'same-origin' });
+  const text = await answer.text();
+  const next = new DOMParser().parseFromString(text, 'text/html');
+  show(next, all);
+  return { answer, next };
+}
+
+/** Shows the parts of another version of this page. What somebody is reading or typing in stays, unless they have asked for `all`. */
+export function show(next, all) {
+  for (const part of document.querySelectorAll('[data-part]')) {
+    const other = next.getElementById(part.id);
+    if (!other) continue;
+    if (!all && isHeld(part)) continue;
+    // Whether it is held is not part of what is shown.
+    if (part.outerHTML === other.outerHTML) continue;
+    keep(part, other);
+    part.replaceWith(other);
+    localTimes(other);
+  }
+}
+
+/** Somebody points at a line, types, or has chosen text. */
+function isHeld(part) {
+  if (part.matches('[data-hold]:hover')) return true;
+  const active = document.activeElement;
+  if (active && active !== document.body && part.contains(active)) return true;
+  const chosen = getSelection();
+  return Boolean(chosen && !chosen.isCollapsed && part.contains(chosen.anchorNode));
+}
+
+/** What was opened stays open. */
+function keep(part, other) {
+  for (const details of part.querySelectorAll('details[id]')) {
+    const twin = other.querySelector(`#${CSS.escape(details.id)}`);
+    if (twin) twin.open = details.open;
+  }
+}
