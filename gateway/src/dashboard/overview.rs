@@ -10,10 +10,11 @@ use bridge32_protocol::target::Target;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::chart::{self, Area, Part, Svg};
+use super::chart::{self, Area, Svg};
 use super::filters::{self, text};
+use super::memory::Memory;
 use super::state::{Mark, State};
-use super::words::{per_second_text, percentage, size, time_span};
+use super::words::{per_second_text, percentage, time_span};
 use super::{Frame, Visit};
 use crate::agents::{LastCrash, View};
 use crate::api::kept_calls::{Shows, restrict};
@@ -76,12 +77,6 @@ struct Row {
     waiting: u64,
     memory: Option<Memory>,
     last_crash: Option<LastCrash>,
-}
-
-/// How much of its address space a library's fullest agent has taken.
-struct Memory {
-    bar: Svg,
-    text: String,
 }
 
 /// A call that failed.
@@ -246,15 +241,8 @@ fn row(bridge: &Bridge, library: &Library, views: &[View], visit: &Visit) -> Row
 
 /// The agent that has the least room left.
 fn memory(agents: &[&View], visit: &Visit) -> Option<Memory> {
-    const WALL: u64 = 4 << 30;
     let reported = agents.iter().filter_map(|view| view.health.reported.as_ref());
-    let taken = reported.filter_map(|health| health.address_space_bytes).max()?;
-    let text = visit.say(text!("{taken} of 4 GB")).replace("{taken}", &size(taken));
-    #[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
-    let part = Part { class: "used", size: taken as f64, hint: text.clone() };
-    #[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
-    let bar = chart::parts(&[part], WALL as f64, &text);
-    Some(Memory { bar, text })
+    Memory::of(reported.max_by_key(|health| health.address_space_bytes)?, visit)
 }
 
 /// The last calls that failed, of those that whoever looks may see.

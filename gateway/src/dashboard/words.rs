@@ -57,10 +57,11 @@ pub fn time_span(nanoseconds: u64) -> String {
         1_000..100_000 => format!("{} µs", three_digits(number / 1e3)),
         100_000..1_000_000_000 => format!("{} ms", three_digits(number / 1e6)),
         1_000_000_000..120_000_000_000 => format!("{} s", three_digits(number / 1e9)),
-        _ => {
-            let seconds = Duration::from_nanos(nanoseconds).as_secs();
-            format!("{} min {} s", seconds / 60, seconds % 60)
-        }
+        _ => match Duration::from_nanos(nanoseconds).as_secs() {
+            seconds @ ..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
+            seconds @ 7_200..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+            seconds => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+        },
     }
 }
 
@@ -95,6 +96,16 @@ pub fn shortened(name: &str, most: usize) -> String {
     let head: String = name.chars().take(head).collect();
     let tail: String = name.chars().skip(length - tail).collect();
     format!("{head}…{tail}")
+}
+
+/// A word as a shell takes it for itself, whatever stands in it.
+pub fn shell(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:+=,@%".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// How long ago it was.
@@ -133,12 +144,22 @@ mod tests {
             (840_000, "0.84 ms"),
             (1_234_000_000, "1.23 s"),
             (125_000_000_000, "2 min 5 s"),
+            (7_260_000_000_000, "2 h 1 min"),
+            (183_600_000_000_000, "2 d 3 h"),
         ] {
             assert_eq!(time_span(nanoseconds), text);
         }
         assert_eq!([0.0, 0.04, 0.26, 9.94, 1_204.4].map(per_second_text), ["0", "<0.1", "0.3", "9.9", "1,204"]);
         assert_eq!([0.0, 0.000_01, 0.000_2, 0.5].map(percentage), ["0 %", "<0.01 %", "0.02 %", "50.0 %"]);
         assert_eq!([7, 1_000, 1_234_567].map(grouped), ["7", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_for_itself() {
+        assert_eq!(
+            ["libfoo.so", "", "a b", "it's $HOME`x`"].map(shell),
+            ["libfoo.so", "''", "'a b'", r"'it'\''s $HOME`x`'"]
+        );
     }
 
     #[test]
