@@ -2,6 +2,7 @@
 
 mod agents;
 mod arrival;
+mod giver;
 mod guard;
 mod hosts;
 pub mod keys;
@@ -27,6 +28,7 @@ use sessions::Grant;
 
 pub use agents::Proven;
 pub use arrival::{Arrival, note_arrival};
+pub use giver::Giver;
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};

@@ -110,6 +110,32 @@ impl Scopes {
         calls.filter(move |scope| !fits(&scope["call:".len()..])).map(String::as_str)
     }
 
+    /// Of other scopes the first that allows something that these do not, where there are these libraries.
+    pub fn beyond<'a>(&self, others: &'a Self, libraries: &[&str]) -> Option<&'a str> {
+        others.iter().find(|scope| !self.cover(scope, libraries))
+    }
+
+    /// Whether whoever has these has no more with that one. `call:a.b` may mean a function of `a`, or the library `a.b`: it has
+    /// to be covered as all that it means.
+    fn cover(&self, scope: &str, libraries: &[&str]) -> bool {
+        let Some(target) = scope.strip_prefix("call:") else {
+            return self.has(scope) || (scope.starts_with("agent:") && self.has("agent"));
+        };
+        let covers = |library: &str| match target.strip_prefix(library)?.strip_prefix('.') {
+            Some(function) => Some(self.allow(Need::Call, library, function).is_ok()),
+            None if target == library => Some(self.allow(Need::Library, library, "").is_ok()),
+            None => None,
+        };
+        let mut meanings = libraries.iter().filter_map(|library| covers(library)).peekable();
+        let is_known = meanings.peek().is_some();
+        self.has("call:*") || self.has(scope) || (is_known && meanings.all(|covered| covered))
+    }
+
+    /// All of them, in the order of their letters.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether one function of the library is granted, at least by name.
     fn names_function_of(&self, library: &str) -> bool {
         let prefix = format!("call:{library}.");
@@ -188,6 +214,36 @@ mod tests {
         let words = ["call:*", "call:calc", "call:calc.Add", "call:a.b.F", "call:calculus", "call:a", "read"];
         let scopes = Scopes::parse(words.map(str::to_owned).into()).unwrap();
         assert_eq!(scopes.without_library(&["calc", "a.b"]).collect::<Vec<_>>(), ["call:a", "call:calculus"]);
+    }
+
+    #[test]
+    fn what_is_beyond_somebodys_scopes_is_told() {
+        let of = |words: &[&str]| Scopes::parse(words.iter().map(|word| (*word).to_owned()).collect()).unwrap();
+        let libraries = ["calc", "a", "a.b"];
+        for (own, other) in [
+            (&["read", "manage"][..], &["read"][..]),
+            (&["call:*"], &["call:calc", "call:calc.Add", "call:gone.F", "call:*"]),
+            (&["call:calc"], &["call:calc.Add", "call:calc"]),
+            (&["call:calc.Add"], &["call:calc.Add"]),
+            (&["agent"], &["agent:cardpc"]),
+            (&["call:a.b", "call:a"], &["call:a.b", "call:a.b.F"]),
+        ] {
+            assert_eq!(of(own).beyond(&of(other), &libraries), None, "{own:?} {other:?}");
+        }
+        for (own, other) in [
+            (&["read", "call:calc", "agent:x"][..], "manage"),
+            (&["call:calc"], "call:*"),
+            (&["call:calc.Add"], "call:calc"),
+            (&["call:calc"], "call:calculus.Add"),
+            (&["call:calc"], "call:gone"),
+            // It is the whole library `a.b`, too.
+            (&["call:a"], "call:a.b"),
+            (&["call:a"], "call:a.b.F"),
+            (&["agent:cardpc"], "agent"),
+            (&[], "read"),
+        ] {
+            assert_eq!(of(own).beyond(&of(&[other]), &libraries), Some(other), "{own:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 
 use super::{Failed, config_file, note, print};
 use crate::auth::Scopes;
@@ -167,8 +166,7 @@ impl List {
 /// One key for a person.
 fn line(view: &View) -> String {
     let of = if view.owner == view.id { String::new() } else { format!(" of {}", view.owner) };
-    let scopes = serde_json::to_value(&view.scopes).unwrap_or_default();
-    let scopes: Vec<&str> = scopes.as_array().into_iter().flatten().filter_map(|scope| scope.as_str()).collect();
+    let scopes: Vec<&str> = view.scopes.iter().collect();
     let mut facts = vec![scopes.join(" ")];
     facts.extend(view.expires.map(|at| format!("{} {at}", if view.expired { "EXPIRED" } else { "expires" })));
     facts.extend(view.rate.map(|rate| format!("at most {rate}")));
@@ -246,11 +244,7 @@ fn show(shown: &Shown, json: bool) -> Result<(), Failed> {
 /// `90d`, `2027-01-31`, `2027-01-31T12:00:00Z`: a time to come.
 fn time(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("`{text}` is no time, such as 90d, 12h, 2027-01-31 or 2027-01-31T12:00:00Z");
-    let after = || {
-        let span: Span = text.parse().ok()?;
-        Some(Timestamp::now().to_zoned(TimeZone::UTC).checked_add(span).ok()?.timestamp())
-    };
-    let time = keys::parse_time(text).or_else(after).ok_or_else(wrong)?;
+    let time = keys::parse_end(text).ok_or_else(wrong)?;
     if time > Timestamp::now() { Ok(time) } else { Err(format!("{time} is over already")) }
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_signature::Key;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -178,9 +178,18 @@ pub(super) fn time_of(value: &toml_edit::Value) -> Option<Timestamp> {
 }
 
 /// The time that a text means: of RFC 3339, or a day.
-pub fn parse_time(text: &str) -> Option<Timestamp> {
+fn parse_time(text: &str) -> Option<Timestamp> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
     text.parse().ok().or_else(|| day().map(|day| day.timestamp()))
+}
+
+/// The time that a text means for something that is to end: so long from now (`90d`), a day, or a time.
+pub fn parse_end(text: &str) -> Option<Timestamp> {
+    let after = || {
+        let span: Span = text.parse().ok()?;
+        Some(Timestamp::now().to_zoned(TimeZone::UTC).checked_add(span).ok()?.timestamp())
+    };
+    parse_time(text).or_else(after)
 }
 
 #[cfg(test)]

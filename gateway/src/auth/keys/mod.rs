@@ -3,6 +3,7 @@
 //! A file that cannot be used changes nothing: the keys that were there stay, and the log says why. What is known of a key
 //! (how much was asked with it, when it was used last) outlives a change of the others.
 
+mod change;
 mod edit;
 mod file;
 mod limits;
@@ -25,7 +26,7 @@ use limits::Meter;
 use usage::LastUse;
 
 pub use edit::{EditError, NewKey, Shown, add, revoke, rotate};
-pub use file::{Entry, KeyFileError, parse_time, read};
+pub use file::{Entry, KeyFileError, parse_end, read};
 pub use limits::{Limits, Permit, Rate};
 pub use usage::{LastUses, read as last_uses};
 
