@@ -48,9 +48,18 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> 
 /// # Errors
 /// There is none of that id.
 pub async fn restart(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let agent = find(&bridge, &id)?;
-    agent.restart("a restart was asked for");
+    let agent = ask_restart(&bridge, &id)?;
     Ok((StatusCode::ACCEPTED, Json(bridge.view(&agent))).into_response())
+}
+
+/// Asks for a restart of an agent, and gives it.
+///
+/// # Errors
+/// There is none of that id.
+pub(crate) fn ask_restart(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
+    let agent = find(bridge, id)?;
+    agent.restart("a restart was asked for");
+    Ok(agent)
 }
 
 /// Ends the agent's process when what it runs has ended, and starts no other until a restart is asked for.
@@ -58,7 +67,16 @@ pub async fn restart(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) 
 /// # Errors
 /// There is none of that id, or it is somebody else's, who decides when it comes back.
 pub async fn drain(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let agent = find(&bridge, &id)?;
+    let agent = ask_drain(&bridge, &id)?;
+    Ok((StatusCode::ACCEPTED, Json(bridge.view(&agent))).into_response())
+}
+
+/// Asks an agent to end, and gives it.
+///
+/// # Errors
+/// As [`drain`].
+pub(crate) fn ask_drain(bridge: &Bridge, id: &str) -> Result<Arc<Agent>, Problem> {
+    let agent = find(bridge, id)?;
     if agent.is_external() {
         let detail = format!("`{id}` is started by somebody else: whoever runs `agent32 --join` there ends it, too.");
         return Err(Problem::new(Code::ExternalAgent, detail));
@@ -67,7 +85,7 @@ pub async fn drain(State(bridge): State<Arc<Bridge>>, Path(id): Path<String>) ->
     let pools = libraries.iter().filter_map(|library| library.pool());
     let patience = pools.map(|pool| pool.spec()).find(|spec| spec.id == agent.pool()).map(|spec| spec.running.drain);
     agent.drain("it was drained for maintenance", patience.unwrap_or_default());
-    Ok((StatusCode::ACCEPTED, Json(bridge.view(&agent))).into_response())
+    Ok(agent)
 }
 
 /// What can be read of a registration of any protocol.

@@ -44,10 +44,17 @@ pub async fn list(
         agents::find(&bridge, &id)?;
     }
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
+    Ok(Json(List { crashes: of_agent(&bridge, id, limit).await? }).into_response())
+}
+
+/// The newest reports of an agent, without what it printed.
+///
+/// # Errors
+/// They cannot be read.
+pub(crate) async fn of_agent(bridge: &Bridge, id: String, limit: usize) -> Result<Vec<Value>, Problem> {
     let reports = Arc::clone(&bridge.reports);
     let read = tokio::task::spawn_blocking(move || reports.of_agent(&id, limit)).await;
-    let crashes = read.map_err(Problem::internal)?.map_err(Problem::internal)?;
-    Ok(Json(List { crashes }).into_response())
+    read.map_err(Problem::internal)?.map_err(Problem::internal)
 }
 
 /// One report.
@@ -55,11 +62,19 @@ pub async fn list(
 /// # Errors
 /// There is none of that name.
 pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
+    report(&bridge, name).await.map(reply::json)
+}
+
+/// The text of a report.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) async fn report(bridge: &Bridge, name: String) -> Result<Vec<u8>, Problem> {
     let reports = Arc::clone(&bridge.reports);
     let wanted = name.clone();
     let read = tokio::task::spawn_blocking(move || reports.get(&wanted)).await;
     let report = read.map_err(Problem::internal)?.map_err(Problem::internal)?;
-    report.map(reply::json).ok_or_else(|| {
+    report.ok_or_else(|| {
         let detail = format!("There is no report `{name}`. GET /v1/agents/AGENT/crashes lists those that are kept.");
         Problem::new(Code::UnknownReport, detail)
     })

@@ -9,6 +9,7 @@ use bridge32_protocol::wire::HandleView;
 use serde::Serialize;
 
 use super::{Path, agents};
+use crate::agents::Agent;
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dispatch::Failure;
@@ -20,19 +21,19 @@ struct List {
 }
 
 /// A live handle, as [`HandleView`] has it.
-#[derive(Serialize)]
-struct Listed {
-    library: String,
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    pub(crate) library: String,
     /// The token; `None` for whoever may not use it, since knowing it is what makes it usable.
-    handle: Option<String>,
-    kind: String,
+    pub(crate) handle: Option<String>,
+    pub(crate) kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+    pub(crate) origin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    pub(crate) size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    freed_by: Option<String>,
-    age_s: u64,
+    pub(crate) freed_by: Option<String>,
+    pub(crate) age_s: u64,
 }
 
 impl Listed {
@@ -53,14 +54,22 @@ pub async fn list(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let agent = agents::find(&bridge, &id)?;
+    Ok(Json(List { handles: of_agent(&agent, &id, &caller).await? }).into_response())
+}
+
+/// The live handles of the agent that was asked for as `id`.
+///
+/// # Errors
+/// It does not answer.
+pub(crate) async fn of_agent(agent: &Agent, id: &str, caller: &Caller) -> Result<Vec<Listed>, Problem> {
     let down = || Failure::NoAgent { reason: format!("`{id}` does not run, so it has no handles"), retry: true };
     let link = agent.link().ok_or_else(down)?;
     let mut handles = Vec::new();
     for library in link.libraries.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(name, _)| name) {
         let list = link.client.handles(library).await??;
-        handles.extend(list.handles.into_iter().map(|view| Listed::new(library, view, &caller)));
+        handles.extend(list.handles.into_iter().map(|view| Listed::new(library, view, caller)));
     }
-    Ok(Json(List { handles }).into_response())
+    Ok(handles)
 }
 
 #[cfg(test)]
