@@ -21,7 +21,7 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::{assets, errors, live, overview, preferences, sign_in, sign_out};
+use crate::dashboard::{self, assets, crash, errors, live, overview, preferences, sign_in, sign_out};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -79,6 +79,16 @@ pub fn routes() -> Vec<Route> {
         post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/live", Need::Read, live::show).page(),
+        get("/agents", Need::Read, dashboard::agents::show).page(),
+        get("/agents/{id}", Need::Read, dashboard::agents::show_one).page(),
+        post("/agents/{id}/restart", Need::Manage, dashboard::agents::restart).page(),
+        post("/agents/{id}/drain", Need::Manage, dashboard::agents::drain).page(),
+        get("/crashes/{report}", Need::Read, crash::show).page(),
+        get("/keys", Need::Manage, dashboard::keys::show).page(),
+        post("/keys", Need::Manage, dashboard::keys::add).page(),
+        get("/keys/{id}", Need::Manage, dashboard::keys::show_one).page(),
+        post("/keys/{id}/rotate", Need::Manage, dashboard::keys::rotate).page(),
+        post("/keys/{id}/revoke", Need::Manage, dashboard::keys::revoke).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

@@ -10,7 +10,9 @@ use crate::error::{Code, Problem};
 use crate::openapi::cache::matches;
 
 /// Name, media type and content of each.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 13] = [
+    ("agents.css", STYLE, include_str!("../../static/agents.css")),
+    ("keys.css", STYLE, include_str!("../../static/keys.css")),
     ("base.css", STYLE, include_str!("../../static/base.css")),
     ("parts.css", STYLE, include_str!("../../static/parts.css")),
     ("docs.css", STYLE, include_str!("../../static/docs.css")),

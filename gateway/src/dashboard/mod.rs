@@ -3,12 +3,16 @@
 //!
 //! A page loads and runs only what comes from here, and nothing that stands in the page itself.
 
+pub mod agents;
 pub mod assets;
 pub mod chart;
+pub mod crash;
 pub mod errors;
 pub(crate) mod filters;
+pub mod keys;
 pub mod language;
 pub mod live;
+pub mod memory;
 pub mod overview;
 pub mod preferences;
 pub mod sign_in;

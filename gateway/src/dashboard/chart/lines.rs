@@ -50,7 +50,7 @@ pub fn bands(series: &[Vec<Option<f64>>], hints: impl ExactSizeIterator<Item = S
     (Svg(svg), most)
 }
 
-fn grid(svg: &mut String) {
+pub(super) fn grid(svg: &mut String) {
     for quarter in 0..=4 {
         let y = place(HEIGHT * f64::from(quarter) / 4.0);
         let _ = write!(svg, "<line class=\"grid\" x1=\"0\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>");
@@ -68,7 +68,7 @@ fn x(index: usize, count: usize) -> String {
     place(WIDTH * (f64_of(index) + 0.5) / f64_of(count.max(1)))
 }
 
-fn line(svg: &mut String, class: &str, values: &[Option<f64>], most: f64) {
+pub(super) fn line(svg: &mut String, class: &str, values: &[Option<f64>], most: f64) {
     let mut path = String::new();
     let mut draws = false;
     for (index, value) in values.iter().enumerate() {
@@ -107,12 +107,12 @@ fn fill(svg: &mut String, class: &str, values: impl ExactSizeIterator<Item = f64
     let _ = write!(svg, "L{WIDTH} {HEIGHT}Z\"/>");
 }
 
-fn largest(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
     values.filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
 /// The next number that a person would write at an axis; 0 stays.
-fn round_up(number: f64) -> f64 {
+pub(super) fn round_up(number: f64) -> f64 {
     if number <= 0.0 {
         return 0.0;
     }

@@ -2,6 +2,7 @@
 
 mod bars;
 mod lines;
+mod times;
 
 use std::fmt::{self, Display, Write as _};
 
@@ -10,6 +11,7 @@ use askama::{FastWritable, Values};
 
 pub use bars::{Part, histogram, parts};
 pub use lines::{Area, area, bands, spark};
+pub use times::{Mark, Segment, levels, strip};
 
 /// A drawing that is part of a page as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

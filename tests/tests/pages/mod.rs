@@ -1,0 +1,4 @@
+//! The pages for people, without their scripts.
+
+mod agents;
+mod keys;
