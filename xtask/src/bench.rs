@@ -13,8 +13,11 @@ use crate::workspace::Workspace;
 /// The task.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(2).collect();
-    let program =
-        if words.first().is_some_and(|word| ["history", "pages"].contains(&word.as_str())) { words.remove(0) } else { "bridge32-bench".to_owned() };
+    let program = if words.first().is_some_and(|word| ["history", "pages"].contains(&word.as_str())) {
+        words.remove(0)
+    } else {
+        "bridge32-bench".to_owned()
+    };
     let mut cargo = Command::new("cargo");
     cargo.args(["run", "--quiet", "--release", "--package", "bridge32-bench", "--bin", &program, "--"]).args(words);
     progress::run(cargo.current_dir(&workspace.root))

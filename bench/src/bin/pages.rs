@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     let answer = bridge.call("wide", "function_0001", serde_json::json!({"a": 1, "text": "x"}));
     assert_eq!(answer.status, 200, "{answer:?}");
     let id = call(calls / 2, calls, start).id;
-    let agents = bridge.client().get("/v1/agents").json();
+    let agents = bridge.client().get("/v1/agents").ok();
     let agent = agents["agents"][0]["id"].as_str().ok_or("there is no agent")?;
     println!("{calls} calls, {FUNCTIONS} functions and as many other exports; each page {TIMES} times\n");
     println!("| page | status | kB | first byte, median ms | max ms | |\n| --- | --- | --- | --- | --- | --- |");
