@@ -204,6 +204,7 @@ pub(crate) mod tests {
             kind: Kind::Library,
             dotnet: Dotnet::None,
             internal_name: None,
+            version: None,
             exports: names.iter().enumerate().map(export).collect(),
             dependencies: Vec::new(),
             gnu: false,

@@ -150,6 +150,7 @@ mod tests {
             kind: Kind::Library,
             dotnet: bridge32_image::Dotnet::None,
             internal_name: None,
+            version: None,
             exports: vec![
                 export("Add", ExportKind::Function),
                 export("AddEx", ExportKind::Function),
