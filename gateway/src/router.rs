@@ -21,7 +21,9 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::{assets, errors, live, overview, preferences, sign_in, sign_out};
+use crate::dashboard::{
+    assets, errors, libraries as library_pages, live, overview, preferences, search, sign_in, sign_out,
+};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -79,6 +81,18 @@ pub fn routes() -> Vec<Route> {
         post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/live", Need::Read, live::show).page(),
+        get("/search", Need::Read, search::show).page(),
+        get("/libraries", Need::Read, library_pages::list::show).page(),
+        post("/configuration/reload", Need::Manage, library_pages::list::reload).page(),
+        get("/libraries/{library}", Need::Read, library_pages::functions::show).page(),
+        get("/libraries/{library}/exports", Need::Read, library_pages::exports::show).page(),
+        get("/libraries/{library}/interface", Need::Read, library_pages::interface::show).page(),
+        get("/libraries/{library}/interface/edit", Need::Manage, library_pages::interface::edit).page(),
+        post("/libraries/{library}/interface", Need::Manage, library_pages::interface::replace).page(),
+        post("/libraries/{library}/interface/restore", Need::Manage, library_pages::interface::restore).page(),
+        get("/libraries/{library}/dependencies", Need::Read, library_pages::dependencies::show).page(),
+        get("/libraries/{library}/settings", Need::Read, library_pages::settings::show).page(),
+        post("/libraries/{library}/reload", Need::Manage, library_pages::settings::reload).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

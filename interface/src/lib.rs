@@ -121,6 +121,11 @@ pub struct Header {
     pub statements: Vec<Finding>,
 }
 
+/// The text of a header, in any encoding that C files come in: the lines that diagnostics and findings name are its lines.
+pub fn text(header: &[u8]) -> String {
+    source::text(header)
+}
+
 /// Reads the headers of one library, as if each included the ones before it.
 pub fn read(sources: &[Source], options: &Options) -> Header {
     read_functions(sources, None, options)
