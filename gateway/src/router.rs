@@ -21,7 +21,7 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::{assets, errors, live, overview, preferences, sign_in, sign_out};
+use crate::dashboard::{assets, calls as call_pages, errors, live, overview, preferences, sign_in, sign_out};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -79,6 +79,13 @@ pub fn routes() -> Vec<Route> {
         post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/live", Need::Read, live::show).page(),
+        get("/calls", Need::OwnCalls, call_pages::list).page(),
+        get("/calls/replays", Need::OwnCalls, call_pages::ask_many).page(),
+        post("/calls/replays", Need::OwnCalls, call_pages::replay_many).page(),
+        get("/calls/{id}", Need::OwnCalls, call_pages::show).page(),
+        post("/calls/{id}/cancel", Need::OwnCalls, call_pages::cancel).page(),
+        post("/calls/{id}/replay", Need::OwnCalls, call_pages::replay).page(),
+        get("/calls/{id}/compare/{other}", Need::OwnCalls, call_pages::compare).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

@@ -10,9 +10,10 @@ use crate::error::{Code, Problem};
 use crate::openapi::cache::matches;
 
 /// Name, media type and content of each.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("base.css", STYLE, include_str!("../../static/base.css")),
     ("parts.css", STYLE, include_str!("../../static/parts.css")),
+    ("calls.css", STYLE, include_str!("../../static/calls.css")),
     ("docs.css", STYLE, include_str!("../../static/docs.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
     ("app.js", SCRIPT, include_str!("../../static/app.js")),
