@@ -22,7 +22,8 @@ use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
 use crate::dashboard::{
-    assets, errors, libraries as library_pages, live, overview, preferences, search, sign_in, sign_out,
+    assets, calls as call_pages, errors, libraries as library_pages, live, overview, preferences, search, sign_in,
+    sign_out,
 };
 use crate::error::{Code, Problem};
 
@@ -93,6 +94,13 @@ pub fn routes() -> Vec<Route> {
         get("/libraries/{library}/dependencies", Need::Read, library_pages::dependencies::show).page(),
         get("/libraries/{library}/settings", Need::Read, library_pages::settings::show).page(),
         post("/libraries/{library}/reload", Need::Manage, library_pages::settings::reload).page(),
+        get("/calls", Need::OwnCalls, call_pages::list).page(),
+        get("/calls/replays", Need::OwnCalls, call_pages::ask_many).page(),
+        post("/calls/replays", Need::OwnCalls, call_pages::replay_many).page(),
+        get("/calls/{id}", Need::OwnCalls, call_pages::show).page(),
+        post("/calls/{id}/cancel", Need::OwnCalls, call_pages::cancel).page(),
+        post("/calls/{id}/replay", Need::OwnCalls, call_pages::replay).page(),
+        get("/calls/{id}/compare/{other}", Need::OwnCalls, call_pages::compare).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

@@ -22,7 +22,8 @@ static CHINESE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     FILES.iter().flat_map(|(_, text)| toml::from_str::<HashMap<String, String>>(text).unwrap_or_default()).collect()
 });
 
-const FILES: [(&str, &str); 5] = [
+const FILES: &[(&str, &str)] = &[
+    ("calls", include_str!("../../locales/zh/calls.toml")),
     ("errors", include_str!("../../locales/zh/errors.toml")),
     ("frame", include_str!("../../locales/zh/frame.toml")),
     ("libraries", include_str!("../../locales/zh/libraries.toml")),

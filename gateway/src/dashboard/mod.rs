@@ -4,6 +4,7 @@
 //! A page loads and runs only what comes from here, and nothing that stands in the page itself.
 
 pub mod assets;
+pub mod calls;
 pub mod chart;
 pub mod errors;
 pub(crate) mod filters;
