@@ -21,7 +21,10 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::{self, assets, crash, errors, live, overview, preferences, sign_in, sign_out};
+use crate::dashboard::{
+    agents as agent_pages, assets, calls as call_pages, crash, errors, keys as key_pages, libraries as library_pages,
+    live, overview, preferences, search, sign_in, sign_out,
+};
 use crate::error::{Code, Problem};
 
 /// One operation of the API.
@@ -79,16 +82,35 @@ pub fn routes() -> Vec<Route> {
         post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/live", Need::Read, live::show).page(),
-        get("/agents", Need::Read, dashboard::agents::show).page(),
-        get("/agents/{id}", Need::Read, dashboard::agents::show_one).page(),
-        post("/agents/{id}/restart", Need::Manage, dashboard::agents::restart).page(),
-        post("/agents/{id}/drain", Need::Manage, dashboard::agents::drain).page(),
+        get("/agents", Need::Read, agent_pages::show).page(),
+        get("/agents/{id}", Need::Read, agent_pages::show_one).page(),
+        post("/agents/{id}/restart", Need::Manage, agent_pages::restart).page(),
+        post("/agents/{id}/drain", Need::Manage, agent_pages::drain).page(),
         get("/crashes/{report}", Need::Read, crash::show).page(),
-        get("/keys", Need::Manage, dashboard::keys::show).page(),
-        post("/keys", Need::Manage, dashboard::keys::add).page(),
-        get("/keys/{id}", Need::Manage, dashboard::keys::show_one).page(),
-        post("/keys/{id}/rotate", Need::Manage, dashboard::keys::rotate).page(),
-        post("/keys/{id}/revoke", Need::Manage, dashboard::keys::revoke).page(),
+        get("/keys", Need::Manage, key_pages::show).page(),
+        post("/keys", Need::Manage, key_pages::add).page(),
+        get("/keys/{id}", Need::Manage, key_pages::show_one).page(),
+        post("/keys/{id}/rotate", Need::Manage, key_pages::rotate).page(),
+        post("/keys/{id}/revoke", Need::Manage, key_pages::revoke).page(),
+        get("/search", Need::Read, search::show).page(),
+        get("/libraries", Need::Read, library_pages::list::show).page(),
+        post("/configuration/reload", Need::Manage, library_pages::list::reload).page(),
+        get("/libraries/{library}", Need::Read, library_pages::functions::show).page(),
+        get("/libraries/{library}/exports", Need::Read, library_pages::exports::show).page(),
+        get("/libraries/{library}/interface", Need::Read, library_pages::interface::show).page(),
+        get("/libraries/{library}/interface/edit", Need::Manage, library_pages::interface::edit).page(),
+        post("/libraries/{library}/interface", Need::Manage, library_pages::interface::replace).page(),
+        post("/libraries/{library}/interface/restore", Need::Manage, library_pages::interface::restore).page(),
+        get("/libraries/{library}/dependencies", Need::Read, library_pages::dependencies::show).page(),
+        get("/libraries/{library}/settings", Need::Read, library_pages::settings::show).page(),
+        post("/libraries/{library}/reload", Need::Manage, library_pages::settings::reload).page(),
+        get("/calls", Need::OwnCalls, call_pages::list).page(),
+        get("/calls/replays", Need::OwnCalls, call_pages::ask_many).page(),
+        post("/calls/replays", Need::OwnCalls, call_pages::replay_many).page(),
+        get("/calls/{id}", Need::OwnCalls, call_pages::show).page(),
+        post("/calls/{id}/cancel", Need::OwnCalls, call_pages::cancel).page(),
+        post("/calls/{id}/replay", Need::OwnCalls, call_pages::replay).page(),
+        get("/calls/{id}/compare/{other}", Need::OwnCalls, call_pages::compare).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

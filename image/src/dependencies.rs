@@ -135,6 +135,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// How many libraries were looked for.
     pub looked_for: usize,
+    /// Each of them, found or not, after the one that needs it.
+    #[serde(skip)]
+    pub libraries: Vec<Needed>,
     /// True if there were more libraries than are looked at.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_short: bool,
@@ -147,7 +150,24 @@ impl Report {
     }
 }
 
+/// A library that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The name as the file that needs it has it.
+    pub name: String,
+    /// Which of [`Report::libraries`] needs it; `None` for the file that was asked about.
+    pub by: Option<usize>,
+    /// Where it lies, if it was found and that is known.
+    pub path: Option<PathBuf>,
+    /// What is wrong with it.
+    pub fault: Option<Fault>,
+    /// True if it is only needed when one of its functions is first called.
+    pub delayed: bool,
+}
+
 struct Node {
+    /// Its place in [`Report::libraries`].
+    place: usize,
     name: String,
     image: Box<Image>,
     path: Option<PathBuf>,
@@ -218,16 +238,26 @@ impl<R: Resolver + ?Sized> Walk<'_, R> {
         let found = self.resolver.resolve(&Request { name: &name, chain: self.chain(parent) });
         let delayed = delayed || self.node(parent).is_some_and(|node| node.delayed);
         let wanted = self.root.image.architecture;
+        let by = self.node(parent).map(|node| node.place);
+        let place = self.report.libraries.len();
+        let mut needed = Needed { name: name.clone(), by, path: None, fault: None, delayed };
         let fault = match found {
-            Found::System => return None,
+            Found::System => {
+                self.report.libraries.push(needed);
+                return None;
+            }
             Found::Library { image, path } if image.architecture == wanted => {
-                self.nodes.push(Node { name, image, path, parent, delayed });
+                needed.path.clone_from(&path);
+                self.report.libraries.push(needed);
+                self.nodes.push(Node { place, name, image, path, parent, delayed });
                 return Some(self.nodes.len());
             }
             Found::Library { image, path } => Fault::OtherArchitecture { path, architecture: image.architecture },
             Found::Unreadable { path, reason } => Fault::Unreadable { path, reason },
             Found::Missing => Fault::Missing,
         };
+        needed.fault = Some(fault.clone());
+        self.report.libraries.push(needed);
         let mut chain = self.names(parent);
         chain.push(name);
         self.report.problems.push(Problem { chain, fault, delayed });

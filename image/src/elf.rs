@@ -69,6 +69,7 @@ fn parse_as<Elf: FileHeader<Endian = Endianness>>(data: &[u8], scope: Scope) -> 
         kind: kind(&memory, &dynamic, header.e_type(endian), internal_name.is_some()),
         dotnet: Dotnet::None,
         internal_name,
+        version: None,
         exports,
         dependencies: dependencies.into_iter().map(|name| Dependency { name, delayed: false, imports: None }).collect(),
         rpath,

@@ -29,5 +29,5 @@ pub use architecture::{Architecture, UnknownArchitecture};
 pub use decoration::{Convention, Decoration};
 pub use error::ImageError;
 pub use looks::Looks;
-pub use model::{Dependency, Dotnet, Export, ExportKind, Format, Forwarder, ForwarderTarget, Image, Kind};
+pub use model::{Dependency, Dotnet, Export, ExportKind, Format, Forwarder, ForwarderTarget, Image, Kind, Version};
 pub use parse::{MAX_FILE_SIZE, read};

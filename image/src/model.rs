@@ -1,5 +1,6 @@
 //! What is read from a library file, as plain data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Image {
     /// The name the file has for itself: `DT_SONAME` of ELF, the name in the export directory of PE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal_name: Option<String>,
+    /// What the version resource of PE says; not read where exports are not, either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
     /// The export table: by ordinal for PE, in the file's order for ELF.
     pub exports: Vec<Export>,
     /// The libraries this one needs, in the file's order.
@@ -62,6 +66,21 @@ impl Image {
         }
         exports
     }
+}
+
+/// The version resource of a PE file (`VS_VERSIONINFO`): what Explorer shows under "Details".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct Version {
+    /// The file's version as numbers, `1.2.3.4`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The product's version as numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// What its first table of strings says, such as `CompanyName` and `FileDescription`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strings: BTreeMap<String, String>,
 }
 
 /// The format of a file.

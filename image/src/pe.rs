@@ -18,6 +18,7 @@ use crate::parse::Scope;
 
 mod exports;
 mod imports;
+mod version;
 
 /// Most sections that are read; linkers write some ten, or some hundred for single functions.
 const MAX_SECTIONS: usize = 4096;
@@ -57,7 +58,12 @@ fn parse_as<Nt: ImageNtHeaders>(data: &[u8], scope: Scope) -> Result<Image, Imag
         Scope::Everything => exports::read(&layout, &mut budget, &mut warnings)?,
         Scope::Dependencies => (None, Vec::new()),
     };
+    let version = match scope {
+        Scope::Everything => version::read(&layout, &mut budget, &mut warnings),
+        Scope::Dependencies => None,
+    };
     Ok(Image {
+        version,
         gnu: layout.is_gnu(),
         format: Format::Pe,
         architecture: layout.architecture,

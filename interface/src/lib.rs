@@ -15,7 +15,7 @@
 //! says it, `guesses`, by the names in `counts` and by what `usage` tells of all functions), `signatures` and
 //! `members` the same for callbacks and structures, and `unsupported` has every reason why something cannot be passed. What
 //! was stated and what was assumed on the way are `findings`. Of an interface, `needs` says what a request has to have, and
-//! `schema` all that it may have; `sensitive` marks the values that must not be repeated, and `redact` takes them out.
+//! `schema` all that it may have; `places` tells what stands where in a call's JSON; `sensitive` marks the values that must not be repeated, and `redact` takes them out.
 //! Every token knows its place, also behind macros, so diagnostics do.
 
 mod annotations;
@@ -46,6 +46,7 @@ pub mod needs;
 mod noise;
 mod packing;
 mod parameters;
+pub mod places;
 mod pointees;
 mod predefined;
 mod preprocess;
@@ -119,6 +120,11 @@ pub struct Header {
     pub assumptions: Vec<Finding>,
     /// What it does say of the same things, in the order of the functions.
     pub statements: Vec<Finding>,
+}
+
+/// The text of a header, in any encoding that C files come in: the lines that diagnostics and findings name are its lines.
+pub fn text(header: &[u8]) -> String {
+    source::text(header)
 }
 
 /// Reads the headers of one library, as if each included the ones before it.

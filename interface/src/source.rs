@@ -46,7 +46,7 @@ pub(crate) struct File {
 impl File {
     fn new(source: &Source) -> Self {
         let refused = source.text.len() > MAX_BYTES;
-        let original = if refused { String::new() } else { line_feeds(decode(source.text)) };
+        let original = if refused { String::new() } else { text(source.text) };
         let mut lines = vec![0];
         lines.extend(original.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at + 1));
         let (text, removed) = join_lines(&original);
@@ -82,6 +82,11 @@ fn line_feeds(text: String) -> String {
     let bytes = text.as_bytes();
     let alone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
     if (0..bytes.len()).any(alone) { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+}
+
+/// A header's bytes as the text that places in it are counted in.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    line_feeds(decode(bytes))
 }
 
 /// The text of a file that has no declared encoding: a byte order mark decides, then valid UTF-8, then a guess.

@@ -28,6 +28,19 @@ pub fn program() -> PathBuf {
     folder().join("bridge32")
 }
 
+/// A set of tools that `cargo xtask setup` has installed.
+pub fn kit(name: &str) -> PathBuf {
+    let link = folder().join("strangers").join(name);
+    link.canonicalize()
+        .unwrap_or_else(|error| panic!("{} is not there ({error}): run `cargo xtask setup` first", link.display()))
+}
+
+/// The folder of the Node.js that `cargo xtask setup` has installed, if the machine has none.
+pub fn own_node() -> Option<PathBuf> {
+    let bin = folder().join("strangers/node-runtime/bin");
+    bin.exists().then_some(bin)
+}
+
 /// The `[runtime.*]` tables that work on this machine.
 pub fn runtimes() -> toml::Table {
     tables("runtime")

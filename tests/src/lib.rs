@@ -15,6 +15,7 @@
 pub mod agent;
 pub mod bridge;
 pub mod browser;
+pub mod browsing;
 pub mod client;
 pub mod config;
 pub mod dist;
@@ -29,6 +30,7 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod servers;
+pub mod showcase;
 pub mod soak;
 pub mod tls;
 

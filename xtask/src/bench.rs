@@ -1,5 +1,6 @@
 //! `cargo xtask bench [--json] [SUBJECT…]`: what things cost; `cargo xtask bench history [--calls N] [--postgres URL]`: what questions of
-//! a long history do, which takes long itself and is a program of its own. `bench/` has the measurements; what is said here goes to stderr,
+//! a long history do, and `cargo xtask bench pages [--calls N]`: how long pages take; both take long themselves and are programs of
+//! their own. `bench/` has the measurements; what is said here goes to stderr,
 //! so that `--json` prints JSON alone.
 
 use std::process::Command;
@@ -12,8 +13,11 @@ use crate::workspace::Workspace;
 /// The task.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(2).collect();
-    let program =
-        if words.first().is_some_and(|word| word == "history") { words.remove(0) } else { "bridge32-bench".to_owned() };
+    let program = if words.first().is_some_and(|word| ["history", "pages"].contains(&word.as_str())) {
+        words.remove(0)
+    } else {
+        "bridge32-bench".to_owned()
+    };
     let mut cargo = Command::new("cargo");
     cargo.args(["run", "--quiet", "--release", "--package", "bridge32-bench", "--bin", &program, "--"]).args(words);
     progress::run(cargo.current_dir(&workspace.root))

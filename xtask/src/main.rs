@@ -11,6 +11,7 @@ mod libraries;
 mod packages;
 mod progress;
 mod run;
+mod screenshots;
 mod servers;
 mod setup;
 mod soak;
@@ -39,6 +40,11 @@ const TASKS: &[(&str, Task, &str)] = &[
     ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
     ("test", test::task, "everything that CI checks, and nothing else"),
+    (
+        "screenshots",
+        screenshots::task,
+        "[PAGE…]: build, and put pictures of the dashboard's pages, in each of its looks, into screenshots/",
+    ),
     ("fuzz", fuzz::task, "TARGET [SECONDS]: feed hostile input to what reads files, headers, arguments and signatures"),
     ("bench", bench::task, "[--json] [SUBJECT]: what things cost, against baselines of the same run"),
     ("soak", soak::task, "[OPTION…]: failures of every kind under load, and what holds then; --help has the options"),
@@ -52,7 +58,7 @@ fn main() -> ExitCode {
         }
         println!("usage: cargo xtask TASK\n");
         for (name, _, about) in TASKS {
-            println!("  {name:<8}{about}");
+            println!("  {name:<13}{about}");
         }
         println!("\nenvironment:");
         for (name, about) in workspace::VARIABLES {

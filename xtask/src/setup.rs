@@ -32,6 +32,7 @@ pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     libraries::ensure(workspace)?;
     servers::ensure(workspace)?;
     strangers::ensure(workspace)?;
+    strangers::ensure_browser(workspace)?;
     for toolchain in [&ready.linux32, &ready.windows32, &ready.windows64] {
         println!("{toolchain}");
     }

@@ -60,7 +60,9 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     };
     steps.run("end to end", || with_dist(&["--lib", "--test", "end_to_end"]))?;
     steps.run("strangers' tools", || strangers::ensure(workspace))?;
-    steps.run("strangers: documents, requests, clients", || with_dist(&["--test", "strangers"]))
+    steps.run("strangers: documents, requests, clients", || with_dist(&["--test", "strangers"]))?;
+    steps.run("the browser", || strangers::ensure_browser(workspace))?;
+    steps.run("in a browser", || with_dist(&["--test", "browser"]))
 }
 
 /// Layouts, conventions and machine code must be right where they are used, which is not this machine's own width. Release,

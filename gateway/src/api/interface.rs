@@ -66,14 +66,24 @@ struct Declared<'a> {
     /// What the header says of the export's name.
     #[serde(rename = "declared_export", skip_serializing_if = "Option::is_none")]
     stated: Option<&'a ExportName>,
+    #[serde(flatten)]
+    found: Found<'a>,
+}
+
+/// How a function was found in the library.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Found<'a> {
     /// `null` until the library is loaded.
-    callable: Option<bool>,
+    pub(crate) callable: Option<bool>,
+    /// Why it cannot be called.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+    /// The export that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    export: Option<&'a str>,
+    pub(crate) export: Option<&'a str>,
+    /// The convention by which it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
-    bound_convention: Option<Convention>,
+    pub(crate) bound_convention: Option<Convention>,
 }
 
 /// The interface of one library: what was understood, or with `Accept: text/x-c` the header itself.
@@ -107,14 +117,23 @@ pub async fn replace(
     if !media_type(&headers).is_some_and(|given| given.eq_ignore_ascii_case(C_HEADER)) {
         return Err(wrong_type("a C header", C_HEADER, media_type(&headers)));
     }
-    let accept_errors = judgement.accept_errors.unwrap_or(false);
-    let replacing = Arc::clone(&bridge);
-    // What has begun is done whole, also if the client goes away.
-    let replaced = tokio::spawn(async move {
-        let library = replacing.replace_interface(&library, body, accept_errors).await?;
-        Ok::<_, Problem>(described(&replacing, &library).await)
-    });
-    replaced.await.map_err(Problem::internal)?
+    let library = replaced(&bridge, library, body, judgement.accept_errors.unwrap_or(false)).await?;
+    Ok(described(&bridge, &library).await)
+}
+
+/// Gives a library another header. What has begun is done whole, also if the client goes away.
+///
+/// # Errors
+/// The header is not good: nothing has changed.
+pub(crate) async fn replaced(
+    bridge: &Arc<Bridge>,
+    library: Arc<Library>,
+    header: Bytes,
+    accept_errors: bool,
+) -> Result<Arc<Library>, Problem> {
+    let bridge = Arc::clone(bridge);
+    let replacing = async move { bridge.replace_interface(&library, header, accept_errors).await };
+    tokio::spawn(replacing).await.map_err(Problem::internal)?
 }
 
 /// Puts the header files of the configuration in force again.
@@ -123,12 +142,18 @@ pub async fn replace(
 /// There is no such library, or what is kept cannot be removed: nothing has changed.
 pub async fn restore(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -> Result<Response, Problem> {
     let library = bridge.library(&name)?;
-    let restoring = Arc::clone(&bridge);
-    let restored = tokio::spawn(async move {
-        let library = restoring.restore_interface(&library).await?;
-        Ok::<_, Problem>(described(&restoring, &library).await)
-    });
-    restored.await.map_err(Problem::internal)?
+    let library = restored(&bridge, library).await?;
+    Ok(described(&bridge, &library).await)
+}
+
+/// Gives a library its header files again, likewise.
+///
+/// # Errors
+/// What is kept cannot be removed: nothing has changed.
+pub(crate) async fn restored(bridge: &Arc<Bridge>, library: Arc<Library>) -> Result<Arc<Library>, Problem> {
+    let bridge = Arc::clone(bridge);
+    let restoring = async move { bridge.restore_interface(&library).await };
+    tokio::spawn(restoring).await.map_err(Problem::internal)?
 }
 
 async fn described(bridge: &Bridge, library: &Library) -> Response {
@@ -165,26 +190,25 @@ fn function_of<'a>(number: usize, function: &'a Function, bound: Option<&'a Boun
         None => Cow::Borrowed(function),
         Some(_) => Cow::Owned(Function { export: None, ..function.clone() }),
     };
-    let mut declared =
-        Declared { function: plain, stated, callable: None, reason: None, export: None, bound_convention: None };
-    if let Some(why) = &function.unsupported {
-        declared.callable = Some(false);
-        declared.reason = Some(why);
-        return declared;
-    }
-    match bound.and_then(|bound| bound.loaded.bindings.get(number)) {
-        None => {}
-        Some(Binding::Bound { export, convention }) => {
-            declared.callable = Some(true);
-            declared.export = Some(export);
-            declared.bound_convention = Some(*convention);
+    Declared { function: plain, stated, found: Found::of(number, function, bound) }
+}
+
+impl<'a> Found<'a> {
+    /// How the function of that number was found in a library.
+    pub(crate) fn of(number: usize, function: &'a Function, bound: Option<&'a Bound>) -> Self {
+        if let Some(why) = &function.unsupported {
+            return Self { callable: Some(false), reason: Some(why), ..Self::default() };
         }
-        Some(Binding::Missing(fault)) => {
-            declared.callable = Some(false);
-            declared.reason = Some(&fault.detail);
+        match bound.and_then(|bound| bound.loaded.bindings.get(number)) {
+            None => Self::default(),
+            Some(Binding::Bound { export, convention }) => {
+                Self { callable: Some(true), reason: None, export: Some(export), bound_convention: Some(*convention) }
+            }
+            Some(Binding::Missing(fault)) => {
+                Self { callable: Some(false), reason: Some(&fault.detail), ..Self::default() }
+            }
         }
     }
-    declared
 }
 
 #[cfg(test)]

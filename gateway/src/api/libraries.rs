@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Binding;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Path;
 use crate::agents::Bound;
@@ -27,36 +27,36 @@ struct List<'a> {
 /// A library as its clients see it.
 #[derive(Serialize)]
 pub struct Summary<'a> {
-    name: &'a str,
-    state: &'static str,
+    pub(crate) name: &'a str,
+    pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    file: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) file: String,
     /// Which of the ways to run it is in force.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fallback: Option<InForce<'a>>,
+    pub(crate) fallback: Option<InForce<'a>>,
     /// Only while the library is loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
-    loaded_file: Option<Loaded>,
+    pub(crate) loaded_file: Option<Loaded>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    changed: Option<Changed>,
-    runtime: Option<Target>,
-    agent: Option<String>,
-    agents: Vec<String>,
-    deadline_ms: u64,
-    interface: Provenance,
-    functions: Functions,
-    calls: Counts,
-    problems: Vec<String>,
+    pub(crate) changed: Option<Changed>,
+    pub(crate) runtime: Option<Target>,
+    pub(crate) agent: Option<String>,
+    pub(crate) agents: Vec<String>,
+    pub(crate) deadline_ms: u64,
+    pub(crate) interface: Provenance,
+    pub(crate) functions: Functions,
+    pub(crate) calls: Counts,
+    pub(crate) problems: Problems,
 }
 
 /// That a library is not run as its table says first of all.
 #[derive(Serialize)]
-struct InForce<'a> {
+pub(crate) struct InForce<'a> {
     /// Which fallback it is: 1 is the first one of the list.
-    number: usize,
+    pub(crate) number: usize,
     /// Why those before it are not in force, the library itself first.
-    passed_over: &'a [String],
+    pub(crate) passed_over: &'a [String],
 }
 
 impl<'a> InForce<'a> {
@@ -67,10 +67,10 @@ impl<'a> InForce<'a> {
 
 /// What was loaded, and whether that is what lies on the disk.
 #[derive(Serialize)]
-struct Loaded {
+pub(crate) struct Loaded {
     #[serde(flatten)]
-    known: Known,
-    on_disk: OnDisk,
+    pub(crate) known: Known,
+    pub(crate) on_disk: OnDisk,
 }
 
 impl Loaded {
@@ -92,17 +92,50 @@ impl Loaded {
 
 /// Where the interface comes from.
 #[derive(Serialize)]
-struct Provenance {
-    origin: &'static str,
+pub(crate) struct Provenance {
+    pub(crate) origin: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replaced_at: Option<Timestamp>,
+    pub(crate) replaced_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
-struct Functions {
-    declared: usize,
+pub(crate) struct Functions {
+    pub(crate) declared: usize,
     /// Only known while the library is loaded.
-    callable: Option<usize>,
+    pub(crate) callable: Option<usize>,
+}
+
+/// What a person should look at. In JSON it is one list of texts.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    /// Why it cannot be loaded.
+    pub(crate) fault: Option<String>,
+    /// What was not understood of the headers, as compilers print it.
+    pub(crate) header: Vec<String>,
+    /// That a fallback runs it, and why.
+    pub(crate) fallback: Option<String>,
+    /// That another file lies on the disk.
+    pub(crate) file: Option<String>,
+    /// What is declared and was not found in it.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Problems {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all().count()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        let Self { fault, header, fallback, file, missing } = self;
+        fault.iter().chain(header).chain(fallback).chain(file).chain(missing)
+    }
+}
+
+impl Serialize for Problems {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all())
+    }
 }
 
 /// Every library.
@@ -125,12 +158,15 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, Path(name): Path<String>) -
 }
 
 /// What its clients see of it.
-pub(super) async fn summary(library: &Library) -> Summary<'_> {
+pub(crate) async fn summary(library: &Library) -> Summary<'_> {
     let state = library.state();
     let declared = library.declared();
-    let mut problems: Vec<String> = declared.header.diagnostics.iter().map(ToString::to_string).collect();
     let passed_over = &library.standing.passed_over;
-    problems.extend(passed_over.first().map(|why| format!("a fallback runs it, because of this: {why}")));
+    let mut problems = Problems {
+        header: declared.header.diagnostics.iter().map(ToString::to_string).collect(),
+        fallback: passed_over.first().map(|why| format!("a fallback runs it, because of this: {why}")),
+        ..Problems::default()
+    };
     let mut callable = None;
     let mut reason = None;
     let mut loaded_file = None;
@@ -138,15 +174,15 @@ pub(super) async fn summary(library: &Library) -> Summary<'_> {
         LibraryState::Waiting(why) | LibraryState::Idle(why) | LibraryState::Gone(why) => reason = Some(why.clone()),
         LibraryState::Failed(fault) => {
             reason = Some(fault.detail.clone());
-            problems.insert(0, fault.detail.clone());
+            problems.fault = Some(fault.detail.clone());
         }
         LibraryState::Ready(_) => {
             loaded_file = loaded(library).await;
-            problems.extend(loaded_file.as_ref().and_then(|file| file.problem(library)));
+            problems.file = loaded_file.as_ref().and_then(|file| file.problem(library));
             if let Some(Bound { loaded, .. }) = library.bound(&declared).as_deref() {
                 let bound = loaded.bindings.iter().filter(|binding| matches!(binding, Binding::Bound { .. }));
                 callable = Some(bound.count());
-                problems.extend(loaded.bindings.iter().filter_map(|binding| match binding {
+                problems.missing.extend(loaded.bindings.iter().filter_map(|binding| match binding {
                     Binding::Missing(fault) => Some(fault.detail.clone()),
                     Binding::Bound { .. } => None,
                 }));

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{Config, LibraryConfig, Listen, Scheme};
 use settings::{Applies, Setting};
+pub use settings::{Shown, shown};
 
 pub(super) mod settings;
 

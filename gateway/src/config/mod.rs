@@ -104,6 +104,23 @@ impl RuntimeConfig {
     pub fn path_for_agent(&self, file: &LibraryFile) -> String {
         file.for_agent(self.paths.as_deref())
     }
+
+    /// Whether its program is Wine itself, and not a script of somebody's that starts it.
+    pub fn is_wine(&self) -> bool {
+        let program = self.command.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+        matches!(&*program.to_string_lossy(), "wine" | "wine64" | "wine-stable" | "wine-development")
+    }
+
+    /// Where Wine keeps its drives and registry, as wine(1) looks for it.
+    pub fn wine_prefix(&self) -> Option<PathBuf> {
+        let set = self.env.get("WINEPREFIX").map(PathBuf::from);
+        let home = || {
+            Some(PathBuf::from(
+                self.env.get("HOME").map_or_else(|| std::env::var_os("HOME"), |home| Some(home.into()))?,
+            ))
+        };
+        set.or_else(|| std::env::var_os("WINEPREFIX").map(PathBuf::from)).or_else(|| Some(home()?.join(".wine")))
+    }
 }
 
 /// Why a configuration cannot be used.

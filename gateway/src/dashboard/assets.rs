@@ -10,12 +10,14 @@ use crate::error::{Code, Problem};
 use crate::openapi::cache::matches;
 
 /// Name, media type and content of each.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: &[(&str, &str, &str)] = &[
     ("agents.css", STYLE, include_str!("../../static/agents.css")),
     ("keys.css", STYLE, include_str!("../../static/keys.css")),
     ("base.css", STYLE, include_str!("../../static/base.css")),
     ("parts.css", STYLE, include_str!("../../static/parts.css")),
+    ("calls.css", STYLE, include_str!("../../static/calls.css")),
     ("docs.css", STYLE, include_str!("../../static/docs.css")),
+    ("libraries.css", STYLE, include_str!("../../static/libraries.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
     ("app.js", SCRIPT, include_str!("../../static/app.js")),
     ("copy.js", SCRIPT, include_str!("../../static/copy.js")),
@@ -34,7 +36,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// # Errors
 /// There is none of that name.
 pub async fn show(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    let Some((_, kind, text)) = FILES.into_iter().find(|(known, ..)| *known == name) else {
+    let Some((_, kind, text)) = FILES.iter().copied().find(|(known, ..)| *known == name) else {
         return Err(Problem::new(Code::NotFound, format!("The pages use no file `{name}`.")));
     };
     let etag = format!("\"{}\"", content_digest(text.as_bytes()).trim_start_matches("sha-256=").trim_matches(':'));

@@ -10,7 +10,7 @@
 
 use std::fmt::{self, Display};
 
-use askama::filters::HtmlSafe;
+use askama::filters::{Escaper as _, Html, HtmlSafe};
 use askama::{FastWritable, Values};
 use jiff::Timestamp;
 
@@ -92,6 +92,50 @@ pub(crate) fn middle(name: impl Display, _: &dyn Values, most: usize) -> askama:
     Ok(shortened(&name.to_string(), most))
 }
 
+/// Words for people, in which backticks mark what is code: it becomes `<code>`, and all is escaped.
+#[askama::filter_fn]
+pub(crate) fn prose(words: impl Display, _: &dyn Values) -> askama::Result<Prose> {
+    Ok(Prose(words.to_string()))
+}
+
+/// Words with code among them.
+#[derive(Clone, Debug)]
+pub(crate) struct Prose(String);
+
+impl Display for Prose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pieces: Vec<&str> = self.0.split('`').collect();
+        let last = pieces.len() - 1;
+        for (index, piece) in pieces.into_iter().enumerate() {
+            let piece = Escaped(piece);
+            match (index % 2, index < last) {
+                (1, true) => write!(f, "<code>{piece}</code>")?,
+                // The last one opens nothing.
+                (1, false) => write!(f, "`{piece}")?,
+                _ => write!(f, "{piece}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FastWritable for Prose {
+    fn write_into(&self, dest: &mut dyn fmt::Write, _: &dyn Values) -> askama::Result<()> {
+        write!(dest, "{self}").map_err(askama::Error::from)
+    }
+}
+
+impl HtmlSafe for Prose {}
+
+/// Text as HTML has it.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Html.write_escaped_str(f, self.0)
+    }
+}
+
 /// A moment, written as `<time>`.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
@@ -127,6 +171,15 @@ pub(crate) use text;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_in_backticks_is_code_and_nothing_is_markup() {
+        let prose = |words: &str| Prose(words.to_owned()).to_string();
+        assert_eq!(prose("call `f<T>` & go"), "call <code>f&#60;T&#62;</code> &#38; go");
+        assert_eq!(prose("a ` alone"), "a ` alone");
+        assert_eq!(prose("`<b>`"), "<code>&#60;b&#62;</code>");
+        assert_eq!(prose(""), "");
+    }
 
     #[test]
     fn a_moment_says_how_long_ago_it_was_and_exactly_when() {

@@ -5,16 +5,19 @@
 
 pub mod agents;
 pub mod assets;
+pub mod calls;
 pub mod chart;
 pub mod crash;
 pub mod errors;
 pub(crate) mod filters;
 pub mod keys;
 pub mod language;
+pub mod libraries;
 pub mod live;
 pub mod memory;
 pub mod overview;
 pub mod preferences;
+pub mod search;
 pub mod sign_in;
 pub mod sign_out;
 pub mod state;

@@ -23,13 +23,13 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Known {
     /// Its path, as its agent names it.
-    path: String,
+    pub path: String,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
     /// Its size in bytes.
-    size: u64,
+    pub size: u64,
     /// When it was loaded.
-    loaded_at: Timestamp,
+    pub loaded_at: Timestamp,
     /// That it is another one than before, if it is.
     #[serde(skip)]
     pub changed: Option<Changed>,
@@ -39,9 +39,9 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// The SHA-256 of that one.
-    from_sha256: String,
+    pub from_sha256: String,
     /// When it was noticed.
-    noticed_at: Timestamp,
+    pub noticed_at: Timestamp,
 }
 
 /// What lies on the disk, compared with what is loaded.
@@ -94,7 +94,11 @@ impl Identity {
         }
     }
 
-    fn hash_on_disk(&self, path: &Path) -> io::Result<String> {
+    /// The SHA-256 of the file of this host, likewise.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn hash_on_disk(&self, path: &Path) -> io::Result<String> {
         let state = FileState::of(path)?;
         if let Some((_, sha256)) = lock(&self.on_disk).as_ref().filter(|(seen, _)| *seen == state) {
             return Ok(sha256.clone());

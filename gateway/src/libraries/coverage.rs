@@ -156,7 +156,7 @@ fn meant_by<'a>(index: &Index<'a>, declaration: Declaration) -> Meant<'a> {
 }
 
 /// The name without what it says of the calling convention.
-fn bare(export: &Export) -> Option<&str> {
+pub(crate) fn bare(export: &Export) -> Option<&str> {
     export.decoration.as_ref().map(|decoration| decoration.bare.as_str()).or(export.name.as_deref())
 }
 
@@ -166,7 +166,7 @@ fn is_linkers(name: &str) -> bool {
 }
 
 /// How an export is told to people.
-fn shown(export: &Export) -> String {
+pub(crate) fn shown(export: &Export) -> String {
     match (&export.name, export.ordinal) {
         (Some(name), _) => name.clone(),
         (None, Some(ordinal)) => format!("#{ordinal}"),
@@ -204,6 +204,7 @@ pub(crate) mod tests {
             kind: Kind::Library,
             dotnet: Dotnet::None,
             internal_name: None,
+            version: None,
             exports: names.iter().enumerate().map(export).collect(),
             dependencies: Vec::new(),
             gnu: false,

@@ -100,10 +100,24 @@ impl Exports {
         coverage
     }
 
+    /// The file.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
     /// A page of those that are wanted, with an interface laid beside them.
     pub fn page(&self, wanted: &Wanted, interface: &Arc<Declared>) -> Page<'_> {
         let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
         let start = wanted.cursor.unwrap_or_default();
+        let fitting = self.fitting(wanted, interface);
+        let total = fitting.len();
+        let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
+        let end = start.saturating_add(exports.len());
+        Page { exports, total, next_cursor: (end < total).then(|| end.to_string()) }
+    }
+
+    /// All that are wanted, in the file's order, with an interface laid beside them.
+    pub fn fitting(&self, wanted: &Wanted, interface: &Arc<Declared>) -> Vec<Listed<'_>> {
         let filter = wanted.filter.as_deref().unwrap_or_default().to_lowercase();
         let fits = |listed: &Listed| {
             wanted.kind.is_none_or(|kind| listed.export.kind == kind)
@@ -112,11 +126,7 @@ impl Exports {
         };
         let coverage = self.coverage(interface);
         let listed = self.image.exports.iter().zip(&coverage.covered);
-        let fitting: Vec<Listed> = listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect();
-        let total = fitting.len();
-        let exports: Vec<Listed> = fitting.into_iter().skip(start).take(limit).collect();
-        let end = start.saturating_add(exports.len());
-        Page { exports, total, next_cursor: (end < total).then(|| end.to_string()) }
+        listed.map(|(export, &declared)| Listed { export, declared }).filter(fits).collect()
     }
 }
 
@@ -150,6 +160,7 @@ mod tests {
             kind: Kind::Library,
             dotnet: bridge32_image::Dotnet::None,
             internal_name: None,
+            version: None,
             exports: vec![
                 export("Add", ExportKind::Function),
                 export("AddEx", ExportKind::Function),

@@ -29,6 +29,16 @@ pub(super) fn target(path: &Path, configured: Option<Target>) -> Result<Target, 
     }
 }
 
+/// What to do about a library that a file needs and that is missing.
+pub fn remedy(missing: &str, target: Option<Target>) -> String {
+    let runtime = target.map_or_else(|| "…".to_owned(), |target| target.to_string());
+    let bits = if runtime.ends_with("32") { "32-bit" } else { "64-bit" };
+    format!(
+        "put the {bits} {missing} beside the library, or name its folder: [runtime.{runtime}] env = {{ LD_LIBRARY_PATH = \"FOLDER\" }}; \
+         if it comes with the system: apt-file search {missing}"
+    )
+}
+
 /// What is missing among the libraries that an ELF file needs, looked for as an agent of this host would with
 /// `library_path`; for Windows libraries only the agent knows the folders.
 pub fn missing(path: &Path, library_path: Option<&str>) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 mod alternatives;
 mod assign;
 pub mod coverage;
+pub mod dependencies;
 pub mod exports;
 pub mod file;
 mod prepared;

@@ -117,7 +117,7 @@ mod tests {
         let histogram = Histogram::new(&[10, 20]);
         histogram.record(5);
         let before = histogram.distribution();
-        [15, 30].map(|value| histogram.record(value));
+        [15, 30].into_iter().for_each(|value| histogram.record(value));
         let since = histogram.distribution().since(&before);
         assert_eq!((since.count, since.sum), (2, 45));
         assert_eq!(since.buckets, [(Some(10), 0), (Some(20), 1), (None, 1)]);
@@ -133,7 +133,7 @@ mod tests {
         let histogram = Histogram::new(&[10, 20, 40]);
         assert_eq!(histogram.distribution().quantile(0.5), 0);
         (0..98).for_each(|_| histogram.record(15));
-        [30, 1_000].map(|value| histogram.record(value));
+        [30, 1_000].into_iter().for_each(|value| histogram.record(value));
         let read = histogram.distribution();
         assert_eq!((read.quantile(0.49), read.quantile(0.98)), (15, 20));
         assert_eq!((read.quantile(0.99), read.quantile(1.0)), (40, 40));

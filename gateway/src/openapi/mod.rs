@@ -4,7 +4,7 @@
 pub mod cache;
 mod names;
 mod operations;
-mod text;
+pub(crate) mod text;
 
 use bridge32_interface::Header;
 use bridge32_interface::schema::{schemas, shared_names};

@@ -7,6 +7,11 @@ const LONGEST_SUMMARY: usize = 120;
 
 /// A comment's first sentence, if it has one that fits on a line.
 pub(super) fn summary(comment: &str) -> Option<String> {
+    sentence(comment).map(|sentence| plain(&sentence))
+}
+
+/// The same as plain text.
+pub(crate) fn sentence(comment: &str) -> Option<String> {
     let paragraph: Vec<&str> = comment.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let paragraph = paragraph.join(" ");
     let end = paragraph.match_indices(['.', '。', '!', '?']).find(|(at, mark)| {
@@ -16,8 +21,8 @@ pub(super) fn summary(comment: &str) -> Option<String> {
     let sentence = end.map_or(paragraph.as_str(), |(at, _)| &paragraph[..at]).trim();
     match sentence.chars().count() {
         0 => None,
-        length if length <= LONGEST_SUMMARY => Some(plain(sentence)),
-        _ => Some(plain(&sentence.chars().take(LONGEST_SUMMARY - 1).chain(['…']).collect::<String>())),
+        length if length <= LONGEST_SUMMARY => Some(sentence.to_owned()),
+        _ => Some(sentence.chars().take(LONGEST_SUMMARY - 1).chain(['…']).collect()),
     }
 }
 

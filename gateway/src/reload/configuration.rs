@@ -43,6 +43,8 @@ impl Bridge {
         let bridge = Arc::clone(self);
         let replace = async move {
             let outcome = bridge.replace_configuration().await;
+            let told = outcome.as_ref().map(Applied::clone).map_err(|problem| problem.detail().to_owned());
+            bridge.reloads.note_configuration(Some(told));
             let problem = outcome.as_ref().err().map(|problem| match problem.code() {
                 // It may show what stands in the file, which not everybody may read who reads events.
                 Code::InvalidConfiguration => {
@@ -59,6 +61,7 @@ impl Bridge {
     async fn replace_configuration(self: &Arc<Self>) -> Result<Applied, Problem> {
         let _one_at_a_time = self.reloads.configuration.write().await;
         super::check_running(self)?;
+        self.reloads.note_configuration(None);
         let old = self.config();
         let file = old.file.clone();
         let read = move || config::load(&file, std::env::vars());

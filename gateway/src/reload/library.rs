@@ -29,11 +29,11 @@ pub struct Reloaded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Seen {
     /// The SHA-256 of the file that was loaded; `None` if none was.
-    file_sha256: Option<String>,
+    pub file_sha256: Option<String>,
     /// The functions of the headers.
-    functions_declared: usize,
+    pub functions_declared: usize,
     /// Those of them that can be called; `None` while the library is not loaded.
-    functions_callable: Option<usize>,
+    pub functions_callable: Option<usize>,
 }
 
 impl Seen {
@@ -77,6 +77,11 @@ impl Bridge {
             let problem = outcome.as_ref().err().map(|problem| problem.detail().to_owned());
             // A name that is none is nobody's news.
             if bridge.libraries.get(&name).is_some() {
+                // One that is going on tells its own end.
+                if !outcome.as_ref().is_err_and(|problem| problem.code() == Code::ReloadRunning) {
+                    let told = outcome.as_ref().map(|done| (done.before.clone(), done.after.clone()));
+                    bridge.reloads.note_library(&name, Some(told.map_err(|problem| problem.detail().to_owned())));
+                }
                 bridge.observer.replaced(Replacement::Library, Some(&name), problem);
             }
             outcome
@@ -115,6 +120,7 @@ impl Bridge {
             passed_over: Vec::new(),
             load: true,
         };
+        self.reloads.note_library(name, None);
         let before = Seen::of(&library);
         let new = self.start_beside(&config, &order, &library.places).await.map_err(|reason| {
             tracing::warn!(library = name, reason, "a reload failed: the library stays what it was");

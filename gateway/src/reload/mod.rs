@@ -13,6 +13,7 @@ mod retiring;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::{OwnedMutexGuard, RwLock};
 
 use crate::bridge::Bridge;
@@ -30,9 +31,47 @@ pub struct Reloads {
     configuration: RwLock<()>,
     /// By the name of a pool: held while its libraries are replaced.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// What became of the last reload of each library.
+    libraries: Mutex<HashMap<String, Progress<(Seen, Seen)>>>,
+    /// What became of the last one of the configuration.
+    last: Mutex<Option<Progress<Applied>>>,
+}
+
+/// How far a reload is, for people who look.
+#[derive(Clone, Debug)]
+pub struct Progress<T> {
+    /// Since when it has been so.
+    pub at: Timestamp,
+    /// What became of it: what it has changed, or why nothing has; `None` while it goes on.
+    pub outcome: Option<Result<T, String>>,
+}
+
+impl<T> Progress<T> {
+    fn now(outcome: Option<Result<T, String>>) -> Self {
+        Self { at: Timestamp::now(), outcome }
+    }
 }
 
 impl Reloads {
+    /// How far the last reload of a library is, or what became of it; `None` if there was none.
+    pub fn of_library(&self, name: &str) -> Option<Progress<(Seen, Seen)>> {
+        self.libraries.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The same of the configuration.
+    pub fn of_configuration(&self) -> Option<Progress<Applied>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_library(&self, name: &str, outcome: Option<Result<(Seen, Seen), String>>) {
+        let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        libraries.insert(name.to_owned(), Progress::now(outcome));
+    }
+
+    fn note_configuration(&self, outcome: Option<Result<Applied, String>>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Progress::now(outcome));
+    }
+
     fn turn_of(&self, process: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that nobody has or waits for are as good as new.

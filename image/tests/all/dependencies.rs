@@ -34,6 +34,13 @@ fn the_chain_to_a_missing_library_is_told() {
 }
 
 #[test]
+fn what_was_found_is_told_with_what_needs_it() {
+    let report = report(&[("a.dll", pe(&["b.dll", "gone.dll"])), ("b.dll", pe(&["c.dll"])), ("c.dll", pe(&[]))]);
+    let told = report.libraries.iter().map(|needed| (&*needed.name, needed.by, needed.fault.is_some()));
+    assert_eq!(told.collect::<Vec<_>>(), [("b.dll", None, false), ("gone.dll", None, true), ("c.dll", Some(0), false)]);
+}
+
+#[test]
 fn cycles_end_and_each_library_is_told_once() {
     let report = report(&[
         ("a.dll", pe(&["b.dll", "c.dll", "GONE.dll"])),

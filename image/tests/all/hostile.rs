@@ -13,7 +13,8 @@ fn seeds() -> Vec<Vec<u8>> {
         .exports(1, &[Entry::Code(0), Entry::Forward("A.b")], &[(b"_f@8", 0), (b"?f@@YAHH@Z", 0)])
         .imports(&["A.dll"])
         .delayed("b.dll", false)
-        .dotnet(1);
+        .dotnet(1)
+        .version(&[("CompanyName", "ACME"), ("FileVersion", "1.2")]);
     let elf = Elf {
         symbols: vec![function(b"f"), function(b"_Z1fi")],
         versions: vec!["V_1"],

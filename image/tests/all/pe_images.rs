@@ -82,6 +82,23 @@ fn assemblies_programs_and_drivers_are_told_apart() {
 }
 
 #[test]
+fn the_version_resource_is_read() {
+    let strings = [("CompanyName", "读卡器 <b>GmbH</b>"), ("FileDescription", ""), ("ProductVersion", "5.6 beta")];
+    let version = parse(&Pe::default().version(&strings)).version.unwrap();
+    assert_eq!((version.file.as_deref(), version.product.as_deref()), (Some("1.2.3.4"), Some("5.6.7.8")));
+    let told: Vec<_> = version.strings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(told, [("CompanyName", "读卡器 <b>GmbH</b>"), ("ProductVersion", "5.6 beta")]);
+    assert_eq!(parse(&Pe::default()).version, None);
+    // One that is damaged does not keep the file from being read.
+    let pe = Pe::default().version(&strings);
+    let mut bytes = pe.build();
+    let key = bytes.windows(6).position(|bytes| bytes == b"V\0S\0_\0").unwrap();
+    bytes[key] = b'X';
+    let image = Image::parse(&bytes).unwrap();
+    assert_eq!((image.version, image.warnings.len()), (None, 1));
+}
+
+#[test]
 fn counts_that_no_file_can_hold_are_refused() {
     let pe = Pe::default().exports(1, &[Entry::Code(0)], &[(b"f", 0)]);
     let directory = 0x600 + (pe.directories[0].0 - super::support::pe::DATA) as usize;

@@ -49,6 +49,7 @@ pub use dialect::json_schema;
 use component::{Component, Shared};
 use shape::{Shape, described};
 use variants::{Variants, references, rename};
+pub(crate) use walk::is_bytes;
 use walk::{Given, Walk, Way};
 
 /// The schemas of one library. References are to `#/components/schemas/NAME`.

@@ -233,7 +233,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Whether elements of this type travel as base64.
-fn is_bytes(ty: &Type) -> bool {
+pub(crate) fn is_bytes(ty: &Type) -> bool {
     match ty {
         Type::Void => true,
         Type::Scalar(Scalar::Integer(integer)) => integer.width == Width::W8,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+pub(crate) use bridge32_tests::dist::kit;
 use bridge32_tests::{Config, dist, postgres};
 
 /// A command of the tools' folders, or of this machine's PATH.
@@ -19,17 +20,9 @@ pub(crate) fn tool(program: &str) -> Command {
     command
 }
 
-/// The folder of one set of tools.
-pub(crate) fn kit(name: &str) -> PathBuf {
-    let folder = dist::folder().join("strangers").join(name);
-    assert!(folder.exists(), "{} is not there: run `cargo xtask setup` first", folder.display());
-    folder.canonicalize().unwrap()
-}
-
 fn path() -> OsString {
     let mut folders = vec![kit("python").join("bin"), kit("node").join("node_modules/.bin")];
-    let own_node = dist::folder().join("strangers/node-runtime/bin");
-    folders.extend(own_node.exists().then_some(own_node));
+    folders.extend(dist::own_node());
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     std::env::join_paths(folders).unwrap()
 }

@@ -8,7 +8,6 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::PINS;
 use crate::workspace::Workspace;
 use crate::{build, progress};
 
@@ -18,7 +17,9 @@ const COMPLETE: &str = "complete";
 
 /// A set of tools that is installed together.
 pub(super) struct Kit {
-    /// Its folder in `tests/strangers/` and its link in `dist/strangers/`.
+    /// The folder that pins it, in the checkout.
+    pub(super) pins: &'static str,
+    /// Its folder there, and its link in `dist/strangers/`.
     pub(super) name: &'static str,
     /// What is in it, for a person.
     pub(super) about: &'static str,
@@ -33,7 +34,7 @@ pub(super) struct Kit {
 impl Kit {
     /// The file that has all versions.
     pub(super) fn pin(&self, workspace: &Workspace) -> PathBuf {
-        workspace.root.join(PINS).join(self.name).join(self.pin)
+        workspace.root.join(self.pins).join(self.name).join(self.pin)
     }
 
     /// Where it is, installed by the commands that `install` gives if it is not there. `machine` is what else it depends on:

@@ -26,9 +26,9 @@ use crate::kept;
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
-/// A page of the list.
+/// A page of the list, as it is told.
 #[derive(Serialize)]
-struct List<'a> {
+pub(crate) struct List<'a> {
     calls: Vec<Item<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -41,10 +41,38 @@ struct List<'a> {
     without_history: Option<&'static str>,
 }
 
+/// The calls of a page, and where the list goes on.
+#[derive(Default)]
+pub(crate) struct Chosen {
+    /// What waits and runs; without the history also what has ended.
+    first: Vec<Listed>,
+    /// What the history has, behind that.
+    page: Page,
+    /// The ids of those whose outcome is kept.
+    kept: HashSet<Uuid>,
+    next: Option<Cursor>,
+    without_history: Option<&'static str>,
+}
+
+impl Chosen {
+    /// As clients are told it.
+    pub(crate) fn list(&self) -> List<'_> {
+        let Self { first, page, kept, next, without_history } = self;
+        let records = page.records.iter().map(|record| Item::Recorded(Facts::of(record, kept.contains(&record.id))));
+        List {
+            calls: first.iter().map(Item::Listed).chain(records).collect(),
+            next_cursor: next.map(Cursor::text),
+            searched_until: page.searched_until,
+            missing: &page.missing,
+            without_history: *without_history,
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Item<'a> {
-    Listed(Listed),
+    Listed(&'a Listed),
     Recorded(Facts<'a>),
 }
 
@@ -75,44 +103,59 @@ pub async fn list(
     Query(pairs): Query<Vec<(String, String)>>,
     caller: Caller,
 ) -> Result<Response, Problem> {
+    let chosen = choose(&bridge, pairs, &caller).await?;
+    Ok(axum::Json(chosen.list()).into_response())
+}
+
+/// Whether these parameters can be read.
+///
+/// # Errors
+/// One of them cannot.
+pub(crate) fn check(pairs: Vec<(String, String)>) -> Result<(), Problem> {
+    Asked::of(pairs).map(drop)
+}
+
+/// The calls that these parameters ask for, as far as the caller may see them.
+///
+/// # Errors
+/// As of [`list`].
+pub(crate) async fn choose(bridge: &Bridge, pairs: Vec<(String, String)>, caller: &Caller) -> Result<Chosen, Problem> {
     let mut asked = Asked::of(pairs)?;
-    if !restrict(&mut asked.filter, &caller, Shows::Facts) {
-        return Ok(answer(Vec::new(), None, &Page::default(), None));
+    if !restrict(&mut asked.filter, caller, Shows::Facts) {
+        return Ok(Chosen::default());
     }
     if let Some(Cursor::Kept(before)) = asked.cursor {
-        return Ok(without_history(&bridge, &asked, Some(before), "the page before was without it, too").await);
+        return Ok(without_history(bridge, &asked, Some(before), "the page before was without it, too").await);
     }
     if bridge.observer.history.condition() == Condition::Off {
         let why = "there is none: `durability` of [history] is \"off\"";
-        return Ok(without_history(&bridge, &asked, None, why).await);
+        return Ok(without_history(bridge, &asked, None, why).await);
     }
     let before = match asked.cursor {
         Some(Cursor::Recorded(seq)) => Some(seq),
         _ => None,
     };
     // Before the history is read: what ends between the two is not in neither.
-    let mut now = if before.is_none() { under_way(&bridge, &asked) } else { Vec::new() };
+    let mut now = if before.is_none() { under_way(bridge, &asked) } else { Vec::new() };
     let is_full = now.len() > asked.limit;
     now.truncate(asked.limit);
     let room = asked.limit - now.len();
     if is_full || room == 0 {
         let next = now.last().map(|call| Cursor::UnderWay(call.call_id));
-        return Ok(answer(now.into_iter().map(Item::Listed).collect(), next, &Page::default(), None));
+        return Ok(Chosen { first: now, next, ..Chosen::default() });
     }
     match bridge.observer.history.page(&asked.filter, before, room, Detail::Listed).await {
         Ok(page) => {
-            let kept = kept(&bridge, &page).await;
+            let kept = kept(bridge, &page).await;
             let ended: HashSet<Uuid> = page.records.iter().map(|record| record.id).collect();
-            let now = now.into_iter().filter(|call| !ended.contains(&call.call_id)).map(Item::Listed);
-            let records =
-                page.records.iter().map(|record| Item::Recorded(Facts::of(record, kept.contains(&record.id))));
-            Ok(answer(now.chain(records).collect(), page.next.map(Cursor::Recorded), &page, None))
+            now.retain(|call| !ended.contains(&call.call_id));
+            Ok(Chosen { first: now, next: page.next.map(Cursor::Recorded), page, kept, without_history: None })
         }
         Err(error) if asked.cursor.is_some() => Err(unreadable(&error)),
         Err(error) => {
             tracing::warn!(%error, "calls are listed without the history");
             let why = "it cannot be read now; the gateway's log says why";
-            Ok(without_history(&bridge, &asked, None, why).await)
+            Ok(without_history(bridge, &asked, None, why).await)
         }
     }
 }
@@ -140,12 +183,6 @@ pub(crate) fn restrict(filter: &mut Filter, caller: &Caller, shows: Shows) -> bo
     let asks_for_own = filter.owner.as_ref().is_none_or(|wanted| wanted == own);
     filter.owner = Some(own.to_owned());
     asks_for_own
-}
-
-fn answer(calls: Vec<Item<'_>>, next: Option<Cursor>, page: &Page, without_history: Option<&'static str>) -> Response {
-    let Page { searched_until, missing, .. } = page;
-    let (next_cursor, searched_until) = (next.map(Cursor::text), *searched_until);
-    axum::Json(List { calls, next_cursor, searched_until, missing, without_history }).into_response()
 }
 
 /// The calls of a page whose outcome is kept for their clients.
@@ -185,7 +222,7 @@ fn under_way(bridge: &Bridge, asked: &Asked) -> Vec<Listed> {
 }
 
 /// What there is without the history: what waits and runs, and what is kept, the newest id first.
-async fn without_history(bridge: &Bridge, asked: &Asked, before: Option<Uuid>, why: &'static str) -> Response {
+async fn without_history(bridge: &Bridge, asked: &Asked, before: Option<Uuid>, why: &'static str) -> Chosen {
     let mut calls = under_way(bridge, asked);
     let mut looked_at = None;
     // What waits and runs is to be seen even if the table is not.
@@ -203,8 +240,7 @@ async fn without_history(bridge: &Bridge, asked: &Asked, before: Option<Uuid>, w
     let is_more = calls.len() > asked.limit;
     calls.truncate(asked.limit);
     let next = if is_more { calls.last().map(|call| call.call_id) } else { looked_at };
-    let calls = calls.into_iter().map(Item::Listed).collect();
-    answer(calls, next.map(Cursor::Kept), &Page::default(), Some(why))
+    Chosen { first: calls, next: next.map(Cursor::Kept), without_history: Some(why), ..Chosen::default() }
 }
 
 /// Whether a kept call that has ended is one of those that are wanted, as far as its table knows.

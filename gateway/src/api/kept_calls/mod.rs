@@ -28,10 +28,11 @@ use crate::kept::Entry;
 
 pub use export::export;
 pub use list::list;
-pub(crate) use list::{Shows, restrict};
+pub(crate) use list::{Shows, check, choose, restrict};
 pub(super) use recorded::microseconds;
 pub(super) use shown::{gone, shown};
-pub(super) use wanted::{FILTERS, filter};
+pub(crate) use wanted::FILTERS;
+pub(super) use wanted::filter;
 
 use shown::Listed;
 
@@ -46,7 +47,7 @@ pub struct Asked {
 }
 
 /// A call that a caller may see.
-pub(super) enum Found {
+pub(crate) enum Found {
     Kept(Arc<Entry>),
     /// It waits or runs, and its outcome is not kept.
     UnderWay(String, UnderWay),
@@ -66,28 +67,44 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let patience = patience(wait.as_deref())?;
-    let entry = match find(&bridge, &id, &caller, Need::History).await? {
+    let found = find(&bridge, &id, &caller, Need::History).await?;
+    if let Found::Kept(entry) = &found {
+        if accepts(&headers, "text/event-stream") {
+            return Ok(feed::answer(Arc::clone(&bridge), &caller, Arc::clone(entry)));
+        }
+        let mut stopping = bridge.stopping.subscribe();
+        tokio::select! {
+            _ = tokio::time::timeout(patience, entry.end()) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+    Ok(reply::json(whole(&bridge, &found).await))
+}
+
+/// Everything that is known of a call, as JSON.
+pub(crate) async fn whole(bridge: &Bridge, found: &Found) -> Vec<u8> {
+    let entry = match found {
         Found::Kept(entry) => entry,
-        Found::UnderWay(library, call) => return Ok(axum::Json(Listed::passing(&library, &call)).into_response()),
-        Found::Recorded(record) => return Ok(reply::json(recorded::whole(&record, None, false))),
+        // Plain data: nothing can fail.
+        Found::UnderWay(library, call) => {
+            return serde_json::to_vec(&Listed::passing(library, call)).unwrap_or_default();
+        }
+        Found::Recorded(record) => return recorded::whole(record, None, false),
     };
-    if accepts(&headers, "text/event-stream") {
-        return Ok(feed::answer(bridge, &caller, entry));
-    }
-    let mut stopping = bridge.stopping.subscribe();
-    tokio::select! {
-        _ = tokio::time::timeout(patience, entry.end()) => {}
-        _ = stopping.wait_for(|stopping| *stopping) => {}
-    }
     // What the client got, and what else there is to know of it.
     let record = match entry.ended() {
-        Some(ended) => recorded(&bridge, entry.request.id).await.zip(shown::outcome(&entry, &ended)),
+        Some(ended) => recorded(bridge, entry.request.id).await.zip(shown::outcome(entry, &ended)),
         None => None,
     };
-    Ok(reply::json(match record {
+    match record {
         Some((record, outcome)) => recorded::whole(&record, Some(&outcome), true),
-        None => shown(&bridge, &entry),
-    }))
+        None => shown(bridge, entry),
+    }
+}
+
+/// Whether it is one of the caller's own calls.
+pub(crate) fn is_own(caller: &Caller, of: &str) -> bool {
+    of == owner(caller)
 }
 
 /// What the history has of a call, if it can be read.
@@ -132,10 +149,10 @@ fn done() -> Response {
 }
 
 /// The call of that id, if the caller has made it, or has the scope for those of others.
-pub(super) async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
+pub(crate) async fn find(bridge: &Bridge, text: &str, caller: &Caller, need: Need) -> Result<Found, Problem> {
     let unknown = || unknown(text);
     let id = Uuid::try_parse(text).map_err(|_| unknown())?;
-    let may = |own: &str| own == owner(caller) || caller.may(need, "", "").is_ok();
+    let may = |own: &str| is_own(caller, own) || caller.may(need, "", "").is_ok();
     let error = match bridge.kept.find(id).await {
         Ok(Some(entry)) if may(&entry.request.owner) => return Ok(Found::Kept(entry)),
         Ok(Some(_)) => return Err(unknown()),

@@ -13,7 +13,7 @@ use crate::kept::{Ended, Entry, Gone, Kept, Record, Request};
 
 /// A call, without its outcome.
 #[derive(Serialize)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     pub(super) call_id: Uuid,
     library: String,
     /// `None` for a batch, and for what was called with a prototype and is not kept.

@@ -9,7 +9,7 @@ use crate::error::{Code, Problem};
 use crate::history::{Filter, Wanted};
 
 /// The parameters by which calls are chosen.
-pub(in crate::api) const FILTERS: [&str; 14] = [
+pub(crate) const FILTERS: [&str; 14] = [
     "library",
     "function",
     "outcome",

@@ -17,9 +17,9 @@ use crate::libraries::Library;
 
 /// What came of it.
 #[derive(Serialize)]
-pub(super) struct Replay {
+pub(crate) struct Replay {
     /// The new call.
-    call_id: Uuid,
+    pub(crate) call_id: Uuid,
     /// The earlier one.
     #[serde(rename = "replay_of")]
     of: Uuid,
@@ -104,7 +104,7 @@ impl Side {
 }
 
 /// Where two outcomes differ. Of those that were too long to be kept whole it is known whether they do, and not where.
-fn compare(before: &Text, after: &Text) -> Vec<Difference> {
+pub(crate) fn compare(before: &Text, after: &Text) -> Vec<Difference> {
     let parsed = |text: &Text| serde_json::from_str::<Value>(&text.text).ok().filter(|_| text.is_whole());
     match (parsed(before), parsed(after)) {
         (Some(before), Some(after)) => differences(&before, &after),

@@ -86,6 +86,26 @@ pub async fn create(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
+/// How many calls these parameters choose, up to so many, as far as can be seen at once; and whether there may be more.
+///
+/// # Errors
+/// The parameters cannot be read, or the history cannot.
+pub(crate) async fn count(
+    bridge: &Bridge,
+    pairs: Vec<(String, String)>,
+    caller: &Caller,
+    most: usize,
+) -> Result<(usize, bool), Problem> {
+    let mut filter = filter(&mut Parameters::of(pairs, &FILTERS)?)?;
+    expect_history(bridge)?;
+    if !restrict(&mut filter, caller, Shows::Values) {
+        return Ok((0, false));
+    }
+    let page = bridge.observer.history.page(&filter, None, most, Detail::Listed).await;
+    let page = page.map_err(|error| unreadable(&error))?;
+    Ok((page.records.len(), page.next.is_some()))
+}
+
 /// The newest calls that are chosen, the oldest of them first.
 async fn chosen(bridge: &Bridge, filter: &Filter, limit: usize) -> Result<VecDeque<Uuid>, StoreError> {
     let (mut calls, mut before) = (VecDeque::new(), None);

@@ -16,8 +16,12 @@ use super::{Path, expect_json, read_json};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::error::{CallProblem, Problem};
+use crate::history::Record;
 
+pub(crate) use many::count;
 pub use many::create as create_many;
+
+pub(crate) use again::{Replay, compare};
 
 use again::{refused, replay};
 
@@ -49,16 +53,37 @@ pub async fn create(
     body: Bytes,
 ) -> Result<Response, CallProblem> {
     let Request { library } = Request::read(&headers, &body)?;
-    let record = match find(&bridge, &id, &caller, Need::History).await? {
-        Found::Recorded(record) => *record,
+    Ok(axum::Json(repeat(&bridge, &id, library.as_deref(), &caller).await?).into_response())
+}
+
+/// Makes the call of that id again, with its own library or another one.
+///
+/// # Errors
+/// As of [`create`].
+pub(crate) async fn repeat(
+    bridge: &Bridge,
+    id: &str,
+    library: Option<&str>,
+    caller: &Caller,
+) -> Result<Replay, Problem> {
+    let record = ended(bridge, id, caller).await?.map_err(refused)?;
+    let library = bridge.library(library.unwrap_or(&record.library))?;
+    replay(bridge, caller, &library, &record).await
+}
+
+/// What the history has of a call that has ended; else why there is nothing to compare.
+///
+/// # Errors
+/// There is no such call, or the caller may not see it.
+pub(crate) async fn ended(bridge: &Bridge, id: &str, caller: &Caller) -> Result<Result<Record, &'static str>, Problem> {
+    Ok(match find(bridge, id, caller, Need::History).await? {
+        Found::Recorded(record) => Ok(*record),
         Found::Kept(entry) if entry.ended().is_some() => {
             let parts = "It is a batch, or not in the history: the calls of a batch are repeated one by one.";
-            recorded(&bridge, entry.request.id).await.ok_or_else(|| refused(parts))?
+            recorded(bridge, entry.request.id).await.ok_or(parts)
         }
         Found::Kept(_) | Found::UnderWay(..) => {
-            Err(refused("It has not ended yet, so that there is no outcome to compare with. Try again when it has."))?
+            Err("It has not ended yet, so that there is no outcome to compare with. Try again when it has.")
         }
-    };
-    let library = bridge.library(library.as_deref().unwrap_or(&record.library))?;
-    Ok(axum::Json(replay(&bridge, &caller, &library, &record).await?).into_response())
+    })
 }

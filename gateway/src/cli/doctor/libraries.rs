@@ -9,7 +9,7 @@ use super::finding::Findings;
 use crate::cli::check::{self, About, Remark};
 use crate::cli::words::count;
 use crate::config::{Config, LibraryFile};
-use crate::libraries::Library;
+use crate::libraries::{Library, file};
 
 /// Looks at them, and gives the names of those that can be handed to an agent; the agents of `broken` runtimes do not start.
 pub(super) fn examine(
@@ -64,7 +64,7 @@ fn advice(remark: &Remark, library: &Library, config: &Config) -> (String, &'sta
     match &remark.about {
         About::File => (file_advice(library, &table), "docs/loading.md#which-files"),
         About::Dependency(missing) => {
-            (dependency_advice(missing, library), "docs/doctor.md#libraries-that-do-not-load")
+            (file::remedy(missing, library.target), "docs/doctor.md#libraries-that-do-not-load")
         }
         About::Hash => (
             format!("put the right file back; or, if the new one is meant, take its hash into `sha256` of {table}"),
@@ -106,13 +106,4 @@ fn file_advice(library: &Library, table: &str) -> String {
         }
         LibraryFile::Runtime(_) => format!("say the runtime in {table}, such as runtime = \"win32\""),
     }
-}
-
-fn dependency_advice(missing: &str, library: &Library) -> String {
-    let runtime = library.target.map_or_else(|| "…".to_owned(), |target| target.to_string());
-    let bits = if runtime.ends_with("32") { "32-bit" } else { "64-bit" };
-    format!(
-        "put the {bits} {missing} beside the library, or name its folder: [runtime.{runtime}] env = {{ LD_LIBRARY_PATH = \"FOLDER\" }}; \
-         if it comes with the system: apt-file search {missing}"
-    )
 }

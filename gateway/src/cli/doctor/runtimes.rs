@@ -86,7 +86,7 @@ impl Check<'_> {
         let program = self.runtime.command[0].clone();
         if !is_program(&program) {
             let remedy =
-                if wine::is_wine(&program) { wine::INSTALL.to_owned() } else { format!("correct {}", self.table()) };
+                if self.runtime.is_wine() { wine::INSTALL.to_owned() } else { format!("correct {}", self.table()) };
             return self.broken(format!("there is no program `{program}`: no agent can be started"), remedy);
         }
         let folder = &self.runtime.directory;
@@ -95,7 +95,7 @@ impl Check<'_> {
             let remedy = format!("mkdir -p {}", folder.display());
             return self.broken(found, remedy);
         }
-        if self.target.is_windows() && wine::is_wine(&program) {
+        if self.target.is_windows() && self.runtime.is_wine() {
             wine::examine(self.target, self.runtime, self.level, self.findings);
         }
         let mut command = agents::command(self.runtime, self.target);

@@ -4,9 +4,13 @@
 use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 
+use bridge32_interface::sensitive::Marks;
+use bridge32_protocol::interface::{Encoding, Int64};
+
 use super::super::{
-    AuthConfig, Config, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig, Listeners, LogConfig,
-    MetricsConfig, Probe, Recycle, Running, RuntimeConfig, SessionLimits, TelemetryConfig, values,
+    AuthConfig, Config, DEFAULT_DEADLINE, DashboardConfig, Fallback, HistoryConfig, Instances, LibraryConfig,
+    Listeners, LogConfig, MetricsConfig, Output, Probe, Recycle, Running, RuntimeConfig, SessionLimits,
+    TelemetryConfig, values,
 };
 use super::Extent;
 use crate::auth::sessions::Password;
@@ -103,6 +107,49 @@ pub(in crate::config) fn of_gateway(config: &Config) -> Vec<Setting<Applies>> {
         setting("log.format", AtRestart, quoted(format.name())),
         setting("log.level", AtRestart, quoted(level)),
     ]
+}
+
+/// A key of a library's table, for people who look at what is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The key.
+    pub key: &'static str,
+    /// Its value, as it would be written; `None` where that may be a secret.
+    pub value: Option<String>,
+    /// It is what counts where the table does not say anything.
+    pub is_default: bool,
+}
+
+/// The keys of a `[library.NAME]` table with their values.
+pub fn shown(library: &LibraryConfig) -> Vec<Shown> {
+    let plain = LibraryConfig {
+        file: library.file.clone(),
+        headers: Vec::new(),
+        runtime: None,
+        fallback: Vec::new(),
+        running: Running { max_deadline: library.deadline, ..Running::default() },
+        deadline: DEFAULT_DEADLINE,
+        group: None,
+        agents: Vec::new(),
+        sha256: None,
+        encoding: Encoding::default(),
+        lossy: false,
+        int64: Int64::default(),
+        dialect: None,
+        definitions: Vec::new(),
+        sensitive: Marks::new(library.sensitive.names(), Vec::new()),
+        output: Output::default(),
+    };
+    let shown = |(setting, plain): (Setting<Extent>, Setting<Extent>)| {
+        let is_default = setting.value == plain.value && setting.key != "file";
+        let value = (!setting.is_secret || is_default).then_some(setting.value);
+        // An option that is none is written so.
+        let value = value.map(|value| if value == "None" { "none".to_owned() } else { value });
+        Shown { key: setting.key, value, is_default }
+    };
+    // Those of the gateway are no library's.
+    let own = |shown: &Shown| shown.key != "sensitive_names";
+    of_library(library).into_iter().zip(of_library(&plain)).map(shown).filter(own).collect()
 }
 
 /// The keys of a `[library.NAME]` table.

@@ -71,14 +71,20 @@ fn x(index: usize, count: usize) -> String {
 pub(super) fn line(svg: &mut String, class: &str, values: &[Option<f64>], most: f64) {
     let mut path = String::new();
     let mut draws = false;
+    let step = WIDTH / f64_of(values.len().max(1));
     for (index, value) in values.iter().enumerate() {
         let Some(value) = value else {
             draws = false;
             continue;
         };
         let (x, y) = (x(index, values.len()), y(*value, most));
-        // A value alone is a short line, so that it is seen.
-        let _ = if draws { write!(path, "L{x} {y}") } else { write!(path, "M{x} {y}h1") };
+        // A value alone is as long as its step, so that it is seen.
+        let is_alone = !draws && values.get(index + 1).is_none_or(Option::is_none);
+        let _ = match (draws, is_alone) {
+            (true, _) => write!(path, "L{x} {y}"),
+            (false, false) => write!(path, "M{x} {y}"),
+            (false, true) => write!(path, "M{} {y}h{}", place(f64_of(index) * step), place(step)),
+        };
         draws = true;
     }
     if !path.is_empty() {
@@ -135,9 +141,9 @@ mod tests {
     #[test]
     fn a_gap_is_a_gap_and_a_value_alone_is_seen() {
         let text = spark(&[Some(1.0), None, Some(2.0), Some(0.0)], "x").to_string();
-        assert!(text.contains("d=\"M125 50h1M625 1h1L875 99\""), "{text}");
+        assert!(text.contains("d=\"M0 50h250M625 1L875 99\""), "{text}");
         assert_eq!(spark(&[None, None], "x").to_string().matches("<path").count(), 0);
-        assert!(spark(&[Some(f64::NAN), Some(f64::INFINITY)], "x").to_string().contains("d=\"M250 99h1L750 99\""));
+        assert!(spark(&[Some(f64::NAN), Some(f64::INFINITY)], "x").to_string().contains("d=\"M250 99L750 99\""));
     }
 
     #[test]

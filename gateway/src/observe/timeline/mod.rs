@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_step_has_what_was_counted_since_the_one_before() {
         let (timeline, histogram) = (Timeline::default(), Histogram::new(BOUNDS));
-        [500, 1_500].map(|time| histogram.record(time));
+        [500, 1_500].into_iter().for_each(|time| histogram.record(time));
         assert!(step(&timeline, "calc", &histogram, 1));
         assert!(!step(&timeline, "calc", &histogram, 1));
         histogram.record(3_000);

@@ -8,6 +8,7 @@ pub(crate) const IMAGE_BASE: u32 = 0x1000_0000;
 
 pub(crate) const EXPORTS: usize = 0;
 pub(crate) const IMPORTS: usize = 1;
+pub(crate) const RESOURCES: usize = 2;
 pub(crate) const DELAYED: usize = 13;
 pub(crate) const CLR: usize = 14;
 
@@ -134,6 +135,26 @@ impl Pe {
         self
     }
 
+    /// A version resource of file 1.2.3.4 and product 5.6.7.8, with these strings.
+    pub(crate) fn version(mut self, strings: &[(&str, &str)]) -> Self {
+        let strings: Vec<u8> = strings.iter().flat_map(|(key, value)| block(key, &utf16(value), true, &[])).collect();
+        let table = block("040904B0", &[], true, &strings);
+        let info = block("StringFileInfo", &[], true, &table);
+        let mut fixed = Bytes::default();
+        fixed.u32(0xFEEF_04BD).u32(0x1_0000).u32(0x1_0002).u32(0x3_0004).u32(0x5_0006).u32(0x7_0008).raw(&[0; 28]);
+        let resource = block("VS_VERSION_INFO", &fixed.0, false, &info);
+        let start = self.data.0.len().next_multiple_of(4);
+        self.data.pad_to(start);
+        let start = self.here();
+        // Type 16, name 1, language 0x409, and the entry that has the address.
+        for (id, to) in [(16, 0x8000_0000_u32 + 24), (1, 0x8000_0000 + 48), (0x409, 72)] {
+            self.data.raw(&[0; 12]).u16(0).u16(1).u32(id).u32(to);
+        }
+        self.data.u32(start + 88).u32(u32::try_from(resource.len()).unwrap()).u64(0).raw(&resource);
+        self.directories[RESOURCES] = (start, self.here() - start);
+        self
+    }
+
     pub(crate) fn build(&self) -> Vec<u8> {
         let mut file = Bytes::default();
         file.raw(b"MZ").pad_to(0x3c).u32(0x40).raw(b"PE\0\0");
@@ -165,4 +186,27 @@ impl Pe {
 
 fn section(file: &mut Bytes, name: [u8; 8], (size, address, raw, offset): (u32, u32, u32, u32), flags: u32) {
     file.raw(&name).u32(size).u32(address).u32(raw).u32(offset).u32(0).u32(0).u32(0).u32(flags);
+}
+
+/// UTF-16 with its NUL.
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}
+
+/// A block of a version resource, up to where the next one may begin.
+fn block(key: &str, value: &[u8], is_text: bool, children: &[u8]) -> Vec<u8> {
+    let mut bytes = Bytes::default();
+    let length = if is_text { value.len() / 2 } else { value.len() };
+    bytes.u16(0).u16(u16::try_from(length).unwrap()).u16(u16::from(is_text)).raw(&utf16(key));
+    let value_at = bytes.0.len().next_multiple_of(4);
+    bytes.pad_to(value_at).raw(value);
+    let mut bytes = bytes.0;
+    if !children.is_empty() {
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend_from_slice(children);
+    }
+    let length = u16::try_from(bytes.len()).unwrap().to_le_bytes();
+    bytes[..2].copy_from_slice(&length);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
 }

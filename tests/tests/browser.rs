@@ -1,0 +1,52 @@
+//! The dashboard's pages in Chromium: each test runs a file of scenarios, `tests/browser/{name}.test.mjs`, against a gateway of its
+//! own. One alone: `cargo test -p bridge32-tests --test browser sign_in`; one scenario of it: with `BRIDGE32_SCENARIO=keyboard`, a part of
+//! its name, too.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use bridge32_tests::{Bridge, browsing, dist, showcase};
+
+/// A test for each file of scenarios, and the gateway that it wants.
+macro_rules! scenarios {
+    ($($name:ident: $bridge:expr;)+) => {
+        $(#[test] fn $name() { run(stringify!($name), &$bridge); })+
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+scenarios! {
+    frame: demo_library();
+    pages: showcase::start();
+    sign_in: demo_library();
+    support: demo_library();
+}
+
+/// A gateway that wants to know who asks, with the demo's ELF library.
+fn demo_library() -> Bridge {
+    Bridge::start(|config| {
+        config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
+        let demo = dist::folder().join("demo");
+        config.library("demo", demo.join("libdemo.so")).header(demo.join("demo.h"));
+    })
+}
+
+/// Runs the scenarios of a file to their end. What they say is shown if one fails.
+#[expect(clippy::print_stdout, reason = "a person who asks for it reads which scenarios there were")]
+fn run(name: &str, bridge: &Bridge) {
+    let mut script = browsing::script(&format!("{name}.test.mjs"), bridge);
+    script.env("BROWSER_FAILURES", Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser"));
+    let output = script.stdin(Stdio::null()).output().expect("Node.js can be started: run `cargo xtask setup` first");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    println!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "scenarios of {name}.test.mjs failed: they are above");
+}
+
+#[test]
+fn every_file_of_scenarios_is_run() {
+    let names = std::fs::read_dir(browsing::folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".test.mjs")?.to_owned()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    assert_eq!(names, NAMES, "the table of this file, in alphabetical order");
+}
