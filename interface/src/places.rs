@@ -122,7 +122,9 @@ mod tests {
         for way in ["args.data", "answer.outputs.card.id", "answer.outputs.card.raw", "args.cards.0.id"] {
             assert!(is_bytes_at(way), "{way}");
         }
-        for way in ["args.length", "args.text", "answer.result", "answer.outputs.card.name", "args.none", "args.data.id"] {
+        for way in
+            ["args.length", "args.text", "answer.result", "answer.outputs.card.name", "args.none", "args.data.id"]
+        {
             assert!(!is_bytes_at(way), "{way}");
         }
         assert!(!is_bytes_at("answer.call_id") && !is_bytes_at("args.length.0"));

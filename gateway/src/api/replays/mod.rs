@@ -75,11 +75,7 @@ pub(crate) async fn repeat(
 ///
 /// # Errors
 /// There is no such call, or the caller may not see it.
-pub(crate) async fn ended(
-    bridge: &Bridge,
-    id: &str,
-    caller: &Caller,
-) -> Result<Result<Record, &'static str>, Problem> {
+pub(crate) async fn ended(bridge: &Bridge, id: &str, caller: &Caller) -> Result<Result<Record, &'static str>, Problem> {
     Ok(match find(bridge, id, caller, Need::History).await? {
         Found::Recorded(record) => Ok(*record),
         Found::Kept(entry) if entry.ended().is_some() => {

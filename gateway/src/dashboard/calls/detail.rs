@@ -224,13 +224,8 @@ fn draw(drawn: &Drawn<'_>) -> Option<Shown> {
         return Some(Shown { tree: Markup::default(), raw, cut: Some((*size, sha256.clone())) });
     }
     let json = (*json)?;
-    let look = Look {
-        id,
-        language: visit.preferences.language,
-        most: extent.tree(),
-        whole: address,
-        marks: &BTreeSet::new(),
-    };
+    let look =
+        Look { id, language: visit.preferences.language, most: extent.tree(), whole: address, marks: &BTreeSet::new() };
     Some(Shown { tree: tree(json, *place, &look), raw: Told::of(json, *extent), cut: None })
 }
 
@@ -294,9 +289,16 @@ mod tests {
     #[test]
     fn a_page_stays_small_however_long_the_texts_are() {
         let raw = |text: String| Some(serde_json::value::RawValue::from_string(text).unwrap());
-        let long = |character: &str| raw(format!("{{\"a\":[{}\"\"]}}", format!("\"{}\",", character.repeat(50)).repeat(1200)));
+        let long =
+            |character: &str| raw(format!("{{\"a\":[{}\"\"]}}", format!("\"{}\",", character.repeat(50)).repeat(1200)));
         let texts = |extent| {
-            let call = Call { args: long("<"), outcome: long("&"), output: Some("\"".repeat(64 << 10)), code: None, ..hostile() };
+            let call = Call {
+                args: long("<"),
+                outcome: long("&"),
+                output: Some("\"".repeat(64 << 10)),
+                code: None,
+                ..hostile()
+            };
             rendered(call, extent).len()
         };
         assert!(texts(Extent::Page) < 180_000, "{}", texts(Extent::Page));
@@ -307,6 +309,9 @@ mod tests {
     fn of_a_long_text_it_is_said_how_much_there_is() {
         let cut = Some(Cut { beginning: "{\"a\":\"<b>".to_owned(), size: 1 << 20, sha256: "00ff".to_owned() });
         let html = rendered(Call { args: None, args_cut: cut, ..hostile() }, Extent::Page);
-        assert!(html.contains("1.00 MB") && html.contains("00ff") && html.contains("{&quot;a&quot;:&quot;&lt;b&gt;"), "{html}");
+        assert!(
+            html.contains("1.00 MB") && html.contains("00ff") && html.contains("{&quot;a&quot;:&quot;&lt;b&gt;"),
+            "{html}"
+        );
     }
 }

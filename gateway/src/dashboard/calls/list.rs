@@ -116,9 +116,8 @@ impl Page {
 
     /// Whether filters that are seldom wanted are set.
     fn has_more(&self) -> bool {
-        const MORE: [&str; 10] = [
-            "key", "owner", "agent", "since", "until", "min_duration", "max_duration", "session", "batch", "trace_id",
-        ];
+        const MORE: [&str; 10] =
+            ["key", "owner", "agent", "since", "until", "min_duration", "max_duration", "session", "batch", "trace_id"];
         let is_span = SPANS.iter().any(|(span, _)| *span == self.filters.value("since"));
         self.filters.any_of(&MORE.map(|name| if name == "since" && is_span { "" } else { name }))
     }
@@ -184,8 +183,7 @@ fn row(call: Call, filters: &Filters, caller: &Caller) -> Row {
         is_kept: call.kept,
         is_replay: call.replay_of.is_some(),
         is_chosen: filters.value(BESIDE) == id,
-        may_cancel: call.is_under_way()
-            && (is_own(caller, &call.owner) || caller.may(Need::Manage, "", "").is_ok()),
+        may_cancel: call.is_under_way() && (is_own(caller, &call.owner) || caller.may(Need::Manage, "", "").is_ok()),
         beside: format!("{}#call-{id}", filters.address(BESIDE, &id)),
         key: call.key.filter(|key| !key.is_empty()).unwrap_or(call.owner),
         library: call.library,

@@ -170,7 +170,8 @@ fn different(mut replay: Replay) -> Different {
     let differences = std::mem::take(&mut replay.differences);
     let more = differences.len().saturating_sub(PLACES) as u64;
     let text = |value: Option<Value>| value.map(|value| value.to_string());
-    let row = |Difference { pointer, before, after }| Row::new(pointer, text(before).as_deref(), text(after).as_deref());
+    let row =
+        |Difference { pointer, before, after }| Row::new(pointer, text(before).as_deref(), text(after).as_deref());
     Different { rows: differences.into_iter().take(PLACES).map(row).collect(), more, replay }
 }
 

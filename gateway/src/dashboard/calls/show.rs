@@ -56,11 +56,7 @@ pub(super) async fn page(
 ///
 /// # Errors
 /// There is none, or the caller may not end it.
-pub async fn cancel(
-    shared: Shared<Arc<Bridge>>,
-    Path(id): Path<String>,
-    caller: Caller,
-) -> Result<Response, Problem> {
+pub async fn cancel(shared: Shared<Arc<Bridge>>, Path(id): Path<String>, caller: Caller) -> Result<Response, Problem> {
     match kept_calls::cancel(shared, Path(id.clone()), caller).await {
         Ok(_) => lead_to(&address(&id)),
         // Its page has the outcome.

@@ -35,12 +35,10 @@ impl Time {
         #[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
         let share = |ns: u64| if whole_ns == 0 { 0.0 } else { ns as f64 / whole_ns as f64 };
         let shares = words.iter().zip(times);
-        let parts: Vec<Share> = shares
-            .map(|((class, name, meaning), ns)| Share { class, name, meaning, ns, share: share(ns) })
-            .collect();
-        let hint = |part: &Share| {
-            format!("{}: {} ({})", visit.say(part.name), time_span(part.ns), percentage(part.share))
-        };
+        let parts: Vec<Share> =
+            shares.map(|((class, name, meaning), ns)| Share { class, name, meaning, ns, share: share(ns) }).collect();
+        let hint =
+            |part: &Share| format!("{}: {} ({})", visit.say(part.name), time_span(part.ns), percentage(part.share));
         let drawn: Vec<Part> =
             parts.iter().map(|part| Part { class: part.class, size: part.share, hint: hint(part) }).collect();
         let label = parts.iter().map(hint).collect::<Vec<_>>().join(", ");

@@ -266,9 +266,7 @@ impl Drawing<'_> {
 fn children(json: &str) -> Option<Vec<(Option<String>, &RawValue)>> {
     match json.as_bytes().first()? {
         b'{' => Some(members(json)?.into_iter().map(|(name, raw)| (Some(name), raw)).collect()),
-        b'[' => {
-            Some(serde_json::from_str::<Vec<&RawValue>>(json).ok()?.into_iter().map(|raw| (None, raw)).collect())
-        }
+        b'[' => Some(serde_json::from_str::<Vec<&RawValue>>(json).ok()?.into_iter().map(|raw| (None, raw)).collect()),
         _ => None,
     }
 }
@@ -316,7 +314,9 @@ mod tests {
     #[test]
     fn a_long_text_is_shortened_and_there_as_a_whole() {
         let html = drawn(&format!("{{\"a\": \"{}z\"}}", "字".repeat(500)));
-        assert!(html.contains(&format!("<span class=\"text\">{}</span>… <span class=\"quiet\">1.47 kB", "字".repeat(LINE))));
+        assert!(
+            html.contains(&format!("<span class=\"text\">{}</span>… <span class=\"quiet\">1.47 kB", "字".repeat(LINE)))
+        );
         assert!(html.contains(&format!("{}z</pre></details>", "字".repeat(500))));
         assert!(!html.contains("<details id=\"x-0\" open"));
     }
