@@ -1,4 +1,5 @@
 //! The pages for people, without their scripts.
 
 mod agents;
+mod calls;
 mod keys;
