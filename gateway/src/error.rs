@@ -261,6 +261,11 @@ impl Problem {
         self
     }
 
+    /// What is wrong with the C text of the request.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
     /// The document's JSON text.
     pub fn to_json(&self) -> Vec<u8> {
         let record = self.crash.as_ref().map(|crash| &crash.record);

@@ -21,6 +21,7 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
+use crate::dashboard::function::{self, try_export};
 use crate::dashboard::{assets, errors, live, overview, preferences, sign_in, sign_out};
 use crate::error::{Code, Problem};
 
@@ -79,6 +80,10 @@ pub fn routes() -> Vec<Route> {
         post("/preferences", Need::Public, preferences::submit).page(),
         get("/static/{file}", Need::Public, assets::show).page(),
         get("/live", Need::Read, live::show).page(),
+        get("/libraries/{library}/functions/{function}", Need::Read, function::show).page(),
+        post("/libraries/{library}/functions/{function}", Need::Call, function::submit).page(),
+        get("/libraries/{library}/try", Need::Read, try_export::show).page(),
+        post("/libraries/{library}/try", Need::AdHoc, try_export::submit).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),

@@ -10,10 +10,11 @@ use crate::error::{Code, Problem};
 use crate::openapi::cache::matches;
 
 /// Name, media type and content of each.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("base.css", STYLE, include_str!("../../static/base.css")),
     ("parts.css", STYLE, include_str!("../../static/parts.css")),
     ("docs.css", STYLE, include_str!("../../static/docs.css")),
+    ("function.css", STYLE, include_str!("../../static/function.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../static/icon.svg")),
     ("app.js", SCRIPT, include_str!("../../static/app.js")),
     ("copy.js", SCRIPT, include_str!("../../static/copy.js")),

@@ -22,9 +22,10 @@ static CHINESE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     FILES.iter().flat_map(|(_, text)| toml::from_str::<HashMap<String, String>>(text).unwrap_or_default()).collect()
 });
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("errors", include_str!("../../locales/zh/errors.toml")),
     ("frame", include_str!("../../locales/zh/frame.toml")),
+    ("function", include_str!("../../locales/zh/function.toml")),
     ("overview", include_str!("../../locales/zh/overview.toml")),
 ];
 

@@ -7,12 +7,14 @@ pub mod assets;
 pub mod chart;
 pub mod errors;
 pub(crate) mod filters;
+pub mod function;
 pub mod language;
 pub mod live;
 pub mod overview;
 pub mod preferences;
 pub mod sign_in;
 pub mod sign_out;
+pub mod snippets;
 pub mod state;
 pub mod words;
 
