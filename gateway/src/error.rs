@@ -261,7 +261,7 @@ impl Problem {
         self
     }
 
-    /// The same, to be shown.
+    /// What is wrong with the C text of the request.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

@@ -21,6 +21,7 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
+use crate::dashboard::function::{self, try_export};
 use crate::dashboard::{
     agents as agent_pages, assets, calls as call_pages, crash, errors, keys as key_pages, libraries as library_pages,
     live, overview, preferences, search, sign_in, sign_out,
@@ -72,45 +73,15 @@ impl Route {
     }
 }
 
-/// The table.
+/// All of them.
 pub fn routes() -> Vec<Route> {
+    contract().into_iter().chain(pages().into_iter().map(Route::page)).collect()
+}
+
+/// What programs may rely on.
+fn contract() -> Vec<Route> {
     vec![
         get("/", Need::Read, overview::show),
-        get("/sign-in", Need::Public, sign_in::show).page(),
-        post("/sign-in", Need::Public, sign_in::submit).page(),
-        post("/sign-out", Need::Public, sign_out::submit).page(),
-        post("/preferences", Need::Public, preferences::submit).page(),
-        get("/static/{file}", Need::Public, assets::show).page(),
-        get("/live", Need::Read, live::show).page(),
-        get("/agents", Need::Read, agent_pages::show).page(),
-        get("/agents/{id}", Need::Read, agent_pages::show_one).page(),
-        post("/agents/{id}/restart", Need::Manage, agent_pages::restart).page(),
-        post("/agents/{id}/drain", Need::Manage, agent_pages::drain).page(),
-        get("/crashes/{report}", Need::Read, crash::show).page(),
-        get("/keys", Need::Manage, key_pages::show).page(),
-        post("/keys", Need::Manage, key_pages::add).page(),
-        get("/keys/{id}", Need::Manage, key_pages::show_one).page(),
-        post("/keys/{id}/rotate", Need::Manage, key_pages::rotate).page(),
-        post("/keys/{id}/revoke", Need::Manage, key_pages::revoke).page(),
-        get("/search", Need::Read, search::show).page(),
-        get("/libraries", Need::Read, library_pages::list::show).page(),
-        post("/configuration/reload", Need::Manage, library_pages::list::reload).page(),
-        get("/libraries/{library}", Need::Read, library_pages::functions::show).page(),
-        get("/libraries/{library}/exports", Need::Read, library_pages::exports::show).page(),
-        get("/libraries/{library}/interface", Need::Read, library_pages::interface::show).page(),
-        get("/libraries/{library}/interface/edit", Need::Manage, library_pages::interface::edit).page(),
-        post("/libraries/{library}/interface", Need::Manage, library_pages::interface::replace).page(),
-        post("/libraries/{library}/interface/restore", Need::Manage, library_pages::interface::restore).page(),
-        get("/libraries/{library}/dependencies", Need::Read, library_pages::dependencies::show).page(),
-        get("/libraries/{library}/settings", Need::Read, library_pages::settings::show).page(),
-        post("/libraries/{library}/reload", Need::Manage, library_pages::settings::reload).page(),
-        get("/calls", Need::OwnCalls, call_pages::list).page(),
-        get("/calls/replays", Need::OwnCalls, call_pages::ask_many).page(),
-        post("/calls/replays", Need::OwnCalls, call_pages::replay_many).page(),
-        get("/calls/{id}", Need::OwnCalls, call_pages::show).page(),
-        post("/calls/{id}/cancel", Need::OwnCalls, call_pages::cancel).page(),
-        post("/calls/{id}/replay", Need::OwnCalls, call_pages::replay).page(),
-        get("/calls/{id}/compare/{other}", Need::OwnCalls, call_pages::compare).page(),
         get("/healthz", Need::Public, health::alive),
         get("/readyz", Need::Public, health::ready),
         get("/metrics", Need::Metrics, metrics::show),
@@ -160,6 +131,51 @@ pub fn routes() -> Vec<Route> {
         get("/v1/keys", Need::Manage, keys::list),
         post("/v1/reload", Need::Manage, reload::configuration),
         post("/v1/sign-in-links", Need::Manage, sign_in_links::create),
+    ]
+}
+
+/// The pages for people, and what these load and send.
+fn pages() -> Vec<Route> {
+    vec![
+        get("/sign-in", Need::Public, sign_in::show),
+        post("/sign-in", Need::Public, sign_in::submit),
+        post("/sign-out", Need::Public, sign_out::submit),
+        post("/preferences", Need::Public, preferences::submit),
+        get("/static/{file}", Need::Public, assets::show),
+        get("/live", Need::Read, live::show),
+        get("/search", Need::Read, search::show),
+        post("/configuration/reload", Need::Manage, library_pages::list::reload),
+        get("/libraries", Need::Read, library_pages::list::show),
+        get("/libraries/{library}", Need::Read, library_pages::functions::show),
+        get("/libraries/{library}/exports", Need::Read, library_pages::exports::show),
+        get("/libraries/{library}/interface", Need::Read, library_pages::interface::show),
+        get("/libraries/{library}/interface/edit", Need::Manage, library_pages::interface::edit),
+        post("/libraries/{library}/interface", Need::Manage, library_pages::interface::replace),
+        post("/libraries/{library}/interface/restore", Need::Manage, library_pages::interface::restore),
+        get("/libraries/{library}/dependencies", Need::Read, library_pages::dependencies::show),
+        get("/libraries/{library}/settings", Need::Read, library_pages::settings::show),
+        post("/libraries/{library}/reload", Need::Manage, library_pages::settings::reload),
+        get("/libraries/{library}/functions/{function}", Need::Read, function::show),
+        post("/libraries/{library}/functions/{function}", Need::Call, function::submit),
+        get("/libraries/{library}/try", Need::Read, try_export::show),
+        post("/libraries/{library}/try", Need::AdHoc, try_export::submit),
+        get("/calls", Need::OwnCalls, call_pages::list),
+        get("/calls/replays", Need::OwnCalls, call_pages::ask_many),
+        post("/calls/replays", Need::OwnCalls, call_pages::replay_many),
+        get("/calls/{id}", Need::OwnCalls, call_pages::show),
+        post("/calls/{id}/cancel", Need::OwnCalls, call_pages::cancel),
+        post("/calls/{id}/replay", Need::OwnCalls, call_pages::replay),
+        get("/calls/{id}/compare/{other}", Need::OwnCalls, call_pages::compare),
+        get("/agents", Need::Read, agent_pages::show),
+        get("/agents/{id}", Need::Read, agent_pages::show_one),
+        post("/agents/{id}/restart", Need::Manage, agent_pages::restart),
+        post("/agents/{id}/drain", Need::Manage, agent_pages::drain),
+        get("/crashes/{report}", Need::Read, crash::show),
+        get("/keys", Need::Manage, key_pages::show),
+        post("/keys", Need::Manage, key_pages::add),
+        get("/keys/{id}", Need::Manage, key_pages::show_one),
+        post("/keys/{id}/rotate", Need::Manage, key_pages::rotate),
+        post("/keys/{id}/revoke", Need::Manage, key_pages::revoke),
     ]
 }
 

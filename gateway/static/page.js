@@ -1,5 +1,6 @@
 // A page that asks for itself again: its parts (`data-part`, with an id) are replaced by those of the answer. There is one way to
-// draw a page, and that is the server's.
+// draw a page, and that is the server's. Those with `data-part="sent"` belong to a form that was sent: the page by itself does not
+// know what was typed, so they stay until the form is sent again.
 import { localTimes } from './time.js';
 
 /** Asks for the page at `address`, and shows it. Gives the answer. */
@@ -19,7 +20,7 @@ export function show(next, all) {
   for (const part of document.querySelectorAll('[data-part]')) {
     const other = next.getElementById(part.id);
     if (!other) continue;
-    if (!all && isHeld(part)) continue;
+    if (!all && (part.dataset.part === 'sent' || isHeld(part))) continue;
     // Whether it is held is not part of what is shown.
     if (part.outerHTML === other.outerHTML) continue;
     keep(part, other);
@@ -37,8 +38,11 @@ function isHeld(part) {
   return Boolean(chosen && !chosen.isCollapsed && part.contains(chosen.anchorNode));
 }
 
-/** What was opened stays open. */
+/** What was opened stays open, and a file that was chosen stays chosen: no server could say so. */
 function keep(part, other) {
+  for (const field of part.querySelectorAll('input[type="file"][id]')) {
+    if (field.files.length > 0) other.querySelector(`#${CSS.escape(field.id)}`)?.replaceWith(field);
+  }
   for (const details of part.querySelectorAll('details[id]')) {
     const twin = other.querySelector(`#${CSS.escape(details.id)}`);
     if (twin) twin.open = details.open;

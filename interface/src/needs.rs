@@ -3,7 +3,7 @@
 //! what it takes; its tests hold the two together.
 
 use bridge32_protocol::interface::{
-    Direction, Expression, Extent, Field, Function, Length, Parameter, Pointer, Release, Scalar, Type,
+    Direction, Expression, Extent, Field, Function, Length, Parameter, Pointer, Release, Scalar, Structure, Type,
 };
 
 /// Whether a value has to be given.
@@ -23,6 +23,13 @@ pub enum Need<'a> {
 pub fn of(function: &Function) -> Vec<Need<'_>> {
     let members = Members::of_parameters(&function.parameters);
     (0..function.parameters.len()).map(|index| members.need(index)).collect()
+}
+
+/// The need of each member of a structure that goes in `direction`, where the function reads it: of one that it fills in, everything
+/// may be left out.
+pub fn of_members(structure: &Structure, direction: Direction) -> Vec<Need<'_>> {
+    let members = Members::of_fields(&structure.fields, direction);
+    (0..structure.fields.len()).map(|index| members.need(index)).collect()
 }
 
 /// The parameters that have to be given and are not. `given` says of a name whether it is.

@@ -84,7 +84,11 @@ pub async fn create(
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 
-async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {
+/// What a prototype declares.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) async fn read_prototype(library: &Library, text: &str, args: &Arguments) -> Result<Interface, Problem> {
     if text.len() > MAX_PROTOTYPE {
         let detail =
             format!("It has {} bytes; more than {MAX_PROTOTYPE} is a header: put it into `header`.", text.len());

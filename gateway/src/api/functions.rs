@@ -47,7 +47,7 @@ pub async fn call(
 }
 
 /// The problem of a name that no header declares.
-pub(super) fn unknown(library: &Library, declared: &Declared, function: &str) -> Problem {
+pub(crate) fn unknown(library: &Library, declared: &Declared, function: &str) -> Problem {
     let name = &library.name;
     let header = &declared.header;
     let detail = if declared.texts.is_empty() {

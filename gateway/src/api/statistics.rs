@@ -104,6 +104,12 @@ pub async fn show(
     Ok(axum::Json(answer).into_response())
 }
 
+/// The last hour of one function.
+pub(crate) fn last_hour(library: &str, function: &str) -> Result<Span, Problem> {
+    let pairs = [("library", library), ("function", function)];
+    span(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), Timestamp::now())
+}
+
 /// What is asked about. Its beginning, its end and its parts are whole minutes, or hours where sums are kept by the hour.
 fn span(pairs: Vec<(String, String)>, now: Timestamp) -> Result<Span, Problem> {
     let mut parameters = Parameters::of(pairs, &["library", "function", "since", "until", "step"])?;

@@ -202,7 +202,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Whether the body belongs to it. Gives how the answer is to be signed, if it is.
-    fn check(self, parts: &Parts, body: &[u8]) -> Result<Option<Answer>, Problem> {
+    fn check(self, parts: &Parts, body: &Bytes) -> Result<Option<Answer>, Problem> {
         match self {
             Self::None | Self::NotNeeded | Self::Token => Ok(None),
             Self::Session(_, session) => session.check(&parts.method, &parts.headers, body).map(|()| None),

@@ -8,9 +8,9 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::call::{answer, problem};
 use super::credentials::Access;
-use super::json::Json;
 use super::request::escape;
 use super::{Failed, note, print};
+use crate::json::Json;
 
 use wanted::Wanted;
 

@@ -10,9 +10,9 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use super::call::problem;
 use super::client::Answer;
 use super::credentials::{Access, NO_KEY};
-use super::json::Json;
 use super::request::{self, Place};
 use super::{Failed, note};
+use crate::json::Json;
 
 /// Sign a request, send it, and print the answer
 #[derive(Debug, Args)]

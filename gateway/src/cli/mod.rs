@@ -13,7 +13,6 @@ mod headers;
 mod import;
 mod init;
 mod interface;
-mod json;
 mod keys;
 mod openapi;
 mod password;
@@ -23,7 +22,7 @@ mod serve;
 mod session;
 mod sign;
 mod sign_in;
-mod words;
+pub(crate) mod words;
 
 use std::fmt::Display;
 use std::io::Write as _;

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::call::problem;
 use super::completions;
 use super::credentials::Access;
-use super::json::Json;
 use super::request::{escape, json_headers};
 use super::{Failed, note, print, words};
+use crate::json::Json;
 
 /// Begin, list and end sessions: their calls run on one thread of one process
 #[derive(Debug, Args)]

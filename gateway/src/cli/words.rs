@@ -87,7 +87,7 @@ pub(super) fn some<'n>(names: impl Iterator<Item = &'n str>, none: &str) -> Stri
 }
 
 /// Whether it is shown as base64.
-pub(super) fn is_bytes(ty: &Type) -> bool {
+pub(crate) fn is_bytes(ty: &Type) -> bool {
     use bridge32_protocol::interface::Width;
     match ty {
         Type::Void => true,
@@ -122,7 +122,7 @@ fn counted(length_of: &Length, elements: &str, names: &[&str]) -> String {
 }
 
 /// A length as the header has it.
-pub(super) fn length(length: &Length, names: &[&str]) -> String {
+pub(crate) fn length(length: &Length, names: &[&str]) -> String {
     expression(&length.count, names)
 }
 

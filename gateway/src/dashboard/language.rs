@@ -24,13 +24,14 @@ static CHINESE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
 
 const FILES: &[(&str, &str)] = &[
     ("agents", include_str!("../../locales/zh/agents.toml")),
-    ("keys", include_str!("../../locales/zh/keys.toml")),
     ("calls", include_str!("../../locales/zh/calls.toml")),
     ("errors", include_str!("../../locales/zh/errors.toml")),
     ("frame", include_str!("../../locales/zh/frame.toml")),
+    ("function", include_str!("../../locales/zh/function.toml")),
+    ("keys", include_str!("../../locales/zh/keys.toml")),
     ("libraries", include_str!("../../locales/zh/libraries.toml")),
-    ("search", include_str!("../../locales/zh/search.toml")),
     ("overview", include_str!("../../locales/zh/overview.toml")),
+    ("search", include_str!("../../locales/zh/search.toml")),
 ];
 
 impl Language {

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod crash;
 pub mod errors;
 pub(crate) mod filters;
+pub mod function;
 pub mod keys;
 pub mod language;
 pub mod libraries;
@@ -20,6 +21,7 @@ pub mod preferences;
 pub mod search;
 pub mod sign_in;
 pub mod sign_out;
+pub mod snippets;
 pub mod state;
 pub mod words;
 

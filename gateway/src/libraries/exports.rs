@@ -84,6 +84,16 @@ impl Exports {
         Self { image, compared: Mutex::default() }
     }
 
+    /// The file with one of its exports alone: that of the name, else that of the ordinal. `None` if there is no such.
+    pub fn only(&self, name: &str, ordinal: Option<u32>) -> Option<Image> {
+        let is_meant = |export: &&Export| match name {
+            "" => export.ordinal.is_some() && export.ordinal == ordinal,
+            name => export.name.as_deref() == Some(name),
+        };
+        let export = self.image.exports.iter().find(is_meant)?.clone();
+        Some(Image { exports: vec![export], dependencies: Vec::new(), ..self.image.clone() })
+    }
+
     /// What the file and an interface say of each other.
     pub fn coverage(&self, interface: &Arc<Declared>) -> Arc<Coverage> {
         // What is found out twice is the same.

@@ -257,6 +257,13 @@ impl Meters {
         Some(library.other.outcomes.get(outcome)?.get_or_init(new))
     }
 
+    /// What was counted of one function, by outcome; nothing where it has no counters of its own.
+    pub fn of_function(&self, library: &str, function: &str) -> Vec<(Outcome, Distribution)> {
+        let known = self.libraries.read().unwrap_or_else(PoisonError::into_inner).get(library).cloned();
+        let found = known.and_then(|meters| meters.functions().get(function).cloned());
+        found.map(|function| function.distributions().collect()).unwrap_or_default()
+    }
+
     /// What was counted, by library.
     pub fn figures(&self) -> Vec<LibraryFigures> {
         let libraries: BTreeMap<Arc<str>, Arc<LibraryMeters>> = {
@@ -315,6 +322,10 @@ mod tests {
         meters.ended(&"calc".into(), Called::Prototype, 0, TIMES_OF_A_CALL, true);
         let expected = [("Add", 0, 2), ("Add", 2, 1), (PROTOTYPE, 0, 1)];
         assert_eq!(counted(&meters), expected.map(|(name, outcome, count)| (name.to_owned(), outcome, count)));
+        let of_function = |name: &str| -> Vec<(Outcome, u64)> {
+            meters.of_function("calc", name).iter().map(|(outcome, times)| (*outcome, times.count)).collect()
+        };
+        assert_eq!((of_function("Add"), of_function("Sub").len()), (vec![(0, 2), (2, 1)], 0));
         let figures = &meters.figures()[0];
         assert_eq!(figures.parts.each_ref().map(|part| part.count), [4, 4, 0]);
         assert_eq!((figures.parts[1].sum, figures.repeated), (200_000, 1));

@@ -3,12 +3,14 @@
 //! Cookies go with them: also `SameSite=Strict` ones, if the page comes from another port of this machine. So whatever changes
 //! something has to repeat a token that only our own pages know; and where the browser says who asks, it must be us.
 
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, Method};
+use bytes::Bytes;
 
 use super::store::Session;
 use super::token::Token;
 use crate::error::{Code, Problem};
+use crate::form_data::first_text;
 
 /// Where a script of ours repeats its page's token.
 const HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -43,13 +45,18 @@ pub(super) fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), P
 ///
 /// # Errors
 /// It does not.
-pub(super) fn check_token(session: &Session, method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+pub(super) fn check_token(
+    session: &Session,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), Problem> {
     if is_safe(method) {
         return Ok(());
     }
     let good = match headers.get(HEADER) {
         Some(value) => value.to_str().is_ok_and(|token| session.csrf.is(token)),
-        None => is_form(headers) && field(body, FIELD).is_some_and(|token| session.csrf.is(&token)),
+        None => first_text(headers, body, FIELD).is_some_and(|token| session.csrf.is(&token)),
     };
     if good {
         return Ok(());
@@ -68,11 +75,6 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Grant;
@@ -89,7 +91,7 @@ mod tests {
     #[test]
     fn reading_needs_no_token_and_everything_else_does() {
         let session = session();
-        let check = |method: Method| check_token(&session, &method, &headers(&[]), b"");
+        let check = |method: Method| check_token(&session, &method, &headers(&[]), &Bytes::new());
         assert!(check(Method::GET).is_ok() && check(Method::HEAD).is_ok());
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             assert_eq!(check(method.clone()).unwrap_err().code(), Code::CsrfTokenInvalid, "{method}");
@@ -101,7 +103,7 @@ mod tests {
         let (session, other) = (session(), session());
         let (own, foreign) = (session.csrf.as_str(), other.csrf.as_str());
         let check = |pairs: &[(&'static str, &str)], body: &str| {
-            check_token(&session, &Method::POST, &headers(pairs), body.as_bytes()).is_ok()
+            check_token(&session, &Method::POST, &headers(pairs), &Bytes::from(body.to_owned())).is_ok()
         };
         let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
         assert!(check(&[("x-csrf-token", own)], ""));
@@ -110,6 +112,15 @@ mod tests {
         assert!(!check(&[("x-csrf-token", "")], "") && !check(&[form], "csrf=") && !check(&[form], ""));
         assert!(!check(&[("x-csrf-token", foreign), form], &format!("csrf={own}")), "the header counts");
         assert!(!check(&[("content-type", "application/json")], &format!("csrf={own}")), "no form");
+        let with_files = ("content-type", "multipart/form-data; boundary=x");
+        let parts = |token: &str| {
+            format!(
+                "--x\r\ncontent-disposition: form-data; name=\"a\"; filename=\"csrf\"\r\n\r\n{own}\r\n\
+                 --x\r\ncontent-disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n--x--\r\n"
+            )
+        };
+        assert!(check(&[with_files], &parts(own)) && !check(&[with_files], &parts(foreign)));
+        assert!(!check(&[with_files], &format!("csrf={own}")) && !check(&[form], &parts(own)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::keys::Credential;
@@ -249,7 +250,7 @@ impl Session {
     ///
     /// # Errors
     /// It does not show that.
-    pub fn check(&self, method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
+    pub fn check(&self, method: &Method, headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
         csrf::check_token(self, method, headers, body)
     }
 }

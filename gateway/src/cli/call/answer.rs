@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bridge32_protocol::interface::{Function, Type};
 
 use super::typed::is_buffer;
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// Longer buffers are not shown, but counted.
 const MAX_SHOWN: usize = 48;

@@ -8,7 +8,7 @@ use super::parts::{Conflict, Part, Step};
 use super::scalars::meant;
 use super::typed::{self, handed, is_buffer, is_token};
 use super::values::{Given, Place, Read, Written, json};
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// Structures within structures are looked into so far.
 const MAX_DEPTH: usize = 16;

@@ -3,10 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::scalars::integer;
 use super::typed::elements;
 use super::values::{Place, json, shortened};
-use crate::cli::json::Json;
+use crate::json::{Json, integer};
 
 /// What base64 begins with on a command line.
 const BASE64: &str = "base64:";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::typed::{self, is_buffer, is_token};
 use super::values::{Given, Place, Written};
 use super::{buffers, values};
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// What a handle is written as: the only value that cannot be made up.
 pub(in crate::cli) const TOKEN: &str = "TOKEN";

@@ -21,10 +21,10 @@ use clap_complete::ArgValueCompleter;
 use http::{Method, StatusCode};
 
 use super::credentials::Access;
-use super::json::Json;
 use super::request::{escape, read};
 use super::{Failed, completions, note, print, session};
 use crate::config::{Config, nearest};
+use crate::json::Json;
 
 use source::Known;
 

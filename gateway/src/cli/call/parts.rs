@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// One step from a value to a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// The text of a problem. `usage` is the function's, for arguments that do not fit.
 pub(in crate::cli) fn text(status: u16, problem: &Json, usage: Option<&str>) -> String {

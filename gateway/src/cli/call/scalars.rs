@@ -3,8 +3,8 @@
 use bridge32_protocol::interface::{Interface, Scalar};
 
 use super::values::Place;
-use crate::cli::json::Json;
 use crate::config::nearest;
+use crate::json::{Json, integer, number};
 
 /// The value of a word.
 ///
@@ -78,25 +78,6 @@ const OCTAL: &str = "begins with 0, which makes it octal in C: write it without,
 fn is_octal(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
     digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A whole number as JSON writes it: decimal, or hexadecimal as C does. Ranges are the agent's to check.
-pub(super) fn integer(text: &str) -> Option<String> {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        // What the conversion would accept in front of the digits is none of them.
-        Some(hex) if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => None,
-        Some(hex) => i128::from_str_radix(hex, 16).ok().map(|number| format!("{sign}{number}")),
-        None => number(text),
-    }
-}
-
-/// A number as JSON has it.
-fn number(text: &str) -> Option<String> {
-    let plain = text.strip_prefix('+').unwrap_or(text);
-    let filled = plain.strip_prefix('.').map_or_else(|| plain.to_owned(), |rest| format!("0.{rest}"));
-    let is_number = filled.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && Json::parse(&filled).is_ok();
-    is_number.then_some(filled)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use bridge32_protocol::interface::{Extent, Interface, Pointer, Type};
 
 use super::values::{Place, Read, Written, bytes, called, is_composed, json};
 use super::{buffers, scalars};
-use crate::cli::json::Json;
 use crate::cli::words::is_bytes;
+use crate::json::{Json, integer};
 
 /// One value of a known type.
 ///
@@ -130,7 +130,7 @@ impl Plain<'_> {
             return Ok(handle);
         }
         match &pointer.extent {
-            Extent::Handle { .. } => Ok(scalars::integer(text).map_or_else(|| Json::text(text), Json::scalar)),
+            Extent::Handle { .. } => Ok(integer(text).map_or_else(|| Json::text(text), Json::scalar)),
             _ if is_token(text) => Ok(Json::text(text)),
             Extent::Elements { .. } if is_bytes(&pointer.to) => buffers::value(self.place, text),
             Extent::Elements { .. } => self.list(&pointer.to, text),

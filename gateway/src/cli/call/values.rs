@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge32_interface::sensitive::Marks;
 
-use crate::cli::json::Json;
+use crate::json::Json;
 
 /// So many characters of a value are repeated when something is wrong with it.
 const MAX_REPEATED: usize = 60;

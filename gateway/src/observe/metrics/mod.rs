@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::dispatch::{CallResult, Ended};
 use crate::error::Code;
 use crate::interfaces::Declared;
-use crate::meters::{Called, LibraryFigures, Meters, Outcome, Times};
+use crate::meters::{Called, Distribution, LibraryFigures, Meters, Outcome, Times};
 
 use super::timeline::Totals;
 use families::{
@@ -128,11 +128,20 @@ impl Metrics {
         self.meters.figures().into_iter().map(total).collect()
     }
 
+    /// How long the calls of a function took that returned, and those that failed; nothing of one that has no counters of its own.
+    pub fn of_function(&self, library: &str, function: &str) -> [Distribution; 2] {
+        let mut found = [Distribution::default(), Distribution::default()];
+        for (outcome, times) in self.meters.of_function(library, function) {
+            found[usize::from(outcome != RETURNED)].add(&times);
+        }
+        found
+    }
+
     /// Adds all of it to a page.
     pub fn write(&self, page: &mut Page) {
         page.add(&BUILD, [(vec![env!("CARGO_PKG_VERSION").to_owned(), PROTOCOL.to_string()], Value::Information)]);
         let figures = self.meters.figures();
-        let calls = |value: fn(&crate::meters::Distribution) -> Value| {
+        let calls = |value: fn(&Distribution) -> Value| {
             let of = move |library: &LibraryFigures| -> Vec<(Vec<String>, Value)> {
                 let labels = |function: &str, outcome| {
                     vec![library.library.as_ref().to_owned(), function.to_owned(), name_of(outcome).to_owned()]

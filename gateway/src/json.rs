@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(super) enum Json {
+pub enum Json {
     /// A number, a string, `true`, `false` or `null`, as it is written.
     Scalar(Box<RawValue>),
     /// An array.
@@ -20,7 +20,7 @@ impl Json {
     ///
     /// # Errors
     /// The text is not JSON.
-    pub(super) fn parse(text: &str) -> serde_json::Result<Self> {
+    pub fn parse(text: &str) -> serde_json::Result<Self> {
         // What is wrong is said better by a reader that looks for values than by one that only finds their ends.
         let raw = |error| serde_json::from_str::<serde_json::Value>(text).err().unwrap_or(error);
         Self::of(serde_json::from_str(text).map_err(raw)?)
@@ -42,22 +42,22 @@ impl Json {
     }
 
     /// A string.
-    pub(super) fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         Self::scalar(serde_json::Value::from(text).to_string())
     }
 
     /// `null`.
-    pub(super) fn null() -> Self {
+    pub fn null() -> Self {
         Self::Scalar(RawValue::NULL.to_owned())
     }
 
     /// A number or a word that is known to be JSON.
-    pub(super) fn scalar(text: String) -> Self {
+    pub fn scalar(text: String) -> Self {
         RawValue::from_string(text).map_or_else(|_| Self::null(), Self::Scalar)
     }
 
     /// A member of an object.
-    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+    pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(members) => members.iter().find(|(own, _)| own == name).map(|(_, value)| value),
             _ => None,
@@ -65,7 +65,7 @@ impl Json {
     }
 
     /// The members of an object.
-    pub(super) fn members(&self) -> &[(String, Self)] {
+    pub fn members(&self) -> &[(String, Self)] {
         match self {
             Self::Object(members) => members,
             _ => &[],
@@ -73,7 +73,7 @@ impl Json {
     }
 
     /// The text of a string.
-    pub(super) fn as_text(&self) -> Option<String> {
+    pub fn as_text(&self) -> Option<String> {
         match self {
             Self::Scalar(raw) => serde_json::from_str(raw.get()).ok(),
             _ => None,
@@ -81,12 +81,12 @@ impl Json {
     }
 
     /// In one line.
-    pub(super) fn compact(&self) -> String {
+    pub fn compact(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
     /// In many, indented.
-    pub(super) fn pretty(&self) -> String {
+    pub fn pretty(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
@@ -130,6 +130,25 @@ impl Serialize for Json {
             }
         }
     }
+}
+
+/// A whole number as JSON writes it: decimal, or hexadecimal as C does. Ranges are the agent's to check.
+pub fn integer(text: &str) -> Option<String> {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        // What the conversion would accept in front of the digits is none of them.
+        Some(hex) if !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => None,
+        Some(hex) => i128::from_str_radix(hex, 16).ok().map(|number| format!("{sign}{number}")),
+        None => number(text),
+    }
+}
+
+/// A number as JSON has it.
+pub fn number(text: &str) -> Option<String> {
+    let plain = text.strip_prefix('+').unwrap_or(text);
+    let filled = plain.strip_prefix('.').map_or_else(|| plain.to_owned(), |rest| format!("0.{rest}"));
+    let is_number = filled.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && Json::parse(&filled).is_ok();
+    is_number.then_some(filled)
 }
 
 #[cfg(test)]
