@@ -84,9 +84,9 @@ impl Wanted {
     }
 }
 
-/// What was found of one kind: how well it fits, under which name, and what it is.
+/// What was found of one kind: how well it fits, how long its name is and which, and what it is.
 struct Found<T> {
-    all: Vec<(Rank, String, T)>,
+    all: Vec<(Rank, usize, String, T)>,
 }
 
 impl<T> Found<T> {
@@ -98,17 +98,15 @@ impl<T> Found<T> {
     fn offer<'n>(&mut self, wanted: &Wanted, names: impl IntoIterator<Item = &'n str>, what: T) {
         let ranked = names.into_iter().filter_map(|name| Some((wanted.rank(name)?, name)));
         if let Some((rank, name)) = ranked.min() {
-            self.all.push((rank, name.to_owned(), what));
+            self.all.push((rank, name.chars().count(), name.to_owned(), what));
         }
     }
 
     /// The best ones; equals by their names, the shorter first.
     fn best(mut self, title: &'static str, hit: impl Fn(T) -> Hit) -> Kind {
         let total = self.all.len() as u64;
-        self.all.sort_by(|(rank, name, _), (other_rank, other, _)| {
-            (rank, name.chars().count(), name).cmp(&(other_rank, other.chars().count(), other))
-        });
-        Kind { title, hits: self.all.into_iter().take(MOST).map(|(_, _, what)| hit(what)).collect(), total }
+        self.all.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
+        Kind { title, hits: self.all.into_iter().take(MOST).map(|(.., what)| hit(what)).collect(), total }
     }
 }
 

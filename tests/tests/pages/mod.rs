@@ -3,3 +3,4 @@
 mod agents;
 mod calls;
 mod keys;
+mod libraries;
