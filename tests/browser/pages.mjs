@@ -11,8 +11,37 @@ export const pages = [
   { name: "sign-in", address: "/sign-in", shows: "main h1", signedIn: false },
   { name: "sign-in-link", address: async (gateway) => new URL(await gateway.link()), shows: "main form button", signedIn: false },
   { name: "not-found", address: "/no-such-page", shows: "main h1", status: 404 },
+  { name: "libraries", address: "/libraries", shows: "main table tbody tr" },
+  { name: "library", address: "/libraries/z", shows: "main table tbody tr" },
+  { name: "exports", address: "/libraries/demow/exports", shows: "#exports table tbody tr" },
+  { name: "interface", address: "/libraries/demo/interface", shows: "main h2" },
+  { name: "dependencies", address: "/libraries/broken/dependencies", shows: "main h2" },
+  { name: "settings", address: "/libraries/demo/settings", shows: "main dl.settings" },
+  { name: "function", address: "/libraries/demo/functions/Round", shows: "form#call button.main" },
+  { name: "function-buffer", address: "/libraries/z/functions/compress", shows: "form#call button.main" },
+  { name: "try", address: "/libraries/demo/try?export=Add", shows: "#prototype" },
+  { name: "calls", address: "/calls", shows: "#calls table tbody tr" },
+  { name: "calls-none", address: "/calls?function=nobody", shows: "#calls .card" },
+  { name: "call", address: callThat("returned"), shows: "main h1" },
+  { name: "call-failed", address: callThat("agent_crashed"), shows: "main h1" },
+  { name: "agents", address: "/agents", shows: "main table tbody tr" },
+  { name: "agent", address: "/agents/demo", shows: "#past svg" },
+  { name: "crash", address: crash, shows: "main h1" },
+  { name: "keys", address: "/keys", shows: "#keys table tbody tr" },
+  { name: "search", address: "/search?q=a", shows: "main h2" },
   { name: "docs", address: "/docs", shows: "#api .opblock-tag", notOurs: ["#api"] },
 ];
+
+// The newest call that ended so.
+function callThat(outcome) {
+  return async (gateway) => `/calls/${(await gateway.get(`/v1/calls?outcome=${outcome}&limit=1`)).calls[0].call_id}`;
+}
+
+// The newest report of a crash.
+async function crash(gateway) {
+  const { agents } = await gateway.get("/v1/agents");
+  return `/crashes/${agents.map(({ last_crash: crash }) => crash?.report).find(Boolean)}`;
+}
 
 // How each of them can look.
 export const looks = {

@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use bridge32_tests::{Bridge, browsing, dist, showcase};
+use bridge32_tests::fixture::Fixture;
+use bridge32_tests::{Bridge, Target, browsing, dist, showcase};
 
 /// A test for each file of scenarios, and the gateway that it wants.
 macro_rules! scenarios {
@@ -17,6 +18,8 @@ macro_rules! scenarios {
 
 scenarios! {
     frame: demo_library();
+    hostile: hostile();
+    journey: demo_library();
     pages: showcase::start();
     sign_in: demo_library();
     support: demo_library();
@@ -28,6 +31,33 @@ fn demo_library() -> Bridge {
         config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
         let demo = dist::folder().join("demo");
         config.library("demo", demo.join("libdemo.so")).header(demo.join("demo.h"));
+    })
+}
+
+/// A library whose header, exports and answers have markup wherever somebody could put it.
+fn hostile() -> Bridge {
+    const HEADER: &str = r#"
+        /** A comment with <script>globalThis.harm = 1</script> and <img src=x onerror="globalThis.harm = 2">.
+         *  @param text "><svg onload=globalThis.harm=3> is what it takes */
+        const char *Echo(const char *text);
+        enum kind { KIND_A, KIND_B };
+        int Take(enum kind kind);
+    "#;
+    const SOURCE: &str = r#"
+        #include <string.h>
+        static char kept[4096];
+        const char *Echo(const char *text) { strncpy(kept, text, sizeof kept - 1); return kept; }
+        int Take(int kind) { return kind; }
+        int markup(void) __asm__("<img src=x onerror=globalThis.harm=4>");
+        int markup(void) { return 1; }
+        int chinese(void) __asm__("\xe8\xaf\xbb\xe5\x8d\xa1\xe5\x99\xa8");
+        int chinese(void) { return 2; }
+    "#;
+    let long = format!("int {}(void) {{ return 3; }}", "long_name_".repeat(30));
+    let library = Fixture::generated("hostile", &format!("{SOURCE}\n{long}")).build(Target::Linux32);
+    Bridge::start(|config| {
+        config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
+        config.library("hostile", library).declares(HEADER);
     })
 }
 
