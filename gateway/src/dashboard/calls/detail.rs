@@ -55,6 +55,8 @@ pub(super) struct Detail {
     pub(super) call: Call,
     pub(super) state: State,
     pub(super) name: String,
+    /// The function has a page.
+    pub(super) is_declared: bool,
     is_page: bool,
     time: Option<Time>,
     args: Option<Shown>,
@@ -159,6 +161,7 @@ impl Detail {
         Self {
             state: call.outcome_state(),
             name: call.function.clone().or_else(|| call.ad_hoc.as_ref()?.export.clone()).unwrap_or_default(),
+            is_declared: matches!(types, Some(Types::Declared(..))),
             is_page: extent == Extent::Page,
             time: Time::of(&call, visit),
             args: draw("args", args.as_deref(), call.args_cut.as_ref(), types.and_then(Types::arguments)),

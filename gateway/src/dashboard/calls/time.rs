@@ -27,11 +27,15 @@ impl Time {
     pub(super) fn of(call: &Call, visit: &Visit) -> Option<Self> {
         let times = [call.queue_us?, call.agent_us?, call.library_us?].map(nanoseconds);
         let whole_ns = times.iter().fold(0_u64, |sum, time| sum.saturating_add(*time));
-        let words = [
+        // Of a call that did not return nobody knows how long the library had it.
+        let returned = call.code.is_none();
+        let agent = if returned { text!("on its way to the library and back") } else { text!("until it ended there") };
+        let mut words = vec![
             ("queue", text!("Queue"), text!("it waited at the gateway")),
-            ("agent", text!("Agent"), text!("on its way to the library and back")),
+            ("agent", text!("Agent"), agent),
             ("library", text!("Library"), text!("its own code ran")),
         ];
+        words.truncate(if returned || times[2] > 0 { 3 } else { 2 });
         #[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
         let share = |ns: u64| if whole_ns == 0 { 0.0 } else { ns as f64 / whole_ns as f64 };
         let shares = words.iter().zip(times);
@@ -59,6 +63,18 @@ mod tests {
         assert_eq!(parts, [(234_000, "19.0 %".into()), (500, "0.04 %".into()), (1_000_000, "81.0 %".into())]);
         let bar = time.bar.to_string();
         assert!(bar.contains("Queue: 0.23 ms (19.0 %), Agent: 500 ns (0.04 %), Library: 1.00 ms"), "{bar}");
+    }
+
+    #[test]
+    fn of_a_call_that_did_not_return_it_is_not_said_how_long_the_library_had_it() {
+        let names = |call| {
+            Time::of(&call, &Visit::nobody("/")).unwrap().parts.iter().map(|part| part.meaning).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(Call { library_us: Some(0.0), ..hostile() }),
+            ["it waited at the gateway", "until it ended there"]
+        );
+        assert_eq!(names(Call { library_us: Some(0.0), code: None, ..hostile() }).len(), 3);
     }
 
     #[test]
