@@ -57,7 +57,7 @@ fn a_crash_is_on_the_page_of_its_agent_and_its_report_says_where_and_in_which_ca
     has(&shown, &[&format!("href=\"/v1/crashes/{report}\" download")]);
     let gone = browser.open("/crashes/20250101T000000.000Z-trouble-g1.json");
     assert_eq!(gone.status, 404, "{}", gone.text);
-    has(&gone.text, &["<h1", "There is no report"]);
+    has(&gone.text, &["<h1", "There is no report <code>"]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_agent_is_restarted_drained_and_started_from_its_page() {
     bridge.call_until(10.0, "trouble", "EchoInt", &json!({"value": 1}));
     let unknown = browser.submit("/agents/nobody/restart", &[]);
     assert_eq!(unknown.status, 404, "{}", unknown.text);
-    has(&unknown.text, &["<h1", "There is no agent `nobody`"]);
+    has(&unknown.text, &["<h1", "There is no agent <code>nobody</code>"]);
 }
 
 #[test]

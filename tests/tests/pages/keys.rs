@@ -155,7 +155,7 @@ fn a_key_is_rotated_and_both_are_good_for_a_while() {
     reads(&bridge, &new).ok();
     reads(&bridge, &old).ok();
     is_page(&browser.open("/keys/ci"), 200, &["ends soon"]);
-    is_page(&submit(&mut browser, "/keys/gone/rotate", &[("keep", "1h")]), 404, &["There is no key `gone`"]);
+    is_page(&submit(&mut browser, "/keys/gone/rotate", &[("keep", "1h")]), 404, &["There is no key <code>gone</code>"]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn whoever_may_not_manage_sees_no_keys_and_where_nobody_needs_one_the_page_says_
     let bridge = bridge(|config| reader = Some(config.key("reader", &["read"])));
     let client = bridge.client().with_key(reader.as_ref());
     let refused = client.request("GET", "/keys").header("accept", "text/html").send();
-    is_page(&refused, 403, &["does not have the scope `manage`"]);
+    is_page(&refused, 403, &["does not have the scope <code>manage</code>"]);
     assert!(!refused.text.contains("href=\"/keys\""), "{}", refused.text);
     client.request("POST", "/keys").send().refused(403, "forbidden");
 

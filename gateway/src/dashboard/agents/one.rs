@@ -104,15 +104,17 @@ pub async fn show(
     let view = bridge.view(&agent);
     let known = bridge.observer.timeline.of_agent(agent.id());
     let reports = crashes::of_agent(&bridge, agent.id().to_owned(), REPORTS).await?;
+    let reports: Vec<Report> = reports.into_iter().map(Report::of_value).collect();
+    let crashes: Vec<_> = reports.iter().filter_map(|report| Some((report.ended_at?, report.what()))).collect();
     let page = Page {
         frame: visit.frame(view.id.clone(), "/agents").live("agent,crash,sample"),
         state: State::of_agent(view.status.state),
         role: role(&view),
         now: Now::of(&view, &visit),
         limits: view.health.limits.iter().map(limit).collect(),
-        past: Past::new(&known, &view.status, view.generation, &visit),
+        past: Past::new(&known, &view.status, view.generation, &crashes, &visit),
         handles: open(&agent, &caller, asked.from, &visit).await,
-        reports: reports.into_iter().map(Report::of_value).collect(),
+        reports,
         log: Log::of(&agent.recent_output(), &asked.output),
         manages: visit.viewer.may(Need::Manage),
         rests: matches!(view.status.state, Life::Stopped | Life::GaveUp),

@@ -130,8 +130,14 @@ impl Time {
 }
 
 impl Past {
-    /// Of an agent that is in a state now.
-    pub(super) fn new(past: &AgentPast, current: &Status, generation: u64, visit: &Visit) -> Self {
+    /// Of an agent that is in a state now, and whose processes have ended by themselves then and so.
+    pub(super) fn new(
+        past: &AgentPast,
+        current: &Status,
+        generation: u64,
+        crashes: &[(Timestamp, String)],
+        visit: &Visit,
+    ) -> Self {
         let now = Timestamp::now();
         let time = Time::of(past, now);
         let is_32_bit = past.samples.iter().any(|sample| sample.address_space_bytes.is_some());
@@ -142,7 +148,7 @@ impl Past {
             let state = State::of_agent(current.state);
             states.push(Was { state, status: current.clone(), lasted_ns, generation });
         }
-        let strip = strip(&states, time, visit);
+        let strip = strip(&states, crashes, time, visit);
         let older = states.len().saturating_sub(LISTED) as u64;
         let has_samples = !past.samples.is_empty();
         Self {
@@ -175,9 +181,9 @@ fn was(states: &[PastState], now: Timestamp) -> Vec<Was> {
     states.iter().zip(until).map(was).collect()
 }
 
-fn strip(states: &[Was], time: Time, visit: &Visit) -> Svg {
+fn strip(states: &[Was], crashes: &[(Timestamp, String)], time: Time, visit: &Visit) -> Svg {
     let ends = states.iter().skip(1).map(|next| next.status.since).chain([time.to]);
-    let segments: Vec<Segment> = states
+    let mut segments: Vec<Segment> = states
         .iter()
         .zip(ends)
         .filter(|(_, end)| *end >= time.from)
@@ -199,6 +205,14 @@ fn strip(states: &[Was], time: Time, visit: &Visit) -> Svg {
         .replace("{time}", &relative(time.from, time.to, visit.preferences.language))
         .replace("{n}", &segments.len().saturating_sub(1).to_string())
         .replace("{state}", now);
+    // A moment each, in front of the states: the next process may be there within milliseconds.
+    segments.extend(crashes.iter().filter(|(at, _)| *at >= time.from).map(|(at, what)| Segment {
+        class: "bad",
+        sign: "✕",
+        from: time.place(*at),
+        to: time.place(*at),
+        hint: visit.say(text!("crash: {what}")).replace("{what}", what),
+    }));
     chart::strip(&segments, &label)
 }
 
@@ -323,7 +337,7 @@ mod tests {
     fn past(samples: Vec<AgentSample>, states: Vec<PastState>) -> Past {
         let past = AgentPast { samples, states };
         let current = Status { state: agents::State::Ready, since: ago(5), reason: None };
-        Past::new(&past, &current, 3, &Visit::nobody("/agents/a"))
+        Past::new(&past, &current, 3, &[(ago(270), "<b>".to_owned())], &Visit::nobody("/agents/a"))
     }
 
     #[test]
@@ -340,6 +354,7 @@ mod tests {
         assert!(strip.contains("class=\"warning\" x=\"50.00%\" width=\"10.00%\""), "{strip}");
         assert!(!strip.contains("<script") && strip.contains("it ended: &lt;script&gt;"), "{strip}");
         assert!(strip.contains("aria-label=\"States since 10 min ago: 2 changes, now ready."), "{strip}");
+        assert!(strip.contains("class=\"bad\" x=\"55.00%\" width=\"0.40%\"><title>crash: &lt;b&gt;"), "{strip}");
         assert!(past.memory.is_none() && past.others.is_empty(), "nothing is known yet");
     }
 
@@ -350,7 +365,7 @@ mod tests {
             vec![state(agents::State::Starting, 90_000, None), state(agents::State::Ready, 80_000, None)],
         );
         let strip = past.strip.to_string();
-        assert_eq!(strip.matches("<rect").count(), 1, "{strip}");
+        assert_eq!(strip.matches("<rect").count(), 2, "one state, and one crash: {strip}");
         assert!(strip.contains("x=\"0.00%\" width=\"100.00%\""), "{strip}");
         assert_eq!(past.states.len(), 2);
     }
