@@ -1,6 +1,7 @@
 //! `/libraries/{library}/interface`: what is wrong with the headers, what was assumed of them, and their text; and another header
 //! in their place.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -129,9 +130,11 @@ fn page<'a>(subject: &'a Subject, head: Head, frame: Frame, asked: &'a Asked) ->
     let more_diagnostics = diagnostics.len().saturating_sub(DIAGNOSTICS) as u64;
     diagnostics.truncate(DIAGNOSTICS);
     let about = asked.about.as_deref();
-    let mut groups = grouped(name, about_that(&header.assumptions, about));
-    let stated = if about.is_some() { grouped(name, about_that(&header.statements, about)) } else { Vec::new() };
-    let paging = reduce(name, &mut groups, asked);
+    let mut heaps = heaped(about_that(&header.assumptions, about));
+    let paging = reduce(name, &mut heaps, asked);
+    let groups = heaps.into_iter().map(|heap| heap.shown(name)).collect();
+    let stated = if about.is_some() { heaped(about_that(&header.statements, about)) } else { Vec::new() };
+    let stated = stated.into_iter().map(|heap| heap.shown(name)).collect();
     Page {
         head,
         library: name,
@@ -163,52 +166,74 @@ fn about_that<'a>(findings: &'a [Finding], about: Option<&'a str>) -> impl Itera
     findings.iter().filter(move |finding| about.is_none_or(|name| finding.function == name))
 }
 
-/// Each sentence once, with where it holds; what is rare comes first, because what is assumed most often is looked at once.
-fn grouped<'a>(library: &str, findings: impl Iterator<Item = &'a Finding>) -> Vec<Group<'a>> {
-    let mut places = std::collections::HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    for finding in findings {
-        let index = *places.entry((finding.what, finding.text.as_str())).or_insert_with(|| {
-            let (topic, hint) = (topic(finding.what), hint(finding));
-            groups.push(Group { topic, text: &finding.text, hint, count: 0, places: Vec::new(), all: None });
-            groups.len() - 1
-        });
-        let name = match &finding.parameter {
-            Some(parameter) => format!("{}({parameter})", finding.function),
-            None => finding.function.clone(),
+/// Findings that say the same.
+struct Heap<'a> {
+    findings: Vec<&'a Finding>,
+    /// How many there are, also where some are not shown, …
+    count: usize,
+    /// … and where all of them are.
+    all: Option<String>,
+}
+
+impl<'a> Heap<'a> {
+    /// As the page has it.
+    fn shown(self, library: &str) -> Group<'a> {
+        let place = |finding: &&Finding| {
+            let name = match &finding.parameter {
+                Some(parameter) => format!("{}({parameter})", finding.function),
+                None => finding.function.clone(),
+            };
+            Place { name, address: line_address(library, &finding.file, finding.line) }
         };
-        let group = &mut groups[index];
-        group.count += 1;
-        group.places.push(Place { name, address: line_address(library, &finding.file, finding.line) });
+        let places = self.findings.iter().map(place).collect();
+        let (about, text, hint) = match self.findings.first() {
+            Some(first) => (topic(first.what), first.text.as_str(), hint(first)),
+            None => ("", "", ""),
+        };
+        Group { topic: about, text, hint, count: self.count as u64, places, all: self.all }
     }
-    groups.sort_by_key(|group| (group.topic, group.count));
-    groups
+}
+
+/// Each sentence once, with where it holds; what is rare comes first, because what is assumed most often is looked at once.
+fn heaped<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Heap<'a>> {
+    let mut indices = HashMap::new();
+    let mut heaps: Vec<Heap> = Vec::new();
+    for finding in findings {
+        let index = *indices.entry((finding.what, finding.text.as_str())).or_insert(heaps.len());
+        if index == heaps.len() {
+            heaps.push(Heap { findings: Vec::new(), count: 0, all: None });
+        }
+        heaps[index].findings.push(finding);
+        heaps[index].count += 1;
+    }
+    heaps.sort_by_key(|heap| (heap.findings.first().map(|first| topic(first.what)), heap.count));
+    heaps
 }
 
 /// Leaves what is on this page.
-fn reduce(library: &str, groups: &mut Vec<Group>, asked: &Asked) -> Option<Paging> {
+fn reduce(library: &str, heaps: &mut Vec<Heap>, asked: &Asked) -> Option<Paging> {
     let own = |group: &str, from: usize| {
         let from = if from == 0 { String::new() } else { from.to_string() };
         address(library, &format!("/interface{}#assumed", query(&[("group", group), ("from", &from)])))
     };
-    if let Some(index) = asked.group.filter(|index| *index < groups.len()) {
-        let mut group = groups.swap_remove(index);
-        let from = paging::start(asked.from, group.places.len());
-        let paging = Paging::new(from, group.places.len(), |from| own(&index.to_string(), from));
-        group.places = group.places.into_iter().skip(from).take(LINES).collect();
-        *groups = vec![group];
+    if let Some(index) = asked.group.filter(|index| *index < heaps.len()) {
+        let mut heap = heaps.swap_remove(index);
+        let from = paging::start(asked.from, heap.findings.len());
+        let paging = Paging::new(from, heap.findings.len(), |from| own(&index.to_string(), from));
+        heap.findings = heap.findings.into_iter().skip(from).take(LINES).collect();
+        *heaps = vec![heap];
         return Some(paging);
     }
-    for (index, group) in groups.iter_mut().enumerate().filter(|(_, group)| group.places.len() > PLACES) {
-        group.places.truncate(PLACES);
-        group.all = Some(own(&index.to_string(), 0));
+    for (index, heap) in heaps.iter_mut().enumerate().filter(|(_, heap)| heap.findings.len() > PLACES) {
+        heap.findings.truncate(PLACES);
+        heap.all = Some(own(&index.to_string(), 0));
     }
-    if groups.len() <= GROUPS {
+    if heaps.len() <= GROUPS {
         return None;
     }
-    let from = asked.from.unwrap_or_default().min(groups.len() - 1) / GROUPS * GROUPS;
-    let paging = Paging::of(GROUPS, from, groups.len(), |from| own("", from));
-    *groups = std::mem::take(groups).into_iter().skip(from).take(GROUPS).collect();
+    let from = asked.from.unwrap_or_default().min(heaps.len() - 1) / GROUPS * GROUPS;
+    let paging = Paging::of(GROUPS, from, heaps.len(), |from| own("", from));
+    *heaps = std::mem::take(heaps).into_iter().skip(from).take(GROUPS).collect();
     Some(paging)
 }
 
