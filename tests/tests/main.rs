@@ -31,6 +31,7 @@ mod loading;
 mod metrics;
 mod openapi;
 mod output;
+mod pages;
 mod pools;
 mod protocol;
 mod questions;

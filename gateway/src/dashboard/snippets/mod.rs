@@ -90,7 +90,18 @@ impl Call {
 
     /// The body as JSON in several lines, which is as good in JavaScript.
     fn json(&self) -> String {
-        escaped(&self.body.pretty())
+        escaped(&plain(&self.body).pretty())
+    }
+}
+
+/// The same document with every character that can be seen written as itself.
+fn plain(json: &Json) -> Json {
+    match json {
+        Json::Scalar(raw) => json.as_text().map_or_else(|| Json::Scalar(raw.clone()), |text| Json::text(&text)),
+        Json::List(elements) => Json::List(elements.iter().map(plain).collect()),
+        Json::Object(members) => {
+            Json::Object(members.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+        }
     }
 }
 
@@ -98,7 +109,7 @@ impl Call {
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        // `prettier` JSON has line ends of its own.
+        // Between its parts a document has line ends of its own.
         if c == '\n' || !is_unseen(c) {
             text.push(c);
             continue;

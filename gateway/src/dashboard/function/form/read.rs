@@ -35,7 +35,9 @@ fn inner(node: &Node, wrong: &mut Mistakes) -> Vec<(String, Json)> {
 /// The value of a node; `None` if it is left out.
 fn value(node: &Node, wrong: &mut Mistakes) -> Option<Json> {
     if node.presence == Some(Presence::Null) {
-        return Some(Json::null());
+        // What is left out is null, too; but for elements, and for parameters that would be memory of zeros then.
+        let is_parameter = node.path.rfind('/') == Some(0);
+        return (node.name.is_empty() || (node.partly && is_parameter)).then(Json::null);
     }
     let mut mistaken = |mistake| {
         wrong.push((node.path.clone(), mistake));

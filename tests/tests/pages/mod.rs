@@ -1,0 +1,3 @@
+//! The pages for people, without their scripts.
+
+mod function;
