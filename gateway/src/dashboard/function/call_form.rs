@@ -72,7 +72,8 @@ impl View {
         }
         let form = Form::of(function, types, Given::Fields(fields), edit.as_ref());
         // What would be too much for a page is not added.
-        let form = if form.is_cut && edit.is_some() { Form::of(function, types, Given::Fields(&before), None) } else { form };
+        let form =
+            if form.is_cut && edit.is_some() { Form::of(function, types, Given::Fields(&before), None) } else { form };
         (if go == "json" { Self::into_json(form, function, types, language) } else { Self::Fields(form) }, wish)
     }
 

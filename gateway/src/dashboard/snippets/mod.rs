@@ -9,6 +9,8 @@ mod go;
 mod python;
 mod typescript;
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::json::Json;
@@ -116,7 +118,8 @@ fn escaped(json: &str) -> String {
         }
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
-            text.push_str(&format!("\\u{unit:04x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\u{unit:04x}");
         }
     }
     text
@@ -141,7 +144,7 @@ fn quoted(text: &str, long: fn(u32) -> String) -> String {
             '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
             c if is_unseen(c) && u32::from(c) > 0xffff => quoted.push_str(&long(u32::from(c))),
-            c if is_unseen(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if is_unseen(c) => drop(write!(quoted, "\\u{:04x}", u32::from(c))),
             c => quoted.push(c),
         }
     }

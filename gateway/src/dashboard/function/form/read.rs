@@ -44,7 +44,7 @@ fn value(node: &Node, wrong: &mut Mistakes) -> Option<Json> {
         None
     };
     match &node.control {
-        Control::Integer { text, .. } => number_or_name(text, integer),
+        Control::Integer { text, .. } | Control::Handle { text, .. } => number_or_name(text, integer),
         Control::Number { text } => floating(text),
         Control::Truth { yes } => Some(Json::scalar(yes.to_string())).filter(|_| *yes || !node.partly),
         Control::Choice { options, is_other, other } => {
@@ -65,7 +65,6 @@ fn value(node: &Node, wrong: &mut Mistakes) -> Option<Json> {
             Ok(value) => value.filter(|value| !node.partly || value.as_text().is_some_and(|text| !text.is_empty())),
             Err(mistake) => mistaken(mistake),
         },
-        Control::Handle { text, .. } => number_or_name(text, integer),
         Control::Group { .. } | Control::Union { .. } => {
             let members = inner(node, wrong);
             (!members.is_empty() || !node.partly).then_some(Json::Object(members))
