@@ -2,5 +2,6 @@
 
 mod agents;
 mod calls;
+mod function;
 mod keys;
 mod libraries;

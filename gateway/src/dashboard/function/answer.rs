@@ -96,7 +96,7 @@ pub enum Shown {
 }
 
 impl Answer {
-    #[expect(clippy::unused_self, reason = "its template calls it")]
+    #[expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "its template calls it")]
     fn time(&self, nanoseconds: &u64) -> String {
         time_span(*nanoseconds)
     }

@@ -55,6 +55,7 @@ impl View {
     pub fn sent(function: &Function, types: Types<'_>, fields: &mut FormData, language: Language) -> (Self, Wish) {
         let go = fields.text(GO).unwrap_or("call").to_owned();
         let edit = Edit::parse(&go);
+        let before = fields.clone();
         if let Some(edit) = &edit {
             edit.apply(fields);
         }
@@ -70,6 +71,9 @@ impl View {
             return (if go == "form" { view.into_fields(function, types, language) } else { view }, wish);
         }
         let form = Form::of(function, types, Given::Fields(fields), edit.as_ref());
+        // What would be too much for a page is not added.
+        let form =
+            if form.is_cut && edit.is_some() { Form::of(function, types, Given::Fields(&before), None) } else { form };
         (if go == "json" { Self::into_json(form, function, types, language) } else { Self::Fields(form) }, wish)
     }
 

@@ -31,6 +31,7 @@ use crate::bridge::Bridge;
 use crate::error::{Code as ProblemCode, Problem};
 use crate::form_data::FormData;
 use crate::interfaces::Declared;
+use crate::json::Json;
 use crate::libraries::Library;
 
 use about::{About, refusal};
@@ -82,7 +83,7 @@ impl Found {
             return Err(unknown(&library, &declared, &name));
         };
         let handles = handles(&library, function, caller).await;
-        Ok(Self { library, name, number, handles, declared })
+        Ok(Self { library, declared, name, number, handles })
     }
 
     fn function(&self) -> &Function {
@@ -145,7 +146,8 @@ pub async fn show(
     let filled = example.as_ref().filter(|_| asked.fill.as_deref() == Some("example"));
     let view = View::first(found.function(), found.types(), filled);
     let way = Way::of(&bridge, &headers, &extensions);
-    page(&bridge, &found, (view, None, StatusCode::OK), &way, &visit, &caller).await
+    let shown = Shown { view, arguments: filled.cloned(), answer: None, status: StatusCode::OK };
+    page(&bridge, &found, shown, &way, &visit, &caller).await
 }
 
 /// What the form sends: a call, or the form in another shape.
@@ -165,9 +167,9 @@ pub async fn submit(
     let mut fields = read(&headers, &body)?;
     let language = visit.preferences.language;
     let (mut view, wish) = View::sent(found.function(), found.types(), &mut fields, language);
-    let mut shown = (None, StatusCode::OK);
+    let (mut answer, mut status) = (None, StatusCode::OK);
     if wish == Wish::Call {
-        let (answer, status) = match view.body(language) {
+        let (said, said_status) = match view.body(language) {
             Err(place) => (Answer::mistaken(place), StatusCode::UNPROCESSABLE_ENTITY),
             Ok(body) => {
                 let (headers, body) = request(body);
@@ -178,10 +180,11 @@ pub async fn submit(
                 Answer::read(response, found.function(), &mut view, "", since.elapsed()).await?
             }
         };
-        shown = (Some(answer), status);
+        (answer, status) = (Some(said), said_status);
     }
     let way = Way::of(&bridge, &headers, &extensions);
-    page(&bridge, &found, (view, shown.0, shown.1), &way, &visit, &caller).await
+    let shown = Shown { arguments: view.so_far(), view, answer, status };
+    page(&bridge, &found, shown, &way, &visit, &caller).await
 }
 
 /// The fields of a form.
@@ -190,10 +193,19 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Result<FormData, Problem> {
         .map_err(|error| Problem::new(ProblemCode::MalformedRequest, format!("The form cannot be read: {error}.")))
 }
 
+/// What a page shows besides what is known of the function.
+struct Shown {
+    view: View,
+    /// The arguments that there are.
+    arguments: Option<Json>,
+    answer: Option<Answer>,
+    status: StatusCode,
+}
+
 async fn page(
     bridge: &Bridge,
     found: &Found,
-    (view, answer, status): (View, Option<Answer>, StatusCode),
+    Shown { view, arguments, answer, status }: Shown,
     way: &Way,
     visit: &Visit,
     caller: &Caller,
@@ -203,7 +215,7 @@ async fn page(
     let interface: &Interface = found.declared.interface();
     let code = way.code(
         format!("/v1{here}"),
-        view.so_far(),
+        arguments,
         example(function, found.types()),
         (interface, function),
         |arguments| arguments,

@@ -115,7 +115,7 @@ impl Meant {
         let begin = usize::try_from(function.line.saturating_sub(1)).unwrap_or(0);
         let lines: Vec<&str> = text.lines().collect();
         let (before, own) = lines.split_at(begin.min(lines.len()));
-        let before: String = before.iter().map(|line| format!("{line}\n")).collect();
+        let before: String = before.iter().flat_map(|line| [line, "\n"]).collect();
         format!("\n{before}/** {tag} */\n{};\n", own.join("\n"))
     }
 }
@@ -145,13 +145,13 @@ pub async fn show(
     let note = suggestion.map(|(_, note)| note).filter(|note| !note.is_empty());
     let task = Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, note };
     if !is_given {
-        return task.page(meant, Shown::default()).await;
+        return task.page(meant, Shown::default());
     }
     let shown = match task.prototype(&meant).await {
         Ok(interface) => Shown { view: task.first(&interface).await, interface: Some(interface), ..Shown::default() },
         Err(problem) => Shown { problem: Some(problem), ..Shown::default() },
     };
-    task.page(meant, shown).await
+    task.page(meant, shown)
 }
 
 /// What the forms send: the prototype to be read, a call with it, or that it is to be kept.
@@ -176,7 +176,7 @@ pub async fn submit(
     let task = Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, note: None };
     let interface = match task.prototype(&meant).await {
         Ok(interface) => interface,
-        Err(problem) => return task.page(meant, Shown { problem: Some(problem), ..Shown::default() }).await,
+        Err(problem) => return task.page(meant, Shown { problem: Some(problem), ..Shown::default() }),
     };
     task.answer(meant, interface, &mut fields).await
 }
@@ -196,6 +196,8 @@ struct Task<'a> {
 struct Shown {
     interface: Option<Interface>,
     view: Option<View>,
+    /// Whether arguments were typed.
+    is_typed: bool,
     answer: Option<(Answer, StatusCode)>,
     /// What is wrong with the prototype, or keeps it from being kept.
     problem: Option<Problem>,
@@ -240,12 +242,17 @@ impl Task<'_> {
             }
             Wish::Other(name) if name == "keep" => match self.keep(&meant, &function).await {
                 Ok(()) => return lead_to(&address(&self.library.name, &function.name)),
-                Err(problem) => shown.not_kept = Some(problem),
+                Err(problem) => {
+                    shown.not_kept = Some(problem);
+                    view = View::first(&function, self.types(&interface, &handles), None);
+                }
             },
-            // The prototype was changed: what was typed for another one may fit it, too.
-            Wish::Show | Wish::Other(_) => {}
+            Wish::Show => {}
+            // The form of the prototype has no arguments.
+            Wish::Other(_) => view = View::first(&function, self.types(&interface, &handles), None),
         }
-        self.page(meant, Shown { interface: Some(interface), view: Some(view), ..shown }).await
+        shown.is_typed = fields.text("as").is_some();
+        self.page(meant, Shown { interface: Some(interface), view: Some(view), ..shown })
     }
 
     async fn call(
@@ -284,13 +291,14 @@ impl Task<'_> {
         replaced.await.map_err(Problem::internal)?.map(|_| ())
     }
 
-    async fn page(&self, meant: Meant, shown: Shown) -> Result<Response, Problem> {
-        let Shown { interface, view, answer, problem, not_kept } = shown;
+    fn page(&self, meant: Meant, shown: Shown) -> Result<Response, Problem> {
+        let Shown { interface, view, is_typed, answer, problem, not_kept } = shown;
         let library = &self.library.name;
         let action = format!("{}/try", address_of_library(library));
         let csrf = self.visit.viewer.csrf().map(str::to_owned);
-        let declared =
-            interface.zip(view).and_then(|(interface, view)| self.declared(&meant, &action, interface, view));
+        let declared = interface
+            .zip(view)
+            .and_then(|(interface, view)| self.declared(&meant, &action, &interface, view, is_typed));
         let status = match (&answer, problem.as_ref().or(not_kept.as_ref())) {
             (Some((_, status)), _) => *status,
             (None, Some(problem)) => problem.code().status(),
@@ -320,13 +328,20 @@ impl Task<'_> {
         self.visit.page(status, &page)
     }
 
-    fn declared(&self, meant: &Meant, action: &str, interface: Interface, view: View) -> Option<Declared> {
+    fn declared(
+        &self,
+        meant: &Meant,
+        action: &str,
+        interface: &Interface,
+        view: View,
+        is_typed: bool,
+    ) -> Option<Declared> {
         let function = interface.functions.first()?;
         let library = &self.library.name;
         let path = format!("/v1/libraries/{}/calls", part(library));
-        let example = example(function, self.types(&interface, &[]));
-        let code =
-            self.way.code(path, view.so_far(), example, (&interface, function), |arguments| meant.body(arguments));
+        let example = example(function, self.types(interface, &[]));
+        let arguments = view.so_far().filter(|_| is_typed);
+        let code = self.way.code(path, arguments, example, (interface, function), |arguments| meant.body(arguments));
         let refused = self.caller.may(Need::AdHoc, library, "").err().map(|problem| problem.detail().to_owned());
         let call = CallForm {
             action: action.to_owned(),

@@ -69,7 +69,7 @@ pub(super) fn program(call: &Call) -> String {
     } else {
         &["fmt", "io", "log", "net/http", "strings"]
     };
-    let imports: String = imports.iter().map(|name| format!("\t\"{name}\"\n")).collect();
+    let imports: String = imports.iter().flat_map(|name| ["\t\"", name, "\"\n"]).collect();
     let (origin, path, body) = (string(&call.origin), string(&call.path), raw(&call.json()));
     let main = if call.signed { MAIN.replace("SIGN", "sign(request)") } else { MAIN.replace("\tSIGN\n", "") };
     format!(

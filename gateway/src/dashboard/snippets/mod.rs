@@ -9,6 +9,8 @@ mod go;
 mod python;
 mod typescript;
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::json::Json;
@@ -90,7 +92,18 @@ impl Call {
 
     /// The body as JSON in several lines, which is as good in JavaScript.
     fn json(&self) -> String {
-        escaped(&self.body.pretty())
+        escaped(&plain(&self.body).pretty())
+    }
+}
+
+/// The same document with every character that can be seen written as itself.
+fn plain(json: &Json) -> Json {
+    match json {
+        Json::Scalar(raw) => json.as_text().map_or_else(|| Json::Scalar(raw.clone()), |text| Json::text(&text)),
+        Json::List(elements) => Json::List(elements.iter().map(plain).collect()),
+        Json::Object(members) => {
+            Json::Object(members.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+        }
     }
 }
 
@@ -98,14 +111,15 @@ impl Call {
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
-        // `prettier` JSON has line ends of its own.
+        // Between its parts a document has line ends of its own.
         if c == '\n' || !is_unseen(c) {
             text.push(c);
             continue;
         }
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
-            text.push_str(&format!("\\u{unit:04x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\u{unit:04x}");
         }
     }
     text
@@ -130,7 +144,7 @@ fn quoted(text: &str, long: fn(u32) -> String) -> String {
             '\t' => quoted.push_str("\\t"),
             '\r' => quoted.push_str("\\r"),
             c if is_unseen(c) && u32::from(c) > 0xffff => quoted.push_str(&long(u32::from(c))),
-            c if is_unseen(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if is_unseen(c) => drop(write!(quoted, "\\u{:04x}", u32::from(c))),
             c => quoted.push(c),
         }
     }

@@ -25,13 +25,13 @@ headers["Signature-Input"] = f"sig1={params}"
 headers["Signature"] = f"sig1=:{mac}:"
 "#;
 
-const SENT: &str = r#"
+const SENT: &str = r"
 try:
     with urllib.request.urlopen(urllib.request.Request(ORIGIN + PATH, body, headers)) as answer:
         print(json.load(answer))
 except urllib.error.HTTPError as problem:
     sys.exit(problem.read().decode())
-"#;
+";
 
 /// The program.
 pub(super) fn program(call: &Call) -> String {
@@ -41,8 +41,10 @@ pub(super) fn program(call: &Call) -> String {
     } else {
         &["json", "sys", "urllib.error", "urllib.request"]
     };
-    // Writing to a string cannot fail.
-    imports.iter().for_each(|name| drop(writeln!(text, "import {name}")));
+    for name in imports {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "import {name}");
+    }
     let (origin, path) = (string(&call.origin), string(&call.path));
     let _ = write!(text, "\nORIGIN = {origin}\nPATH = {path}\n\narguments = ");
     literal(&call.body, 0, &mut text);

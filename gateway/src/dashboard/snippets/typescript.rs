@@ -1,6 +1,6 @@
 //! TypeScript for Node.js 18 and later; what it says is JavaScript, too. The signature as in `examples/typescript`.
 
-use super::{Call, is_safe_in_javascript, quoted};
+use super::{Call, is_safe_in_javascript, plain, quoted};
 
 const SIGNED: &str = r#"
 // The key of keys.toml signs the request (RFC 9421).
@@ -38,7 +38,7 @@ pub(super) fn program(call: &Call) -> String {
         format!("JSON.stringify({})", call.json())
     } else {
         // As text: numbers would be rounded.
-        string(&call.body.compact())
+        string(&plain(&call.body).compact())
     };
     format!(
         "// As a module (call.mts), for Node.js.\n{import}const origin = {origin};\nconst path = {path};\nconst body = {body};\n\

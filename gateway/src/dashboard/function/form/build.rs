@@ -149,6 +149,13 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether so many nodes still have room.
+    fn has_room_for(&mut self, nodes: usize) -> bool {
+        let has_room = self.room >= nodes.saturating_mul(10);
+        self.is_cut |= !has_room;
+        has_room
+    }
+
     /// Takes so much of the room, if it is there.
     fn takes(&mut self, tenths: usize) -> bool {
         let left = self.room.checked_sub(tenths);
@@ -245,7 +252,7 @@ impl<'a> Builder<'a> {
             }
             Given::Nothing | Given::Value(None) => usize::try_from(usual).ok()?,
         };
-        if count > MOST_ELEMENTS && given.value().is_some() {
+        if (count > MOST_ELEMENTS && given.value().is_some()) || !self.has_room_for(count.min(MOST_ELEMENTS)) {
             return None;
         }
         let nullable = matches!(of, Type::Pointer(_) | Type::Callback(_)).then_some(Presence::Null);
@@ -270,6 +277,9 @@ impl<'a> Builder<'a> {
         if is_known || matches!(given, Given::Value(Some(Json::Scalar(_) | Json::List(_)))) {
             return None;
         }
+        if !self.has_room_for(structure.fields.len()) {
+            return None;
+        }
         // What stands for memory that is there already is no structure.
         if given.value().is_some_and(|value| value.get("$handle").is_some()) {
             return None;
@@ -282,7 +292,7 @@ impl<'a> Builder<'a> {
         }
         // A member that there is none of is not left out silently.
         .filter(|control| {
-            let known = names_in(control);
+            let known = names_in(control, true);
             given.value().is_none_or(|object| object.members().iter().all(|(name, _)| known.contains(name)))
         })
     }
@@ -330,7 +340,7 @@ impl<'a> Builder<'a> {
     fn anonymous(&mut self, around: &Value<'_>, field: &Field, index: usize, given: Given<'_>) -> Option<Node> {
         let Type::Structure(name) = &field.ty else { return None };
         let structure = self.types.interface.structures.get(name)?;
-        if around.inside.len() >= MOST_DEPTH || !self.takes(10) {
+        if around.inside.len() >= MOST_DEPTH || !self.has_room_for(structure.fields.len()) {
             self.is_cut = true;
             return None;
         }
@@ -515,15 +525,17 @@ fn anything(value: &Value<'_>, given: Given<'_>) -> Control {
 
 /// The names that a node puts into the object around it.
 fn names_of(node: &Node) -> Vec<String> {
-    if node.inline { names_in(&node.control) } else { vec![node.name.clone()] }
+    if node.inline { names_in(&node.control, false) } else { vec![node.name.clone()] }
 }
 
-/// The names of the members that a control has.
-fn names_in(control: &Control) -> Vec<String> {
+/// The names of the members that a control has; of a union perhaps only of the one that is `chosen`.
+fn names_in(control: &Control, chosen: bool) -> Vec<String> {
+    let inner = |node: &Node| if node.inline { names_in(&node.control, chosen) } else { vec![node.name.clone()] };
     match control {
-        Control::Group { members } => members.iter().flat_map(names_of).collect(),
+        Control::Group { members } => members.iter().flat_map(inner).collect(),
         Control::Union { branches, .. } => {
-            branches.iter().flat_map(|branch| branch.members.iter().flat_map(names_of)).collect()
+            let meant = branches.iter().filter(|branch| branch.chosen || !chosen);
+            meant.flat_map(|branch| branch.members.iter().flat_map(inner)).collect()
         }
         _ => Vec::new(),
     }

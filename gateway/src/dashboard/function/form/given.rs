@@ -29,6 +29,7 @@ pub enum Written<'a> {
 
 impl<'a> Given<'a> {
     /// The same for a member.
+    #[must_use]
     pub fn member(self, name: &str) -> Self {
         match self {
             Self::Value(value) => Self::Value(value.and_then(|value| value.get(name))),
@@ -37,6 +38,7 @@ impl<'a> Given<'a> {
     }
 
     /// The same for an element.
+    #[must_use]
     pub fn element(self, index: usize) -> Self {
         match self {
             Self::Value(Some(Json::List(elements))) => Self::Value(elements.get(index)),

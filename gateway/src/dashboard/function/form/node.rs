@@ -64,6 +64,7 @@ pub const AS_JSON: &str = "json";
 pub const OTHER: &str = "#";
 
 /// One value of a form.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the value")]
 #[derive(Template, Clone, Debug)]
 #[template(path = "function/node.html")]
 pub struct Node {
@@ -325,6 +326,12 @@ impl Node {
     /// Whether it has one control that may stay empty.
     const fn is_single(&self) -> bool {
         !self.is_compound() && !matches!(self.control, Control::Truth { .. })
+    }
+
+    /// Whether there is room for another one beside it.
+    const fn is_small(&self) -> bool {
+        use Control::{Choice, Integer, Number, Truth};
+        matches!(self.control, Integer { .. } | Number { .. } | Truth { .. } | Choice { .. })
     }
 
     const fn is_json(&self) -> bool {

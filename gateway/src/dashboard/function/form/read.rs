@@ -35,14 +35,16 @@ fn inner(node: &Node, wrong: &mut Mistakes) -> Vec<(String, Json)> {
 /// The value of a node; `None` if it is left out.
 fn value(node: &Node, wrong: &mut Mistakes) -> Option<Json> {
     if node.presence == Some(Presence::Null) {
-        return Some(Json::null());
+        // What is left out is null, too; but for elements, and for parameters that would be memory of zeros then.
+        let is_parameter = node.path.rfind('/') == Some(0);
+        return (node.name.is_empty() || (node.partly && is_parameter)).then(Json::null);
     }
     let mut mistaken = |mistake| {
         wrong.push((node.path.clone(), mistake));
         None
     };
     match &node.control {
-        Control::Integer { text, .. } => number_or_name(text, integer),
+        Control::Integer { text, .. } | Control::Handle { text, .. } => number_or_name(text, integer),
         Control::Number { text } => floating(text),
         Control::Truth { yes } => Some(Json::scalar(yes.to_string())).filter(|_| *yes || !node.partly),
         Control::Choice { options, is_other, other } => {
@@ -63,7 +65,6 @@ fn value(node: &Node, wrong: &mut Mistakes) -> Option<Json> {
             Ok(value) => value.filter(|value| !node.partly || value.as_text().is_some_and(|text| !text.is_empty())),
             Err(mistake) => mistaken(mistake),
         },
-        Control::Handle { text, .. } => number_or_name(text, integer),
         Control::Group { .. } | Control::Union { .. } => {
             let members = inner(node, wrong);
             (!members.is_empty() || !node.partly).then_some(Json::Object(members))
