@@ -83,6 +83,9 @@ impl Distribution {
         reason = "it is an estimate between two bounds"
     )]
     pub fn quantile(&self, part: f64) -> u64 {
+        if self.count == 0 {
+            return 0;
+        }
         let wanted = part * self.count as f64;
         let (mut below, mut lower) = (0, 0);
         for (bound, count) in &self.buckets {
