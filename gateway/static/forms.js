@@ -53,14 +53,14 @@ async function send(event) {
   form.setAttribute('aria-busy', 'true');
   try {
     // What has no file goes as forms do: files need a body of several parts.
-    const { answer, next } = await load(form.action, {
+    const { answer } = await load(form.action, {
       method: 'POST',
       body: hasFiles ? body : withoutFiles(body),
       all: true,
     });
     if (answer.redirected && new URL(answer.url).pathname !== location.pathname) location.assign(answer.url);
-    const place = next.querySelector('[data-focus]');
-    if (place?.id) document.getElementById(place.id)?.focus();
+    // What came is part of this page by now.
+    document.querySelector('main [data-focus]')?.focus();
   } catch {
     // As without scripts: the browser says what is wrong.
     form.removeAttribute('data-swap');
