@@ -114,7 +114,13 @@ fn a_list_grows_without_scripts_and_is_sent_as_it_is() {
     let fields = [("#/corners", "1"), ("/corners/0/x", "3"), ("/corners/0/y", "4"), ("/colour", "GREEN")];
     let grown = browser.submit(&address("Area"), &[&fields[..], &[("go", "add:/corners")]].concat());
     has(&grown, 200, &["name=\"/corners/1/x\"", "name=\"/corners/0/x\" value=\"3\"", "given by corners"]);
-    let both = [("#/corners", "2"), ("/corners/0/x", "3"), ("/corners/0/y", "4"), ("/corners/1/x", "5"), ("/corners/1/y", "6")];
+    let both = [
+        ("#/corners", "2"),
+        ("/corners/0/x", "3"),
+        ("/corners/0/y", "4"),
+        ("/corners/1/x", "5"),
+        ("/corners/1/y", "6"),
+    ];
     let called = browser.submit(&address("Area"), &[&both[..], &[("/colour", "GREEN")]].concat());
     has(&called, 200, &["<code>49</code>"]);
     let shrunk = browser.submit(&address("Area"), &[&both[..], &[("go", "remove:/corners/0")]].concat());
@@ -189,7 +195,10 @@ fn an_export_is_tried_with_a_prototype_and_kept() {
     has(&page, 200, &["No header declares it", "Hidden", "name=\"prototype\""]);
     let prototype = "int Twice(int a)";
     let fields = [("export", "Hidden"), ("ordinal", ""), ("prototype", prototype)];
-    let wrong = browser.submit("/libraries/paged/try", &[("export", "Hidden"), ("prototype", "int Twice(\nstrange a)"), ("go", "read")]);
+    let wrong = browser.submit(
+        "/libraries/paged/try",
+        &[("export", "Hidden"), ("prototype", "int Twice(\nstrange a)"), ("go", "read")],
+    );
     has(&wrong, 422, &["line 2, column 1", "aria-invalid=\"true\"", "strange a"]);
     let read = browser.submit("/libraries/paged/try", &[&fields[..], &[("go", "read")]].concat());
     has(&read, 200, &["name=\"/a\"", "Keep the prototype", "/v1/libraries/paged/calls"]);
@@ -198,7 +207,12 @@ fn an_export_is_tried_with_a_prototype_and_kept() {
     let missing = browser.submit("/libraries/paged/try", &[&fields[..], &[("/a", "")]].concat());
     has(&missing, 422, &["href=\"#f/a\""]);
     let kept = browser.submit("/libraries/paged/try", &[&fields[..], &[("go", "keep")]].concat());
-    assert_eq!((kept.status, kept.header("location")), (303, Some("/libraries/paged/functions/Twice")), "{}", kept.text);
+    assert_eq!(
+        (kept.status, kept.header("location")),
+        (303, Some("/libraries/paged/functions/Twice")),
+        "{}",
+        kept.text
+    );
     assert_eq!(bridge.call("paged", "Twice", json!({"a": 4})).result(), 8);
     assert_eq!(bridge.call("paged", "Add", json!({"a": 4, "b": 1})).result(), 5, "what was declared stays");
     has(&browser.open("/libraries/paged/functions/Twice"), 200, &["int Twice(int a);"]);
@@ -246,7 +260,8 @@ fn the_code_to_copy_makes_the_same_call() {
     let file = |name: &str, language: &str| written(folder.path(), name, &program(&page, language));
     let echoed = |output: Option<String>, language: &str| {
         let output = output.unwrap_or_else(|| panic!("{language} runs here"));
-        let answer: bridge32_tests::Value = serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
+        let answer: bridge32_tests::Value =
+            serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"));
         assert_eq!(answer["result"], hostile, "{language}");
     };
     echoed(output(Command::new("sh").arg(file("call.sh", "curl")), &environment), "curl");
@@ -271,7 +286,14 @@ fn the_code_to_copy_makes_the_same_call() {
 #[test]
 fn strange_forms_are_answered_and_break_nothing() {
     let (bridge, mut browser) = one();
-    let strange = [("/nothing", "1"), ("#/a", "99999999999999999999"), ("?/a", "json"), ("/a", "{"), ("/a", "2"), ("go", "remove:/x/y")];
+    let strange = [
+        ("/nothing", "1"),
+        ("#/a", "99999999999999999999"),
+        ("?/a", "json"),
+        ("/a", "{"),
+        ("/a", "2"),
+        ("go", "remove:/x/y"),
+    ];
     assert_eq!(browser.submit(&address("Add"), &strange).status, 422);
     has(&browser.submit(&address("Area"), &[("#/corners", "4000000000")]), 422, &[]);
     let many: Vec<(String, String)> = (0..6000).map(|n| (format!("/x{n}"), String::new())).collect();
@@ -279,7 +301,8 @@ fn strange_forms_are_answered_and_break_nothing() {
     has(&browser.submit(&address("Add"), &many), 400, &["more than 5000 fields"]);
     let long = "7".repeat(1 << 20);
     assert_eq!(browser.submit(&address("Add"), &[("/a", &long)]).status, 422);
-    let json = browser.request("POST", &address("Add")).header("accept", "text/html").body("application/json", "{}").send();
+    let json =
+        browser.request("POST", &address("Add")).header("accept", "text/html").body("application/json", "{}").send();
     has(&json, 400, &["application/x-www-form-urlencoded"]);
     assert_eq!(bridge.call("paged", "Add", json!({"a": 4, "b": 1})).result(), 5);
 }
