@@ -200,6 +200,7 @@ mod tests {
             .unwrap()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "`json!` in the call itself reads best")]
     fn report(crash: Value) -> Value {
         json!({"report": "x.json", "agent": "pricing", "generation": 3, "runtime": "win32", "pid": 7,
             "started_at": "2026-01-31T12:00:00Z", "ended_at": "2026-01-31T12:05:00Z", "exit": "exit code -1073741819",

@@ -195,6 +195,7 @@ fn fault_of_end(end: Result<Option<Timestamp>, &str>, giver: &Giver, visit: &Vis
 mod tests {
     use super::*;
 
+    #[expect(clippy::result_large_err, reason = "a test looks at all of them")]
     fn check(body: &str, giver: &Giver) -> Result<NewKey, Faults> {
         let ids = vec!["ci".to_owned()];
         let rules = Rules { giver, ids, libraries: vec!["reader", "a.b"] };
