@@ -135,7 +135,9 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_number_that_people_write() {
-        for (most, end) in [(0.0, 0.0), (0.3, 0.5), (1.0, 1.0), (1.2, 2.0), (4.0, 5.0), (812.0, 1000.0), (1000.0, 1000.0)] {
+        for (most, end) in
+            [(0.0, 0.0), (0.3, 0.5), (1.0, 1.0), (1.2, 2.0), (4.0, 5.0), (812.0, 1000.0), (1000.0, 1000.0)]
+        {
             assert!((round_up(most) - end).abs() < 1e-9, "{most}");
         }
     }
