@@ -1,6 +1,7 @@
 //! Forms of whole headers: what is given comes back as it was, through the page and its fields.
 
 use bridge32_interface::schema::{json_schema, schemas};
+use bridge32_interface::sensitive::Marks;
 use bridge32_interface::{Options, Source, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -33,7 +34,9 @@ int print(const char *format, ...);
 ";
 
 fn interface() -> Interface {
-    read(&[Source { name: "a.h", text: HEADER.as_bytes() }], &Options::new(Target::Win32)).interface
+    let mut read = read(&[Source { name: "a.h", text: HEADER.as_bytes() }], &Options::new(Target::Win32));
+    Marks::default().apply(&mut read.interface);
+    read.interface
 }
 
 fn form(function: &str, given: Given<'_>) -> Form {
