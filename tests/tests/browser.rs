@@ -18,7 +18,7 @@ macro_rules! scenarios {
 
 scenarios! {
     frame: demo_library();
-    hostile: hostile();
+    hostile: hostile_library();
     journey: demo_library();
     pages: showcase::start();
     sign_in: demo_library();
@@ -35,7 +35,7 @@ fn demo_library() -> Bridge {
 }
 
 /// A library whose header, exports and answers have markup wherever somebody could put it.
-fn hostile() -> Bridge {
+fn hostile_library() -> Bridge {
     const HEADER: &str = r#"
         /** A comment with <script>globalThis.harm = 1</script> and <img src=x onerror="globalThis.harm = 2">.
          *  @param text "><svg onload=globalThis.harm=3> is what it takes */

@@ -335,7 +335,7 @@ fn problems_are_pages_for_browsers_and_documents_for_programs() {
     let mut browser = signed_in(&bridge);
     let token = browser.csrf();
     is_page(&browser.open("/nothing/%3Cscript%3E?%3Cb%3E"), 404, "not_found");
-    is_page(&browser.open("/v1/libraries/none"), 404, "no library `none`");
+    is_page(&browser.open("/v1/libraries/none"), 404, "no library <code>none</code>");
     browser.request("GET", "/v1/libraries/none").send().refused(404, "unknown_library");
     is_page(&browser.submit("/v1/libraries", &[("csrf", &token)]), 405, "what is: GET");
     is_page(&browser.submit("/v1/sign-in-links", &[]), 403, "csrf_token_invalid");

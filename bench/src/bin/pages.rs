@@ -136,7 +136,7 @@ fn measure(gateway: &str, page: &str) -> Result<bool> {
         times.push(began.elapsed().as_secs_f64() * 1000.0);
         connection.read_to_end(&mut answer)?;
         let body = answer.windows(4).position(|end| end == b"\r\n\r\n").ok_or("the answer has no body")? + 4;
-        status = String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned();
+        String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().clone_into(&mut status);
         size = answer.len() - body;
     }
     times.sort_by(f64::total_cmp);

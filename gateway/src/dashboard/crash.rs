@@ -200,7 +200,7 @@ mod tests {
             .unwrap()
     }
 
-    fn report(crash: Value) -> Value {
+    fn report(crash: &Value) -> Value {
         json!({"report": "x.json", "agent": "pricing", "generation": 3, "runtime": "win32", "pid": 7,
             "started_at": "2026-01-31T12:00:00Z", "ended_at": "2026-01-31T12:05:00Z", "exit": "exit code -1073741819",
             "exit_code": -1_073_741_819, "crash": crash,
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_crash_is_told_with_its_place_its_call_and_what_to_do() {
-        let page = rendered(&report(json!({"what": "0xC0000005 (access violation)", "code": 3_221_225_477_u32,
+        let page = rendered(&report(&json!({"what": "0xC0000005 (access violation)", "code": 3_221_225_477_u32,
             "access": "write of 0x00000004", "module": "pricing.dll", "offset": 7994, "symbol": "Quote", "symbol_offset": 20,
             "library": "pricing", "function": "Quote", "call_id": "0199c2d4-0000-7000-8000-000000000000"})));
         for words in [
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_process_without_a_record_and_one_that_says_nonsense_have_a_page_too() {
-        assert!(rendered(&report(Value::Null)).contains("exit code -1073741819"));
+        assert!(rendered(&report(&Value::Null)).contains("exit code -1073741819"));
         for nonsense in [json!({"crash": 5, "report": []}), json!([]), json!("text")] {
             assert!(rendered(&nonsense).contains("<details"), "{nonsense}");
         }
@@ -240,14 +240,14 @@ mod tests {
     #[test]
     fn names_of_a_report_are_text() {
         let bad = "<img src=x onerror=alert(1)>";
-        let page = rendered(&report(json!({"what": bad, "access": bad, "module": bad, "offset": 1, "symbol": bad,
+        let page = rendered(&report(&json!({"what": bad, "access": bad, "module": bad, "offset": 1, "symbol": bad,
             "library": bad, "function": bad, "call_id": format!("\" {bad}")})));
         assert!(!page.contains("<img") && !page.contains("\" &#60;img"), "{page}");
     }
 
     #[test]
     fn a_null_pointer_is_told_from_other_addresses() {
-        let of = |access: &str| Report::of_value(report(json!({"access": access}))).followed_null();
+        let of = |access: &str| Report::of_value(report(&json!({"access": access}))).followed_null();
         assert!(of("write of 0x00000004") && of("read of 0x0000ffff"));
         assert!(!of("read of 0x00010000") && !of("read of 0xdeadbeef") && !of("somewhere"));
     }

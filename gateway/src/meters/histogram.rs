@@ -120,7 +120,9 @@ mod tests {
         let histogram = Histogram::new(&[10, 20]);
         histogram.record(5);
         let before = histogram.distribution();
-        [15, 30].into_iter().for_each(|value| histogram.record(value));
+        for value in [15, 30] {
+            histogram.record(value);
+        }
         let since = histogram.distribution().since(&before);
         assert_eq!((since.count, since.sum), (2, 45));
         assert_eq!(since.buckets, [(Some(10), 0), (Some(20), 1), (None, 1)]);
@@ -136,7 +138,9 @@ mod tests {
         let histogram = Histogram::new(&[10, 20, 40]);
         assert_eq!(histogram.distribution().quantile(0.5), 0);
         (0..98).for_each(|_| histogram.record(15));
-        [30, 1_000].into_iter().for_each(|value| histogram.record(value));
+        for value in [30, 1_000] {
+            histogram.record(value);
+        }
         let read = histogram.distribution();
         assert_eq!((read.quantile(0.49), read.quantile(0.98)), (15, 20));
         assert_eq!((read.quantile(0.99), read.quantile(1.0)), (40, 40));

@@ -43,7 +43,7 @@ impl Bridge {
         let bridge = Arc::clone(self);
         let replace = async move {
             let outcome = bridge.replace_configuration().await;
-            let told = outcome.as_ref().map(Applied::clone).map_err(|problem| problem.detail().to_owned());
+            let told = outcome.clone().map_err(|problem| problem.detail().to_owned());
             bridge.reloads.note_configuration(Some(told));
             let problem = outcome.as_ref().err().map(|problem| match problem.code() {
                 // It may show what stands in the file, which not everybody may read who reads events.

@@ -8,7 +8,7 @@ use bridge32_tests::client::Answer;
 use bridge32_tests::fixture::Fixture;
 use bridge32_tests::{Bridge, Browser, Config, Target, base64, json, within};
 
-const SOURCE: &str = r#"
+const SOURCE: &str = r"
 typedef struct { int x, y; } point;
 API int Add(int a, int b) { return a + b; }
 API unsigned Sum(const unsigned char *data, unsigned size) { unsigned sum = 0; while (size) sum += data[--size]; return sum; }
@@ -17,7 +17,7 @@ API const char *Echo(const char *text) { return text; }
 API int Fill(unsigned char *data, int size) { for (int i = 0; i < size; i++) data[i] = i; return size; }
 API long long Large(long long value) { return value; }
 API int Hidden(int a) { return a * 2; }
-"#;
+";
 
 const HEADER: &str = "\
 typedef struct { /** to the right */ int x; int y; } point;

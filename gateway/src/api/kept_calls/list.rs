@@ -58,7 +58,8 @@ impl Chosen {
     /// As clients are told it.
     pub(crate) fn list(&self) -> List<'_> {
         let Self { first, page, kept, next, without_history } = self;
-        let records = page.records.iter().map(|record| Item::Recorded(Facts::of(record, kept.contains(&record.id))));
+        let records =
+            page.records.iter().map(|record| Item::Recorded(Box::new(Facts::of(record, kept.contains(&record.id)))));
         List {
             calls: first.iter().map(Item::Listed).chain(records).collect(),
             next_cursor: next.map(Cursor::text),
@@ -73,7 +74,7 @@ impl Chosen {
 #[serde(untagged)]
 enum Item<'a> {
     Listed(&'a Listed),
-    Recorded(Facts<'a>),
+    Recorded(Box<Facts<'a>>),
 }
 
 /// What a caller asks for.

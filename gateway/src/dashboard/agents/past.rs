@@ -354,7 +354,10 @@ mod tests {
         assert!(strip.contains("class=\"warning\" x=\"50.00%\" width=\"10.00%\""), "{strip}");
         assert!(!strip.contains("<script") && strip.contains("it ended: &lt;script&gt;"), "{strip}");
         assert!(strip.contains("aria-label=\"States since 10 min ago: 2 changes, now ready."), "{strip}");
-        assert!(strip.contains("class=\"bad\" x=\"55.00%\" width=\"0.40%\"><title>crash: &lt;b&gt;"), "{strip}");
+        assert!(
+            strip.contains("class=\"bad\" x=\"55.00%\" width=\"0.40%\" height=\"100%\"><title>crash: &lt;b&gt;"),
+            "{strip}"
+        );
         assert!(past.memory.is_none() && past.others.is_empty(), "nothing is known yet");
     }
 

@@ -49,6 +49,7 @@ impl Extent {
 }
 
 /// The part of a page that tells of a call. Pages write it as `{{ detail|safe }}`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 #[derive(Template)]
 #[template(path = "calls/detail.html")]
 pub(super) struct Detail {

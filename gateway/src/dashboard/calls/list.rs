@@ -61,6 +61,7 @@ struct Gap {
     reason: String,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct Row {
     id: Uuid,
     state: State,

@@ -80,6 +80,7 @@ enum Item {
     Refused(Refused),
 }
 
+#[expect(clippy::struct_field_names, reason = "the API calls it so")]
 #[derive(Deserialize)]
 struct Replay {
     call_id: Uuid,

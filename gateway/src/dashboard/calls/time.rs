@@ -19,7 +19,7 @@ pub(super) struct Share {
     pub(super) name: &'static str,
     pub(super) meaning: &'static str,
     pub(super) ns: u64,
-    pub(super) share: f64,
+    pub(super) fraction: f64,
 }
 
 impl Time {
@@ -39,12 +39,13 @@ impl Time {
         #[expect(clippy::cast_precision_loss, reason = "a width on a screen")]
         let share = |ns: u64| if whole_ns == 0 { 0.0 } else { ns as f64 / whole_ns as f64 };
         let shares = words.iter().zip(times);
-        let parts: Vec<Share> =
-            shares.map(|((class, name, meaning), ns)| Share { class, name, meaning, ns, share: share(ns) }).collect();
+        let parts: Vec<Share> = shares
+            .map(|((class, name, meaning), ns)| Share { class, name, meaning, ns, fraction: share(ns) })
+            .collect();
         let hint =
-            |part: &Share| format!("{}: {} ({})", visit.say(part.name), time_span(part.ns), percentage(part.share));
+            |part: &Share| format!("{}: {} ({})", visit.say(part.name), time_span(part.ns), percentage(part.fraction));
         let drawn: Vec<Part> =
-            parts.iter().map(|part| Part { class: part.class, size: part.share, hint: hint(part) }).collect();
+            parts.iter().map(|part| Part { class: part.class, size: part.fraction, hint: hint(part) }).collect();
         let label = parts.iter().map(hint).collect::<Vec<_>>().join(", ");
         Some(Self { bar: chart::parts(&drawn, 1.0, &label), parts, whole_ns })
     }
@@ -59,7 +60,7 @@ mod tests {
     fn the_bar_and_the_numbers_say_the_same() {
         let time = Time::of(&hostile(), &Visit::nobody("/")).unwrap();
         assert_eq!(time.whole_ns, 1_234_500);
-        let parts: Vec<(u64, String)> = time.parts.iter().map(|part| (part.ns, percentage(part.share))).collect();
+        let parts: Vec<(u64, String)> = time.parts.iter().map(|part| (part.ns, percentage(part.fraction))).collect();
         assert_eq!(parts, [(234_000, "19.0 %".into()), (500, "0.04 %".into()), (1_000_000, "81.0 %".into())]);
         let bar = time.bar.to_string();
         assert!(bar.contains("Queue: 0.23 ms (19.0 %), Agent: 500 ns (0.04 %), Library: 1.00 ms"), "{bar}");

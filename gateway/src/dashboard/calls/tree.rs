@@ -2,6 +2,7 @@
 //! hex view. Numbers stand as they were written. Pure; what it is given is hostile.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -90,12 +91,11 @@ impl Drawing<'_> {
                 None => self.pointer.push_str(&index.to_string()),
             }
             let number;
-            let name = match &name {
-                Some(name) => name,
-                None => {
-                    number = index.to_string();
-                    &number
-                }
+            let name = if let Some(name) = &name {
+                name
+            } else {
+                number = index.to_string();
+                &number
             };
             self.item(Some(name), raw.get(), of, depth);
             self.pointer.truncate(before);
@@ -185,7 +185,8 @@ impl Drawing<'_> {
         self.html.push_str(&hex::glance(bytes));
         self.html.push_str("</code></summary>");
         let label = self.look.language.say(text!("Bytes: offset, hexadecimal, characters"));
-        self.html.push_str(&format!("<pre class=\"hex\" tabindex=\"0\" role=\"group\" aria-label=\"{label}\">"));
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(self.html, "<pre class=\"hex\" tabindex=\"0\" role=\"group\" aria-label=\"{label}\">");
         write_text(&mut self.html, &hex::lines(shown), usize::MAX);
         self.html.push_str("</pre>");
         if shown.len() < bytes.len() {
@@ -236,7 +237,7 @@ impl Drawing<'_> {
     fn open(&mut self, is_open: bool) {
         let Look { id, .. } = self.look;
         let open = if is_open { " open" } else { "" };
-        self.html.push_str(&format!("<details id=\"{id}-{}\"{open}><summary>", self.opened));
+        let _ = write!(self.html, "<details id=\"{id}-{}\"{open}><summary>", self.opened);
         self.opened += 1;
     }
 
@@ -253,7 +254,7 @@ impl Drawing<'_> {
         let words = self.look.language.say(text!("everything, as JSON"));
         self.html.push_str("<a href=\"");
         write_text(&mut self.html, self.look.whole, usize::MAX);
-        self.html.push_str(&format!("\">{words}</a>"));
+        let _ = write!(self.html, "\">{words}</a>");
     }
 
     /// How many bytes there may still be.

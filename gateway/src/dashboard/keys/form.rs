@@ -195,10 +195,10 @@ fn fault_of_end(end: Result<Option<Timestamp>, &str>, giver: &Giver, visit: &Vis
 mod tests {
     use super::*;
 
-    fn check(body: &str, giver: &Giver) -> Result<NewKey, Faults> {
+    fn check(body: &str, giver: &Giver) -> Result<NewKey, Box<Faults>> {
         let ids = vec!["ci".to_owned()];
         let rules = Rules { giver, ids, libraries: vec!["reader", "a.b"] };
-        Form::read(body.as_bytes()).check(&rules, &Visit::nobody("/keys")).map_err(|faults| *faults)
+        Form::read(body.as_bytes()).check(&rules, &Visit::nobody("/keys"))
     }
 
     fn admin() -> Giver {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn each_field_says_what_is_wrong_with_it() {
-        let faults = check("id=ci&expires=2020-01-01&rate=fast&concurrency=0", &admin()).unwrap_err();
+        let faults = *check("id=ci&expires=2020-01-01&rate=fast&concurrency=0", &admin()).unwrap_err();
         let said =
             [faults.id, faults.scopes, faults.expires, faults.rate, faults.concurrency].map(Option::unwrap_or_default);
         for (said, words) in

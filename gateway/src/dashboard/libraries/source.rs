@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn file(name: &str, lines: usize) -> HeaderText {
-        let text: String = (1..=lines).map(|line| format!("int f{line}(void);\n")).collect();
+        let text = (1..=lines).map(|line| format!("int f{line}(void);\n")).collect::<Vec<_>>().concat();
         HeaderText { name: name.to_owned(), text: text.into_bytes() }
     }
 

@@ -219,7 +219,9 @@ mod tests {
     #[test]
     fn a_step_has_what_was_counted_since_the_one_before() {
         let (timeline, histogram) = (Timeline::default(), Histogram::new(BOUNDS));
-        [500, 1_500].into_iter().for_each(|time| histogram.record(time));
+        for time in [500, 1_500] {
+            histogram.record(time);
+        }
         assert!(step(&timeline, "calc", &histogram, 1));
         assert!(!step(&timeline, "calc", &histogram, 1));
         histogram.record(3_000);

@@ -12,7 +12,7 @@ use askama::Template as _;
 use bridge32_protocol::interface::Interface;
 use bridge32_protocol::target::Target;
 
-const HEADER: &str = r#"
+const HEADER: &str = r"
 #define FAST 1
 #define SLOW 9
 enum colour { RED, GREEN = 7, BLUE = -1 };
@@ -31,7 +31,7 @@ int lists(_In_reads_(n) const struct point *points, int n, _In_reads_(3) const s
 int trees(const struct tree *tree, void *handle, _In_opt_ void *other);
 int sort(_Inout_updates_(n) int *values, int n, compare by);
 int print(const char *format, ...);
-"#;
+";
 
 fn interface() -> Interface {
     let mut read = read(&[Source { name: "a.h", text: HEADER.as_bytes() }], &Options::new(Target::Win32));
@@ -277,7 +277,7 @@ fn a_problem_is_written_beside_the_control_that_it_is_about() {
 
 #[test]
 fn a_page_is_bounded_however_large_the_types_are() {
-    let members: String = (0..400).map(|n| format!("struct s{} a{n}, b{n}, c{n};", n % 4)).collect();
+    let members = (0..400).map(|n| format!("struct s{} a{n}, b{n}, c{n};", n % 4)).collect::<Vec<_>>().concat();
     let header = format!(
         "struct s0 {{ int a, b, c; }}; struct s1 {{ struct s0 x[9]; }}; struct s2 {{ struct s1 y[9]; }}; struct s3 {{ struct s2 z[9]; }};
          struct all {{ {members} }}; enum e {{ {} }}; int f(const struct all *a, enum e b, int long_names_{});",
