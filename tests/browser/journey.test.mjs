@@ -11,6 +11,12 @@ async function formOf(open, name, options = {}) {
   return { page, call: page.locator("form#call button.main") };
 }
 
+// Sends a form, and waits until its answer is shown.
+async function send(page, button) {
+  await Promise.all([page.waitForResponse((answer) => answer.request().method() === "POST"), button.click()]);
+  await page.locator("form[aria-busy]").waitFor({ state: "detached" });
+}
+
 const fill = (page, name, value) => page.locator(`form#call [id^="f"][name$="${name}"]`).first().fill(value);
 
 scenario("an export is found by the search, and called from its form; the call arrives in a list that is open", async ({ open }) => {
@@ -38,7 +44,7 @@ scenario("what is wrong in a form is said at its field, and everything that was 
   allow(page, REFUSED);
   await fill(page, "dividend", "17");
   await fill(page, "divisor", "five");
-  await call.click();
+  await send(page, call);
   const wrong = page.locator('form#call [aria-invalid="true"]');
   await wrong.waitFor();
   assert.match(await wrong.getAttribute("name"), /divisor$/);
@@ -46,10 +52,10 @@ scenario("what is wrong in a form is said at its field, and everything that was 
   assert.equal(await page.locator('form#call [name$="dividend"]').first().inputValue(), "17");
   await axe(page);
   await fill(page, "divisor", "99999999999");
-  await call.click();
+  await send(page, call);
   await page.locator('form#call [aria-invalid="true"]').waitFor();
   await fill(page, "divisor", "5");
-  await call.click();
+  await send(page, call);
   await page.locator("#answer").getByText("returned").waitFor();
   assert.equal(await page.locator('form#call [aria-invalid="true"]').count(), 0);
 });
@@ -72,7 +78,7 @@ scenario("a crash is seen, with the process that comes back, the call and the re
   allow(page, /status of 50\d /);
   await call.click();
   const answer = page.locator("#answer");
-  await answer.getByText("agent_crashed").waitFor();
+  await answer.getByText("agent_crashed").first().waitFor();
   await axe(page);
   await agents.getByText(/0x[0-9a-f]+|SIG|crash/i).first().waitFor();
   const recovered = async () => {
@@ -95,8 +101,8 @@ scenario("a call is found by filters that are the address, opened, and made agai
   await page.locator('input[name="function"]').fill("Add");
   await page.waitForURL(/outcome=returned/);
   await page.waitForURL(/function=Add/);
-  await page.locator("#calls tbody tr").first().waitFor();
-  assert.equal(await page.locator("#calls tbody tr", { hasText: "Divide" }).count(), 0);
+  await page.locator("#calls tbody tr", { hasText: "Divide" }).first().waitFor({ state: "detached" });
+  await page.locator("#calls tbody tr", { hasText: "Add" }).first().waitFor();
   const same = await open({ address: new URL(page.url()).pathname + new URL(page.url()).search, signedIn: true });
   assert.equal(await same.locator('input[name="function"]').inputValue(), "Add");
   const call = await page.locator('#calls tbody a[href^="/calls/"]').first().getAttribute("href");

@@ -40,7 +40,7 @@ function callThat(outcome) {
 // The newest report of a crash.
 async function crash(gateway) {
   const { agents } = await gateway.get("/v1/agents");
-  return `/crashes/${agents.map(({ last_crash: crash }) => crash?.report).find(Boolean)}`;
+  return `/crashes/${agents.map(({ health }) => health.last_crash?.report).find(Boolean)}`;
 }
 
 // How each of them can look.

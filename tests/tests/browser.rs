@@ -48,13 +48,14 @@ fn hostile_library() -> Bridge {
         static char kept[4096];
         const char *Echo(const char *text) { strncpy(kept, text, sizeof kept - 1); return kept; }
         int Take(int kind) { return kind; }
-        int markup(void) __asm__("<img src=x onerror=globalThis.harm=4>");
+        int markup(void) __asm__("\"<img src=x onerror=globalThis.harm=4>\"");
         int markup(void) { return 1; }
         int chinese(void) __asm__("\xe8\xaf\xbb\xe5\x8d\xa1\xe5\x99\xa8");
         int chinese(void) { return 2; }
     "#;
     let long = format!("int {}(void) {{ return 3; }}", "long_name_".repeat(30));
-    let library = Fixture::generated("hostile", &format!("{SOURCE}\n{long}")).build(Target::Linux32);
+    let library =
+        Fixture::generated("hostile", &format!("{SOURCE}\n{long}")).flag("-fvisibility=default").build(Target::Linux32);
     Bridge::start(|config| {
         config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
         config.library("hostile", library).declares(HEADER);

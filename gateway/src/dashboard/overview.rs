@@ -163,6 +163,9 @@ fn calls(samples: &[Sample], visit: &Visit) -> Chart {
         .map(|sample| Area { whole: per_second(sample.calls, 1), bad: per_second(sample.failed, 1) })
         .collect();
     let hint = |(index, area): (usize, &Area)| {
+        if area.whole <= 0.0 {
+            return String::new();
+        }
         let text = visit.say(text!("{s} s ago: {n} calls/s, {failed} failed/s"));
         text.replace("{s}", &seconds_ago(index).to_string())
             .replace("{n}", &per_second_text(area.whole))

@@ -99,14 +99,16 @@ fn fill(svg: &mut String, class: &str, values: impl ExactSizeIterator<Item = f64
     let mut empty = true;
     for (index, value) in values.enumerate() {
         let left = f64_of(index) * step;
+        if value > 0.0 && empty {
+            // What was empty before is left out.
+            let _ = write!(svg, "L{} {HEIGHT}", place(left));
+        }
         if value > 0.0 {
             let (left, right, y) = (place(left), place(left + step), y(value, most));
             let _ = write!(svg, "L{left} {y}L{right} {y}");
         } else if !empty {
             let (left, right) = (place(left), place(left + step));
             let _ = write!(svg, "L{left} {HEIGHT}L{right} {HEIGHT}");
-        } else {
-            let _ = write!(svg, "M{} {HEIGHT}", place(left + step));
         }
         empty = value <= 0.0;
     }
