@@ -68,7 +68,7 @@ fn a_page_says_what_a_function_is_and_runs_nothing_that_its_header_says() {
     has(&page, 200, &["int Add(int a, int b);", "Adds ", "a + b", "-2147483648 to 2147483647"]);
     assert!(!page.text.contains("<script>alert") && !page.text.contains("<b>two"), "{}", page.text);
     assert!(page.text.len() < 200_000 && page.header("content-security-policy").unwrap().contains("script-src 'self'"));
-    has(&browser.open(&address("Adb")), 404, &["declares no function `Adb`"]);
+    has(&browser.open(&address("Adb")), 404, &["Did you mean <code>Add</code>?"]);
     has(&browser.open("/libraries/none/functions/Add"), 404, &["none"]);
 }
 
