@@ -161,7 +161,7 @@ impl Drawing<'_> {
         self.quoted(&value[..end], usize::MAX);
         self.html.push_str("… ");
         self.quiet(&size(value.len() as u64));
-        self.html.push_str("</summary><pre class=\"block\" tabindex=\"0\">");
+        self.html.push_str("</summary><pre class=\"listing\" tabindex=\"0\">");
         let most = self.room();
         let is_all = write_text(&mut self.html, value, most);
         self.html.push_str("</pre>");
