@@ -3,6 +3,10 @@
 // know what was typed, so they stay until the form is sent again.
 import { localTimes } from './time.js';
 
+// What the server wrote of each part, before anything was done with it here: times are put into the reader's zone.
+const written = new WeakMap();
+for (const part of document.querySelectorAll('[data-part]')) written.set(part, part.outerHTML);
+
 /** Asks for the page at `address`, and shows it. Gives the answer. */
 export async function load(address, { method = 'GET', body, all = false } = {}) {
   const headers = { accept: 'text/html' };
@@ -21,8 +25,9 @@ export function show(next, all) {
     const other = next.getElementById(part.id);
     if (!other) continue;
     if (!all && (part.dataset.part === 'sent' || isHeld(part))) continue;
-    // Whether it is held is not part of what is shown.
-    if (part.outerHTML === other.outerHTML) continue;
+    const text = other.outerHTML;
+    if (written.get(part) === text) continue;
+    written.set(other, text);
     keep(part, other);
     part.replaceWith(other);
     localTimes(other);

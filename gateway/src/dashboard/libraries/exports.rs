@@ -7,12 +7,11 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bridge32_image::{Convention, Decoration, ExportKind, Format};
-use serde::Deserialize;
 
+use super::filter::{self, Asked, Chip, Reduced, Show};
 use super::head::{Head, Tab};
 use super::meaning::{Meant, Names, function_address, line_address, try_address};
-use super::paging::{self, LINES};
-use super::{Paging, Subject, address, query};
+use super::{Paging, Subject, address};
 use crate::api::{Path, Query};
 use crate::bridge::Bridge;
 use crate::dashboard::filters::{self, text};
@@ -24,22 +23,9 @@ use crate::libraries::exports::{Exports, Listed, Wanted};
 /// So many declarations without an export are named.
 const UNEXPORTED: usize = 10;
 
-/// What an address says.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Asked {
-    /// Only names that contain this.
-    #[serde(default)]
-    q: String,
-    /// Only those of a kind.
-    #[serde(default)]
-    show: String,
-    /// How many lines are before the page.
-    from: Option<usize>,
-}
-
 /// Which exports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Show {
+enum Kind {
     All,
     Declared,
     Undeclared,
@@ -47,15 +33,10 @@ enum Show {
     Data,
 }
 
-impl Show {
-    const ALL: [Self; 5] = [Self::All, Self::Declared, Self::Undeclared, Self::Forwarded, Self::Data];
+impl Show for Kind {
+    const ALL: &'static [Self] = &[Self::All, Self::Declared, Self::Undeclared, Self::Forwarded, Self::Data];
 
-    /// The one of that word; all for any other.
-    fn of(word: &str) -> Self {
-        Self::ALL.into_iter().find(|show| show.word() == word).unwrap_or(Self::All)
-    }
-
-    const fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::All => "",
             Self::Declared => "declared",
@@ -65,7 +46,7 @@ impl Show {
         }
     }
 
-    const fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::All => text!("all"),
             Self::Declared => text!("declared"),
@@ -74,7 +55,9 @@ impl Show {
             Self::Data => text!("data"),
         }
     }
+}
 
+impl Kind {
     fn fits(self, listed: &Listed) -> bool {
         match self {
             Self::All => true,
@@ -109,14 +92,6 @@ struct List<'a> {
     has_ordinals: bool,
     rows: Vec<Row<'a>>,
     paging: Paging,
-}
-
-/// A filter.
-struct Chip {
-    address: String,
-    label: &'static str,
-    count: u64,
-    is_chosen: bool,
 }
 
 struct Row<'a> {
@@ -156,7 +131,7 @@ pub async fn show(
         library: &subject.library.name,
         unreadable: subject.exports.as_ref().err().map(Problem::detail),
         q: &asked.q,
-        show: Show::of(&asked.show).word(),
+        show: Kind::of(&asked.show).word(),
         list: subject.exports.as_ref().ok().map(|exports| list(&subject, exports, unexported, &asked)),
     };
     visit.page(StatusCode::OK, &page)
@@ -170,26 +145,13 @@ fn list<'a>(subject: &'a Subject, exports: &'a Exports, unexported: &'a [Unexpor
         // The order of a hash is nobody's.
         fitting.sort_by_key(|listed| listed.export.name.as_deref());
     }
-    let chosen = Show::of(&asked.show);
-    let own = |show: Show, from: usize| {
-        let from = if from == 0 { String::new() } else { from.to_string() };
-        let query = query(&[("q", asked.q.as_str()), ("show", show.word()), ("from", from.as_str())]);
-        address(library, Tab::Exports.path()) + &query
-    };
-    let chip = |show: Show| Chip {
-        address: own(show, 0),
-        label: show.label(),
-        count: fitting.iter().filter(|listed| show.fits(listed)).count() as u64,
-        is_chosen: show == chosen,
-    };
-    let chips = Show::ALL.map(chip).into();
+    let place = address(library, Tab::Exports.path());
+    let Reduced { chips, shown, paging } =
+        filter::reduced(fitting, asked, &place, |listed, kind: Kind| kind.fits(listed));
     let all = &exports.coverage(declared).covered;
     let undeclared = all.iter().filter(|covered| !**covered).count() as u64;
-    let shown: Vec<Listed> = fitting.into_iter().filter(|listed| chosen.fits(listed)).collect();
-    let from = paging::start(asked.from, shown.len());
-    let paging = Paging::new(from, shown.len(), |from| own(chosen, from));
     let names = Names::of(declared);
-    let rows = shown.into_iter().skip(from).take(LINES).map(|listed| row(library, listed, &names)).collect();
+    let rows = shown.into_iter().map(|listed| row(library, listed, &names)).collect();
     List {
         chips,
         total: all.len() as u64,

@@ -8,11 +8,10 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bridge32_protocol::interface::Function;
-use serde::Deserialize;
 
+use super::filter::{self, Asked, Chip, Reduced, Show};
 use super::head::{Head, Tab};
-use super::paging::{self, LINES};
-use super::{Paging, Subject, address, query};
+use super::{Paging, Subject, address};
 use crate::api::interface::Found;
 use crate::api::{Path, Query};
 use crate::bridge::Bridge;
@@ -23,22 +22,9 @@ use crate::error::Problem;
 use crate::libraries::coverage::{Coverage, Unexported};
 use crate::openapi::text::sentence;
 
-/// What an address says.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Asked {
-    /// Only functions whose names or descriptions contain this.
-    #[serde(default)]
-    q: String,
-    /// Only those of a kind.
-    #[serde(default)]
-    show: String,
-    /// How many lines are before the page.
-    from: Option<usize>,
-}
-
 /// Which functions are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Show {
+enum Kind {
     All,
     /// Those that cannot be called.
     Uncallable,
@@ -46,15 +32,10 @@ enum Show {
     Assumed,
 }
 
-impl Show {
-    const ALL: [Self; 3] = [Self::All, Self::Uncallable, Self::Assumed];
+impl Show for Kind {
+    const ALL: &'static [Self] = &[Self::All, Self::Uncallable, Self::Assumed];
 
-    /// The one of that word; all for any other.
-    fn of(word: &str) -> Self {
-        Self::ALL.into_iter().find(|show| show.word() == word).unwrap_or(Self::All)
-    }
-
-    const fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::All => "",
             Self::Uncallable => "uncallable",
@@ -62,7 +43,7 @@ impl Show {
         }
     }
 
-    const fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::All => text!("all"),
             Self::Uncallable => text!("cannot be called"),
@@ -85,14 +66,6 @@ struct Page<'a> {
     chips: Vec<Chip>,
     rows: Vec<Row<'a>>,
     paging: Paging,
-}
-
-/// A filter.
-struct Chip {
-    address: String,
-    label: &'static str,
-    count: u64,
-    is_chosen: bool,
 }
 
 struct Row<'a> {
@@ -130,11 +103,11 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn is(&self, show: Show) -> bool {
-        match show {
-            Show::All => true,
-            Show::Uncallable => self.found.callable == Some(false) || self.missing.is_some(),
-            Show::Assumed => self.assumptions > 0,
+    fn is(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::All => true,
+            Kind::Uncallable => self.found.callable == Some(false) || self.missing.is_some(),
+            Kind::Assumed => self.assumptions > 0,
         }
     }
 }
@@ -150,27 +123,13 @@ fn page<'a>(
     let lines = lines(subject, coverage);
     let wanted = asked.q.trim().to_lowercase();
     let contains = |text: &str| text.to_lowercase().contains(&wanted);
-    let fits = |line: &&Line| {
+    let fits = |line: &Line| {
         let Function { name, description, .. } = line.function;
         wanted.is_empty() || contains(name) || contains(description)
     };
-    let fitting: Vec<&Line> = lines.iter().filter(fits).collect();
-    let chosen = Show::of(&asked.show);
-    let own = |show: Show, from: usize| {
-        let from = if from == 0 { String::new() } else { from.to_string() };
-        address(&library.name, &query(&[("q", asked.q.as_str()), ("show", show.word()), ("from", from.as_str())]))
-    };
-    let chip = |show: Show| Chip {
-        address: own(show, 0),
-        label: show.label(),
-        count: fitting.iter().filter(|line| line.is(show)).count() as u64,
-        is_chosen: show == chosen,
-    };
-    let chips: Vec<Chip> = Show::ALL.map(chip).into();
-    let shown: Vec<&&Line> = fitting.iter().filter(|line| line.is(chosen)).collect();
-    let from = paging::start(asked.from, shown.len());
-    let paging = Paging::new(from, shown.len(), |from| own(chosen, from));
-    let rows = shown.into_iter().skip(from).take(LINES).map(|line| row(line, bound.is_some())).collect();
+    let fitting = lines.into_iter().filter(fits).collect();
+    let Reduced { chips, shown, paging } = filter::reduced(fitting, asked, &address(&library.name, ""), Line::is);
+    let rows = shown.iter().map(|line| row(line, bound.is_some())).collect();
     Page {
         frame,
         head,
@@ -178,7 +137,7 @@ fn page<'a>(
         headers: declared.names(&library.config),
         declared: !declared.interface().functions.is_empty(),
         q: &asked.q,
-        show: chosen.word(),
+        show: Kind::of(&asked.show).word(),
         chips,
         rows,
         paging,

@@ -2,6 +2,7 @@
 
 pub mod dependencies;
 pub mod exports;
+mod filter;
 pub mod functions;
 mod head;
 mod hints;

@@ -2,20 +2,17 @@
 
 use bridge32_interface::needs::{self, Need as Needs};
 use bridge32_protocol::interface::{
-    Array, Direction, Extent, Field, Function, Integer, Interface, Parameter, Pointer, Scalar, Signature, Structure,
-    StructureKind, Type, Width,
+    Array, Direction, Extent, Function, Integer, Interface, Parameter, Pointer, Scalar, Signature, Type, Width,
 };
 use bridge32_protocol::target::Target;
 
 use super::bytes;
 use super::given::{Given, Written};
-use super::node::{AS_JSON, Branch, Choice, Control, Extra, Mark, NULL, Need, Node, OTHER, Presence, member};
+use super::node::{AS_JSON, Choice, Control, Extra, Mark, NULL, Need, Node, OTHER, Presence, member};
 use super::{MOST_ELEMENTS, MOST_NODES};
 use crate::cli::words::{is_bytes, length};
 use crate::json::Json;
 
-/// Structures within structures are taken apart so far.
-const MOST_DEPTH: usize = 5;
 /// An enumeration with more names is typed.
 const MOST_CHOICES: usize = 100;
 /// An array of a fixed length has a control for each element if there are no more.
@@ -36,7 +33,7 @@ pub struct Types<'a> {
 
 /// Makes nodes, as many as a page can have.
 pub(super) struct Builder<'a> {
-    types: Types<'a>,
+    pub(super) types: Types<'a>,
     /// What is left of the page, in tenths of a node.
     room: usize,
     /// What was asked to be added: its pointer.
@@ -49,19 +46,19 @@ pub(super) struct Builder<'a> {
 
 /// A value that is to get a node.
 #[derive(Clone)]
-struct Value<'a> {
-    path: String,
-    name: &'a str,
-    label: String,
-    description: &'a str,
-    need: Need,
-    nullable: Option<Presence>,
-    sensitive: bool,
-    way: Direction,
+pub(super) struct Value<'a> {
+    pub(super) path: String,
+    pub(super) name: &'a str,
+    pub(super) label: String,
+    pub(super) description: &'a str,
+    pub(super) need: Need,
+    pub(super) nullable: Option<Presence>,
+    pub(super) sensitive: bool,
+    pub(super) way: Direction,
     /// The names that lengths refer to.
-    names: &'a [&'a str],
+    pub(super) names: &'a [&'a str],
     /// The structures around it.
-    inside: &'a [&'a str],
+    pub(super) inside: &'a [&'a str],
 }
 
 impl<'a> Builder<'a> {
@@ -104,7 +101,7 @@ impl<'a> Builder<'a> {
         self.node(&value, &parameter.ty, None, given.member(&parameter.name))
     }
 
-    fn node(&mut self, value: &Value<'_>, ty: &Type, bits: Option<u32>, given: Given<'_>) -> Node {
+    pub(super) fn node(&mut self, value: &Value<'_>, ty: &Type, bits: Option<u32>, given: Given<'_>) -> Node {
         let presence = value.nullable.map(|usual| match (given, given.field(&Mark::Presence.of(&value.path))) {
             (_, Some(NULL)) => Presence::Null,
             (_, Some(_)) => Presence::Given,
@@ -150,7 +147,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Whether so many nodes still have room.
-    fn has_room_for(&mut self, nodes: usize) -> bool {
+    pub(super) fn has_room_for(&mut self, nodes: usize) -> bool {
         let has_room = self.room >= nodes.saturating_mul(10);
         self.is_cut |= !has_room;
         has_room
@@ -271,125 +268,6 @@ impl<'a> Builder<'a> {
         Some(Control::List { elements, is_open: fixed.is_none() || value.way != Direction::In, length })
     }
 
-    fn structure(&mut self, value: &Value<'_>, name: &str, given: Given<'_>) -> Option<Control> {
-        let structure = self.types.interface.structures.get(name)?;
-        let is_known = value.inside.contains(&name) || value.inside.len() >= MOST_DEPTH;
-        if is_known || matches!(given, Given::Value(Some(Json::Scalar(_) | Json::List(_)))) {
-            return None;
-        }
-        if !self.has_room_for(structure.fields.len()) {
-            return None;
-        }
-        // What stands for memory that is there already is no structure.
-        if given.value().is_some_and(|value| value.get("$handle").is_some()) {
-            return None;
-        }
-        let inside = [value.inside, &[name]].concat();
-        let value = Value { inside: &inside, ..value.clone() };
-        match structure.kind {
-            StructureKind::Struct => Some(Control::Group { members: self.members(&value, structure, given) }),
-            StructureKind::Union => Some(self.union(&value, structure, "", given)),
-        }
-        // A member that there is none of is not left out silently.
-        .filter(|control| {
-            let known = names_in(control, true);
-            given.value().is_none_or(|object| object.members().iter().all(|(name, _)| known.contains(name)))
-        })
-    }
-
-    /// The members of a structure; `given` is what was given for the object that has them.
-    fn members(&mut self, around: &Value<'_>, structure: &Structure, given: Given<'_>) -> Vec<Node> {
-        let names: Vec<&str> = structure.fields.iter().map(|field| field.name.as_str()).collect();
-        let all = needs::of_members(structure, around.way).into_iter().zip(&structure.fields).enumerate();
-        all.filter_map(|(index, (need, field))| self.field(around, field, &need, index, &names, given)).collect()
-    }
-
-    fn field(
-        &mut self,
-        around: &Value<'_>,
-        field: &Field,
-        need: &Needs<'_>,
-        index: usize,
-        names: &[&str],
-        given: Given<'_>,
-    ) -> Option<Node> {
-        if field.name.is_empty() {
-            return if field.bits.is_none() { self.anonymous(around, field, index, given) } else { None };
-        }
-        let nullable = matches!(field.ty, Type::Pointer(_) | Type::Callback(_)).then_some(Presence::Null);
-        let need = match (around.way, need_of(need)) {
-            (Direction::In, need) if nullable.is_none() => need,
-            _ => Need::Optional,
-        };
-        let value = Value {
-            path: member(&around.path, &field.name),
-            name: &field.name,
-            label: field.name.clone(),
-            description: &field.description,
-            need,
-            nullable,
-            sensitive: field.sensitive || around.sensitive,
-            way: around.way,
-            names,
-            inside: around.inside,
-        };
-        Some(self.node(&value, &field.ty, field.bits, given.member(&field.name)))
-    }
-
-    /// A structure or union without a name: its members stand in the object around it.
-    fn anonymous(&mut self, around: &Value<'_>, field: &Field, index: usize, given: Given<'_>) -> Option<Node> {
-        let Type::Structure(name) = &field.ty else { return None };
-        let structure = self.types.interface.structures.get(name)?;
-        if around.inside.len() >= MOST_DEPTH || !self.has_room_for(structure.fields.len()) {
-            self.is_cut = true;
-            return None;
-        }
-        let inside = [around.inside, &[name.as_str()]].concat();
-        let value = Value { inside: &inside, ..around.clone() };
-        let control = match structure.kind {
-            StructureKind::Struct => Control::Group { members: self.members(&value, structure, given) },
-            StructureKind::Union => self.union(&value, structure, &format!("#{index}"), given),
-        };
-        Some(Node {
-            path: around.path.clone(),
-            name: String::new(),
-            label: String::new(),
-            description: field.description.clone(),
-            need: Need::Optional,
-            presence: None,
-            partly: around.way != Direction::In,
-            inline: true,
-            sensitive: false,
-            control,
-            is_new: false,
-            error: None,
-        })
-    }
-
-    fn union(&mut self, around: &Value<'_>, structure: &Structure, suffix: &str, given: Given<'_>) -> Control {
-        let field = Mark::Member.of(&format!("{}{suffix}", around.path));
-        let names: Vec<&str> = structure.fields.iter().map(|field| field.name.as_str()).collect();
-        let mut branches: Vec<Branch> = Vec::new();
-        for (index, own) in structure.fields.iter().enumerate() {
-            let Some(node) = self.field(around, own, &Needs::Required, index, &names, given) else { continue };
-            let label = if node.inline { names_of(&node).join(", ") } else { node.label.clone() };
-            branches.push(Branch { label, chosen: false, members: vec![node] });
-        }
-        let has = |branch: &Branch| {
-            let object = given.value();
-            branch.members.iter().flat_map(names_of).any(|name| object.is_some_and(|it| it.get(&name).is_some()))
-        };
-        let chosen = match given {
-            Given::Fields(fields) => fields.text(&field).and_then(|text| text.parse().ok()),
-            Given::Nothing => Some(0),
-            Given::Value(_) => branches.iter().position(has),
-        };
-        if let Some(branch) = chosen.and_then(|chosen| branches.get_mut(chosen)) {
-            branch.chosen = true;
-        }
-        Control::Union { field, branches }
-    }
-
     fn callback(&mut self, value: &Value<'_>, signature: &Signature, given: Given<'_>) -> Option<Control> {
         const KNOWN: [&str; 5] = ["returns", "table", "stop_after", "stop_returns", "record"];
         if let Some(json) = given.value()
@@ -485,7 +363,7 @@ impl<'a> Builder<'a> {
 }
 
 /// What a request has to have of it.
-fn need_of(need: &Needs<'_>) -> Need {
+pub(super) fn need_of(need: &Needs<'_>) -> Need {
     match need {
         Needs::Required => Need::Required,
         Needs::LengthOf(arrays) => Need::GivenBy(arrays.join(", ")),
@@ -521,22 +399,4 @@ fn anything(value: &Value<'_>, given: Given<'_>) -> Control {
         Written::Json(json) => json.pretty(),
     };
     Control::Json { text }
-}
-
-/// The names that a node puts into the object around it.
-fn names_of(node: &Node) -> Vec<String> {
-    if node.inline { names_in(&node.control, false) } else { vec![node.name.clone()] }
-}
-
-/// The names of the members that a control has; of a union perhaps only of the one that is `chosen`.
-fn names_in(control: &Control, chosen: bool) -> Vec<String> {
-    let inner = |node: &Node| if node.inline { names_in(&node.control, chosen) } else { vec![node.name.clone()] };
-    match control {
-        Control::Group { members } => members.iter().flat_map(inner).collect(),
-        Control::Union { branches, .. } => {
-            let meant = branches.iter().filter(|branch| branch.chosen || !chosen);
-            meant.flat_map(|branch| branch.members.iter().flat_map(inner)).collect()
-        }
-        _ => Vec::new(),
-    }
 }

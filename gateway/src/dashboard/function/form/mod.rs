@@ -1,7 +1,7 @@
 //! A form made of C types, and what was typed in it as the JSON of a call. Pure: nothing is called here, and nothing is judged that
 //! the agent judges.
 //!
-//! - `build`: from types, and what was given before, to nodes;
+//! - `build`, with `structures`: from types, and what was given before, to nodes;
 //! - `node`: what those are, and how they look (`templates/function/node.html`);
 //! - `read`: from nodes to JSON.
 //!
@@ -13,6 +13,7 @@ mod given;
 mod mistakes;
 pub mod node;
 mod read;
+mod structures;
 #[cfg(test)]
 mod tests;
 
