@@ -2,7 +2,7 @@
 // - `data-filter`: asks as one types, and the address follows, so that a link shows the same;
 // - `data-swap`: is sent, and the parts of the page that come back are shown where they are;
 // - `data-confirm`: asks first.
-import { load } from './page.js';
+import { load, say } from './page.js';
 
 const PATIENCE = 150;
 
@@ -48,9 +48,12 @@ async function send(event) {
   }
   if (!('swap' in form.dataset)) return;
   event.preventDefault();
+  // Once is enough, however often somebody presses.
+  if (form.hasAttribute('aria-busy')) return;
   const body = new FormData(form, event.submitter);
   const hasFiles = [...body.values()].some((value) => value instanceof File && value.size > 0);
   form.setAttribute('aria-busy', 'true');
+  say();
   try {
     // What has no file goes as forms do: files need a body of several parts.
     const { answer } = await load(form.action, {
@@ -62,9 +65,8 @@ async function send(event) {
     // What came is part of this page by now.
     document.querySelector('main [data-focus]')?.focus();
   } catch {
-    // As without scripts: the browser says what is wrong.
-    form.removeAttribute('data-swap');
-    form.requestSubmit(event.submitter);
+    // It may have arrived, and been done: nothing is sent twice unasked.
+    say(document.getElementById('connection').dataset.unanswered);
   } finally {
     form.removeAttribute('aria-busy');
   }

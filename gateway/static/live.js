@@ -1,5 +1,5 @@
 // Live pages: `/live` says that something has happened, and the page asks for itself. A bar says when nobody says anything any more.
-import { load } from './page.js';
+import { load, say } from './page.js';
 
 const RETRY = 3000;
 
@@ -10,10 +10,6 @@ export function follow() {
   let again = false;
   let busy = false;
 
-  const say = (text) => {
-    bar.textContent = text ?? '';
-    bar.hidden = !text;
-  };
   const refresh = async () => {
     if (busy) {
       again = true;
@@ -21,9 +17,11 @@ export function follow() {
     }
     busy = true;
     try {
-      const { answer } = await load(location.href);
+      const { answer, next } = await load(location.href);
       // Whoever has to sign in is led there, which is another page.
       if (answer.redirected) signedOut();
+      // Something else was answered than this page, such as that there is too much to do.
+      else if (!next.querySelector('[data-part]')) say(bar.dataset.lost);
     } catch {
       say(bar.dataset.lost);
     } finally {

@@ -7,15 +7,24 @@ import { localTimes } from './time.js';
 const written = new WeakMap();
 for (const part of document.querySelectorAll('[data-part]')) written.set(part, part.outerHTML);
 
+/** Says something above the page, or nothing any more. */
+export function say(text) {
+  const bar = document.getElementById('connection');
+  bar.textContent = text ?? '';
+  bar.hidden = !text;
+}
+
 /** Asks for the page at `address`, and shows it. Gives the answer. */
 export async function load(address, { method = 'GET', body, all = false } = {}) {
   const headers = { accept: 'text/html' };
   const token = document.querySelector('meta[name="csrf-token"]')?.content;
   if (token && method !== 'GET') headers['x-csrf-token'] = token;
+  const here = location.href;
   const answer = await fetch(address, { method, body, headers, credentials: 'same-origin' });
   const text = await answer.text();
   const next = new DOMParser().parseFromString(text, 'text/html');
-  show(next, all);
+  // Who has gone on typing meanwhile has asked for something else.
+  if (location.href === here) show(next, all);
   return { answer, next };
 }
 

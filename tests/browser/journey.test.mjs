@@ -60,6 +60,27 @@ scenario("what is wrong in a form is said at its field, and everything that was 
   assert.equal(await page.locator('form#call [aria-invalid="true"]').count(), 0);
 });
 
+scenario("a form whose answer does not come is not sent again unasked", async ({ open }) => {
+  const { page, call } = await formOf(open, "Add");
+  allow(page, /Failed to load resource|ERR_FAILED/);
+  let sent = 0;
+  await page.route("**/functions/Add", (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    sent += 1;
+    return route.abort();
+  });
+  await fill(page, "a", "40");
+  await fill(page, "b", "2");
+  await call.click();
+  await page.locator("#connection", { hasText: "No answer has come" }).waitFor();
+  assert.equal(sent, 1);
+  assert.equal(await page.locator('form#call [name$="a"]').first().inputValue(), "40");
+  await page.unroute("**/functions/Add");
+  await call.click();
+  await page.locator("#answer").getByText("returned").waitFor();
+  assert.ok(await page.locator("#connection").isHidden());
+});
+
 scenario("a form works without scripts, too", async ({ open }) => {
   const { page, call } = await formOf(open, "Add", { javaScript: false });
   await fill(page, "a", "40");
