@@ -4,7 +4,7 @@
 use bridge32_protocol::interface::{Direction, Release};
 
 use crate::parameters::Declared;
-use crate::report::{Finding, Topic};
+use crate::report::{Finding, Guess, Topic};
 use crate::sal::Sal;
 use crate::source::{Files, Position};
 
@@ -20,6 +20,8 @@ pub(crate) struct Notes {
 pub(crate) struct Note {
     pub(crate) what: Topic,
     pub(crate) text: String,
+    /// What was taken to lie behind a pointer.
+    pub(crate) guess: Option<Guess>,
     /// Where the header says it; `None` for the place of what it is said of.
     pub(crate) at: Option<Position>,
 }
@@ -27,12 +29,17 @@ pub(crate) struct Note {
 impl Notes {
     /// Nothing says it.
     pub(crate) fn assume(&mut self, what: Topic, text: impl Into<String>) {
-        add(&mut self.assumed, Note { what, text: text.into(), at: None });
+        add(&mut self.assumed, Note { what, text: text.into(), guess: None, at: None });
+    }
+
+    /// Nothing says how much lies behind a pointer.
+    pub(crate) fn guess(&mut self, guess: Guess, text: impl Into<String>) {
+        add(&mut self.assumed, Note { what: Topic::Length, text: text.into(), guess: Some(guess), at: None });
     }
 
     /// The declaration, an annotation or the comment says it.
     pub(crate) fn state(&mut self, what: Topic, text: impl Into<String>, at: Option<Position>) {
-        add(&mut self.stated, Note { what, text: text.into(), at });
+        add(&mut self.stated, Note { what, text: text.into(), guess: None, at });
     }
 
     /// Takes over what was found out of a callback's parameter.
@@ -122,7 +129,7 @@ pub(crate) struct Findings {
 impl Findings {
     /// Adds the notes of a function's parameter, or of its result or the whole if there is no name.
     pub(crate) fn add(&mut self, function: &str, parameter: Option<&str>, at: Position, notes: Notes, files: &Files) {
-        let finding = |Note { what, text, at: own }: Note| {
+        let finding = |Note { what, text, guess, at: own }: Note| {
             // What a macro says stands where the macro does; what is built in stands nowhere.
             let place = own.filter(|own| files.name(*own).is_some()).unwrap_or(at);
             Finding {
@@ -130,6 +137,7 @@ impl Findings {
                 parameter: parameter.map(str::to_owned),
                 what,
                 text,
+                guess,
                 file: files.name(place).unwrap_or_default().to_owned(),
                 line: files.line(place),
             }

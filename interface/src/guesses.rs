@@ -5,7 +5,7 @@ use bridge32_protocol::interface::Extent;
 
 use crate::counts::{self, Meaning};
 use crate::parameters::{Decided, Passing, Role};
-use crate::report::Topic;
+use crate::report::{Guess, Topic};
 use crate::types::CType;
 use crate::unsupported::Reason;
 
@@ -16,13 +16,13 @@ impl Passing<'_> {
             && let Some(maker) = self.around.usage.maker(id, constant)
         {
             let text = format!("a handle, because the library makes such structures itself: “{maker}” gives one out");
-            self.notes.assume(Topic::Length, text);
+            self.notes.guess(Guess::Handle, text);
             return (self.handle_to(to, constant), None);
         }
         let name = &self.declared.name;
         let behind = if self.role == Role::Parameter { counts::behind(name, self.scope.operands) } else { None };
         let Some((meaning, extent, count)) = behind else {
-            self.notes.assume(Topic::Length, "one value, because nothing says how many");
+            self.notes.guess(Guess::One, "one value, because nothing says how many");
             return (self.pointer_to(to, constant, Extent::One), None);
         };
         let is_array = match (meaning, to) {
@@ -44,7 +44,7 @@ impl Passing<'_> {
             return (self.pointer_to(to, constant, extent), None);
         }
         let text = format!("one value, because nothing says that “{count}” is how many there are");
-        self.notes.assume(Topic::Length, text);
+        self.notes.guess(Guess::One, text);
         (self.pointer_to(to, constant, Extent::One), None)
     }
 }

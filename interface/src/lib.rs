@@ -73,7 +73,7 @@ mod windows;
 use bridge32_protocol::interface::{Encoding, Interface};
 use bridge32_protocol::target::Target;
 
-pub use report::{Diagnostic, Finding, Severity, Topic};
+pub use report::{Diagnostic, Finding, Guess, Severity, Topic};
 
 use comments::Comments;
 use declarations::Reader;

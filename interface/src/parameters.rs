@@ -13,7 +13,7 @@ use crate::findings::{Notes, annotation};
 use crate::lengths::{Operand, Scope};
 use crate::lexer::Token;
 use crate::members::Structures;
-use crate::report::{Reporter, Topic};
+use crate::report::{Guess, Reporter, Topic};
 use crate::sal::{Sal, is_legacy_word};
 use crate::source::Position;
 use crate::types::{CType, Qualified, Types};
@@ -255,7 +255,7 @@ impl<'p> Passing<'p> {
             Some(_) if extents.is_none() && self.may_be_a_buffer(constant) => {
                 let text = "a handle, because it points to characters that are not const, and nothing says that they are \
                             a string";
-                self.notes.assume(Topic::Length, text);
+                self.notes.guess(Guess::Handle, text);
                 (self.handle_to_characters(to, constant), None)
             }
             Some(characters) => {
@@ -285,13 +285,13 @@ impl<'p> Passing<'p> {
         };
         if one {
             if self.role == Role::Result {
-                self.notes.assume(Topic::Length, "one structure, because it is const, and nothing says how many");
+                self.notes.guess(Guess::One, "one structure, because it is const, and nothing says how many");
             }
             return (self.pointer_to(to, constant, Extent::One), None);
         }
         if self.role == Role::CallbackParameter {
             let text = "a handle, because nothing says how much it points to";
-            self.notes.assume(Topic::Length, text);
+            self.notes.guess(Guess::Handle, text);
         }
         (self.handle_to(to, constant), None)
     }

@@ -69,6 +69,9 @@ pub struct Finding {
     pub what: Topic,
     /// What is stated and by what, or what was assumed and why.
     pub text: String,
+    /// What was taken to lie behind the pointer, if that was assumed.
+    #[serde(skip)]
+    pub guess: Option<Guess>,
     /// The name of the file, as given in [`crate::Source::name`].
     pub file: String,
     /// The line of it that says so, or that leaves it open; 1 is the first.
@@ -89,6 +92,17 @@ pub enum Topic {
     Convention,
     /// Who frees what a function returns.
     Ownership,
+}
+
+/// What a pointer of which nothing says how much it points to is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    /// A string that ends with a NUL.
+    Text,
+    /// The address of something that only the library looks at.
+    Handle,
+    /// One value.
+    One,
 }
 
 /// Collects diagnostics while the places are still offsets.

@@ -6,7 +6,7 @@ use crate::builtin;
 use crate::extents::Extents;
 use crate::findings::annotation;
 use crate::parameters::{Passing, Role, is_byte};
-use crate::report::Topic;
+use crate::report::{Guess, Topic};
 use crate::types::{ArraySize, CType, Characters};
 use crate::unsupported::Reason;
 
@@ -78,7 +78,7 @@ impl Passing<'_> {
                     self.note_terminated();
                 } else {
                     let text = "a NUL-terminated string, because it points to characters";
-                    self.notes.assume(Topic::Length, text);
+                    self.notes.guess(Guess::Text, text);
                 }
                 if self.declared.frees.is_none() {
                     let text = "the library keeps the string, because nothing says that the caller frees it";
@@ -93,7 +93,7 @@ impl Passing<'_> {
                         false if self.is_string_type() => "the name of its type says so",
                         false => "it is an input without a length",
                     };
-                    self.notes.assume(Topic::Length, format!("a NUL-terminated string, because {why}"));
+                    self.notes.guess(Guess::Text, format!("a NUL-terminated string, because {why}"));
                 }
                 self.note_terminated();
                 (Extent::Text(encoding), None)

@@ -1,6 +1,6 @@
 //! What to write into a header so that an assumption is one no more.
 
-use bridge32_interface::{Finding, Topic};
+use bridge32_interface::{Finding, Guess, Topic};
 
 use crate::dashboard::filters::text;
 
@@ -17,18 +17,17 @@ pub(super) const fn topic(what: Topic) -> &'static str {
 
 /// What confirms an assumption, or says otherwise; in English. NAME stands for the parameter, or `return`.
 pub(super) fn hint(assumed: &Finding) -> &'static str {
-    let begins = |start: &str| assumed.text.starts_with(start);
     match assumed.what {
         Topic::Direction => text!(
             "If so, write `_Inout_` before the parameter, or `@param[in,out] NAME` in the comment; else `_In_` or `_Out_`."
         ),
-        Topic::Length if begins("a NUL-terminated string") => {
+        Topic::Length if assumed.guess == Some(Guess::Text) => {
             text!("If so, write `_In_z_` before the parameter. One that has a length: `@length NAME n` in the comment.")
         }
-        Topic::Length if begins("a handle") => {
+        Topic::Length if assumed.guess == Some(Guess::Handle) => {
             text!("If so, write `@handle NAME` in the comment. Data of a length: `@length NAME n`.")
         }
-        Topic::Length if begins("one ") => text!(
+        Topic::Length if assumed.guess == Some(Guess::One) => text!(
             "If so, write `@length NAME 1` in the comment. An array: `@length NAME n`, or `_In_reads_(n)` before the parameter."
         ),
         Topic::Length => text!(
