@@ -11,6 +11,7 @@ use bridge32_tests::tls::Authority;
 use bridge32_tests::{Bridge, Config, Target, fixture, json, raw, within};
 
 const FIVE: &str = "/v1/libraries/plain/functions/Five";
+const TOO_LONG: &str = "/v1/libraries/none/functions/None";
 
 /// Signatures, and the library `plain`.
 fn plain_library(config: &mut Config) -> Key {
@@ -353,6 +354,41 @@ fn too_large_a_head_is_refused() {
     }
     let answer = raw::get(&address, "/healthz", &[&own, &format!("X-Filler: {}", "x".repeat(40_000))]);
     assert!(answer.contains("headers_too_large"), "{answer}");
+}
+
+#[test]
+fn a_refusal_is_read_by_who_sends_its_whole_body_first() {
+    let (_bridge, address) = alone(|config| {
+        config.set("max_body", "64KiB");
+    });
+    let whole = "x".repeat(8 << 20);
+    let head = |target: &str, more: &str| format!("POST {target} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n");
+    let sent = |framing: &str, close: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let body = if framing == "Transfer-Encoding: chunked" {
+            format!("{:x}\r\n{whole}\r\n0\r\n\r\n", whole.len())
+        } else {
+            whole.clone()
+        };
+        let request = format!("{}{body}", head(TOO_LONG, &format!("{framing}\r\n{close}")));
+        stream.write_all(request.as_bytes()).expect("all of it is taken");
+        stream
+    };
+    for framing in [format!("Content-Length: {}", whole.len()), "Transfer-Encoding: chunked".to_owned()] {
+        let mut answer = String::new();
+        sent(&framing, "Connection: close\r\n").read_to_string(&mut answer).expect("the connection is not reset");
+        assert!(answer.starts_with("HTTP/1.1 413"), "{framing}: {answer}");
+        // The connection can be used again.
+        let mut stream = sent(&framing, "");
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 413") && answers.contains("HTTP/1.1 200"), "{framing}: {answers}");
+    }
+    let asks = head(TOO_LONG, "Content-Length: 8388608\r\nExpect: 100-continue\r\nConnection: close\r\n");
+    let answer = raw::exchange(&address, &asks);
+    assert!(answer.starts_with("HTTP/1.1 413"), "nobody asks for the body: {answer}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     };
     let mut config = Config::new();
     let (source, header) = wide();
-    let library = Fixture::generated("wide", &source).build(Target::Linux32);
+    let library = Fixture::generated("wide", &source).flag("-fvisibility=default").build(Target::Linux32);
     config.library("wide", library).declares(&header);
     let start = Timestamp::now() - TIME;
     write_history(&config.folder().join("data"), calls, start)?;

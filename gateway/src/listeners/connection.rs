@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
+use hyper::header::EXPECT;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::leftover::Leftover;
 use super::pace::Paced;
 use crate::auth::Arrival;
 use crate::error::{Code, Problem};
@@ -94,7 +96,8 @@ async fn answer<S: AsyncRead + AsyncWrite + Send + 'static>(
     stream.set_write_timeout(Some(STALLED));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(arrival.clone());
-        let request = request.map(|body| Body::new(Paced::new(body)));
+        let asks_first = request.headers().contains_key(EXPECT);
+        let request = request.map(|body| Body::new(Leftover::new(Paced::new(body), asks_first)));
         hyper::service::Service::call(&TowerToHyperService::new(router.clone()), request)
     });
     let connection = http1::Builder::new()

@@ -1,10 +1,12 @@
 //! The sockets of a gateway: bound before anything is started, served until it stops.
 //!
 //! A client that is slow or silent gets no more than its time: for the handshake, for each head and between requests
-//! ([`connection`]), for the body ([`pace`]); and there is a limit to how many are connected at all.
+//! ([`connection`]), for the body ([`pace`]), and for what of it nobody wants ([`leftover`]); and there is a limit to how
+//! many are connected at all.
 
 mod certificate;
 mod connection;
+mod leftover;
 mod pace;
 
 use std::io;
