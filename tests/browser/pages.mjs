@@ -19,7 +19,7 @@ export const pages = [
   { name: "settings", address: "/libraries/demo/settings", shows: "main dl.settings" },
   { name: "function", address: "/libraries/demo/functions/Round", shows: "form#call button.main" },
   { name: "function-buffer", address: "/libraries/z/functions/compress", shows: "form#call button.main" },
-  { name: "try", address: "/libraries/demo/try?export=Add", shows: "#prototype" },
+  { name: "try", address: "/libraries/z/try?export=crc32_combine&prototype=uLong%20crc32_combine(uLong%20left%2C%20uLong%20right%2C%20long%20length)", shows: "form#call" },
   { name: "calls", address: "/calls", shows: "#calls table tbody tr" },
   { name: "calls-none", address: "/calls?function=nobody", shows: "#calls .card" },
   { name: "call", address: callThat("returned"), shows: "main h1" },

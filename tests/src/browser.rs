@@ -17,6 +17,20 @@ impl Browser {
         Self { client: client.with_key(None), cookies: BTreeMap::new() }
     }
 
+    /// A browser of somebody who has signed in with a link that the client's key has asked for.
+    ///
+    /// # Panics
+    /// The gateway does not let the key in.
+    pub fn signed_in(client: &Client) -> Self {
+        let answer = client.request("POST", "/v1/sign-in-links").send().is(201);
+        let link = answer["url"].as_str().and_then(|url| url.split_once("link=")).expect("the answer has a link").1;
+        let mut browser = Self::new(client);
+        let page = browser.open(&format!("/sign-in?link={link}"));
+        let entered = browser.submit("/sign-in", &[("form", &hidden(&page.text, "form")), ("link", link)]);
+        assert_eq!(entered.status, 303, "{}", entered.text);
+        browser
+    }
+
     /// Opens an address. Redirections are not followed.
     pub fn open(&mut self, target: &str) -> Answer {
         let answer = self.request("GET", target).header("accept", ACCEPT).send();

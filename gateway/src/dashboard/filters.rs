@@ -92,6 +92,30 @@ pub(crate) fn middle(name: impl Display, _: &dyn Values, most: usize) -> askama:
     Ok(shortened(&name.to_string(), most))
 }
 
+/// A file's path: it breaks into lines behind separators, and is as short as [`middle`] makes it.
+#[askama::filter_fn]
+pub(crate) fn path(path: impl Display, _: &dyn Values, most: usize) -> askama::Result<BrokenPath> {
+    Ok(BrokenPath(shortened(&path.to_string(), most)))
+}
+
+/// A path with the places where it may break.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokenPath(String);
+
+impl Display for BrokenPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.split_inclusive(['/', '\\']).try_for_each(|part| write!(f, "{}<wbr>", Escaped(part)))
+    }
+}
+
+impl FastWritable for BrokenPath {
+    fn write_into(&self, dest: &mut dyn fmt::Write, _: &dyn Values) -> askama::Result<()> {
+        write!(dest, "{self}").map_err(askama::Error::from)
+    }
+}
+
+impl HtmlSafe for BrokenPath {}
+
 /// Words for people, in which backticks mark what is code: it becomes `<code>`, and all is escaped.
 #[askama::filter_fn]
 pub(crate) fn prose(words: impl Display, _: &dyn Values) -> askama::Result<Prose> {
@@ -179,6 +203,13 @@ mod tests {
         assert_eq!(prose("a ` alone"), "a ` alone");
         assert_eq!(prose("`<b>`"), "<code>&#60;b&#62;</code>");
         assert_eq!(prose(""), "");
+    }
+
+    #[test]
+    fn a_path_breaks_behind_its_separators() {
+        let path = |path: &str| BrokenPath(path.to_owned()).to_string();
+        assert_eq!(path("/lib32/libm.so"), "/<wbr>lib32/<wbr>libm.so<wbr>");
+        assert_eq!(path("C:\\a<b>.dll"), "C:\\<wbr>a&#60;b&#62;.dll<wbr>");
     }
 
     #[test]

@@ -38,6 +38,8 @@ struct Page {
     counts: Counts,
     rate: f64,
     error_rate: f64,
+    /// How far the charts go back.
+    minutes: u64,
     calls: Chart,
     latency: Chart,
     libraries: Vec<Row>,
@@ -83,9 +85,9 @@ struct Row {
 struct Trouble {
     id: Uuid,
     at: Timestamp,
+    state: State,
     library: String,
     function: String,
-    code: String,
     report: Option<String>,
 }
 
@@ -97,7 +99,9 @@ pub async fn show(Shared(bridge): Shared<Arc<Bridge>>, visit: Visit, caller: Cal
     let all = bridge.libraries.all();
     let views = bridge.agent_views();
     let names: Vec<&str> = all.iter().map(|library| library.name.as_str()).collect();
-    let samples = bridge.observer.timeline.of_all(&names);
+    let timeline = &bridge.observer.timeline;
+    let samples = timeline.of_all(&names);
+    let drawn = Drawn::after(timeline.steps());
     let (problems, without_history) = match troubles(&bridge, &caller).await {
         Ok(problems) => (problems, None),
         Err(why) => (Vec::new(), Some(why)),
@@ -108,9 +112,10 @@ pub async fn show(Shared(bridge): Shared<Arc<Bridge>>, visit: Visit, caller: Cal
         counts: counts(&all, &views),
         rate: rate(&samples),
         error_rate: error_rate(&samples),
-        calls: calls(&samples, &visit),
-        latency: latency(&samples, &visit),
-        libraries: all.iter().map(|library| row(&bridge, library, &views, &visit)).collect(),
+        minutes: drawn.minutes(),
+        calls: calls(&samples, drawn, &visit),
+        latency: latency(&samples, drawn, &visit),
+        libraries: all.iter().map(|library| row(&bridge, library, &views, drawn, &visit)).collect(),
         problems,
         without_history,
     };
@@ -152,13 +157,34 @@ fn error_rate(samples: &[Sample]) -> f64 {
     if calls == 0 { 0.0 } else { failed as f64 / calls as f64 }
 }
 
-/// How many seconds before now a step ended.
-fn seconds_ago(index: usize) -> u64 {
-    (STEPS - 1).saturating_sub(index) as u64 * STEP.as_secs()
+/// So many of the last steps are drawn: charts of a gateway that has just started are as short as what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Drawn(usize);
+
+impl Drawn {
+    /// What there is after so many steps, rounded up: 1, 2, 5, 10 or 15 minutes.
+    fn after(steps: u64) -> Self {
+        let enough = |drawn: &usize| steps <= *drawn as u64;
+        Self([NOW, 2 * NOW, 5 * NOW, 10 * NOW].into_iter().find(enough).unwrap_or(STEPS))
+    }
+
+    const fn minutes(self) -> u64 {
+        self.0 as u64 * STEP.as_secs() / 60
+    }
+
+    fn of(self, samples: &[Sample]) -> &[Sample] {
+        &samples[samples.len().saturating_sub(self.0)..]
+    }
+
+    /// How many seconds before now a step ended.
+    const fn seconds_ago(self, index: usize) -> u64 {
+        (self.0 - 1).saturating_sub(index) as u64 * STEP.as_secs()
+    }
 }
 
-fn calls(samples: &[Sample], visit: &Visit) -> Chart {
-    let areas: Vec<Area> = samples
+fn calls(samples: &[Sample], drawn: Drawn, visit: &Visit) -> Chart {
+    let areas: Vec<Area> = drawn
+        .of(samples)
         .iter()
         .map(|sample| Area { whole: per_second(sample.calls, 1), bad: per_second(sample.failed, 1) })
         .collect();
@@ -167,14 +193,15 @@ fn calls(samples: &[Sample], visit: &Visit) -> Chart {
             return String::new();
         }
         let text = visit.say(text!("{s} s ago: {n} calls/s, {failed} failed/s"));
-        text.replace("{s}", &seconds_ago(index).to_string())
+        text.replace("{s}", &drawn.seconds_ago(index).to_string())
             .replace("{n}", &per_second_text(area.whole))
             .replace("{failed}", &per_second_text(area.bad))
     };
     let hints: Vec<String> = areas.iter().enumerate().map(hint).collect();
     let most = areas.iter().map(|area| area.whole).fold(0.0, f64::max);
     let label = visit
-        .say(text!("Calls per second in the last 15 minutes: now {n}, at most {most}, {errors} failed"))
+        .say(text!("Calls per second in the last {minutes} min: now {n}, at most {most}, {errors} failed"))
+        .replace("{minutes}", &drawn.minutes().to_string())
         .replace("{n}", &per_second_text(rate(samples)))
         .replace("{most}", &per_second_text(most))
         .replace("{errors}", &percentage(error_rate(samples)));
@@ -182,7 +209,8 @@ fn calls(samples: &[Sample], visit: &Visit) -> Chart {
     Chart { svg, most: per_second_text(top) }
 }
 
-fn latency(samples: &[Sample], visit: &Visit) -> Chart {
+fn latency(samples: &[Sample], drawn: Drawn, visit: &Visit) -> Chart {
+    let samples = drawn.of(samples);
     #[expect(clippy::cast_precision_loss, reason = "a height on a screen")]
     let series: Vec<Vec<Option<f64>>> = (0..3)
         .map(|part| samples.iter().map(|sample| sample.quantiles_ns.map(|times| times[part] as f64)).collect())
@@ -190,7 +218,7 @@ fn latency(samples: &[Sample], visit: &Visit) -> Chart {
     let hint = |(index, sample): (usize, &Sample)| {
         let Some(times) = sample.quantiles_ns else { return String::new() };
         let [p50, p95, p99] = times.map(time_span);
-        let seconds = seconds_ago(index).to_string();
+        let seconds = drawn.seconds_ago(index).to_string();
         visit
             .say(text!("{s} s ago: p50 {p50}, p95 {p95}, p99 {p99}"))
             .replace("{s}", &seconds)
@@ -204,26 +232,31 @@ fn latency(samples: &[Sample], visit: &Visit) -> Chart {
         Some(times) => {
             let [p50, p95, p99] = times.map(time_span);
             visit
-                .say(text!("How long calls took in the last 15 minutes: p50 {p50}, p95 {p95}, p99 {p99} last"))
+                .say(text!("How long calls took in the last {minutes} min: p50 {p50}, p95 {p95}, p99 {p99} last"))
                 .replace("{p50}", &p50)
                 .replace("{p95}", &p95)
                 .replace("{p99}", &p99)
         }
-        None => visit.say(text!("No call has ended in the last 15 minutes")).to_owned(),
+        None => visit.say(text!("No call has ended in the last {minutes} min")).to_owned(),
     };
+    let label = label.replace("{minutes}", &drawn.minutes().to_string());
     let (svg, top) = chart::bands(&series, hints.into_iter(), &label);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an axis ends at a round number")]
     Chart { svg, most: time_span(top as u64) }
 }
 
-fn row(bridge: &Bridge, library: &Library, views: &[View], visit: &Visit) -> Row {
+fn row(bridge: &Bridge, library: &Library, views: &[View], drawn: Drawn, visit: &Visit) -> Row {
     let (state, reason) = State::of_library(&library.state());
     let samples = bridge.observer.timeline.of_library(&library.name);
     let own: Vec<&View> = views.iter().filter(|view| view.libraries.contains(&library.name)).collect();
+    let sum = |steps: &[Sample]| steps.iter().map(|step| step.calls).sum();
+    // A spark is narrow: 60 points at most.
+    let width = drawn.0.div_ceil(60);
     let rates: Vec<Option<f64>> =
-        samples.chunks(NOW / 4).map(|steps| Some(per_second(steps.iter().map(|step| step.calls).sum(), 3))).collect();
+        drawn.of(&samples).chunks(width).map(|steps| Some(per_second(sum(steps), steps.len()))).collect();
     let label = visit
-        .say(text!("Calls per second in the last 15 minutes: now {n}"))
+        .say(text!("Calls per second in the last {minutes} min: now {n}"))
+        .replace("{minutes}", &drawn.minutes().to_string())
         .replace("{n}", &per_second_text(rate(&samples)));
     let last_crash = own.iter().filter_map(|view| view.health.last_crash.clone()).max_by_key(|crash| crash.at);
     Row {
@@ -259,9 +292,9 @@ async fn troubles(bridge: &Bridge, caller: &Caller) -> Result<Vec<Trouble>, Stri
     let trouble = |record: Record| Trouble {
         id: record.id,
         at: record.ended_at,
+        state: State::of_record(&record),
         library: record.library.to_string(),
         function: record.function.map_or_else(String::new, |name| name.to_string()),
-        code: record.code.unwrap_or_default(),
         report: record.report,
     };
     Ok(page.records.into_iter().map(trouble).collect())

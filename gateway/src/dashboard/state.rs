@@ -4,6 +4,9 @@ use askama::Template;
 
 use super::filters::{self, text};
 use crate::agents;
+use crate::dispatch::Execution;
+use crate::error::Code;
+use crate::history::Record;
 use crate::libraries::LibraryState;
 
 /// How a state looks.
@@ -85,6 +88,20 @@ impl State {
             agents::State::Stopped => Self::new(Mark::Off, text!("stopped")),
         }
     }
+
+    /// How a call ended: the code of its problem, if it has one, and whether it reached the library.
+    pub fn of_outcome(code: Option<&str>, reached: bool) -> Self {
+        let Some(code) = code else { return Self::new(Mark::Good, text!("returned")) };
+        let known = Code::ALL.iter().map(|known| known.name()).find(|known| *known == code);
+        // What did not reach the library is the caller's or the bridge's doing.
+        let mark = if reached { Mark::Bad } else { Mark::Warning };
+        Self::new(mark, known.unwrap_or(text!("failed")))
+    }
+
+    /// How a call of the history ended.
+    pub fn of_record(record: &Record) -> Self {
+        Self::of_outcome(record.code.as_deref(), record.execution != Execution::NotRun)
+    }
 }
 
 #[cfg(test)]
@@ -99,5 +116,17 @@ mod tests {
         assert_eq!(state.render().unwrap().trim(), format!("{expected}restarting</span>"));
         let chinese = state.render_with_values(&(filters::LANGUAGE, &Language::Chinese as &dyn std::any::Any)).unwrap();
         assert!(chinese.contains("重启中"), "{chinese}");
+    }
+
+    #[test]
+    fn an_outcome_that_did_not_reach_the_library_is_a_warning() {
+        let of = |code, reached| {
+            let State { mark, word } = State::of_outcome(code, reached);
+            (mark, word)
+        };
+        assert_eq!(of(None, true), (Mark::Good, "returned"));
+        assert_eq!(of(Some("agent_crashed"), true), (Mark::Bad, "agent_crashed"));
+        assert_eq!(of(Some("argument_mismatch"), false), (Mark::Warning, "argument_mismatch"));
+        assert_eq!(of(Some("of a newer version"), true), (Mark::Bad, "failed"));
     }
 }

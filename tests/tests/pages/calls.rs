@@ -23,18 +23,6 @@ fn browser(bridge: &Bridge) -> Browser {
     Browser::new(bridge.client())
 }
 
-/// A browser of whoever the gateway's own link lets in.
-fn signed_in(bridge: &Bridge) -> Browser {
-    let mut browser = browser(bridge);
-    let answer = bridge.client().request("POST", "/v1/sign-in-links").send().is(201);
-    let link = answer["url"].as_str().unwrap().rsplit_once("link=").unwrap().1.to_owned();
-    let page = browser.open(&format!("/sign-in?link={link}"));
-    let fields = [("form", hidden(&page.text, "form")), ("link", link)];
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(browser.submit("/sign-in", &fields).status, 303);
-    browser
-}
-
 #[track_caller]
 fn page(answer: Answer, status: u16, words: &[&str]) -> String {
     assert_eq!(answer.status, status, "{}", answer.text);
@@ -187,7 +175,7 @@ fn whoever_signs_in_sees_and_does_what_the_scopes_of_the_link_say() {
     let bridge = bridge(|config| {
         config.key("all", &["call:*", "read", "adhoc", "manage", "history"]);
     });
-    let mut browser = signed_in(&bridge);
+    let mut browser = Browser::signed_in(bridge.client());
     let call = crc(&bridge, b"a");
     let path = format!("/calls/{}", id(&call));
     let shown = page(browser.open(&path), 200, &["Replay"]);

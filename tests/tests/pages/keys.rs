@@ -14,18 +14,6 @@ fn bridge(configure: impl FnOnce(&mut Config)) -> Bridge {
     })
 }
 
-/// A browser of somebody who has signed in with a link that this key has asked for.
-fn signed_in(bridge: &Bridge, key: Option<&Key>) -> Browser {
-    let client = key.map_or_else(|| bridge.client().clone(), |key| bridge.client().with_key(Some(key)));
-    let answer = client.request("POST", "/v1/sign-in-links").send().is(201);
-    let link = answer["url"].as_str().unwrap().rsplit_once("link=").unwrap().1.to_owned();
-    let mut browser = Browser::new(bridge.client());
-    let page = browser.open(&format!("/sign-in?link={link}"));
-    let entered = browser.submit("/sign-in", &[("form", &hidden(&page.text, "form")), ("link", &link)]);
-    assert_eq!(entered.status, 303, "{}", entered.text);
-    browser
-}
-
 /// Sends a form of the page of keys, with its token.
 fn submit(browser: &mut Browser, target: &str, fields: &[(&str, &str)]) -> Answer {
     let token = hidden(&browser.open("/keys").text, "csrf");
@@ -62,7 +50,7 @@ fn file(bridge: &Bridge) -> String {
 #[test]
 fn a_key_that_is_added_at_a_browser_works_at_once_until_it_is_revoked() {
     let bridge = bridge(|_| {});
-    let mut browser = signed_in(&bridge, None);
+    let mut browser = Browser::signed_in(bridge.client());
     is_page(&browser.open("/keys"), 200, &["href=\"/keys/all\"", "call:*", "Add a key"]);
     let fields =
         [("id", "till 7/a"), ("owner", "tills"), ("scope", "read"), ("others", "reader.Read"), ("rate", "1000/s")];
@@ -97,7 +85,7 @@ fn a_key_that_is_added_at_a_browser_works_at_once_until_it_is_revoked() {
 #[test]
 fn wrong_inputs_are_told_beside_their_fields_keep_what_was_typed_and_change_nothing() {
     let bridge = bridge(|_| {});
-    let mut browser = signed_in(&bridge, None);
+    let mut browser = Browser::signed_in(bridge.client());
     let before = file(&bridge);
     for (fields, words) in [
         (&[("id", "all"), ("scope", "read")][..], &["of this id already", "value=\"all\"", "id=\"id-fault\""][..]),
@@ -124,7 +112,7 @@ fn wrong_inputs_are_told_beside_their_fields_keep_what_was_typed_and_change_noth
 fn nobody_makes_a_key_with_more_than_they_have() {
     let mut ops = None;
     let bridge = bridge(|config| ops = Some(config.key("ops", &["manage"])));
-    let mut browser = signed_in(&bridge, ops.as_ref());
+    let mut browser = Browser::signed_in(&bridge.client().with_key(ops.as_ref()));
     let before = file(&bridge);
     for (fields, words) in [
         (&[("id", "x"), ("owner", "ops"), ("scope", "read")][..], "You do not have read yourself"),
@@ -146,7 +134,7 @@ fn nobody_makes_a_key_with_more_than_they_have() {
 fn a_key_is_rotated_and_both_are_good_for_a_while() {
     let mut ci = None;
     let bridge = bridge(|config| ci = Some(config.key("ci", &["read"])));
-    let (mut browser, old) = (signed_in(&bridge, None), ci.unwrap());
+    let (mut browser, old) = (Browser::signed_in(bridge.client()), ci.unwrap());
     let wrong = submit(&mut browser, "/keys/ci/rotate", &[("keep", "soon")]);
     is_page(&wrong, 422, &["“soon” is no time to come", "value=\"soon\"", "aria-invalid"]);
     let answer = submit(&mut browser, "/keys/ci/rotate", &[("keep", "1h")]);
@@ -162,12 +150,12 @@ fn a_key_is_rotated_and_both_are_good_for_a_while() {
 fn the_only_key_stays_and_whoever_takes_their_own_away_is_signed_out() {
     let mut other = None;
     let bridge = bridge(|config| other = Some(config.key("other", &["read", "manage"])));
-    let mut browser = signed_in(&bridge, other.as_ref());
+    let mut browser = Browser::signed_in(&bridge.client().with_key(other.as_ref()));
     is_page(&browser.open("/keys/other"), 200, &["you will be signed out"]);
     assert_eq!(submit(&mut browser, "/keys/other/revoke", &[]).status, 303);
     let answer = browser.open("/keys");
     assert_eq!((answer.status, answer.header("location")), (303, Some("/sign-in?next=%2Fkeys")), "{}", answer.text);
-    let mut browser = signed_in(&bridge, None);
+    let mut browser = Browser::signed_in(bridge.client());
     is_page(&browser.open("/keys/all"), 200, &["This is the only key"]);
     is_page(&submit(&mut browser, "/keys/all/revoke", &[]), 409, &["the only key"]);
     bridge.client().get("/v1/libraries").ok();

@@ -142,7 +142,7 @@ fn every_request_is_answered(helpers: &[&str], program: (&str, &str), rounds: us
 }
 
 /// What tsc needs beside the sources.
-fn prepare(folder: &Path) {
+pub(crate) fn prepare(folder: &Path) {
     std::os::unix::fs::symlink(kit("node").join("node_modules"), folder.join("node_modules")).unwrap();
     for file in ["package.json", "tsconfig.json"] {
         std::fs::copy(checkout("examples/typescript").join(file), folder.join(file)).unwrap();

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use crate::dashboard::filters::text;
 use crate::dashboard::state::{Mark, State};
-use crate::error::Code;
 
 /// A call, in lists without its texts. What is not known of it is not there.
 #[derive(Debug, Deserialize)]
@@ -81,17 +80,11 @@ impl Call {
 }
 
 /// How a call fares: a colour, a sign, and the word or the code of its problem.
-pub(super) fn outcome_state(state: &str, code: Option<&str>, execution: Option<&str>) -> State {
+fn outcome_state(state: &str, code: Option<&str>, execution: Option<&str>) -> State {
     match (state, code) {
         ("waiting", _) => State::new(Mark::Off, text!("waiting")),
         ("running", _) => State::new(Mark::Busy, text!("running")),
-        (_, None) => State::new(Mark::Good, text!("returned")),
-        (_, Some(code)) => {
-            let known = Code::ALL.iter().map(|known| known.name()).find(|known| *known == code);
-            // What did not reach the library is the caller's or the bridge's doing.
-            let mark = if execution == Some("not_run") { Mark::Warning } else { Mark::Bad };
-            State::new(mark, known.unwrap_or(text!("failed")))
-        }
+        _ => State::of_outcome(code, execution != Some("not_run")),
     }
 }
 
@@ -128,11 +121,9 @@ pub(super) mod tests {
             let State { mark, word } = outcome_state(state, code, execution);
             (mark, word)
         };
-        assert_eq!(of("ended", None, Some("ran")), (Mark::Good, "returned"));
         assert_eq!(of("running", None, None), (Mark::Busy, "running"));
-        assert_eq!(of("ended", Some("agent_crashed"), Some("may_have_run")), (Mark::Bad, "agent_crashed"));
+        assert_eq!(of("ended", None, Some("ran")), (Mark::Good, "returned"));
         assert_eq!(of("ended", Some("queue_full"), Some("not_run")), (Mark::Warning, "queue_full"));
-        assert_eq!(of("ended", Some("of a newer version"), None), (Mark::Bad, "failed"));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::call::outcome_state;
 use super::detail::Types;
 use super::filters::PATH;
 use super::markup::{Markup, beginning};
@@ -24,7 +23,6 @@ use crate::dashboard::state::State;
 use crate::dashboard::{Frame, Visit};
 use crate::error::{Code, Problem};
 use crate::history::{Difference, Record};
-use crate::kept::execution_name;
 
 /// Bytes of HTML for each of the two outcomes, and for a value in the table of differences.
 const TREE: usize = 36_000;
@@ -106,7 +104,6 @@ async fn record(bridge: &Bridge, id: &str, caller: &Caller) -> Result<Record, Pr
 }
 
 async fn side(bridge: &Bridge, record: &Record, id: &str, marks: &BTreeSet<String>, visit: &Visit) -> Side {
-    let execution = execution_name(record.execution);
     let ad_hoc = record.prototype.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let types = Types::of(bridge, &record.library, record.function.as_deref(), ad_hoc.as_ref()).await;
     let whole = format!("/v1/calls/{}", record.id);
@@ -114,7 +111,7 @@ async fn side(bridge: &Bridge, record: &Record, id: &str, marks: &BTreeSet<Strin
     let [_, _, library_ns] = record.parts_ns;
     Side {
         id: record.id,
-        state: outcome_state("ended", record.code.as_deref(), Some(execution)),
+        state: State::of_record(record),
         library: record.library.to_string(),
         function: record.function.as_deref().unwrap_or_default().to_owned(),
         at: record.ended_at,

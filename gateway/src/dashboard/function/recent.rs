@@ -11,6 +11,7 @@ use crate::bridge::Bridge;
 use crate::dashboard::Visit;
 use crate::dashboard::chart::{self, Svg};
 use crate::dashboard::filters::{self, text};
+use crate::dashboard::state::State;
 use crate::dashboard::words::{grouped, time_span};
 use crate::history::{Condition, Detail, Filter, Record};
 use crate::meters::Distribution;
@@ -35,8 +36,7 @@ pub struct Recent {
 struct Row {
     id: Uuid,
     at: Timestamp,
-    /// The code of its problem.
-    code: Option<String>,
+    state: State,
     duration_ns: u64,
     client: String,
 }
@@ -91,7 +91,7 @@ async fn calls(bridge: &Bridge, library: &str, function: &str, caller: &Caller) 
     let row = |record: Record| Row {
         id: record.id,
         at: record.ended_at,
-        code: record.code,
+        state: State::of_record(&record),
         duration_ns: record.parts_ns.iter().sum(),
         client: if record.key_id.is_empty() { record.owner.to_string() } else { record.key_id.to_string() },
     };

@@ -8,6 +8,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bridge32_image::Image;
 use bridge32_interface::{Diagnostic, Severity};
 use bridge32_protocol::interface::{ExportName, Function, Interface};
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use crate::api::{Path, Query};
 use crate::auth::{Caller, Need};
 use crate::bridge::Bridge;
 use crate::dashboard::filters::{self, text};
+use crate::dashboard::libraries::meaning::{Meant as Declaration, Names};
 use crate::dashboard::{Frame, Visit, lead_to};
 use crate::dispatch::Arguments;
 use crate::error::Problem;
@@ -43,6 +45,8 @@ struct Page {
     /// The export, as it is in the file.
     export: String,
     ordinal: String,
+    /// The function as which the header declares it already.
+    declared_as: Option<String>,
     /// What the export's name says by itself.
     note: Option<String>,
     prototype: String,
@@ -88,6 +92,11 @@ impl Meant {
             ("", Err(_)) => None,
             (name, _) => Some(ExportName::Name(name.to_owned())),
         }
+    }
+
+    /// The library's file with that export alone: large files have many.
+    async fn image(&self, bridge: &Bridge, library: &Library) -> Option<Image> {
+        bridge.exports(library).await.ok()?.only(&self.export, self.ordinal.parse().ok())
     }
 
     /// The body of the API's request.
@@ -137,13 +146,16 @@ pub async fn show(
     let Asked { export, ordinal, prototype } = asked;
     let (export, ordinal) = (export.unwrap_or_default(), ordinal.unwrap_or_default());
     let given = prototype.filter(|text| text.len() <= LONGEST_ADDRESS && !text.trim().is_empty());
-    let suggestion = suggestion(&bridge, &library, &export, &ordinal).await;
+    let mut meant = Meant { export, ordinal, prototype: String::new() };
+    let image = meant.image(&bridge, &library).await;
+    let (suggested, note) = image.as_ref().and_then(|image| suggestion(&library, image)).unwrap_or_default();
     let is_given = given.is_some();
-    let prototype = given.or_else(|| suggestion.as_ref().map(|(text, _)| text.clone())).unwrap_or_default();
-    let meant = Meant { export, ordinal, prototype };
+    meant.prototype = given.unwrap_or(suggested);
     let way = Way::of(&bridge, &headers, &extensions);
-    let note = suggestion.map(|(_, note)| note).filter(|note| !note.is_empty());
-    let task = Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, note };
+    let declared_as = image.and_then(|image| declared_as(&library, &image));
+    let note = Some(note).filter(|note| !note.is_empty());
+    let task =
+        Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, declared_as, note };
     if !is_given {
         return task.page(meant, Shown::default());
     }
@@ -173,7 +185,9 @@ pub async fn submit(
     let prototype = text("prototype").replace("\r\n", "\n");
     let meant = Meant { export: text("export"), ordinal: text("ordinal"), prototype };
     let way = Way::of(&bridge, &headers, &extensions);
-    let task = Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, note: None };
+    let declared_as = meant.image(&bridge, &library).await.and_then(|image| declared_as(&library, &image));
+    let task =
+        Task { bridge: &bridge, library: &library, way: &way, visit: &visit, caller: &caller, declared_as, note: None };
     let interface = match task.prototype(&meant).await {
         Ok(interface) => interface,
         Err(problem) => return task.page(meant, Shown { problem: Some(problem), ..Shown::default() }),
@@ -188,6 +202,7 @@ struct Task<'a> {
     way: &'a Way,
     visit: &'a Visit,
     caller: &'a Caller,
+    declared_as: Option<String>,
     note: Option<String>,
 }
 
@@ -315,6 +330,7 @@ impl Task<'_> {
             library: library.clone(),
             export: meant.export,
             ordinal: meant.ordinal,
+            declared_as: self.declared_as.clone(),
             note: self.note.clone(),
             prototype: meant.prototype,
             wrong,
@@ -360,17 +376,21 @@ impl Task<'_> {
     }
 }
 
-/// What the export's name says of its declaration, and what a person should know of it.
-async fn suggestion(bridge: &Bridge, library: &Library, export: &str, ordinal: &str) -> Option<(String, String)> {
-    let exports = bridge.exports(library).await.ok()?;
-    let (target, name) = (target(library), library.name.clone());
-    let wanted = if export.is_empty() { format!("#{ordinal}") } else { export.to_owned() };
-    let one = exports.only(export, ordinal.parse().ok())?;
-    // Large files have many exports: only that one is looked at.
-    let starter = starter::make(&name, &one, target);
-    let entry = starter.exports.into_iter().find(|entry| entry.export == wanted)?;
+/// What the name of a file's only export says of its declaration, and what a person should know of it.
+fn suggestion(library: &Library, image: &Image) -> Option<(String, String)> {
+    let starter = starter::make(&library.name, image, target(library));
+    let entry = starter.exports.into_iter().next()?;
     let declaration = entry.declaration.unwrap_or_else(|| format!("int {}(void)", entry.name));
     Some((declaration.trim_end_matches(';').to_owned(), entry.note))
+}
+
+/// The function as which the header declares a file's only export.
+fn declared_as(library: &Library, image: &Image) -> Option<String> {
+    let declared = library.declared();
+    match Names::of(&declared).of_export(image.exports.first()?)? {
+        Declaration::Function(name) => Some(name.to_owned()),
+        Declaration::Variable(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -169,6 +169,11 @@ impl Timeline {
         self.lock().agents.entry(agent.to_owned()).or_default().states.push(past);
     }
 
+    /// How many steps there were.
+    pub fn steps(&self) -> u64 {
+        self.lock().steps
+    }
+
     /// What a library did, the oldest step first: always [`STEPS`] of them, of which those before it was there are empty.
     pub fn of_library(&self, name: &str) -> Vec<Sample> {
         let kept = self.lock();
