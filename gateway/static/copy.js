@@ -1,9 +1,13 @@
 // Buttons that copy what stands in another element: `data-copy` has its id, `data-copied` what the button says then.
 
+const waiting = new WeakMap();
+
 export function copying() {
   document.addEventListener('click', async (event) => {
     const button = event.target.closest?.('button[data-copy]');
     if (!button) return;
+    // What it says then is said aloud, too.
+    button.setAttribute('aria-live', 'polite');
     const text = document.getElementById(button.dataset.copy)?.textContent ?? '';
     try {
       await navigator.clipboard.writeText(text);
@@ -12,8 +16,10 @@ export function copying() {
       getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
       return;
     }
-    const label = button.textContent;
+    const { label = button.textContent } = button.dataset;
+    Object.assign(button.dataset, { label });
     button.textContent = button.dataset.copied;
-    setTimeout(() => { button.textContent = label; }, 1500);
+    clearTimeout(waiting.get(button));
+    waiting.set(button, setTimeout(() => { button.textContent = label; }, 1500));
   });
 }

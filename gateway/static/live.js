@@ -1,14 +1,19 @@
 // Live pages: `/live` says that something has happened, and the page asks for itself. A bar says when nobody says anything any more.
-import { load, say } from './page.js';
+// A tab that nobody sees does not listen: browsers keep few connections to a host, and other tabs need them.
+import { load, sayConnection } from './page.js';
 
 const RETRY = 3000;
 
 export function follow() {
   const kinds = document.body.dataset.live;
   if (!kinds) return;
-  const bar = document.getElementById('connection');
+  const { lost, signedOut } = document.getElementById('connection').dataset;
+  const about = new URLSearchParams({ kinds });
+  let source;
+  let retry;
   let again = false;
   let busy = false;
+  let isOver = false;
 
   const refresh = async () => {
     if (busy) {
@@ -17,13 +22,13 @@ export function follow() {
     }
     busy = true;
     try {
-      const { answer, next } = await load(location.href);
-      // Whoever has to sign in is led there, which is another page.
-      if (answer.redirected) signedOut();
+      const { trouble } = await load(location.href);
+      if (trouble === signedOut) end();
       // Something else was answered than this page, such as that there is too much to do.
-      else if (!next.querySelector('[data-part]')) say(bar.dataset.lost);
+      else if (trouble) sayConnection(lost);
+      else if (source?.readyState === EventSource.OPEN) sayConnection();
     } catch {
-      say(bar.dataset.lost);
+      sayConnection(lost);
     } finally {
       busy = false;
     }
@@ -33,47 +38,42 @@ export function follow() {
     }
   };
 
-  let source;
-  const signedOut = () => {
-    source.close();
-    say(bar.dataset.signedOut);
+  const end = () => {
+    isOver = true;
+    pause();
+    sayConnection(signedOut);
   };
-  const connect = () => {
-    const about = new URLSearchParams({ kinds });
+
+  const pause = () => {
+    source?.close();
+    source = undefined;
+    clearTimeout(retry);
+  };
+
+  const listen = () => {
+    if (source || isOver || document.hidden) return;
     source = new EventSource(`/live?${about}`);
-    let wasOpen = false;
-    source.addEventListener('open', () => {
-      // What happened meanwhile was not told.
-      if (wasOpen || !bar.hidden) refresh();
-      wasOpen = true;
-      say();
-    });
-    source.addEventListener('changed', () => {
-      if (!document.hidden) refresh();
-    });
+    // What happened before was not told.
+    source.addEventListener('open', refresh);
+    source.addEventListener('changed', refresh);
     source.addEventListener('end', (event) => {
-      if (JSON.parse(event.data).reason === 'not_allowed') signedOut();
+      if (JSON.parse(event.data).reason === 'not_allowed') end();
     });
-    source.addEventListener('error', async () => {
-      if (source.readyState === EventSource.CONNECTING) {
-        say(bar.dataset.lost);
-        return;
-      }
-      // The gateway has answered something else: it says whether we may still look.
-      say(bar.dataset.lost);
-      setTimeout(async () => {
-        try {
-          const { answer } = await load(location.href);
-          if (answer.redirected || answer.status === 401) return signedOut();
-        } catch {
-          // It does not answer yet.
-        }
-        connect();
+    source.addEventListener('error', () => {
+      sayConnection(lost);
+      if (source?.readyState !== EventSource.CLOSED) return;
+      // The gateway has answered something else, and the browser does not try again: the page says whether we may still look.
+      pause();
+      retry = setTimeout(() => {
+        refresh();
+        listen();
       }, RETRY);
     });
   };
-  connect();
+
   document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) refresh();
+    if (document.hidden) pause();
+    else listen();
   });
+  listen();
 }

@@ -60,27 +60,6 @@ scenario("what is wrong in a form is said at its field, and everything that was 
   assert.equal(await page.locator('form#call [aria-invalid="true"]').count(), 0);
 });
 
-scenario("a form whose answer does not come is not sent again unasked", async ({ open }) => {
-  const { page, call } = await formOf(open, "Add");
-  allow(page, /Failed to load resource|ERR_FAILED/);
-  let sent = 0;
-  await page.route("**/functions/Add", (route) => {
-    if (route.request().method() !== "POST") return route.continue();
-    sent += 1;
-    return route.abort();
-  });
-  await fill(page, "a", "40");
-  await fill(page, "b", "2");
-  await call.click();
-  await page.locator("#connection", { hasText: "No answer has come" }).waitFor();
-  assert.equal(sent, 1);
-  assert.equal(await page.locator('form#call [name$="a"]').first().inputValue(), "40");
-  await page.unroute("**/functions/Add");
-  await call.click();
-  await page.locator("#answer").getByText("returned").waitFor();
-  assert.ok(await page.locator("#connection").isHidden());
-});
-
 scenario("a form works without scripts, too", async ({ open }) => {
   const { page, call } = await formOf(open, "Add", { javaScript: false });
   await fill(page, "a", "40");
@@ -174,22 +153,4 @@ scenario("a key is added, its secret is shown once, and it is revoked", async ({
   await page.getByRole("button", { name: "Revoke the key" }).click();
   await page.getByText("till-7 is no key any more").waitFor();
   assert.equal(await page.locator("#keys", { hasText: "till-7" }).count(), 0);
-});
-
-scenario("an export that no header declares is called with a prototype that is typed in", async ({ open }) => {
-  const page = await open({ address: "/libraries/z/try?export=crc32_combine", signedIn: true });
-  allow(page, REFUSED, /status of 400 /);
-  await page.locator("#prototype").fill("uLong crc32_combine(uLong");
-  await page.locator("#prototype-form button.main, #prototype-form .actions button").first().click();
-  await page.locator("#prototype-wrong").waitFor();
-  await axe(page);
-  await page.locator("#prototype").fill("uLong crc32_combine(uLong left, uLong right, long length)");
-  await page.locator("#prototype-form .actions button").first().click();
-  await page.locator("form#call").waitFor();
-  await fill(page, "left", "1");
-  await fill(page, "right", "2");
-  await fill(page, "length", "0");
-  await page.locator("form#call button.main").click();
-  await page.locator("#answer").getByText("returned").waitFor();
-  await axe(page);
 });

@@ -17,6 +17,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    forms: forms_library();
     frame: demo_library();
     hostile: hostile_library();
     journey: demo_library();
@@ -31,6 +32,28 @@ fn demo_library() -> Bridge {
         config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
         let demo = dist::folder().join("demo");
         config.library("demo", demo.join("libdemo.so")).header(demo.join("demo.h"));
+    })
+}
+
+/// A library whose forms are of some kinds that the demo has not: one that takes its time, a list with bytes, an export that is not
+/// declared.
+fn forms_library() -> Bridge {
+    const HEADER: &str = "
+        struct lock { unsigned char key[4]; };
+        int Nap(int milliseconds);
+        int Opens(_In_reads_(count) const struct lock *locks, int count);
+    ";
+    const SOURCE: &str = r"
+        #include <unistd.h>
+        struct lock { unsigned char key[4]; };
+        API int Nap(int milliseconds) { usleep(milliseconds * 1000); return milliseconds; }
+        API int Opens(const struct lock *locks, int count) { int sum = 0; while (count--) sum = sum * 1000 + locks[count].key[0]; return sum; }
+        API int Twice(int value) { return 2 * value; }
+    ";
+    let library = Fixture::generated("forms", SOURCE).build(Target::Linux32);
+    Bridge::start(|config| {
+        config.key("admin", &["call:*", "adhoc", "read", "history", "manage"]);
+        config.library("forms", library).declares(HEADER);
     })
 }
 

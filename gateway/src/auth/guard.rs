@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
@@ -128,6 +128,7 @@ pub async fn guard(
         caller.may(need, library, function)?;
     }
     let permit = claim.begin()?;
+    let is_session = matches!(claim, Claim::Session(..));
     let body = take(&parts.headers, body, claim.largest_body(&bridge, &parts.method)).await?;
     if need == Need::Agent {
         let proof = prove(&bridge, param("id"), &parts, &body);
@@ -140,6 +141,8 @@ pub async fn guard(
         Some(answer) => answer.sign(response).await?,
         None => response,
     };
+    // A page that stays open is live as long, and keeps nobody from calling.
+    let permit = permit.filter(|_| !(is_session && is_stream_of_events(&response)));
     Ok(until_sent(response, permit))
 }
 
@@ -213,6 +216,10 @@ impl<'a> Claim<'a> {
             }
         }
     }
+}
+
+fn is_stream_of_events(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The same answer, which counts as long as it is being sent.

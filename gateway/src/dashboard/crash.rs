@@ -132,8 +132,10 @@ impl Report {
     fn command(&self) -> Option<String> {
         let (module, offset) = (self.crash.module.as_ref()?, self.crash.offset?);
         Some(if self.runtime.starts_with("win") {
-            // Debuggers there name modules without their ending.
-            format!("ln {}+{offset:#x}", module.strip_suffix(".dll").unwrap_or(module))
+            // Debuggers there name modules without their ending. Some signs separate their commands.
+            let name = module.rsplit_once('.').map_or(module.as_str(), |(name, _)| name);
+            let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+            is_plain.then(|| format!("ln {name}+{offset:#x}"))?
         } else {
             format!("addr2line -Cfie {} {offset:#x}", shell(module))
         })

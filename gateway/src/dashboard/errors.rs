@@ -44,7 +44,8 @@ pub async fn show(State(bridge): State<Arc<Bridge>>, request: Request, next: Nex
     }
     let read = matches!(*request.method(), Method::GET | Method::HEAD);
     let address = request.uri().path_and_query().filter(|_| read).map(ToString::to_string);
-    let asked = Asked { visit: Visit::of(&bridge, request.uri(), request.headers(), request.extensions()), address };
+    let visit = Visit::of(&bridge, request.method(), request.uri(), request.headers(), request.extensions());
+    let asked = Asked { visit, address };
     let response = next.run(request).await;
     match response.extensions().get::<Problem>().map(|problem| answer(&asked, problem)) {
         Some(Ok(shown)) => with_headers_of(shown, &response),

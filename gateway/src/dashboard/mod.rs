@@ -32,10 +32,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::FromRequestParts;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERER, REFERRER_POLICY, VARY,
+};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::auth::sessions::{Jar, LINK_LIFE, Session, Token};
@@ -120,17 +122,19 @@ pub struct Visit {
     pub viewer: Viewer,
     /// How it is to look.
     pub preferences: Preferences,
-    /// Its address, with the query.
+    /// Its address, with the query; of what a form has sent, that of the page with the form.
     pub address: String,
 }
 
 impl Visit {
     /// That of a request.
-    pub fn of(bridge: &Bridge, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Self {
+    pub fn of(bridge: &Bridge, method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let from = headers.get(REFERER).and_then(|address| address.to_str().ok()?.parse::<Uri>().ok());
+        let page = if matches!(*method, Method::GET | Method::HEAD) { Some(uri) } else { from.as_ref() };
         Self {
             viewer: Viewer::of(bridge, headers, extensions),
             preferences: Preferences::of(headers),
-            address: uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+            address: own_path(page.and_then(Uri::path_and_query).map(PathAndQuery::as_str)).to_owned(),
         }
     }
 
@@ -179,7 +183,7 @@ impl FromRequestParts<Arc<Bridge>> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, bridge: &Arc<Bridge>) -> Result<Self, Infallible> {
-        Ok(Self::of(bridge, &parts.uri, &parts.headers, &parts.extensions))
+        Ok(Self::of(bridge, &parts.method, &parts.uri, &parts.headers, &parts.extensions))
     }
 }
 

@@ -164,9 +164,17 @@ fn the_calls_of_a_filter_are_made_again_after_a_question() {
     for value in [1, 2] {
         bridge.call("counted", "TakeInt", json!({"value": value})).ok();
     }
-    page(browser.open("/calls/replays?library=counted"), 200, &["2 calls are made again", "Make 2 calls again"]);
-    let done = browser.submit("/calls/replays?library=counted", &[("library", "")]);
-    page(done, 200, &["2 have others", "/compare/", "/result"]);
+    let address = "/calls/replays?library=counted";
+    let asked = page(browser.open(address), 200, &["2 calls are made again", "Make 2 calls again"]);
+    let (limit, until) = (hidden(&asked, "limit"), hidden(&asked, "until"));
+    let wanted = [("library", ""), ("limit", limit.as_str()), ("until", until.as_str())];
+    // What ends after the question is not among them.
+    bridge.call("counted", "TakeInt", json!({"value": 3})).ok();
+    page(browser.submit(address, &wanted), 200, &["2 have others", "/compare/", "/result"]);
+    // Nobody was asked.
+    let unasked = browser.submit(address, &[("library", "")]);
+    assert_eq!((unasked.status, unasked.header("location")), (303, Some(address)));
+    assert_eq!(browser.submit(&format!("{address}&since=bogus"), &wanted).status, 303);
     page(browser.open("/calls/replays?library=none"), 200, &["choose no call"]);
 }
 

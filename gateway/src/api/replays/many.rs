@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -70,7 +71,8 @@ pub async fn create(
     expect_history(&bridge)?;
     library.as_deref().map(|name| bridge.library(name)).transpose()?;
     let calls = if restrict(&mut filter, &caller, Shows::Values) {
-        chosen(&bridge, &filter, limit).await.map_err(|error| unreadable(&error))?
+        let (calls, _) = chosen(&bridge, &filter, limit).await.map_err(|error| unreadable(&error))?;
+        calls.into_iter().rev().map(|record| record.id).collect()
     } else {
         VecDeque::new()
     };
@@ -86,35 +88,45 @@ pub async fn create(
     Ok((headers, Body::from_stream(parts)).into_response())
 }
 
-/// How many calls these parameters choose, up to so many, as far as can be seen at once; and whether there may be more.
+/// Which calls parameters choose.
+#[derive(Default)]
+pub(crate) struct Choice {
+    /// How many.
+    pub(crate) calls: usize,
+    /// Whether there may be more.
+    pub(crate) are_more: bool,
+    /// When the newest of them ended.
+    pub(crate) newest: Option<Timestamp>,
+}
+
+/// Which calls these parameters choose, up to so many.
 ///
 /// # Errors
 /// The parameters cannot be read, or the history cannot.
-pub(crate) async fn count(
+pub(crate) async fn choice(
     bridge: &Bridge,
     pairs: Vec<(String, String)>,
     caller: &Caller,
     most: usize,
-) -> Result<(usize, bool), Problem> {
+) -> Result<Choice, Problem> {
     let mut filter = filter(&mut Parameters::of(pairs, &FILTERS)?)?;
     expect_history(bridge)?;
     if !restrict(&mut filter, caller, Shows::Values) {
-        return Ok((0, false));
+        return Ok(Choice::default());
     }
-    let page = bridge.observer.history.page(&filter, None, most, Detail::Listed).await;
-    let page = page.map_err(|error| unreadable(&error))?;
-    Ok((page.records.len(), page.next.is_some()))
+    let (calls, are_more) = chosen(bridge, &filter, most).await.map_err(|error| unreadable(&error))?;
+    Ok(Choice { calls: calls.len(), are_more, newest: calls.first().map(|record| record.ended_at) })
 }
 
-/// The newest calls that are chosen, the oldest of them first.
-async fn chosen(bridge: &Bridge, filter: &Filter, limit: usize) -> Result<VecDeque<Uuid>, StoreError> {
-    let (mut calls, mut before) = (VecDeque::new(), None);
+/// The newest calls that are chosen, the newest of them first, and whether there may be more.
+async fn chosen(bridge: &Bridge, filter: &Filter, limit: usize) -> Result<(Vec<Record>, bool), StoreError> {
+    let (mut calls, mut before) = (Vec::new(), None);
     loop {
         let page = bridge.observer.history.page(filter, before, limit - calls.len(), Detail::Listed).await?;
-        page.records.into_iter().for_each(|record| calls.push_front(record.id));
+        calls.extend(page.records);
         before = page.next;
         if before.is_none() || calls.len() >= limit {
-            return Ok(calls);
+            return Ok((calls, before.is_some()));
         }
     }
 }

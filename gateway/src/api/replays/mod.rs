@@ -18,8 +18,8 @@ use crate::bridge::Bridge;
 use crate::error::{CallProblem, Problem};
 use crate::history::Record;
 
-pub(crate) use many::count;
 pub use many::create as create_many;
+pub(crate) use many::{Choice, choice};
 
 pub(crate) use again::{Replay, compare};
 

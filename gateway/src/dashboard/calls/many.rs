@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::compare::Row;
 use super::filters::{Filters, PATH};
-use crate::api::{Query, replays};
+use crate::api::Query;
+use crate::api::replays::{self, Choice};
 use crate::auth::Caller;
 use crate::auth::sessions::field;
 use crate::bridge::Bridge;
@@ -34,16 +35,16 @@ struct Page {
     frame: Frame,
     filters: Filters,
     libraries: Vec<String>,
-    chosen: Chosen,
+    /// The calls that would be made again.
+    chosen: Choice,
     /// What came of it; `None` before.
     done: Option<Done>,
 }
 
-/// The calls that would be made again.
-#[derive(Default)]
-struct Chosen {
-    calls: u64,
-    are_more: bool,
+impl Page {
+    fn calls(&self) -> u64 {
+        self.chosen.calls as u64
+    }
 }
 
 struct Done {
@@ -133,7 +134,7 @@ pub async fn ask(
         // The list says what.
         return lead_to(&filters.address("", ""));
     }
-    let chosen = chosen(&bridge, &filters, &caller).await?;
+    let chosen = replays::choice(&bridge, filters.choosing(), &caller, MOST).await?;
     show(&bridge, &visit, filters, chosen, None)
 }
 
@@ -149,9 +150,18 @@ pub async fn submit(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let filters = Filters::read(pairs);
+    if filters.are_wrong() {
+        return lead_to(&filters.address("", ""));
+    }
     let library = field(&body, "library").filter(|name| !name.is_empty());
-    let limit = ("limit".to_owned(), MOST.to_string());
-    let wanted = filters.choosing().into_iter().chain([limit]).collect();
+    // Those that were asked about, and none that has ended since.
+    let given = ["limit", "until"].map(|name| field(&body, name).map(|value| (name.to_owned(), value)));
+    let [Some(limit), Some(until)] = given else { return lead_to(&filters.replays()) };
+    if limit.1.parse().is_ok_and(|limit: usize| limit > MOST) {
+        return lead_to(&filters.replays());
+    }
+    let others = filters.choosing().into_iter().filter(|(name, _)| name != "until");
+    let wanted = others.chain([limit, until]).collect();
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let request = Bytes::from(serde_json::json!({ "library": library }).to_string());
     let answer = replays::create_many(Shared(Arc::clone(&bridge)), Query(wanted), caller, headers, request).await?;
@@ -164,7 +174,7 @@ pub async fn submit(
             Item::Refused(refused) => done.refused.push(refused),
         }
     }
-    show(&bridge, &visit, filters, Chosen::default(), Some(done))
+    show(&bridge, &visit, filters, Choice::default(), Some(done))
 }
 
 fn different(mut replay: Replay) -> Different {
@@ -176,17 +186,11 @@ fn different(mut replay: Replay) -> Different {
     Different { rows: differences.into_iter().take(PLACES).map(row).collect(), more, replay }
 }
 
-/// How many calls the filters choose, as far as they would be made again.
-async fn chosen(bridge: &Bridge, filters: &Filters, caller: &Caller) -> Result<Chosen, Problem> {
-    let (calls, are_more) = replays::count(bridge, filters.choosing(), caller, MOST).await?;
-    Ok(Chosen { calls: calls as u64, are_more })
-}
-
 fn show(
     bridge: &Bridge,
     visit: &Visit,
     filters: Filters,
-    chosen: Chosen,
+    chosen: Choice,
     done: Option<Done>,
 ) -> Result<Response, Problem> {
     let frame = visit.frame(visit.say(text!("Replay calls")), PATH);

@@ -15,7 +15,7 @@ use crate::json::Json;
 /// The field that has the whole object of arguments.
 const ARGUMENTS: &str = "arguments";
 /// The field that says which way they are given.
-const AS: &str = "as";
+pub(super) const AS: &str = "as";
 /// What the buttons are called.
 pub(super) const GO: &str = "go";
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::about::About;
 use super::answer::{Answer, request};
-use super::call_form::{CallForm, View, Wish, example};
+use super::call_form::{AS, CallForm, GO, View, Wish, example};
 use super::code::{Code, Way};
 use super::form::Types;
 use super::{address, address_of_library, handles, part, read, target};
@@ -181,6 +181,10 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     let library = bridge.library(&library)?;
     let mut fields = read(&headers, &body)?;
+    if fields.text(GO).is_none() && fields.text(AS).is_none() {
+        // Enter in the form of the prototype is no call.
+        fields.set(GO, "read");
+    }
     let text = |name: &str| fields.text(name).unwrap_or_default().to_owned();
     let prototype = text("prototype").replace("\r\n", "\n");
     let meant = Meant { export: text("export"), ordinal: text("ordinal"), prototype };
@@ -266,7 +270,7 @@ impl Task<'_> {
             // The form of the prototype has no arguments.
             Wish::Other(_) => view = View::first(&function, self.types(&interface, &handles), None),
         }
-        shown.is_typed = fields.text("as").is_some();
+        shown.is_typed = fields.text(AS).is_some();
         self.page(meant, Shown { interface: Some(interface), view: Some(view), ..shown })
     }
 
@@ -294,8 +298,8 @@ impl Task<'_> {
     async fn keep(&self, meant: &Meant, function: &Function) -> Result<(), Problem> {
         self.caller.may(Need::Manage, &self.library.name, "")?;
         let declared = self.library.declared();
-        let mut header = declared.text();
-        header.extend_from_slice(meant.declaration(function).as_bytes());
+        // Not as bytes: the file may be in another encoding than what is typed.
+        let header = bridge32_interface::text(&declared.text()) + &meant.declaration(function);
         // What was wrong with the header before is no reason to refuse what is added to it.
         let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
         let accept_errors = declared.header.diagnostics.iter().any(is_error);

@@ -67,6 +67,8 @@ struct Page<'a> {
     more_diagnostics: u64,
     remarks: &'a [String],
     uncallable: Vec<Group<'a>>,
+    /// How many others cannot be called.
+    more_uncallable: u64,
     assumptions: u64,
     statements: u64,
     /// The function that it is all about.
@@ -132,6 +134,7 @@ fn page<'a>(subject: &'a Subject, head: Head, frame: Frame, asked: &'a Asked) ->
     let about = asked.about.as_deref();
     let mut heaps = heaped(about_that(&header.assumptions, about));
     let paging = reduce(name, &mut heaps, asked);
+    let (uncallable, more_uncallable) = uncallable(subject);
     let groups = heaps.into_iter().map(|heap| heap.shown(name)).collect();
     let stated = if about.is_some() { heaped(about_that(&header.statements, about)) } else { Vec::new() };
     let stated = stated.into_iter().map(|heap| heap.shown(name)).collect();
@@ -151,7 +154,8 @@ fn page<'a>(subject: &'a Subject, head: Head, frame: Frame, asked: &'a Asked) ->
         diagnostics,
         more_diagnostics,
         remarks: &declared.remarks,
-        uncallable: uncallable(subject),
+        uncallable,
+        more_uncallable,
         assumptions: header.assumptions.len() as u64,
         statements: header.statements.len() as u64,
         about,
@@ -237,8 +241,8 @@ fn reduce(library: &str, heaps: &mut Vec<Heap>, asked: &Asked) -> Option<Paging>
     Some(paging)
 }
 
-/// The functions and variables that cannot be passed: each reason once.
-fn uncallable(subject: &Subject) -> Vec<Group<'_>> {
+/// The functions and variables that cannot be passed: each reason once, and how many have another reason than those.
+fn uncallable(subject: &Subject) -> (Vec<Group<'_>>, u64) {
     let (library, interface) = (&subject.library.name, subject.declared.interface());
     let functions = interface.functions.iter().filter_map(|function| {
         Some((function.unsupported.as_deref()?, &function.name, function_address(library, &function.name)))
@@ -247,7 +251,7 @@ fn uncallable(subject: &Subject) -> Vec<Group<'_>> {
         let address = line_address(library, &variable.file, variable.line);
         Some((variable.unsupported.as_deref()?, &variable.name, address))
     });
-    let mut groups: Vec<Group> = Vec::new();
+    let (mut groups, mut more): (Vec<Group>, u64) = (Vec::new(), 0);
     for (reason, name, address) in functions.chain(variables) {
         let place = Place { name: name.clone(), address };
         if let Some(group) = groups.iter_mut().find(|group| group.text == reason) {
@@ -255,13 +259,15 @@ fn uncallable(subject: &Subject) -> Vec<Group<'_>> {
             group.places.push(place);
         } else if groups.len() < GROUPS {
             groups.push(Group { topic: "", text: reason, hint: "", count: 1, places: vec![place], all: None });
+        } else {
+            more += 1;
         }
     }
     for group in groups.iter_mut().filter(|group| group.places.len() > PLACES) {
         group.places.truncate(PLACES);
         group.all = Some(address(library, "?show=uncallable"));
     }
-    groups
+    (groups, more)
 }
 
 #[derive(Template)]

@@ -48,6 +48,8 @@ pub(super) struct Builder<'a> {
 #[derive(Clone)]
 pub(super) struct Value<'a> {
     pub(super) path: String,
+    /// Which structure without a name it is in the object at that path: `#1` for the second member, `#1#0` for the first one of that.
+    pub(super) place: String,
     pub(super) name: &'a str,
     pub(super) label: String,
     pub(super) description: &'a str,
@@ -88,6 +90,7 @@ impl<'a> Builder<'a> {
         });
         let value = Value {
             path: member("", &parameter.name),
+            place: String::new(),
             name: &parameter.name,
             label: parameter.name.clone(),
             description: &parameter.description,
@@ -99,6 +102,12 @@ impl<'a> Builder<'a> {
             inside: &[],
         };
         self.node(&value, &parameter.ty, None, given.member(&parameter.name))
+    }
+
+    /// Whether it is in the element that was added just now: nobody has seen its controls.
+    pub(super) fn is_added(&self, path: &str) -> bool {
+        let rest = self.added.as_deref().and_then(|added| path.strip_prefix(added));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     pub(super) fn node(&mut self, value: &Value<'_>, ty: &Type, bits: Option<u32>, given: Given<'_>) -> Node {
@@ -245,7 +254,10 @@ impl<'a> Builder<'a> {
             Given::Value(Some(Json::List(elements))) => elements.len(),
             Given::Value(Some(_)) => return None,
             Given::Fields(fields) => {
-                fields.text(&Mark::Count.of(&value.path)).and_then(|text| text.parse().ok()).unwrap_or(0)
+                // An array that has its length in C has it also in an element that was added just now.
+                let otherwise = fixed.map_or(0, |_| usual);
+                let count = fields.text(&Mark::Count.of(&value.path)).and_then(|text| text.parse().ok());
+                count.unwrap_or(usize::try_from(otherwise).ok()?)
             }
             Given::Nothing | Given::Value(None) => usize::try_from(usual).ok()?,
         };
@@ -255,6 +267,7 @@ impl<'a> Builder<'a> {
         let nullable = matches!(of, Type::Pointer(_) | Type::Callback(_)).then_some(Presence::Null);
         let element = |index: usize| Value {
             path: member(&value.path, &index.to_string()),
+            place: String::new(),
             name: "",
             label: format!("{}[{index}]", value.label),
             description: "",
@@ -277,6 +290,7 @@ impl<'a> Builder<'a> {
         }
         let part = |name: &'static str, nullable| Value {
             path: member(&value.path, name),
+            place: String::new(),
             name,
             label: name.to_owned(),
             description: "",
@@ -383,9 +397,12 @@ const fn range(integer: Integer, bits: u32) -> (i128, i128) {
     if integer.signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
 }
 
+/// Text in a control that gives it back as it is: browsers write line ends their own way, take them out of what is hidden, and have
+/// no NUL.
 fn text(value: &Value<'_>, limit: Option<u32>, given: Given<'_>) -> Option<Control> {
+    let is_changed = |c: char| matches!(c, '\r' | '\0') || (c == '\n' && value.sensitive);
     let text = match given.written(&value.path) {
-        Written::Json(json) => json.as_text()?,
+        Written::Json(json) => json.as_text().filter(|text| !text.contains(is_changed))?,
         written => written.plain()?,
     };
     Some(Control::Text { text, limit: limit.map(Into::into) })

@@ -125,9 +125,8 @@ fn floating(text: &str) -> Option<Json> {
 /// An argument behind `...`: its type says whether it is text.
 fn extra(extra: &Extra) -> Json {
     let mut members = vec![("type".to_owned(), Json::text(extra.ty.trim()))];
-    let is_text = ["char", "STR", "str"].iter().any(|part| extra.ty.contains(part));
-    let value = if is_text {
-        (!extra.value.is_empty()).then(|| Json::text(&bytes::lines(&extra.value)))
+    let value = if is_text(&extra.ty) {
+        Some(Json::text(&bytes::lines(&extra.value)))
     } else {
         number_or_name(&extra.value, |text| {
             integer(text).or_else(|| number(text)).or_else(|| Json::parse(text).ok().map(|json| json.compact()))
@@ -135,4 +134,46 @@ fn extra(extra: &Extra) -> Json {
     };
     members.extend(value.map(|value| ("value".to_owned(), value)));
     Json::Object(members)
+}
+
+/// Whether values of a type in C are strings.
+fn is_text(ty: &str) -> bool {
+    let words: Vec<&str> = ty.split(|c: char| c.is_whitespace() || c == '*').filter(|word| !word.is_empty()).collect();
+    let of = words.iter().filter(|word| **word != "const").copied().collect::<Vec<_>>();
+    match (of.as_slice(), ty.matches('*').count()) {
+        (["char" | "wchar_t" | "CHAR" | "WCHAR" | "TCHAR"], 1) => true,
+        // LPCSTR, PWSTR, BSTR and their like.
+        ([name], 0) => name.ends_with("STR"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_behind_the_dots_is_text_if_its_type_says_so() {
+        let of = |ty: &str, value: &str| {
+            let (ty, value) = (ty.to_owned(), value.to_owned());
+            let Json::Object(members) = extra(&Extra { ty, value, path: String::new(), is_new: false, error: None })
+            else {
+                panic!("it is an object")
+            };
+            members.into_iter().find(|(name, _)| name == "value").map(|(_, value)| value.compact())
+        };
+        for (ty, value, sent) in [
+            ("const char *", "65", Some("\"65\"")),
+            ("char*", "", Some("\"\"")),
+            ("LPCWSTR", "a", Some("\"a\"")),
+            ("wchar_t const *", "7", Some("\"7\"")),
+            ("char", "65", Some("65")),
+            ("unsigned char *", "[1,2]", Some("[1,2]")),
+            ("int", "RED", Some("\"RED\"")),
+            ("double", "1.5", Some("1.5")),
+            ("int", "", None),
+        ] {
+            assert_eq!(of(ty, value).as_deref(), sent, "{ty} {value}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ impl Builder<'_> {
         let value = Value { inside: &inside, ..value.clone() };
         match structure.kind {
             StructureKind::Struct => Some(Control::Group { members: self.members(&value, structure, given) }),
-            StructureKind::Union => Some(self.union(&value, structure, "", given)),
+            StructureKind::Union => Some(self.union(&value, structure, given)),
         }
         // A member that there is none of is not left out silently.
         .filter(|control| {
@@ -64,6 +64,7 @@ impl Builder<'_> {
         };
         let value = Value {
             path: member(&around.path, &field.name),
+            place: String::new(),
             name: &field.name,
             label: field.name.clone(),
             description: &field.description,
@@ -86,10 +87,10 @@ impl Builder<'_> {
             return None;
         }
         let inside = [around.inside, &[name.as_str()]].concat();
-        let value = Value { inside: &inside, ..around.clone() };
+        let value = Value { inside: &inside, place: format!("{}#{index}", around.place), ..around.clone() };
         let control = match structure.kind {
             StructureKind::Struct => Control::Group { members: self.members(&value, structure, given) },
-            StructureKind::Union => self.union(&value, structure, &format!("#{index}"), given),
+            StructureKind::Union => self.union(&value, structure, given),
         };
         Some(Node {
             path: around.path.clone(),
@@ -107,8 +108,8 @@ impl Builder<'_> {
         })
     }
 
-    fn union(&mut self, around: &Value<'_>, structure: &Structure, suffix: &str, given: Given<'_>) -> Control {
-        let field = Mark::Member.of(&format!("{}{suffix}", around.path));
+    fn union(&mut self, around: &Value<'_>, structure: &Structure, given: Given<'_>) -> Control {
+        let field = Mark::Member.of(&format!("{}{}", around.path, around.place));
         let names: Vec<&str> = structure.fields.iter().map(|field| field.name.as_str()).collect();
         let mut branches: Vec<Branch> = Vec::new();
         for (index, own) in structure.fields.iter().enumerate() {
@@ -121,7 +122,10 @@ impl Builder<'_> {
             branch.members.iter().flat_map(names_of).any(|name| object.is_some_and(|it| it.get(&name).is_some()))
         };
         let chosen = match given {
-            Given::Fields(fields) => fields.text(&field).and_then(|text| text.parse().ok()),
+            Given::Fields(fields) => match fields.text(&field) {
+                Some(text) => text.parse().ok(),
+                None => self.is_added(&around.path).then_some(0),
+            },
             Given::Nothing => Some(0),
             Given::Value(_) => branches.iter().position(has),
         };

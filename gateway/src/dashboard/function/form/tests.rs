@@ -179,6 +179,8 @@ fn texts_come_back_as_they_are_whatever_is_in_them() {
     same("texts", json!({"s": "", "w": "", "password": ""}));
     let page = html(&form("texts", Given::Value(Some(&Json::parse(&json!({"s": hostile}).to_string()).unwrap()))));
     assert!(!page.contains("<script>") && page.contains("type=\"password\""), "{page}");
+    // What a browser would change.
+    same("texts", json!({"s": "a\r\nb\rc", "w": "a\u{0}b", "password": "a\nb"}));
 }
 
 #[test]
@@ -256,6 +258,35 @@ fn a_list_grows_and_shrinks_by_its_buttons() {
     );
     assert!(!press("remove:/points/0").contains("remove:/points/1"));
     assert!(!press("remove:/points/0").contains("remove:/points/0"));
+}
+
+#[test]
+fn an_element_that_was_added_has_all_of_its_controls() {
+    const HEADER: &str =
+        "struct p { float m[4]; union { int a; float b; }; };\nint f(_In_reads_(n) const struct p *ps, int n);";
+    let interface = read(&[Source { name: "a.h", text: HEADER.as_bytes() }], &Options::new(Target::Win32)).interface;
+    let mut fields = FormData::of(&[("#/ps", "0")]);
+    let edit = Edit::parse("add:/ps").unwrap();
+    edit.apply(&mut fields);
+    let page = html(&Form::of(&interface.functions[0], types(&interface), Given::Fields(&fields), Some(&edit)));
+    for words in ["name=\"/ps/0/m/3\"", "name=\"|/ps/0#1\" value=\"0\" checked"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[test]
+fn unions_without_names_are_chosen_each_by_itself() {
+    const HEADER: &str = "struct s { struct { int x; union { int a; float b; }; }; union { int c; float d; union { int e; int g; }; }; };\n\
+                          int f(const struct s *s);";
+    let interface = read(&[Source { name: "a.h", text: HEADER.as_bytes() }], &Options::new(Target::Win32)).interface;
+    let form = |given: Given<'_>| Form::of(&interface.functions[0], types(&interface), given, None);
+    for members in [json!({"x": 1, "b": 2, "c": 3}), json!({"x": 1, "a": 2, "g": 3})] {
+        let arguments = json!({"s": members});
+        let json = Json::parse(&arguments.to_string()).unwrap();
+        let page = html(&form(Given::Value(Some(&json))));
+        let back = form(Given::Fields(&fields(&page))).arguments().unwrap().compact();
+        assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), arguments);
+    }
 }
 
 #[test]
