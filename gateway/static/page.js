@@ -36,8 +36,10 @@ export async function load(address, { method = 'GET', body, ...how } = {}) {
   const next = new DOMParser().parseFromString(text, 'text/html');
   // What was sent has been done, whatever is looked at now.
   const isOld = method === 'GET' && view() !== here;
+  // Asked before parts of it go into this page.
+  const why = trouble(answer, next);
   if (!isOld) show(next, how);
-  return { answer, next, isOld, trouble: trouble(answer, next) };
+  return { answer, next, isOld, trouble: why };
 }
 
 function view() {
