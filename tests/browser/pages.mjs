@@ -5,9 +5,11 @@
 // address  its path, or a function that finds it, given `gateway` of support.mjs
 // shows    a selector of what must be visible before the page is looked at, in whatever language
 // signedIn, status, allow: as `open` of support.mjs takes them; most pages are for somebody who has signed in
+// then     what is done there before it is looked at
+// inReadme whether the README shows it, as docs/images/NAME.png
 // notOurs  selectors of parts that somebody else wrote
 export const pages = [
-  { name: "overview", address: "/", shows: "main table tbody tr" },
+  { name: "overview", address: "/", shows: "main table tbody tr", inReadme: true },
   { name: "sign-in", address: "/sign-in", shows: "main h1", signedIn: false },
   { name: "sign-in-link", address: async (gateway) => new URL(await gateway.link()), shows: "main form button", signedIn: false },
   { name: "not-found", address: "/no-such-page", shows: "main h1", status: 404 },
@@ -18,6 +20,7 @@ export const pages = [
   { name: "dependencies", address: "/libraries/broken/dependencies", shows: "main h2" },
   { name: "settings", address: "/libraries/demo/settings", shows: "main dl.settings" },
   { name: "function", address: "/libraries/demo/functions/Round", shows: "form#call button.main" },
+  { name: "function-answer", address: "/libraries/demo/functions/Divide", shows: "form#call button.main", then: divide, inReadme: true },
   { name: "function-buffer", address: "/libraries/z/functions/compress", shows: "form#call button.main" },
   { name: "try", address: "/libraries/z/try?export=crc32_combine&prototype=uLong%20crc32_combine(uLong%20left%2C%20uLong%20right%2C%20long%20length)", shows: "form#call" },
   { name: "calls", address: "/calls", shows: "#calls table tbody tr" },
@@ -37,6 +40,12 @@ function callThat(outcome) {
   return async (gateway) => `/calls/${(await gateway.get(`/v1/calls?outcome=${outcome}&limit=1`)).calls[0].call_id}`;
 }
 
+async function divide(page) {
+  for (const [name, value] of [["dividend", "17"], ["divisor", "5"]]) await page.locator(`form#call [name="/${name}"]`).fill(value);
+  await page.locator("form#call button.main").click();
+  await page.locator("#answer .state").first().waitFor();
+}
+
 // The newest report of a crash.
 async function crash(gateway) {
   const { agents } = await gateway.get("/v1/agents");
@@ -53,9 +62,10 @@ export const looks = {
 
 // Opens a page in one of its looks and waits until it shows what it should.
 export async function show(open, gateway, page, look) {
-  const { address, shows, signedIn = true, status, allow } = page;
+  const { address, shows, signedIn = true, status, allow, then } = page;
   const path = typeof address === "function" ? await address(gateway) : address;
   const opened = await open({ address: String(path), signedIn, status, allow, ...looks[look] });
   await opened.locator(shows).first().waitFor();
+  await then?.(opened);
   return opened;
 }

@@ -1,4 +1,5 @@
-// Takes pictures of the pages, into the folder that the environment names: those of `BROWSER_PAGES`, or all.
+// Takes pictures of the pages, into the folder that the environment names: those of `BROWSER_PAGES`, or all. Of those in the README also
+// what fits into a window.
 import { join } from "node:path";
 import { looks, pages, show } from "./pages.mjs";
 import { gateway, scenario } from "./support.mjs";
@@ -14,6 +15,7 @@ for (const page of pages.filter((page) => wanted.includes(page.name))) {
     scenario(`${page.name}-${look}.png`, async ({ open }) => {
       const opened = await show(open, gateway, page, look);
       await opened.screenshot({ path: join(BROWSER_PICTURES, `${page.name}-${look}.png`), fullPage: true });
+      if (page.inReadme && look === "light") await opened.screenshot({ path: join(BROWSER_PICTURES, `${page.name}-readme.png`) });
     });
   }
 }
