@@ -50,6 +50,8 @@ function view() {
 function trouble(answer, next) {
   const mustSignIn = answer.status === 401 || (answer.redirected && new URL(answer.url).pathname === '/sign-in');
   if (mustSignIn) return document.getElementById('connection').dataset.signedOut;
+  // What was sent leads to another page.
+  if (answer.ok && answer.redirected && new URL(answer.url).pathname !== location.pathname) return undefined;
   const own = [...document.querySelectorAll('[data-part]')];
   if (own.some((part) => next.getElementById(part.id))) return undefined;
   const words = ['main h1', 'main .detail'].map((place) => next.querySelector(place)?.textContent.trim());

@@ -1,11 +1,14 @@
 //! Keys: who may what, how much and until when; changed while the gateway runs.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bridge32_signature::Key;
 use bridge32_tests::bridge::run;
-use bridge32_tests::{Bridge, Config, Target, Value, fixture, raw, within};
+use bridge32_tests::{Bridge, Browser, Config, Target, Value, fixture, raw, within};
 
 const ECHO: &str = "/v1/libraries/scalars/functions/EchoInt";
 
@@ -136,6 +139,29 @@ fn who_asks_too_often_is_told_when_to_ask_again_and_others_are_not_held_up() {
     for _ in 0..10 {
         bridge.client().get("/v1/libraries").ok();
     }
+}
+
+#[test]
+fn a_page_that_is_open_and_live_holds_no_slot() {
+    let (bridge, key) = limited("concurrency = 1");
+    let text = std::fs::read_to_string(file(&bridge)).unwrap();
+    std::fs::write(file(&bridge), text.replace("\"call:trouble\"]", "\"call:trouble\", \"read\", \"manage\"]"))
+        .unwrap();
+    let client = bridge.client().with_key(Some(&key));
+    within(10.0, "it may sign in", || (client.request("POST", "/v1/sign-in-links").send().status == 201).then_some(()));
+    let mut browser = Browser::signed_in(&client);
+    let cookies: Vec<String> = browser.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut live = TcpStream::connect(client.authority()).unwrap();
+    live.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let (host, cookies) = (client.authority(), cookies.join("; "));
+    write!(live, "GET /live?kinds=call HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n").unwrap();
+    let mut begin = [0; 15];
+    live.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    for _ in 0..3 {
+        assert_eq!(browser.open("/").status, 200);
+    }
+    client.get("/v1/libraries").ok();
 }
 
 #[test]

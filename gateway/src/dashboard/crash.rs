@@ -134,7 +134,7 @@ impl Report {
         Some(if self.runtime.starts_with("win") {
             // Debuggers there name modules without their ending. Some signs separate their commands.
             let name = module.rsplit_once('.').map_or(module.as_str(), |(name, _)| name);
-            let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+            let is_plain = name.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
             is_plain.then(|| format!("ln {name}+{offset:#x}"))?
         } else {
             format!("addr2line -Cfie {} {offset:#x}", shell(module))
@@ -223,12 +223,20 @@ mod tests {
             "href=\"/calls/0199c2d4-0000-7000-8000-000000000000\"",
             "href=\"/agents/pricing\"",
             "null pointer",
-            "ln pricing+0x1f3a",
+            "ln pricing+0x1f3a</code>",
             "href=\"/v1/crashes/x.json\" download",
             "&#60;b&#62;last words&#60;/b&#62;",
         ] {
             assert!(page.contains(words), "{words}: {page}");
         }
+    }
+
+    #[test]
+    fn a_debugger_is_given_names_and_no_commands() {
+        let of = |module: &str| rendered(&report(&json!({"what": "?", "module": module, "offset": 16})));
+        assert!(of("PRICING.DLL").contains("<code>ln PRICING+0x10</code>"));
+        assert!(of("读卡器.ocx").contains("<code>ln 读卡器+0x10</code>"));
+        assert!(!of("x;.shell calc;.dll").contains("<code>ln "));
     }
 
     #[test]

@@ -299,3 +299,19 @@ async fn troubles(bridge: &Bridge, caller: &Caller) -> Result<Vec<Trouble>, Stri
     };
     Ok(page.records.into_iter().map(trouble).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_are_as_long_as_what_there_is() {
+        let minutes = |steps: u64| Drawn::after(steps).minutes();
+        assert_eq!([0, 12, 13, 60, 61, 120, 121, 9_999].map(minutes), [1, 1, 2, 5, 10, 10, 15, 15]);
+        let drawn = Drawn::after(3);
+        assert_eq!(
+            (drawn.of(&[Sample::default(); STEPS]).len(), drawn.seconds_ago(0), drawn.seconds_ago(11)),
+            (12, 55, 0)
+        );
+    }
+}
