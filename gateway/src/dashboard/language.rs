@@ -1,4 +1,5 @@
-//! The languages of the pages. Templates are written in English; `locales/zh` has each of their texts in Chinese, a file a page.
+//! The languages of the pages. Templates are written in English; `locales/zh` has each of their texts in Chinese, once: a file a page,
+//! and one for the words of several.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -32,6 +33,7 @@ const FILES: &[(&str, &str)] = &[
     ("libraries", include_str!("../../locales/zh/libraries.toml")),
     ("overview", include_str!("../../locales/zh/overview.toml")),
     ("search", include_str!("../../locales/zh/search.toml")),
+    ("words", include_str!("../../locales/zh/words.toml")),
 ];
 
 impl Language {
@@ -152,12 +154,14 @@ mod tests {
 
     #[test]
     fn every_text_has_a_translation_with_the_same_values_in_it() {
-        let known: HashMap<String, String> = FILES
-            .iter()
-            .flat_map(|(name, text)| {
-                toml::from_str::<HashMap<String, String>>(text).unwrap_or_else(|error| panic!("{name}: {error}"))
-            })
-            .collect();
+        let mut known = HashMap::new();
+        for (name, text) in FILES {
+            let texts: HashMap<String, String> = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            for (english, chinese) in texts {
+                let other = known.insert(english.clone(), chinese);
+                assert!(other.is_none(), "{name} and another file translate `{english}`: move it to words.toml");
+            }
+        }
         let used = used();
         let missing: Vec<&String> = used.iter().filter(|text| !known.contains_key(*text)).collect();
         assert!(missing.is_empty(), "locales/zh lacks: {missing:#?}");

@@ -98,7 +98,7 @@ fn one_call_is_told_with_arguments_bytes_and_where_its_time_went() {
         "Where the time went",
         "Queue",
         "Trace id",
-        "As JSON",
+        "This call as JSON",
     ];
     let own = page(browser.open(&format!("/calls/{}", id(&call))), 200, &words);
     assert!(!own.contains("data-live"), "it has ended");

@@ -6,7 +6,7 @@ use bridge32_interface::report::Finding;
 use bridge32_protocol::interface::{Function, Type};
 use bridge32_protocol::wire::Binding;
 
-use crate::dashboard::filters;
+use crate::dashboard::filters::{self, text};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
 
@@ -50,11 +50,11 @@ impl About {
             usize::try_from(number).ok().and_then(|number| bound.as_deref()?.loaded.bindings.get(number).cloned());
         let mut facts = Vec::new();
         if let Some(Binding::Bound { export, convention }) = binding {
-            facts.push(("export", export));
-            facts.push(("convention", convention.keyword().to_owned()));
+            facts.push((text!("export"), export));
+            facts.push((text!("convention"), convention.keyword().to_owned()));
         }
         if let Some(deadline) = function.deadline_ms {
-            facts.push(("deadline", crate::dashboard::words::time_span(deadline.saturating_mul(1_000_000))));
+            facts.push((text!("deadline"), crate::dashboard::words::time_span(deadline.saturating_mul(1_000_000))));
         }
         let assumed_count = own.clone().count() as u64;
         let assumed = own.take(MOST_FINDINGS).map(assumed).collect();
