@@ -5,20 +5,21 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::{CLOCK_WINDOW, SignatureError, Verified};
 
-/// Independent parts, so that callers seldom wait for each other.
-const SHARDS: usize = 16;
+/// Independent parts, so that callers seldom wait for each other, and never long for what one of them forgets.
+const SHARDS: usize = 64;
 /// Nonces are forgotten together in slices of this many seconds, by when they were signed.
 const SLICE: i64 = 32;
 
 /// The nonces of the last [`CLOCK_WINDOW`] seconds (twice: signatures may come from the future).
 ///
-/// Takes about 50 bytes for each, and gives them back once they are too old.
+/// Takes about 25 bytes for each, and gives them back once they are too old.
 pub struct ReplayStore {
     shards: [Mutex<Shard>; SHARDS],
     capacity: usize,
@@ -26,6 +27,10 @@ pub struct ReplayStore {
 
 /// A key's id and a nonce, hashed: nobody finds two that are alike, and if somebody did, the second would be refused.
 type Fingerprint = u128;
+
+/// The half of a fingerprint that a shard keeps. The other half has chosen the shard: of ten million nonces of a time, one in 10¹⁴
+/// is taken for another, and then refused.
+type Half = u64;
 
 /// What a store keeps of a nonce, and what is kept of it over a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,17 +66,35 @@ impl Mark {
 
 #[derive(Default)]
 struct Shard {
-    known: HashSet<Fingerprint>,
+    known: HashSet<Half, BuildHasherDefault<AsItIs>>,
     /// The same by number of the slice.
-    slices: BTreeMap<i64, Vec<Fingerprint>>,
+    slices: BTreeMap<i64, Vec<Half>>,
     /// Slices before this one were forgotten. Should the clock be set back, what was signed then is refused.
     first: i64,
+}
+
+/// A part of a hash is one already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
+    }
 }
 
 impl ReplayStore {
     /// A store for about `capacity` nonces.
     pub fn new(capacity: usize) -> Self {
-        Self { shards: Default::default(), capacity: capacity.div_ceil(SHARDS).max(1) }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), capacity: capacity.div_ceil(SHARDS).max(1) }
     }
 
     /// Takes a verified request's nonce. `now` is the time in Unix seconds.
@@ -85,7 +108,7 @@ impl ReplayStore {
         if !shard.can_remember(taken) {
             return Err(SignatureError::Expired { now });
         }
-        if shard.known.contains(&taken.fingerprint) {
+        if shard.known.contains(&half(taken)) {
             return Err(SignatureError::Replayed);
         }
         if shard.known.len() >= self.capacity {
@@ -99,14 +122,14 @@ impl ReplayStore {
     pub fn knows(&self, mark: Mark, now: i64) -> bool {
         let mut shard = self.shard(mark.fingerprint);
         shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
-        shard.known.contains(&mark.fingerprint)
+        shard.known.contains(&half(mark))
     }
 
     /// Takes a nonce again that was taken before a restart. There is room for it in any case: no promise is given up.
     pub fn restore(&self, taken: Mark, now: i64) {
         let mut shard = self.shard(taken.fingerprint);
         shard.forget_before(now.saturating_sub(CLOCK_WINDOW));
-        if shard.can_remember(taken) && !shard.known.contains(&taken.fingerprint) {
+        if shard.can_remember(taken) && !shard.known.contains(&half(taken)) {
             shard.remember(taken);
         }
     }
@@ -122,8 +145,8 @@ impl ReplayStore {
     }
 
     fn shard(&self, fingerprint: Fingerprint) -> MutexGuard<'_, Shard> {
-        let [first, ..] = fingerprint.to_le_bytes();
-        lock(&self.shards[usize::from(first) % SHARDS])
+        let [.., last] = fingerprint.to_le_bytes();
+        lock(&self.shards[usize::from(last) % SHARDS])
     }
 }
 
@@ -133,8 +156,8 @@ impl Shard {
     }
 
     fn remember(&mut self, taken: Mark) {
-        self.known.insert(taken.fingerprint);
-        self.slices.entry(slice(taken)).or_default().push(taken.fingerprint);
+        self.known.insert(half(taken));
+        self.slices.entry(slice(taken)).or_default().push(half(taken));
     }
 
     /// Forgets the slices that end before `oldest`: what was signed then is refused as too old.
@@ -145,8 +168,8 @@ impl Shard {
         }
         self.first = first;
         let kept = self.slices.split_off(&first);
-        for fingerprint in std::mem::replace(&mut self.slices, kept).into_values().flatten() {
-            self.known.remove(&fingerprint);
+        for half in std::mem::replace(&mut self.slices, kept).into_values().flatten() {
+            self.known.remove(&half);
         }
         // A quiet time gives the memory of a busy one back.
         if self.known.len() < self.known.capacity() / 8 {
@@ -158,6 +181,11 @@ impl Shard {
 /// A shard is consistent after any of its operations, so a poisoned lock is as good as a whole one.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+const fn half(mark: Mark) -> Half {
+    mark.fingerprint as Half
 }
 
 fn slice(taken: Mark) -> i64 {
@@ -207,9 +235,10 @@ mod tests {
     fn a_full_store_refuses_until_old_nonces_cannot_come_back() {
         let store = ReplayStore::new(1);
         let full = |nonce: u32, now| store.take(mark("a", &nonce.to_string(), now), now).is_err();
-        assert!((0..200).filter(|nonce| full(*nonce, 1000)).count() >= 200 - SHARDS);
-        assert!((200..300).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
-        assert!((300..500).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
+        // So many that every shard has one.
+        assert!((0..2000).filter(|nonce| full(*nonce, 1000)).count() == 2000 - SHARDS);
+        assert!((2000..3000).all(|nonce| full(nonce, 1300)), "those of 1000 may still come back");
+        assert!((3000..5000).any(|nonce| !full(nonce, 1300 + SLICE + 1)));
     }
 
     #[test]
@@ -242,7 +271,7 @@ mod tests {
 
     #[test]
     fn memory_is_given_back() {
-        let store = ReplayStore::new(100_000);
+        let store = ReplayStore::new(1_000_000);
         for second in 0..3000 {
             for number in 0..10 {
                 store.take(mark("a", &format!("{second}.{number}"), second), second).unwrap();

@@ -18,9 +18,9 @@ use super::respond::Answer;
 use crate::config::Scheme;
 use crate::error::Problem;
 
-/// So many signatures are remembered until they are too old to be used again; more than these in ten minutes are
-/// refused.
-const REMEMBERED: usize = 4 << 20;
+/// So many signatures are remembered until they are too old to be used again: 55,000 a second, as long as clients' clocks go
+/// right. More are refused.
+const REMEMBERED: usize = 16 << 20;
 
 /// The nonces that were used, and the names that may be signed.
 #[derive(Debug)]
