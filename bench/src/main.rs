@@ -7,50 +7,154 @@
     clippy::print_stderr,
     reason = "telling a person what things cost is this program's job"
 )]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures of measurements are small, and rounded"
+)]
 
+mod baseline;
+mod calls;
+mod growth;
+mod load;
 mod measure;
 mod recording;
+mod usage;
 mod verification;
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use measure::{Results, Row};
+use clap::Parser;
+use measure::Row;
+use serde_json::{Value, json};
 
 /// Something that can be measured.
 struct Subject {
     name: &'static str,
     about: &'static str,
-    measure: fn() -> Vec<Row>,
+    measure: fn(&Arguments) -> Result<Found, Box<dyn Error>>,
+}
+
+/// What was found: for people, for programs, and whether it is worse than it may be.
+struct Found {
+    text: String,
+    json: Value,
+    regressions: Vec<String>,
 }
 
 const SUBJECTS: &[Subject] = &[
     Subject {
+        name: "calls",
+        about: "calls through dist/ with everything on, as many clients make them; against plain axum, and against msl-loadlib",
+        measure: calls,
+    },
+    Subject {
         name: "verification",
         about: "a signed request, as the gateway looks at it: headers parsed, base, MAC, digest, nonce; against SHA-256 and HMAC \
                 of the same bytes",
-        measure: verification::measure,
+        measure: |_| Ok(rows(&verification::measure())),
     },
     Subject {
         name: "recording",
         about: "a call through dist/, with the history (`batched`); against the same without (`off`)",
-        measure: recording::measure,
+        measure: |_| Ok(rows(&recording::measure())),
+    },
+    Subject {
+        name: "growth",
+        about: "how what a call costs grows with the number of libraries, instances, functions and bytes; takes some minutes",
+        measure: |_| {
+            let points = growth::measure()?;
+            Ok(Found { text: growth::table(&points), json: serde_json::to_value(&points)?, regressions: Vec::new() })
+        },
     },
 ];
 
+/// What is measured where nothing is named: how cost grows is a question of its own.
+const USUAL: [&str; 3] = ["calls", "verification", "recording"];
+
+/// What things cost, each against a baseline of the same run.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", disable_version_flag = true)]
+struct Arguments {
+    /// What is measured; nothing: calls, verification and recording.
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(SUBJECTS.iter().map(|subject| subject.name)))]
+    subjects: Vec<String>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    /// Of calls: how often each is measured.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// Of calls: how long each round takes.
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Of calls: only this workload (scalars, string, struct, buffer, batch).
+    #[arg(long, value_name = "WORKLOAD")]
+    only: Vec<String>,
+    /// Of calls: records the ratios in bench/recorded.json.
+    #[arg(long)]
+    record: bool,
+    /// Of calls: fails if ratios are worse than recorded.
+    #[arg(long, conflicts_with = "record")]
+    check: bool,
+}
+
 fn main() -> ExitCode {
-    let (options, wanted): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--json");
-    if let Some(word) = wanted.iter().find(|word| SUBJECTS.iter().all(|subject| subject.name != *word)) {
-        let names: Vec<&str> = SUBJECTS.iter().map(|subject| subject.name).collect();
-        println!("\"{word}\" cannot be measured; what can: {}", names.join(", "));
-        return ExitCode::from(2);
+    // It starts itself with this word.
+    if std::env::args().nth(1).is_some_and(|word| word == baseline::WORD) {
+        return end(baseline::serve().map_err(Box::from));
     }
-    let chosen = SUBJECTS.iter().filter(|subject| wanted.is_empty() || wanted.iter().any(|word| word == subject.name));
-    let results: Vec<Results> =
-        chosen.map(|Subject { name, about, measure }| Results { name, about, rows: measure() }).collect();
-    if options.is_empty() {
-        print!("{}", results.iter().map(measure::table).collect::<String>());
+    end(run(&Arguments::parse()))
+}
+
+fn end(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let usual = || USUAL.map(str::to_owned).to_vec();
+    let subjects = if arguments.subjects.is_empty() { usual() } else { arguments.subjects.clone() };
+    let wanted = |name: &str| subjects.iter().any(|wanted| wanted == name);
+    let (mut all, mut regressions) = (Vec::new(), Vec::new());
+    for Subject { name, about, measure } in SUBJECTS.iter().filter(|subject| wanted(subject.name)) {
+        let found = measure(arguments)?;
+        regressions.extend(found.regressions);
+        if arguments.json {
+            all.push(json!({"subject": name, "about": about, "found": found.json}));
+        } else {
+            println!("{name}: {about}\n{}", found.text);
+        }
+    }
+    if arguments.json {
+        println!("{}", json!({"subjects": all}));
+    }
+    if regressions.is_empty() {
+        Ok(())
     } else {
-        println!("{}", measure::json(&results));
+        Err(format!("worse than recorded:\n{}", regressions.join("\n")).into())
     }
-    ExitCode::SUCCESS
+}
+
+fn rows(rows: &[Row]) -> Found {
+    Found { text: measure::table(rows), json: measure::json(rows), regressions: Vec::new() }
+}
+
+fn calls(arguments: &Arguments) -> Result<Found, Box<dyn Error>> {
+    let Arguments { rounds, seconds, only, .. } = arguments;
+    let options = calls::Options { rounds: usize::from(*rounds), seconds: *seconds, only: only.clone() };
+    let report = calls::measure(&options)?;
+    let changed = calls::kept::keep(&report)?;
+    if arguments.record {
+        calls::kept::record(&report)?;
+    }
+    let regressions = if arguments.check { calls::kept::check(&report)? } else { Vec::new() };
+    Ok(Found { text: format!("{report}{changed}"), json: serde_json::to_value(&report)?, regressions })
 }

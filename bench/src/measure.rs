@@ -43,33 +43,24 @@ pub(crate) fn microseconds<const N: usize>(works: [&mut dyn FnMut(); N]) -> [f64
     works.map(|(_, calls, fastest)| fastest.as_secs_f64() * 1e6 / f64::from(calls))
 }
 
-/// What was measured of one subject.
-pub(crate) struct Results {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) rows: Vec<Row>,
-}
-
 /// For a person.
-pub(crate) fn table(results: &Results) -> String {
-    let head =
-        format!("{}: {}\n  {:<14}{:>10}{:>12}{:>8}", results.name, results.about, "", "µs", "baseline µs", "ratio");
+pub(crate) fn table(rows: &[Row]) -> String {
+    let head = format!("  {:<14}{:>10}{:>12}{:>8}", "", "µs", "baseline µs", "ratio");
     let row = |Row { name, cost, baseline, parts }: &Row| {
         let parts: Vec<String> = parts.iter().map(|(part, cost)| format!("{part} {cost:.2}")).collect();
         format!("  {name:<14}{cost:>10.2}{baseline:>12.2}{:>8.2}    {}", cost / baseline, parts.join(", "))
     };
-    let lines: Vec<String> = [head].into_iter().chain(results.rows.iter().map(row)).collect();
+    let lines: Vec<String> = [head].into_iter().chain(rows.iter().map(row)).collect();
     lines.join("\n") + "\n"
 }
 
 /// For a program.
-pub(crate) fn json(results: &[Results]) -> Value {
+pub(crate) fn json(rows: &[Row]) -> Value {
     let row = |row: &Row| {
         let parts: serde_json::Map<String, Value> =
             row.parts.iter().map(|(part, cost)| ((*part).to_owned(), json!(cost))).collect();
         let ratio = row.cost / row.baseline;
         json!({"name": row.name, "us": row.cost, "baseline_us": row.baseline, "ratio": ratio, "parts_us": parts})
     };
-    let subject = |Results { name, about, rows }: &Results| json!({"subject": name, "about": about, "rows": rows.iter().map(row).collect::<Vec<_>>()});
-    json!({"subjects": results.iter().map(subject).collect::<Vec<_>>()})
+    rows.iter().map(row).collect()
 }

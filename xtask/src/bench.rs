@@ -7,18 +7,19 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::progress;
 use crate::workspace::Workspace;
+use crate::{libraries, progress};
 
 /// The task.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(2).collect();
+    let mut cargo = Command::new("cargo");
     let program = if words.first().is_some_and(|word| ["history", "pages"].contains(&word.as_str())) {
         words.remove(0)
     } else {
+        cargo.env("BRIDGE32_PEER", libraries::msl_loadlib(workspace)?);
         "bridge32-bench".to_owned()
     };
-    let mut cargo = Command::new("cargo");
     cargo.args(["run", "--quiet", "--release", "--package", "bridge32-bench", "--bin", &program, "--"]).args(words);
     progress::run(cargo.current_dir(&workspace.root))
 }

@@ -18,13 +18,7 @@ const TARGETS: [(&str, &str); 2] = [("linux32", "so"), ("win32", "dll")];
 
 /// Makes sure that the libraries are there; downloads and compiles what is missing.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
-    let shelf = workspace.cache.join("libraries");
-    fs::create_dir_all(&shelf).with_context(|| format!("{} cannot be made", shelf.display()))?;
-    let lock = File::create(shelf.join("lock"))?;
-    if lock.try_lock().is_err() {
-        println!("another set-up is working in {}: waiting for it", shelf.display());
-        lock.lock()?;
-    }
+    let (shelf, _lock) = shelf(workspace)?;
     let mut made = wheels::ensure(workspace, &shelf)?;
     made.extend(sqlite::ensure(workspace, &shelf)?);
     for Library { file, target } in made {
@@ -33,6 +27,24 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
         build::install(&file, &folder.join(file.file_name().context("a library has a name")?))?;
     }
     Ok(())
+}
+
+/// The folder of msl-loadlib, for `PYTHONPATH`.
+pub(crate) fn msl_loadlib(workspace: &Workspace) -> Result<PathBuf> {
+    let (shelf, _lock) = shelf(workspace)?;
+    wheels::package(workspace, &shelf)
+}
+
+/// The folder where they are made, as long as the lock is held.
+fn shelf(workspace: &Workspace) -> Result<(PathBuf, File)> {
+    let shelf = workspace.cache.join("libraries");
+    fs::create_dir_all(&shelf).with_context(|| format!("{} cannot be made", shelf.display()))?;
+    let lock = File::create(shelf.join("lock"))?;
+    if lock.try_lock().is_err() {
+        println!("another set-up is working in {}: waiting for it", shelf.display());
+        lock.lock()?;
+    }
+    Ok((shelf, lock))
 }
 
 /// A library that is ready.

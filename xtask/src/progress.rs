@@ -34,8 +34,8 @@ pub(crate) fn steps_logged(what: &str, usual: u64, log: &Path, commands: &mut [&
     let folder = log.parent().context("a log lies in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let file = File::create(log).with_context(|| format!("{} cannot be written", log.display()))?;
-    print!("{what} (about {usual} s) … ");
-    std::io::stdout().flush()?;
+    eprint!("{what} (about {usual} s) … ");
+    std::io::stderr().flush()?;
     let start = Instant::now();
     for command in commands {
         let line = shown(command);
@@ -43,12 +43,12 @@ pub(crate) fn steps_logged(what: &str, usual: u64, log: &Path, commands: &mut [&
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file.try_clone()?);
         let status = command.status().with_context(|| format!("`{line}` could not be started"))?;
         if !status.success() {
-            println!("failed after {} s", start.elapsed().as_secs());
+            eprintln!("failed after {} s", start.elapsed().as_secs());
             eprintln!("{}", last_lines(log));
             bail!("`{line}` failed ({status}); everything it said is in {}", log.display());
         }
     }
-    println!("done in {} s", start.elapsed().as_secs());
+    eprintln!("done in {} s", start.elapsed().as_secs());
     Ok(())
 }
 

@@ -1,7 +1,8 @@
-//! `cpp_lib32` of PyPI's msl-loadlib: a C++ library with a C interface, structures by value among it.
+//! `cpp_lib32` of PyPI's msl-loadlib: a C++ library with a C interface, structures by value among it. And msl-loadlib itself: the
+//! benchmark compares the bridge with it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -54,6 +55,19 @@ pub(super) fn ensure(workspace: &Workspace, shelf: &Path) -> Result<Vec<Library>
         libraries.push(Library { file, target });
     }
     Ok(libraries)
+}
+
+/// The folder of the whole package, which the benchmark calls as Python programs do.
+pub(super) fn package(workspace: &Workspace, shelf: &Path) -> Result<PathBuf> {
+    let (package, version) = PACKAGE;
+    let place = shelf.join(format!("{package}-{version}")).join("python");
+    if !place.exists() {
+        let folder = scratch(shelf)?;
+        let [(_, wheel), _] = &WHEELS;
+        wheel.install(workspace, &folder)?;
+        shelve(&folder, &place)?;
+    }
+    Ok(place)
 }
 
 fn download(workspace: &Workspace, shelf: &Path, wheel: &Wheel, place: &Path) -> Result<()> {
