@@ -28,6 +28,8 @@ scenario("an export is found by the search, and called from its form; the call a
   await page.keyboard.press("Enter");
   await page.locator('main a[href="/libraries/demo/functions/Divide"]').first().click();
   await page.locator("h1", { hasText: "Divide" }).waitFor();
+  // Its scripts have run then: without them the key does nothing.
+  await page.waitForLoadState();
   await fill(page, "dividend", "17");
   await fill(page, "divisor", "5");
   await page.keyboard.press("Control+Enter");
