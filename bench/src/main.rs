@@ -88,10 +88,10 @@ struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
     /// Of calls: how long each round takes.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
-    /// Of calls: only this workload (scalars, string, struct, buffer, batch).
-    #[arg(long, value_name = "WORKLOAD")]
+    /// Of calls: only this workload.
+    #[arg(long, value_name = "WORKLOAD", value_parser = clap::builder::PossibleValuesParser::new(calls::NAMES))]
     only: Vec<String>,
     /// Of calls: records the ratios in bench/recorded.json.
     #[arg(long)]
@@ -99,6 +99,12 @@ struct Arguments {
     /// Of calls: fails if ratios are worse than recorded.
     #[arg(long, conflicts_with = "record")]
     check: bool,
+}
+
+/// The seconds of a round: signatures that are made before it are good for some minutes.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.05..=60.0).contains(seconds));
+    seconds.ok_or_else(|| "a round takes 0.05 to 60 seconds".to_owned())
 }
 
 fn main() -> ExitCode {

@@ -19,7 +19,8 @@ const SLICE: i64 = 32;
 
 /// The nonces of the last [`CLOCK_WINDOW`] seconds (twice: signatures may come from the future).
 ///
-/// Takes about 25 bytes for each, and gives them back once they are too old.
+/// Takes 18 to 36 bytes for each (twice eight, and the room in which tables and lists grow), and gives them back once they are
+/// too old.
 pub struct ReplayStore {
     shards: [Mutex<Shard>; SHARDS],
     capacity: usize,

@@ -20,6 +20,7 @@ use workload::Workload;
 
 pub(crate) use contender::{HEADER, SOURCE};
 pub(crate) use report::Report;
+pub(crate) use workload::NAMES;
 
 /// How many clients call at the same time.
 pub(crate) const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
@@ -89,8 +90,10 @@ pub(crate) fn measure(options: &Options) -> Result<Report, Box<dyn Error>> {
         }
     }
     eprintln!();
+    // Before the processes that were called are ended.
+    let loaded = servers.memory();
     let starts = servers.agent_starts(options.rounds)?;
-    Ok(Report { cells, idle_mb: idle, loaded_mb: servers.memory(), starts, peer_start_ms: peer.start_ms() })
+    Ok(Report { cells, idle_mb: idle, loaded_mb: loaded, starts, peer_start_ms: peer.start_ms() })
 }
 
 fn sample(

@@ -18,6 +18,9 @@ pub(super) struct Workload {
     pub(super) result: Value,
 }
 
+/// All names.
+pub(crate) const NAMES: [&str; 5] = [SCALARS, "string", "struct", "buffer", "batch"];
+
 /// Calls of one batch.
 const BATCH: u32 = 100;
 
