@@ -1,11 +1,6 @@
 //! Who is answered: by names, and by what browsers say of the pages that ask.
 
-use axum::Router;
 use axum::body::Body;
-use axum::middleware::from_fn;
-use axum::routing::get;
-use http_body_util::BodyExt as _;
-use tower::ServiceExt as _;
 
 use super::*;
 use crate::config::load;

@@ -12,7 +12,7 @@ use super::tally::{self, HOUR, Name, Tally};
 use super::{Dialect, Store, StoreError};
 
 /// So many calls are forgotten at a time: it takes some ten milliseconds.
-const PART: i64 = 4 * BLOCK;
+const PART: i64 = 1000;
 
 /// Old calls are looked for in so many of the oldest blocks: numbers follow each other in about the order of time.
 const OLDEST: i64 = 64;
@@ -47,7 +47,7 @@ impl Janitor {
         self.in_a_transaction(async |connection| {
             let text = "SELECT block FROM (SELECT block, first_end FROM blocks ORDER BY block LIMIT $1) AS oldest \
                         WHERE first_end < $2 ORDER BY block LIMIT $3";
-            let query = sqlx::query(text).bind(OLDEST).bind(time.as_microsecond()).bind(PART / BLOCK);
+            let query = sqlx::query(text).bind(OLDEST).bind(time.as_microsecond()).bind(PART / BLOCK + 1);
             let rows = query.fetch_all(&mut *connection).await?;
             let mut forgotten = 0;
             for row in rows {
@@ -56,8 +56,10 @@ impl Janitor {
                 let delete = sqlx::query("DELETE FROM calls WHERE seq >= $1 AND seq <= $2 AND ended_at < $3");
                 let delete = delete.bind(first).bind(last).bind(time.as_microsecond());
                 forgotten += delete.execute(&mut *connection).await?.rows_affected();
-                // What is left ended later; of a block without calls it is nothing.
-                let left = "UPDATE blocks SET first_end = COALESCE((SELECT MIN(ended_at) FROM calls WHERE seq >= $1 AND seq <= $2), last_end) \
+                // What is left ended later. A block without calls has no time: a later call gives it one again.
+                let left = "UPDATE blocks SET \
+                            first_end = COALESCE((SELECT MIN(ended_at) FROM calls WHERE seq >= $1 AND seq <= $2), 9223372036854775807), \
+                            last_end = COALESCE((SELECT MAX(ended_at) FROM calls WHERE seq >= $1 AND seq <= $2), -9223372036854775807) \
                             WHERE block = $3";
                 sqlx::query(left).bind(first).bind(last).bind(block).execute(&mut *connection).await?;
             }
@@ -110,8 +112,7 @@ impl Janitor {
 
     /// Forgets the sums of the time before the oldest call.
     pub(in crate::history) async fn forget_sums_before_calls(&self) -> Result<(), StoreError> {
-        let text =
-            "DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < (SELECT MIN(first_end) FROM blocks) - $1";
+        let text = "DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < (SELECT MIN(first_end) FROM blocks WHERE first_end <= last_end) - $1";
         sqlx::query(text).bind(HOUR).execute(&self.writer).await?;
         Ok(())
     }
