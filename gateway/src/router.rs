@@ -7,8 +7,8 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::{self, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{self, MethodRouter};
 use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
@@ -21,10 +21,11 @@ use crate::api::{
 use crate::auth::{Guard, Need, check_host, guard, note_arrival};
 use crate::bridge::Bridge;
 use crate::config::Origin;
+use crate::dashboard::errors::Asked;
 use crate::dashboard::function::{self, try_export};
 use crate::dashboard::{
-    agents as agent_pages, assets, calls as call_pages, crash, errors, keys as key_pages, libraries as library_pages,
-    live, overview, preferences, search, sign_in, sign_out,
+    agents as agent_pages, assets, calls as call_pages, crash, keys as key_pages, libraries as library_pages, live,
+    overview, preferences, search, sign_in, sign_out,
 };
 use crate::error::{Code, Problem};
 
@@ -199,11 +200,7 @@ fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: O
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))
-        .layer(middleware::from_fn(check_host))
-        .layer(middleware::map_response_with_state(Arc::clone(bridge), count))
-        .layer(from_fn_with_state(Arc::clone(bridge), errors::show))
-        .layer(middleware::from_fn(note_arrival))
-        .layer(middleware::map_response(protect))
+        .layer(from_fn_with_state(Arc::clone(bridge), around))
         // The guard has its own limit, which answers as all errors do.
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(bridge))
@@ -265,15 +262,26 @@ fn fits(pattern: &str, path: &str) -> bool {
         && parts.all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
 }
 
-/// Counts the answer, as programs would have it.
-async fn count(State(bridge): State<Arc<Bridge>>, response: Response) -> Response {
+/// What is done around whatever answers. One layer for all of it: each costs some allocations a request.
+async fn around(State(bridge): State<Arc<Bridge>>, mut request: Request, next: Next) -> Response {
+    note_arrival(&mut request);
+    let asked = Asked::by(&bridge, &request);
+    let mut response = match check_host(&mut request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    // As programs would have it.
     let problem = response.extensions().get::<Problem>().map(Problem::code);
     bridge.observer.metrics.answered(response.status(), problem);
+    if let Some(asked) = asked {
+        response = asked.show(response);
+    }
+    protect(&mut response);
     response
 }
 
 /// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.
-async fn protect(mut response: Response) -> Response {
+fn protect(response: &mut Response) {
     const HEADERS: [(&str, &str); 4] = [
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("x-content-type-options", "nosniff"),
@@ -285,7 +293,6 @@ async fn protect(mut response: Response) -> Response {
         let header = response.headers_mut().entry(HeaderName::from_static(name));
         header.or_insert(HeaderValue::from_static(value));
     }
-    response
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
-use axum::middleware::Next;
-use axum::response::Response;
 use tokio::time::Instant;
 
 use super::hosts::Hosts;
@@ -67,14 +65,13 @@ impl Arrival {
 }
 
 /// Has the request's [`Arrival`] say what a proxy knows.
-pub async fn note_arrival(mut request: Request, next: Next) -> Response {
+pub fn note_arrival(request: &mut Request) {
     if let Some(arrival) = request.extensions_mut().remove::<Arrival>() {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         // The connection may be an old one.
         let arrival = Arrival { at: Instant::now(), ..arrival.seen_through_proxy(request.headers(), host) };
         request.extensions_mut().insert(arrival);
     }
-    next.run(request).await
 }
 
 /// An address as proxies write it, some with a port.

@@ -11,8 +11,6 @@ use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::Arrival;
 use crate::config::{Listen, Listeners, Origin, Scheme, host_and_port};
@@ -164,7 +162,7 @@ fn is_link(method: &Method, headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// The request names another host, comes from a page of another site, or has too large a head.
-pub async fn check_host(mut request: Request, next: Next) -> Result<Response, Problem> {
+pub fn check_host(request: &mut Request) -> Result<(), Problem> {
     let arrival = request.extensions().get::<Arrival>();
     let arrival = arrival.ok_or_else(|| Problem::internal("a request came without its connection"))?;
     let page = arrival.hosts.check(request.method(), request.uri(), request.headers())?;
@@ -177,7 +175,7 @@ pub async fn check_host(mut request: Request, next: Next) -> Result<Response, Pr
         // Where it is a port of the same machine, browsers would send the cookie of a session along.
         request.headers_mut().remove(COOKIE);
     }
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
 //! Problems as browsers are shown them: a page, or the way to the sign-in. Everybody else gets the problem document.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::filters::{self, text};
@@ -26,7 +23,7 @@ struct Page<'a> {
 }
 
 /// What a browser asked for.
-struct Asked {
+pub struct Asked {
     visit: Visit,
     /// Where to come back to, once somebody has signed in.
     address: Option<String>,
@@ -37,19 +34,24 @@ pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ACCEPT) && accepts(headers, "text/html")
 }
 
-/// Shows a problem as a page, if a browser asked.
-pub async fn show(State(bridge): State<Arc<Bridge>>, request: Request, next: Next) -> Response {
-    if !wants_page(request.headers()) {
-        return next.run(request).await;
+impl Asked {
+    /// What a request asks for, if a browser does.
+    pub fn by(bridge: &Bridge, request: &Request) -> Option<Self> {
+        if !wants_page(request.headers()) {
+            return None;
+        }
+        let read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let address = request.uri().path_and_query().filter(|_| read).map(ToString::to_string);
+        let visit = Visit::of(bridge, request.method(), request.uri(), request.headers(), request.extensions());
+        Some(Self { visit, address })
     }
-    let read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let address = request.uri().path_and_query().filter(|_| read).map(ToString::to_string);
-    let visit = Visit::of(&bridge, request.method(), request.uri(), request.headers(), request.extensions());
-    let asked = Asked { visit, address };
-    let response = next.run(request).await;
-    match response.extensions().get::<Problem>().map(|problem| answer(&asked, problem)) {
-        Some(Ok(shown)) => with_headers_of(shown, &response),
-        Some(Err(_)) | None => response,
+
+    /// Shows a problem as a page.
+    pub fn show(&self, response: Response) -> Response {
+        match response.extensions().get::<Problem>().map(|problem| answer(self, problem)) {
+            Some(Ok(shown)) => with_headers_of(shown, &response),
+            Some(Err(_)) | None => response,
+        }
     }
 }
 

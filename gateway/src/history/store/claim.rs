@@ -31,8 +31,7 @@ impl Store {
         connection: &mut AnyConnection,
         records: &[Record],
     ) -> Result<bool, StoreError> {
-        let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&mut *connection).await?;
-        let last: i64 = last.try_get("last")?;
+        let last = super::last_number(&mut *connection).await?;
         if last <= self.last {
             return Ok(false);
         }
@@ -44,8 +43,8 @@ impl Store {
             None => None,
         };
         self.last = last;
-        // What was written has changed the sums of its minutes.
-        self.sums = super::Sums::default();
+        // What was written has changed the sums of its minutes, and its blocks.
+        (self.sums, self.blocks) = (super::Sums::default(), super::Blocks::default());
         Ok(own.is_some())
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Dialect;
+use super::blocks::{self, What};
 use super::statement::{Statement, Value};
 use crate::dispatch::Execution;
 use crate::kept::execution_name;
@@ -56,9 +57,18 @@ pub enum Wanted {
     Execution(Execution),
 }
 
-/// An index that has the rows of some value in the order of their numbers.
+/// What leads to the rows of some value in the order of their numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub(super) enum Index {
+    /// An index of the table.
+    Rows(RowIndex),
+    /// The marks of blocks that have such rows.
+    Marks(What, String),
+}
+
+/// An index of the table.
+#[derive(Clone, Debug)]
+pub(super) struct RowIndex {
     name: &'static str,
     /// The columns before `seq`, and their values.
     columns: Vec<(&'static str, Value)>,
@@ -83,52 +93,51 @@ const FAILED: &str = "(code IS NOT NULL)";
 const UNINDEXED: &str = ") IS TRUE";
 
 impl Filter {
-    /// The indexes that could be used, any one of them.
+    /// What could lead to them, any one of it.
     pub(super) fn indexes(&self) -> Vec<Index> {
-        let index = |name, columns: Vec<(&'static str, Value)>| Index { name, columns, partial: None };
-        let text = |text: &Option<String>| text.clone().map(Value::Text);
-        let named = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(Value::Text);
+        let index = |name, columns: Vec<(&'static str, Value)>| RowIndex { name, columns, partial: None };
         let id = |id: &Option<Uuid>| id.map(|id| Value::Bytes(id.as_bytes().to_vec()));
-        let by_library = match (text(&self.library), text(&self.function)) {
-            (Some(library), Some(function)) => {
-                Some(index("calls_by_function", vec![("library", library), ("function", function)]))
-            }
-            (Some(library), None) => Some(index("calls_by_library", vec![("library", library)])),
-            (None, _) => None,
-        };
         let failed =
-            Index { partial: Some("code IS NOT NULL"), ..index("calls_by_failure", vec![(FAILED, Value::Yes)]) };
+            RowIndex { partial: Some("code IS NOT NULL"), ..index("calls_by_failure", vec![(FAILED, Value::Yes)]) };
         let by_outcome = match &self.outcome {
-            Some(Wanted::Code(code)) => Some(Index {
+            Some(Wanted::Code(code)) => Some(RowIndex {
                 partial: failed.partial,
                 ..index("calls_by_code", vec![("code", Value::Text(code.clone()))])
             }),
             Some(Wanted::Failed | Wanted::Execution(Execution::NotRun | Execution::MayHaveRun)) => Some(failed),
             Some(Wanted::Returned | Wanted::Execution(Execution::Ran)) | None => None,
         };
-        let by_failed_function = by_outcome.as_ref().zip(by_library.as_ref()).and_then(|(failed, library)| {
-            let is_function = library.columns.len() == 2;
-            is_function.then(|| Index { name: "calls_by_failed_function", partial: failed.partial, ..library.clone() })
+        let function = self.library.as_ref().zip(self.function.as_ref());
+        let by_failed_function = by_outcome.as_ref().zip(function).map(|(failed, (library, function))| {
+            let columns =
+                [("library", library), ("function", function)].map(|(name, value)| (name, Value::Text(value.clone())));
+            RowIndex { partial: failed.partial, ..index("calls_by_failed_function", columns.into()) }
         });
-        let one = |name, column, value: Option<Value>| value.map(|value| index(name, vec![(column, value)]));
-        let some = |partial, found: Option<Index>| found.map(|found| Index { partial: Some(partial), ..found });
-        [
-            by_library,
+        let one = |name, column, partial, value: Option<Value>| {
+            value.map(|value| RowIndex { partial: Some(partial), ..index(name, vec![(column, value)]) })
+        };
+        let rows = [
             by_outcome,
             by_failed_function,
-            some("owner <> ''", one("calls_by_owner", "owner", named(&self.owner))),
-            some("key_id <> ''", one("calls_by_key", "key_id", named(&self.key))),
-            one("calls_by_agent", "agent", text(&self.agent)),
-            some("session IS NOT NULL", one("calls_by_session", "session", id(&self.session))),
-            some("batch IS NOT NULL", one("calls_by_batch", "batch", id(&self.batch))),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+            one("calls_by_session", "session", "session IS NOT NULL", id(&self.session)),
+            one("calls_by_batch", "batch", "batch IS NOT NULL", id(&self.batch)),
+        ];
+        let by_library = match (&self.library, &self.function) {
+            (Some(library), Some(function)) => Some(Index::Marks(What::Function, blocks::function(library, function))),
+            (Some(library), None) => Some(Index::Marks(What::Library, library.clone())),
+            (None, _) => None,
+        };
+        // Nobody's calls have no mark.
+        let mark = |what, value: &Option<String>| {
+            value.clone().filter(|value| !value.is_empty()).map(|value| Index::Marks(what, value))
+        };
+        let marks =
+            [by_library, mark(What::Owner, &self.owner), mark(What::Key, &self.key), mark(What::Agent, &self.agent)];
+        rows.into_iter().flatten().map(Index::Rows).chain(marks.into_iter().flatten()).collect()
     }
 
     /// What is to be compared of each row, except what that index sees to.
-    pub(super) fn conditions(&self, index: Option<&Index>, dialect: Dialect) -> Vec<Condition> {
+    pub(super) fn conditions(&self, index: Option<&RowIndex>, dialect: Dialect) -> Vec<Condition> {
         let mut all = self.equalities();
         all.extend(self.outcome());
         let mut compare = |before, value, after| all.push(Condition { column: "", before, value: Some(value), after });
@@ -197,7 +206,7 @@ impl Filter {
 
 /// `FROM calls WHERE …` for the rows whose numbers are from `first` to `last`, by that index or by their numbers alone; what else
 /// is to hold can follow. [`order`] belongs to it.
-pub(super) fn from(statement: &mut Statement, index: Option<&Index>, first: i64, last: i64) {
+pub(super) fn from(statement: &mut Statement, index: Option<&RowIndex>, first: i64, last: i64) {
     let dialect = statement.dialect();
     match (dialect, index) {
         (Dialect::Sqlite, None) => statement.sql(" FROM calls NOT INDEXED WHERE "),
@@ -237,7 +246,7 @@ pub(super) fn from(statement: &mut Statement, index: Option<&Index>, first: i64,
 }
 
 /// `ORDER BY …`: the newest first.
-pub(super) fn order(statement: &mut Statement, index: Option<&Index>) {
+pub(super) fn order(statement: &mut Statement, index: Option<&RowIndex>) {
     statement.sql(" ORDER BY ");
     if let (Dialect::Postgres, Some(index)) = (statement.dialect(), index) {
         statement.columns(index, " DESC");
@@ -246,7 +255,7 @@ pub(super) fn order(statement: &mut Statement, index: Option<&Index>) {
 }
 
 impl Statement {
-    fn columns(&mut self, index: &Index, after: &str) -> &mut Self {
+    fn columns(&mut self, index: &RowIndex, after: &str) -> &mut Self {
         for (column, _) in &index.columns {
             self.sql(column).sql(after).sql(", ");
         }

@@ -174,6 +174,7 @@ impl Store {
             rest = after;
         }
         let sums = self.sums.write(&mut transaction, self.dialect, records).await?;
+        let marked = self.blocks.write(&mut transaction, self.dialect, records).await?;
         if let Some(Gap { since, until, calls, reason }) = gap {
             let text = "INSERT INTO gaps (seq, since, until, calls, reason) VALUES ($1, $2, $3, $4, $5) \
                         ON CONFLICT (seq, since) DO NOTHING";
@@ -188,6 +189,7 @@ impl Store {
         }
         transaction.commit().await?;
         self.sums.committed(sums);
+        self.blocks.committed(marked);
         self.last = last;
         self.has_failed = false;
         Ok(())

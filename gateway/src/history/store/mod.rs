@@ -1,6 +1,7 @@
 //! The table of calls, in a SQLite file of `data_dir` or in a PostgreSQL database. One text of SQL is for both, through sqlx's
 //! `Any`; what differs is in [`Dialect`].
 
+mod blocks;
 mod claim;
 mod filter;
 mod insert;
@@ -28,6 +29,7 @@ use super::gaps::Gap;
 use crate::config::{Durability, HistoryConfig};
 use crate::private;
 
+use blocks::{BLOCK, Blocks};
 use insert::Statements;
 use tally::Sums;
 
@@ -134,6 +136,7 @@ pub(super) struct Store {
     has_failed: bool,
     statements: Statements,
     sums: Sums,
+    blocks: Blocks,
 }
 
 impl Store {
@@ -160,10 +163,9 @@ impl Store {
         dialect.claim(&mut *writer.acquire().await?).await?;
         dialect.migrator().run(&writer).await?;
         let readers = options(READERS).connect_lazy(&url)?;
-        let last = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS last FROM calls").fetch_one(&writer).await?;
-        let (statements, sums) = (Statements::default(), Sums::default());
-        let mut store =
-            Self { dialect, readers, writer, last: last.try_get("last")?, has_failed: false, statements, sums };
+        let last = last_number(&mut *writer.acquire().await?).await?;
+        let (statements, sums, blocks) = (Statements::default(), Sums::default(), Blocks::default());
+        let mut store = Self { dialect, readers, writer, last, has_failed: false, statements, sums, blocks };
         store.note_start().await?;
         Ok(store)
     }
@@ -174,7 +176,7 @@ impl Store {
         let began =
             sqlx::query("SELECT since FROM writing ORDER BY since LIMIT 1").fetch_optional(&self.writer).await?;
         if let Some(began) = began {
-            let written = sqlx::query("SELECT MAX(ended_at) AS ended_at FROM calls").fetch_one(&self.writer).await?;
+            let written = sqlx::query("SELECT MAX(last_end) AS ended_at FROM blocks").fetch_one(&self.writer).await?;
             let written: Option<i64> = written.try_get("ended_at")?;
             let since = began.try_get::<i64, _>("since")?.max(written.unwrap_or_default());
             self.insert(&mut [], Some(&Gap::gateway_ended(time(since)?, now))).await?;
@@ -252,13 +254,15 @@ impl Dialect {
             Self::Sqlite => [
                 include_str!("../../../migrations/history/sqlite/0001_calls.sql"),
                 include_str!("../../../migrations/history/sqlite/0002_usual.sql"),
+                include_str!("../../../migrations/history/sqlite/0003_blocks.sql"),
             ],
             Self::Postgres => [
                 include_str!("../../../migrations/history/postgres/0001_calls.sql"),
                 include_str!("../../../migrations/history/postgres/0002_usual.sql"),
+                include_str!("../../../migrations/history/postgres/0003_blocks.sql"),
             ],
         };
-        let named = ["calls", "usual"].into_iter().zip(texts);
+        let named = ["calls", "usual", "blocks"].into_iter().zip(texts);
         let migration = |(number, (name, text)): (i64, (&'static str, &'static str))| {
             Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
         };
@@ -277,6 +281,13 @@ fn file_url(data_dir: &Path) -> Result<String, StoreError> {
         StoreError::File { file: file.clone(), source }
     })?;
     Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(path, PLAIN)))
+}
+
+/// The number of the last row. Where all of its block are forgotten, numbers go on behind it all the same.
+pub(super) async fn last_number(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let text = "SELECT (SELECT COALESCE(MAX(seq), 0) FROM calls) AS seq, (SELECT COALESCE(MAX(block), 0) FROM blocks) AS block";
+    let row = sqlx::query(text).fetch_one(connection).await?;
+    Ok(row.try_get::<i64, _>("seq")?.max(row.try_get::<i64, _>("block")? * BLOCK))
 }
 
 /// The time that a column has.

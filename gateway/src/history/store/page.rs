@@ -1,7 +1,7 @@
 //! Pages of the history: the newest calls first, by their numbers, so that what ends meanwhile neither repeats nor hides any.
 //!
-//! What no index serves is compared row by row, a bounded part of the table at a time, for no longer than a client likes to wait:
-//! then the page says how far it has come.
+//! What no index serves is compared row by row, in the blocks that have what is asked for or in all of them, a bounded part of the
+//! table at a time, for no longer than a client likes to wait: then the page says how far it has come.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 use tokio::time::Instant;
 
-use super::filter::{self, Condition, Filter, Index};
+use super::blocks::{self, BLOCK, What};
+use super::filter::{self, Condition, Filter, Index, RowIndex};
 use super::statement::{Statement, Value};
 use super::{Dialect, Readers, StoreError, rows, time};
 use crate::history::gaps::Gap;
@@ -24,8 +25,8 @@ const LISTED: &str = "SELECT seq, id, library, function, owner, key_id, agent, g
 /// All that there is.
 const WHOLE: &str = "SELECT *";
 
-/// Calls end in about the order of their numbers: none is further away from its place in time than so many others.
-const OUT_OF_ORDER: i64 = 1000;
+/// Calls end in about the order of their numbers: none is further away from its place in time than so many blocks.
+const OUT_OF_ORDER: i64 = 8;
 
 /// To see which of several indexes has the fewest rows, so many of each are counted, from where the page begins.
 const LOOK: i64 = 500;
@@ -96,18 +97,28 @@ impl Search<'_> {
         let Some(bounds) = self.bounds(before).await? else { return Ok(Page::default()) };
         let (first, mut last) = bounds.into_inner();
         let index = self.choose(first, last).await?;
-        let conditions = self.filter.conditions(index.as_ref(), self.dialect);
+        let row_index = match &index {
+            Some(Index::Rows(index)) => Some(index),
+            Some(Index::Marks(..)) | None => None,
+        };
+        let conditions = self.filter.conditions(row_index, self.dialect);
         let (mut page, mut part) = (Page::default(), FIRST_PART);
         loop {
             let part_began = Instant::now();
-            let from = if conditions.is_empty() { first } else { self.part(index.as_ref(), first, last, part).await? };
-            // One more tells whether there is a next page.
-            let most = limit + 1 - page.records.len();
-            page.records.extend(self.rows(index.as_ref(), &conditions, from, last, most).await?);
-            if page.records.len() > limit {
-                page.records.truncate(limit);
-                page.next = page.records.last().map(|record| record.seq);
-                return Ok(page);
+            let Part { from, ranges } = if conditions.is_empty() {
+                Part::whole(first, last)
+            } else {
+                self.part(index.as_ref(), first, last, part).await?
+            };
+            for (start, end) in ranges {
+                // One more tells whether there is a next page.
+                let most = limit + 1 - page.records.len();
+                page.records.extend(self.rows(row_index, &conditions, start, end, most).await?);
+                if page.records.len() > limit {
+                    page.records.truncate(limit);
+                    page.next = page.records.last().map(|record| record.seq);
+                    return Ok(page);
+                }
             }
             if from <= first {
                 return Ok(page);
@@ -128,15 +139,16 @@ impl Search<'_> {
     async fn bounds(&mut self, before: Option<i64>) -> Result<Option<RangeInclusive<i64>>, StoreError> {
         let (mut first, mut last) = (1, before.map_or(i64::MAX, |before| before.saturating_sub(1)));
         if let Some(since) = self.filter.since {
-            let text = "SELECT MIN(seq) AS seq FROM (SELECT seq FROM calls WHERE ended_at >= $1 ORDER BY ended_at, seq LIMIT $2) AS near";
+            let text = "SELECT MIN(block) AS block FROM \
+                        (SELECT block FROM blocks WHERE last_end >= $1 ORDER BY last_end, block LIMIT $2) AS near";
             let Some(found) = self.bound(text, since).await? else { return Ok(None) };
-            first = found;
+            first = found * BLOCK;
         }
         if let Some(until) = self.filter.until {
-            let text = "SELECT MAX(seq) AS seq FROM \
-                        (SELECT seq FROM calls WHERE ended_at <= $1 ORDER BY ended_at DESC, seq DESC LIMIT $2) AS near";
+            let text = "SELECT MAX(block) AS block FROM \
+                        (SELECT block FROM blocks WHERE first_end <= $1 ORDER BY first_end DESC, block DESC LIMIT $2) AS near";
             let Some(found) = self.bound(text, until).await? else { return Ok(None) };
-            last = last.min(found);
+            last = last.min(found * BLOCK + BLOCK - 1);
         }
         if self.filter.since.is_none() {
             first = self.number("SELECT MIN(seq) AS seq FROM calls").await?.unwrap_or(first);
@@ -149,14 +161,14 @@ impl Search<'_> {
 
     async fn bound(&mut self, text: &'static str, at: Timestamp) -> Result<Option<i64>, StoreError> {
         let query = sqlx::query(text).bind(at.as_microsecond()).bind(OUT_OF_ORDER);
-        Ok(query.fetch_one(&mut *self.connection).await?.try_get("seq")?)
+        Ok(query.fetch_one(&mut *self.connection).await?.try_get("block")?)
     }
 
     async fn number(&mut self, text: &'static str) -> Result<Option<i64>, StoreError> {
         Ok(sqlx::query(text).fetch_one(&mut *self.connection).await?.try_get("seq")?)
     }
 
-    /// Of the indexes that could be used, the one that has the fewest rows where the page begins.
+    /// Of what could be used, what has the fewest rows to read where the page begins.
     async fn choose(&mut self, first: i64, last: i64) -> Result<Option<Index>, StoreError> {
         let mut indexes = self.filter.indexes();
         if indexes.len() < 2 {
@@ -164,7 +176,7 @@ impl Search<'_> {
         }
         let mut best = None;
         for index in indexes {
-            let reached = self.part(Some(&index), first, last, LOOK).await?;
+            let reached = self.part(Some(&index), first, last, LOOK).await?.from;
             if best.as_ref().is_none_or(|(seq, _)| reached < *seq) {
                 best = Some((reached, index));
             }
@@ -175,25 +187,59 @@ impl Search<'_> {
         Ok(best.map(|(_, index)| index))
     }
 
-    /// Where a part of so many rows of the index begins that ends with `last`, or `first` if there are fewer.
-    async fn part(&mut self, index: Option<&Index>, first: i64, last: i64, rows: i64) -> Result<i64, StoreError> {
-        // Numbers follow each other.
-        if index.is_none() {
-            return Ok(last.saturating_sub(rows - 1).max(first));
+    /// A part of about so many rows to read that ends with `last`; all that is left if there are fewer.
+    async fn part(&mut self, index: Option<&Index>, first: i64, last: i64, rows: i64) -> Result<Part, StoreError> {
+        match index {
+            // Numbers follow each other.
+            None => Ok(Part::whole(last.saturating_sub(rows - 1).max(first), last)),
+            Some(Index::Rows(index)) => {
+                let from = self.row_of_index(index, first, last, rows).await?;
+                Ok(Part::whole(from.unwrap_or(first), last))
+            }
+            Some(Index::Marks(what, value)) => {
+                let most = (rows / BLOCK).max(1);
+                let marked = self.marked(*what, value, first, last, most).await?;
+                Ok(Part::of_blocks(&marked, most, first, last))
+            }
         }
+    }
+
+    /// The number of the last but so many rows that an index has; `None` if it has fewer.
+    async fn row_of_index(
+        &mut self,
+        index: &RowIndex,
+        first: i64,
+        last: i64,
+        rows: i64,
+    ) -> Result<Option<i64>, StoreError> {
         let mut statement = Statement::new(self.dialect, "SELECT seq");
-        filter::from(&mut statement, index, first, last);
-        filter::order(&mut statement, index);
+        filter::from(&mut statement, Some(index), first, last);
+        filter::order(&mut statement, Some(index));
         statement.sql(" LIMIT 1 OFFSET ").value(Value::Number(rows - 1));
-        match statement.query().fetch_optional(&mut *self.connection).await? {
-            Some(row) => Ok(row.try_get("seq")?),
-            None => Ok(first),
-        }
+        let row = statement.query().fetch_optional(&mut *self.connection).await?;
+        Ok(row.map(|row| row.try_get("seq")).transpose()?)
+    }
+
+    /// The last blocks that are marked so.
+    async fn marked(
+        &mut self,
+        what: What,
+        value: &str,
+        first: i64,
+        last: i64,
+        most: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let query = sqlx::query(
+            "SELECT block FROM marks WHERE what = $1 AND value = $2 AND block >= $3 AND block <= $4 ORDER BY block DESC LIMIT $5",
+        );
+        let query = query.bind(what.name()).bind(value).bind(blocks::of(first)).bind(blocks::of(last)).bind(most);
+        let rows = query.fetch_all(&mut *self.connection).await?;
+        rows.iter().map(|row| Ok(row.try_get("block")?)).collect()
     }
 
     async fn rows(
         &mut self,
-        index: Option<&Index>,
+        index: Option<&RowIndex>,
         conditions: &[Condition],
         first: i64,
         last: i64,
@@ -227,6 +273,37 @@ impl Search<'_> {
             .bind(until.map_or(i64::MAX, Timestamp::as_microsecond))
             .bind(MOST_GAPS);
         query.fetch_all(&mut *self.connection).await?.iter().map(rows::gap).collect()
+    }
+}
+
+/// Where a part of the search is: the numbers that it reads, the newest first, and with which one it ends.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    from: i64,
+    ranges: Vec<(i64, i64)>,
+}
+
+impl Part {
+    fn whole(from: i64, last: i64) -> Self {
+        Self { from, ranges: vec![(from, last)] }
+    }
+
+    /// Some blocks, the newest first; if they are fewer than were asked for, there are no more before them.
+    fn of_blocks(marked: &[i64], most: i64, first: i64, last: i64) -> Self {
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        for block in marked {
+            let (start, end) = (block * BLOCK, block * BLOCK + BLOCK - 1);
+            match ranges.last_mut() {
+                Some((after, _)) if *after == end + 1 => *after = start,
+                _ => ranges.push((start, end)),
+            }
+        }
+        for (start, end) in &mut ranges {
+            (*start, *end) = ((*start).max(first), (*end).min(last));
+        }
+        let is_all = i64::try_from(marked.len()).is_ok_and(|count| count < most);
+        let from = ranges.last().map_or(first, |(start, _)| *start);
+        Self { from: if is_all { first } else { from }, ranges }
     }
 }
 

@@ -7,17 +7,21 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Row as _};
 
+use super::blocks::{self, BLOCK};
 use super::tally::{self, HOUR, Name, Tally};
 use super::{Dialect, Store, StoreError};
 
 /// So many calls are forgotten at a time: it takes some ten milliseconds.
 const PART: i64 = 1000;
 
+/// Old calls are looked for in so many of the oldest blocks: numbers follow each other in about the order of time.
+const OLDEST: i64 = 64;
+
 /// For so long sums are kept by the minute, then by the hour.
 pub const BY_THE_MINUTE: SignedDuration = SignedDuration::from_hours(48);
 
 /// What a row of PostgreSQL takes beside its values, about: headers, and its place in the indexes.
-const OVERHEAD: f64 = 350.0;
+const OVERHEAD: f64 = 130.0;
 
 /// A SQLite file keeps so many free pages for new rows in any case.
 const FREE_PAGES: i64 = 4096;
@@ -40,16 +44,60 @@ impl Store {
 impl Janitor {
     /// Forgets some of the calls that ended before a time, and gives how many. There are no more if it is 0.
     pub(in crate::history) async fn forget_before(&self, time: Timestamp) -> Result<u64, StoreError> {
-        let text = "DELETE FROM calls WHERE seq IN \
-                    (SELECT seq FROM calls WHERE ended_at < $1 ORDER BY ended_at, seq LIMIT $2)";
-        let delete = sqlx::query(text).bind(time.as_microsecond()).bind(PART);
-        Ok(delete.execute(&self.writer).await?.rows_affected())
+        self.in_a_transaction(async |connection| {
+            let text = "SELECT block FROM (SELECT block, first_end FROM blocks ORDER BY block LIMIT $1) AS oldest \
+                        WHERE first_end < $2 ORDER BY block LIMIT $3";
+            let query = sqlx::query(text).bind(OLDEST).bind(time.as_microsecond()).bind(PART / BLOCK + 1);
+            let rows = query.fetch_all(&mut *connection).await?;
+            let mut forgotten = 0;
+            for row in rows {
+                let block: i64 = row.try_get("block")?;
+                let (first, last) = (block * BLOCK, block * BLOCK + BLOCK - 1);
+                let delete = sqlx::query("DELETE FROM calls WHERE seq >= $1 AND seq <= $2 AND ended_at < $3");
+                let delete = delete.bind(first).bind(last).bind(time.as_microsecond());
+                forgotten += delete.execute(&mut *connection).await?.rows_affected();
+                // What is left ended later. A block without calls has no time: a later call gives it one again.
+                let left = "UPDATE blocks SET \
+                            first_end = COALESCE((SELECT MIN(ended_at) FROM calls WHERE seq >= $1 AND seq <= $2), 9223372036854775807), \
+                            last_end = COALESCE((SELECT MAX(ended_at) FROM calls WHERE seq >= $1 AND seq <= $2), -9223372036854775807) \
+                            WHERE block = $3";
+                sqlx::query(left).bind(first).bind(last).bind(block).execute(&mut *connection).await?;
+            }
+            forget_blocks(connection).await?;
+            Ok(forgotten)
+        })
+        .await
     }
 
     /// Forgets some of the oldest calls, and gives how many. There are no more if it is 0.
     pub(in crate::history) async fn forget_oldest(&self) -> Result<u64, StoreError> {
-        let delete = sqlx::query("DELETE FROM calls WHERE seq IN (SELECT seq FROM calls ORDER BY seq LIMIT $1)");
-        Ok(delete.bind(PART).execute(&self.writer).await?.rows_affected())
+        self.in_a_transaction(async |connection| {
+            let delete = sqlx::query("DELETE FROM calls WHERE seq IN (SELECT seq FROM calls ORDER BY seq LIMIT $1)");
+            let forgotten = delete.bind(PART).execute(&mut *connection).await?.rows_affected();
+            forget_blocks(connection).await?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    /// Does something as a whole, between two turns of the writer.
+    async fn in_a_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.writer.acquire().await?;
+        let done = async {
+            let mut transaction = connection.begin().await?;
+            let done = work(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok(done)
+        };
+        let done = done.await;
+        if done.is_err() {
+            // As with the writer: whether its transaction is over is not known.
+            drop(connection.detach().close_hard().await);
+        }
+        done
     }
 
     /// Forgets what is missing of a time whose calls are forgotten, and the sums of that time.
@@ -64,8 +112,7 @@ impl Janitor {
 
     /// Forgets the sums of the time before the oldest call.
     pub(in crate::history) async fn forget_sums_before_calls(&self) -> Result<(), StoreError> {
-        let text =
-            "DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < (SELECT MIN(ended_at) FROM calls) - $1";
+        let text = "DELETE FROM statistics WHERE seconds IN (60, 3600) AND start < (SELECT MIN(first_end) FROM blocks WHERE first_end <= last_end) - $1";
         sqlx::query(text).bind(HOUR).execute(&self.writer).await?;
         Ok(())
     }
@@ -77,12 +124,7 @@ impl Janitor {
             sqlx::query("SELECT MIN(start) AS start FROM statistics WHERE seconds = 60 AND start < $1").bind(end);
         let oldest: Option<i64> = oldest.fetch_one(&self.writer).await?.try_get("start")?;
         let Some(start) = oldest.map(|start| start.div_euclid(HOUR) * HOUR) else { return Ok(false) };
-        let mut connection = self.writer.acquire().await?;
-        if let Err(error) = sum_up(&mut connection, self.dialect, start).await {
-            // As with the writer: whether its transaction is over is not known.
-            drop(connection.detach().close_hard().await);
-            return Err(error);
-        }
+        self.in_a_transaction(async |connection| sum_up(connection, self.dialect, start).await).await?;
         Ok(true)
     }
 
@@ -100,7 +142,9 @@ impl Janitor {
 
     /// The room of deleted rows goes to new ones, and seldom back: what the files have says less than what the rows take.
     async fn size_in_postgres(&self) -> Result<i64, StoreError> {
-        let others = "pg_total_relation_size('statistics') + pg_total_relation_size('gaps')";
+        let others = ["statistics", "gaps", "blocks", "marks"]
+            .map(|table| format!("pg_total_relation_size('{table}')"))
+            .join(" + ");
         let text = format!("SELECT pg_total_relation_size('calls') + {others} AS files, {others} AS others");
         let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&self.writer).await?;
         let (files, others): (i64, i64) = (row.try_get("files")?, row.try_get("others")?);
@@ -145,11 +189,23 @@ impl Janitor {
     }
 }
 
+/// Forgets the blocks before the oldest call. The last one stays, whatever is in it: the writer knows of it.
+async fn forget_blocks(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    let text = "SELECT MAX(block) AS last, (SELECT MIN(seq) FROM calls) AS oldest FROM blocks";
+    let row = sqlx::query(text).fetch_one(&mut *connection).await?;
+    let (last, oldest): (Option<i64>, Option<i64>) = (row.try_get("last")?, row.try_get("oldest")?);
+    let Some(last) = last else { return Ok(()) };
+    let first = oldest.map_or(last, |oldest| blocks::of(oldest).min(last));
+    for text in ["DELETE FROM marks WHERE block < $1", "DELETE FROM blocks WHERE block < $1"] {
+        sqlx::query(text).bind(first).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 /// Makes one of all sums of the hour that begins then, for each function.
 async fn sum_up(connection: &mut AnyConnection, dialect: Dialect, start: i64) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await?;
     let rows = sqlx::query("SELECT * FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
-    let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *transaction).await?;
+    let rows = rows.bind(start).bind(start + HOUR).fetch_all(&mut *connection).await?;
     let mut sums: HashMap<Name, Tally> = HashMap::new();
     for row in &rows {
         let mut name = tally::name(row)?;
@@ -159,7 +215,6 @@ async fn sum_up(connection: &mut AnyConnection, dialect: Dialect, start: i64) ->
         sums.entry(name).or_default().add(&Tally::of(row)?)?;
     }
     let delete = sqlx::query("DELETE FROM statistics WHERE seconds IN (60, 3600) AND start >= $1 AND start < $2");
-    delete.bind(start).bind(start + HOUR).execute(&mut *transaction).await?;
-    tally::write_hour(&mut transaction, dialect, start, sums).await?;
-    Ok(transaction.commit().await?)
+    delete.bind(start).bind(start + HOUR).execute(&mut *connection).await?;
+    tally::write_hour(connection, dialect, start, sums).await
 }

@@ -21,6 +21,15 @@ fn parts_grow_as_long_as_they_are_quick() {
     assert_eq!(larger(LARGEST_PART, Duration::ZERO), LARGEST_PART);
 }
 
+#[test]
+fn blocks_that_follow_each_other_are_read_together() {
+    let part = |marked: &[i64], most| Part::of_blocks(marked, most, 300, 2000);
+    assert_eq!(part(&[7, 6, 3, 1], 4), Part { from: 300, ranges: vec![(1536, 2000), (768, 1023), (300, 511)] });
+    assert_eq!(part(&[7, 6], 2), Part { from: 1536, ranges: vec![(1536, 2000)] });
+    assert_eq!(part(&[7], 2), Part { from: 300, ranges: vec![(1792, 2000)] });
+    assert_eq!(part(&[], 2), Part { from: 300, ranges: Vec::new() });
+}
+
 /// What the filter means, said another way.
 fn is_wanted(filter: &Filter, record: &Record) -> bool {
     let same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
