@@ -142,7 +142,7 @@ impl Server {
         }
         let path = head.uri.path().trim_start_matches('/');
         Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
-            (&Method::POST, ("calls", "")) => self.calls(&body),
+            (&Method::POST, ("calls", "")) => self.calls(&body).await,
             (&Method::PUT, ("libraries", rest)) if !rest.is_empty() => match rest.strip_suffix("/interface") {
                 Some(name) => self.rebind(name, &body).await,
                 None => self.load(rest, &body).await,
@@ -160,7 +160,7 @@ impl Server {
         })
     }
 
-    fn calls(&self, body: &Bytes) -> Reply {
+    async fn calls(&self, body: &Bytes) -> Reply {
         let arrived = Instant::now();
         let list: CallList<'_> = match parsed(body) {
             Ok(list) => list,
@@ -178,10 +178,18 @@ impl Server {
             session: call.session,
             trace: call.traceparent.as_deref().and_then(TraceId::of),
         };
+        let is_alone = list.calls.len() == 1;
         let calls = list.calls.into_iter().map(own).collect();
         match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision, arrived }) {
-            Ok(outcomes) => {
-                reply(StatusCode::OK, "application/x-ndjson", Either::Right(Lines { outcomes, next: None }))
+            Ok(mut outcomes) => {
+                // The head goes out together with the first outcome, which is all of a lone call: one write, and the gateway is
+                // woken once.
+                let first = outcomes.recv().await;
+                let body = match (first, is_alone) {
+                    (Some(only), true) => Either::Left(Full::from(only)),
+                    (next, _) => Either::Right(Lines { outcomes, next }),
+                };
+                reply(StatusCode::OK, "application/x-ndjson", body)
             }
             Err(error) => fault(&error),
         }

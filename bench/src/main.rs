@@ -75,7 +75,7 @@ const SUBJECTS: &[Subject] = &[
 const USUAL: [&str; 3] = ["calls", "verification", "recording"];
 
 /// What things cost, each against a baseline of the same run.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "cargo xtask bench", disable_version_flag = true)]
 struct Arguments {
     /// What is measured; nothing: calls, verification and recording.
@@ -93,6 +93,9 @@ struct Arguments {
     /// Of calls: only this workload.
     #[arg(long, value_name = "WORKLOAD", value_parser = clap::builder::PossibleValuesParser::new(calls::NAMES))]
     only: Vec<String>,
+    /// Of calls: only with so many connections.
+    #[arg(long, value_name = "NUMBER", value_parser = connections)]
+    connections: Vec<usize>,
     /// Of calls: records the ratios in bench/recorded.json.
     #[arg(long)]
     record: bool,
@@ -105,6 +108,12 @@ struct Arguments {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.05..=60.0).contains(seconds));
     seconds.ok_or_else(|| "a round takes 0.05 to 60 seconds".to_owned())
+}
+
+/// One of the numbers of connections that are measured.
+fn connections(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| calls::CONNECTIONS.contains(number));
+    number.ok_or_else(|| format!("one of {:?}", calls::CONNECTIONS))
 }
 
 fn main() -> ExitCode {
@@ -154,8 +163,8 @@ fn rows(rows: &[Row]) -> Found {
 }
 
 fn calls(arguments: &Arguments) -> Result<Found, Box<dyn Error>> {
-    let Arguments { rounds, seconds, only, .. } = arguments;
-    let options = calls::Options { rounds: usize::from(*rounds), seconds: *seconds, only: only.clone() };
+    let Arguments { rounds, seconds, only, connections, .. } = arguments.clone();
+    let options = calls::Options { rounds: usize::from(rounds), seconds, only, connections };
     let report = calls::measure(&options)?;
     let changed = calls::kept::keep(&report)?;
     if arguments.record {

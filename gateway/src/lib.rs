@@ -30,6 +30,7 @@ mod played;
 pub mod private;
 pub mod reload;
 pub mod router;
+pub mod service;
 pub mod starter;
 pub mod syntax;
 pub mod trace;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
-use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
 use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
@@ -18,16 +17,16 @@ use crate::api::{
     interface, kept_calls, keys, libraries, memory, metrics, openapi, reload, replays, sessions, sign_in_links,
     statistics, variables,
 };
-use crate::auth::{Guard, Need, check_host, guard, note_arrival};
+use crate::auth::{Guard, Need, guard};
 use crate::bridge::Bridge;
 use crate::config::Origin;
-use crate::dashboard::errors::Asked;
 use crate::dashboard::function::{self, try_export};
 use crate::dashboard::{
     agents as agent_pages, assets, calls as call_pages, crash, keys as key_pages, libraries as library_pages, live,
     overview, preferences, search, sign_in, sign_out,
 };
 use crate::error::{Code, Problem};
+use crate::service::Service;
 
 /// One operation of the API.
 pub struct Route {
@@ -181,13 +180,17 @@ fn pages() -> Vec<Route> {
 }
 
 /// What a gateway answers to clients.
-pub fn router(bridge: &Arc<Bridge>) -> Router {
-    serving(bridge, routes(), cors(&bridge.config().listeners.cors_origins))
+pub fn router(bridge: &Arc<Bridge>) -> Service {
+    let cors = cors(&bridge.config().listeners.cors_origins);
+    let answered_alike = cors.is_none();
+    let routes = serving(bridge, routes(), cors);
+    if answered_alike { Service::direct(bridge, routes) } else { Service::routed(bridge, routes) }
 }
 
 /// What it answers where agents alone should ask: their registrations.
-pub fn for_agents(bridge: &Arc<Bridge>) -> Router {
-    serving(bridge, routes().into_iter().filter(|route| route.need == Need::Agent), None)
+pub fn for_agents(bridge: &Arc<Bridge>) -> Service {
+    let routes = serving(bridge, routes().into_iter().filter(|route| route.need == Need::Agent), None);
+    Service::routed(bridge, routes)
 }
 
 fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: Option<CorsLayer>) -> Router {
@@ -200,7 +203,6 @@ fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: O
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(option_layer(cors))
-        .layer(from_fn_with_state(Arc::clone(bridge), around))
         // The guard has its own limit, which answers as all errors do.
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(bridge))
@@ -260,39 +262,6 @@ fn fits(pattern: &str, path: &str) -> bool {
     let mut parts = pattern.split('/').zip(path.split('/'));
     pattern.split('/').count() == path.split('/').count()
         && parts.all(|(wanted, given)| if wanted.starts_with('{') { !given.is_empty() } else { wanted == given })
-}
-
-/// What is done around whatever answers. One layer for all of it: each costs some allocations a request.
-async fn around(State(bridge): State<Arc<Bridge>>, mut request: Request, next: Next) -> Response {
-    note_arrival(&mut request);
-    let asked = Asked::by(&bridge, &request);
-    let mut response = match check_host(&mut request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
-    // As programs would have it.
-    let problem = response.extensions().get::<Problem>().map(Problem::code);
-    bridge.observer.metrics.answered(response.status(), problem);
-    if let Some(asked) = asked {
-        response = asked.show(response);
-    }
-    protect(&mut response);
-    response
-}
-
-/// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.
-fn protect(response: &mut Response) {
-    const HEADERS: [(&str, &str); 4] = [
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-        ("x-content-type-options", "nosniff"),
-        // Nothing to others; with none at all, browsers would call our own forms those of a stranger.
-        ("referrer-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-    ];
-    for (name, value) in HEADERS {
-        let header = response.headers_mut().entry(HeaderName::from_static(name));
-        header.or_insert(HeaderValue::from_static(value));
-    }
 }
 
 #[cfg(test)]

@@ -358,10 +358,10 @@ pub enum Outcome<'a> {
 pub struct Returned<'a> {
     /// The result; `null` for `void`.
     #[serde(borrow)]
-    pub result: Cow<'a, RawValue>,
+    pub result: &'a RawValue,
     /// The object of output parameters by name.
     #[serde(borrow)]
-    pub outputs: Cow<'a, RawValue>,
+    pub outputs: &'a RawValue,
     /// Nanoseconds in the library's code.
     pub duration_ns: u64,
     /// Nanoseconds around that: from the arrival of the list to the call's turn, from there to the library's code (its

@@ -137,7 +137,7 @@ fn library_of(kind: &str) -> &'static str {
 
 fn library(config: &mut Config, kind: &str, target: Target) {
     let file = Fixture::generated("measured", SOURCE).build(target);
-    config.library(library_of(kind), file).declares(HEADER);
+    config.library(library_of(kind), file).declares(HEADER).set("queue", 100_000);
 }
 
 impl Contender {

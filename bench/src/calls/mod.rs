@@ -36,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) seconds: f64,
     /// Only these workloads, if there are any.
     pub(crate) only: Vec<String>,
+    /// Only so many clients, if there are any.
+    pub(crate) connections: Vec<usize>,
 }
 
 /// What one round of one workload with one server has found.
@@ -65,6 +67,7 @@ pub(crate) fn measure(options: &Options) -> Result<Report, Box<dyn Error>> {
     let workloads: Vec<Workload> = workload::all();
     let chosen =
         |workload: &&Workload| options.only.is_empty() || options.only.iter().any(|name| name == workload.name);
+    let at = |number: &usize| options.connections.is_empty() || options.connections.contains(number);
     let workloads: Vec<&Workload> = workloads.iter().filter(chosen).collect();
     for contender in &contenders {
         workloads.iter().try_for_each(|workload| contender.try_out(workload))?;
@@ -74,7 +77,7 @@ pub(crate) fn measure(options: &Options) -> Result<Report, Box<dyn Error>> {
     let mut cells: Vec<Cell> = Vec::new();
     for round in 1..=options.rounds {
         for workload in &workloads {
-            for connections in CONNECTIONS {
+            for connections in CONNECTIONS.into_iter().filter(at) {
                 eprint!(
                     "\rround {round} of {}: {}, {connections} connections          ",
                     options.rounds, workload.name

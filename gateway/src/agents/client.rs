@@ -1,8 +1,11 @@
 //! The HTTP client to one agent: signed requests on loopback, HTTP/1.1 with keep-alive, no proxy, no redirects.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bridge32_protocol::wire::{
@@ -10,9 +13,11 @@ use bridge32_protocol::wire::{
 };
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use futures_util::future::Fuse;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -73,10 +78,8 @@ impl Client {
             .map_err(|_| ClientError::NotSent("no answer within 5 s".to_owned()))?
             .map_err(|error| not_sent(&error))?;
         stream.set_nodelay(true).map_err(|error| not_sent(&error))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
-        // It ends with the sender; what goes wrong shows in the request that is under way.
-        tokio::spawn(async move { drop(connection.await) });
-        let mut connection = Connection { client: self.clone(), sender };
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
+        let mut connection = Connection { client: self.clone(), sender, driver: Box::new(driver.fuse()) };
         let proven = tokio::time::timeout(CONNECT_TIMEOUT, connection.prove()).await;
         // Nothing that matters was sent, however it failed.
         proven.map_err(|_| ClientError::NotSent("no proof of its key within 5 s".to_owned()))?.map_err(|error| {
@@ -171,9 +174,13 @@ impl Client {
     ///
     /// # Errors
     /// No answer that the protocol knows, or none in time.
-    pub async fn events(&self, id: &CallbackId<'_>, after: u64) -> Result<Result<Lines, Fault>, ClientError> {
+    pub async fn events(&self, id: &CallbackId<'_>, after: u64) -> Result<Result<Events, Fault>, ClientError> {
         let path = format!("/callbacks/{}/{}/events?after={after}", id.library, id.text);
-        let ask = async { self.connect().await?.lines(Method::GET, &path, Bytes::new()).await };
+        let ask = async {
+            let mut connection = self.connect().await?;
+            let lines = connection.lines(Method::GET, &path, Bytes::new()).await?;
+            Ok(lines.map(|lines| Events { connection, lines }))
+        };
         in_time(ask).await
     }
 
@@ -210,7 +217,7 @@ impl Client {
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Result<Bytes, Fault>, ClientError> {
         let mut connection = self.connect().await?;
         let (status, body) = connection.send(method, path, body).await?;
-        let body = whole(body).await?;
+        let body = connection.whole(body).await?;
         if status.is_success() {
             return Ok(Ok(body));
         }
@@ -223,19 +230,16 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Res
     tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn whole(body: Incoming) -> Result<Bytes, ClientError> {
-    let body = body.collect().await.map_err(|error| ClientError::Broken(error.to_string()))?;
-    Ok(body.to_bytes())
-}
-
 fn unexpected(status: StatusCode, body: &[u8]) -> ClientError {
     ClientError::Unexpected { status, text: String::from_utf8_lossy(body).chars().take(300).collect() }
 }
 
-/// One connection to an agent.
+/// One connection to an agent. Whoever waits for an answer keeps it going meanwhile: no task of its own has to be woken
+/// on the way there and back.
 pub struct Connection {
     client: Client,
     sender: SendRequest<Full<Bytes>>,
+    driver: Box<Fuse<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
 }
 
 impl Connection {
@@ -258,7 +262,7 @@ impl Connection {
         if status.is_success() {
             return Ok(Ok(Lines { body, buffer: BytesMut::new(), searched: 0 }));
         }
-        let body = whole(body).await?;
+        let body = self.whole(body).await?;
         serde_json::from_slice(&body).map(Err).map_err(|_| unexpected(status, &body))
     }
 
@@ -271,7 +275,33 @@ impl Connection {
             tracing::warn!(%address, agent = key.id(), %status, %error, "whoever listens there has not the agent's key");
             return Err(ClientError::NotSent(format!("whoever listens at {address} does not have the agent's key")));
         }
-        whole(body).await.map(drop)
+        self.whole(body).await.map(drop)
+    }
+
+    /// The next line of an answer that came on this connection, without its end; `None` after the last one.
+    ///
+    /// # Errors
+    /// The connection broke; a line that had begun is lost.
+    pub async fn next(&mut self, lines: &mut Lines) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            if let Some(line) = lines.take() {
+                return Ok(Some(line));
+            }
+            match drive(&mut self.driver, lines.body.frame()).await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        lines.buffer.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(error)) => return Err(ClientError::Broken(error.to_string())),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn whole(&mut self, body: Incoming) -> Result<Bytes, ClientError> {
+        let body = drive(&mut self.driver, body.collect()).await;
+        body.map(Collected::to_bytes).map_err(|error| ClientError::Broken(error.to_string()))
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {
@@ -286,7 +316,7 @@ impl Connection {
         body: Bytes,
     ) -> Result<(StatusCode, HeaderMap, Incoming), ClientError> {
         let not_sent = |error: hyper::Error| ClientError::NotSent(error.to_string());
-        self.sender.ready().await.map_err(not_sent)?;
+        drive(&mut self.driver, self.sender.ready()).await.map_err(not_sent)?;
         let Client { address, key, requests } = &self.client;
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
         let authority = address.to_string();
@@ -299,7 +329,8 @@ impl Connection {
             .map_err(|error| ClientError::NotSent(error.to_string()))?;
         signing::sign(&mut request, &body, &authority, key, number)
             .map_err(|error| ClientError::NotSent(error.to_string()))?;
-        match self.sender.try_send_request(request.map(|()| Full::new(body))).await {
+        let answer = self.sender.try_send_request(request.map(|()| Full::new(body)));
+        match drive(&mut self.driver, answer).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
                 Ok((head.status, head.headers, body))
@@ -311,7 +342,21 @@ impl Connection {
     }
 }
 
-/// The lines of an answer, as they arrive.
+/// Waits for something that comes through a connection, and keeps that going meanwhile.
+async fn drive<T>(driver: &mut (impl Future + Unpin), awaited: impl Future<Output = T>) -> T {
+    let mut awaited = pin!(awaited);
+    poll_fn(|context| {
+        if let Poll::Ready(done) = awaited.as_mut().poll(context) {
+            return Poll::Ready(done);
+        }
+        // Once it is over it stays so; why shows in what is awaited.
+        let _ = driver.poll_unpin(context);
+        awaited.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The lines of an answer, as they arrive: see [`Connection::next`].
 pub struct Lines {
     body: Incoming,
     buffer: BytesMut,
@@ -319,28 +364,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The next line without its end; `None` after the last one.
-    ///
-    /// # Errors
-    /// The connection broke; a line that had begun is lost.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
-        loop {
-            if let Some(line) = self.take_line() {
-                return Ok(Some(line));
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.buffer.extend_from_slice(&data);
-                    }
-                }
-                Some(Err(error)) => return Err(ClientError::Broken(error.to_string())),
-                None => return Ok(None),
-            }
-        }
-    }
-
-    fn take_line(&mut self) -> Option<Bytes> {
+    fn take(&mut self) -> Option<Bytes> {
         let Some(end) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') else {
             self.searched = self.buffer.len();
             return None;
@@ -349,6 +373,22 @@ impl Lines {
         line.truncate(line.len() - 1);
         self.searched = 0;
         Some(line.freeze())
+    }
+}
+
+/// Lines that go on without end, on a connection of their own.
+pub struct Events {
+    connection: Connection,
+    lines: Lines,
+}
+
+impl Events {
+    /// The next line.
+    ///
+    /// # Errors
+    /// As [`Connection::next`].
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        self.connection.next(&mut self.lines).await
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::calls::ad_hoc;
-use super::perform::{Task, Work, perform};
+use super::perform::{Target, Task, Work, perform};
 use super::session_header::addressed;
 use super::{Path, expect_json, functions, read_json};
 use crate::auth::{Caller, Need};
@@ -61,8 +61,7 @@ pub async fn create(
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    let target = "batches".to_owned();
-    let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
+    let task = Task { library, sender, target: Target::Batch, body, work: Work::Batch(orders, batch) };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

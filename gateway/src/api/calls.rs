@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::perform::{Task, Work, perform};
+use super::perform::{Target, Task, Work, perform};
 use super::session_header::addressed;
 use super::{Path, expect_json, read_json};
 use crate::auth::Caller;
@@ -79,8 +79,7 @@ pub async fn create(
         Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
         _ => None,
     };
-    let target = "calls".to_owned();
-    let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
+    let task = Task { library, sender, target: Target::Export(function), body, work: Work::Call(Box::new(order)) };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

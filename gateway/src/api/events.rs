@@ -17,7 +17,7 @@ use super::callbacks::{find, gone};
 use super::event_stream::{self, KEEP_ALIVE, STOPPING, end};
 use super::{Path, Query};
 use crate::agents::Link;
-use crate::agents::client::{ClientError, Lines};
+use crate::agents::client::{ClientError, Events};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::error::{Code, Problem};
@@ -93,7 +93,7 @@ enum Heard {
 
 /// What an agent tells of a callback, on its way to a client.
 struct Feed {
-    lines: Lines,
+    lines: Events,
     link: Arc<Link>,
     stopping: watch::Receiver<bool>,
     /// The last word was said.

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 
-use super::perform::{Task, Work, perform};
+use super::perform::{Target, Task, Work, perform};
 use super::session_header::addressed;
 use super::{Path, expect_json};
 use crate::auth::Caller;
@@ -29,21 +29,33 @@ pub async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, CallProblem> {
-    let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
+    answer(&bridge, &caller, &headers, (&library, &function), body).await
+}
+
+/// The same for a request that comes without the routes.
+///
+/// # Errors
+/// Everything that keeps the call from returning.
+pub(crate) async fn answer(
+    bridge: &Arc<Bridge>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (library, function): (&str, &str),
+    body: Bytes,
+) -> Result<Response, CallProblem> {
+    let (library, sender) = addressed(bridge, caller, headers, library)?;
     let declared = library.declared();
-    let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
-    expect_json(&headers, &body)?;
+    let order = library.order(&declared, function).ok_or_else(|| unknown(&library, &declared, function))?;
+    expect_json(headers, &body)?;
     let args = Arguments::parse(&body)?;
     let task = Task {
         library,
         sender,
-        target: format!("functions/{function}"),
-        function: Some(function),
-        within: "",
+        target: Target::Function(function.to_owned()),
         body,
         work: Work::Call(Box::new(Order { args, ..order })),
     };
-    Ok(perform(&bridge, &caller, &headers, task).await)
+    Ok(perform(bridge, caller, headers, task).await)
 }
 
 /// The problem of a name that no header declares.

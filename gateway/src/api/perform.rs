@@ -35,18 +35,52 @@ pub(super) enum Work {
     Batch(Vec<Order>, Batch),
 }
 
+/// What of a library a request is about, as its path says.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A declared function.
+    Function(String),
+    /// An export, by a prototype, and its name if that has one.
+    Export(Option<String>),
+    /// Several functions.
+    Batch,
+}
+
+impl Target {
+    /// The end of the path.
+    fn path(&self) -> String {
+        match self {
+            Self::Function(name) => format!("functions/{name}"),
+            Self::Export(_) => "calls".to_owned(),
+            Self::Batch => "batches".to_owned(),
+        }
+    }
+
+    fn function(&self) -> Option<&String> {
+        match self {
+            Self::Function(name) => Some(name),
+            Self::Export(name) => name.as_ref(),
+            Self::Batch => None,
+        }
+    }
+
+    /// Where in the body the arguments stand.
+    const fn within(&self) -> &'static str {
+        match self {
+            Self::Export(_) => "/args",
+            Self::Function(_) | Self::Batch => "",
+        }
+    }
+}
+
 /// A request that is to be carried out.
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) library: Arc<Library>,
     /// For whom.
     pub(super) sender: Sender,
-    /// What of the library is meant, as the path says: `functions/NAME`, `calls`, `batches`.
-    pub(super) target: String,
-    /// The function; `None` for a batch.
-    pub(super) function: Option<String>,
-    /// Where in the body the arguments stand.
-    pub(super) within: &'static str,
+    /// What of the library is meant.
+    pub(super) target: Target,
     /// The body: a request that is repeated has the same.
     pub(super) body: Bytes,
     pub(super) work: Work,
@@ -84,7 +118,7 @@ async fn carried_out(
     if !preferences.respond_async && key.is_none() {
         must_be_recordable(bridge)?;
         let done = task.work.run(&task.library, &task.sender).await;
-        let mut response = done.answer(task.within)?;
+        let mut response = done.answer(task.target.within())?;
         preferences.note(&mut response, false);
         return Ok(response);
     }
@@ -176,8 +210,8 @@ impl Task {
             owner: principal.map_or_else(String::new, |principal| principal.owner().to_owned()),
             key_id: principal.map_or("", Principal::name).to_owned(),
             library: self.library.name.clone(),
-            target: self.target.clone(),
-            function: self.function.clone(),
+            target: self.target.path(),
+            function: self.target.function().cloned(),
             // The body may have secrets that are easy to guess. Together with a key that nobody can guess, and of which the
             // table has but a hash, it is not.
             // A session is a part of what is asked for.
@@ -221,7 +255,7 @@ async fn begin(bridge: Arc<Bridge>, caller: Caller, request: Request, task: Task
 async fn carry_out(bridge: Arc<Bridge>, entry: Arc<Entry>, task: Task) {
     let id = entry.request.id;
     let secrets = Secrets::of(&task.work);
-    let (within, name) = (task.within, task.library.name.clone());
+    let (within, name) = (task.target.within(), task.library.name.clone());
     // In a task of its own, so that even a panic of ours is an outcome.
     let run = tokio::spawn({
         let (bridge, entry) = (Arc::clone(&bridge), Arc::clone(&entry));

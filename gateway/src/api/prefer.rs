@@ -119,8 +119,8 @@ impl Preferences {
         if self.wait.is_some() {
             applied.push(format!("wait={}", self.wait_text));
         }
-        if let Ok(value) = HeaderValue::from_str(&applied.join(", "))
-            && !applied.is_empty()
+        if !applied.is_empty()
+            && let Ok(value) = HeaderValue::from_str(&applied.join(", "))
         {
             response.headers_mut().insert(APPLIED, value);
         }

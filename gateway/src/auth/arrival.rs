@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::Request;
-use axum::http::HeaderMap;
 use axum::http::header::HOST;
+use axum::http::{HeaderMap, Request};
 use tokio::time::Instant;
 
 use super::hosts::Hosts;
@@ -65,7 +64,7 @@ impl Arrival {
 }
 
 /// Has the request's [`Arrival`] say what a proxy knows.
-pub fn note_arrival(request: &mut Request) {
+pub fn note_arrival<B>(request: &mut Request<B>) {
     if let Some(arrival) = request.extensions_mut().remove::<Arrival>() {
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         // The connection may be an old one.

@@ -1,8 +1,9 @@
 //! What stands before every handler: the head of the signature, scope and limits, then the body and its digest.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -85,11 +86,10 @@ impl Caller {
 
     /// For whom calls of this request are made, outside of a session.
     pub fn sender(&self) -> Sender {
-        let principal = self.principal.as_ref();
-        let (client, owner) = (principal.map(Principal::name), principal.map(Principal::owner));
+        let (client, owner) = self.principal.as_ref().map(|principal| principal.shared_names().into()).unzip();
         let origin = Origin {
-            client: client.map(Into::into),
-            owner: owner.map(Into::into),
+            client,
+            owner,
             idempotency_key: None,
             replay_of: None,
             trace: self.trace.clone(),
@@ -121,29 +121,67 @@ pub async fn guard(
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let (mut parts, body) = request.into_parts();
+    let (caller, body, passage) = admit(&bridge, need, param, &parts, body).await?;
+    if need == Need::Agent {
+        let proof = prove(&bridge, param("id"), &parts, &body);
+        parts.extensions.insert(AgentProof(proof));
+    }
+    parts.extensions.insert(caller);
+    passage.end(next.run(Request::from_parts(parts, Body::from(body))).await).await
+}
+
+/// Looks whether a request may pass, by its head and then by its body, which is given whole. `param` has what the path says.
+///
+/// # Errors
+/// The body is too large, the signature is not good, or its key may not do this.
+pub(crate) async fn admit<'p, B>(
+    bridge: &Bridge,
+    need: Need,
+    param: impl Fn(&str) -> &'p str,
+    parts: &Parts,
+    body: B,
+) -> Result<(Caller, Bytes, Passage), Problem>
+where
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
     // All that the head can tell comes first: who may not, or asks too much, cannot make the gateway hold a large body.
-    let claim = Claim::of(&bridge, need, &parts)?;
-    let caller = Caller::of(claim.principal(), &parts);
+    let claim = Claim::of(bridge, need, parts)?;
+    let caller = Caller::of(claim.principal(), parts);
     if let Some((library, function)) = target(need, param) {
         caller.may(need, library, function)?;
     }
     let permit = claim.begin()?;
     let is_session = matches!(claim, Claim::Session(..));
-    let body = take(&parts.headers, body, claim.largest_body(&bridge, &parts.method)).await?;
-    if need == Need::Agent {
-        let proof = prove(&bridge, param("id"), &parts, &body);
-        parts.extensions.insert(AgentProof(proof));
+    let body = take(&parts.headers, body, claim.largest_body(bridge, &parts.method)).await?;
+    let answer = claim.check(parts, &body)?;
+    Ok((caller, body, Passage { answer, permit, is_session }))
+}
+
+/// What is left to do for a request that may pass, once it is answered.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    /// How the answer is to be signed, if it is.
+    answer: Option<Answer>,
+    /// What the request counts for.
+    permit: Option<Permit>,
+    is_session: bool,
+}
+
+impl Passage {
+    /// Signs the answer, if it is to be signed, and has the request count for as long as it is being sent.
+    ///
+    /// # Errors
+    /// It cannot be signed.
+    pub(crate) async fn end(self, response: Response) -> Result<Response, Problem> {
+        let Self { answer, permit, is_session } = self;
+        let response = match answer {
+            Some(answer) => answer.sign(response).await?,
+            None => response,
+        };
+        // A page that stays open is live as long, and keeps nobody from calling.
+        let permit = permit.filter(|_| !(is_session && is_stream_of_events(&response)));
+        Ok(until_sent(response, permit))
     }
-    let answer = claim.check(&parts, &body)?;
-    parts.extensions.insert(caller);
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let response = match answer {
-        Some(answer) => answer.sign(response).await?,
-        None => response,
-    };
-    // A page that stays open is live as long, and keeps nobody from calling.
-    let permit = permit.filter(|_| !(is_session && is_stream_of_events(&response)));
-    Ok(until_sent(response, permit))
 }
 
 /// How a request shows whose it is, once its head is believed.
@@ -244,7 +282,10 @@ fn target<'a>(need: Need, param: impl Fn(&str) -> &'a str) -> Option<(&'a str, &
 }
 
 /// The whole body, up to `limit` bytes.
-async fn take(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+async fn take<B>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
     let too_large = || {
         let detail =
             format!("The body is larger than {limit} bytes; for calls `max_body` in the configuration sets the limit.");

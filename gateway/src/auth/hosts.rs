@@ -7,10 +7,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::header::{COOKIE, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, Request, Uri};
 
 use super::Arrival;
 use crate::config::{Listen, Listeners, Origin, Scheme, host_and_port};
@@ -162,7 +161,7 @@ fn is_link(method: &Method, headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// The request names another host, comes from a page of another site, or has too large a head.
-pub fn check_host(request: &mut Request) -> Result<(), Problem> {
+pub fn check_host<B>(request: &mut Request<B>) -> Result<(), Problem> {
     let arrival = request.extensions().get::<Arrival>();
     let arrival = arrival.ok_or_else(|| Problem::internal("a request came without its connection"))?;
     let page = arrival.hosts.check(request.method(), request.uri(), request.headers())?;

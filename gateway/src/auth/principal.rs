@@ -39,6 +39,17 @@ impl Principal {
         }
     }
 
+    /// [`Principal::name`] and [`Principal::owner`], to be kept.
+    pub(super) fn shared_names(&self) -> [Arc<str>; 2] {
+        match self {
+            Self::Key(key) => key.names.clone(),
+            Self::Session(session) => {
+                let name: Arc<str> = session.grant.owner.as_str().into();
+                [Arc::clone(&name), name]
+            }
+        }
+    }
+
     /// What they may do.
     pub fn scopes(&self) -> &Scopes {
         match self {

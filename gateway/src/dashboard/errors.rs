@@ -1,9 +1,8 @@
 //! Problems as browsers are shown them: a page, or the way to the sign-in. Everybody else gets the problem document.
 
 use askama::Template;
-use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Request};
 use axum::response::Response;
 
 use super::filters::{self, text};
@@ -36,7 +35,7 @@ pub(super) fn wants_page(headers: &HeaderMap) -> bool {
 
 impl Asked {
     /// What a request asks for, if a browser does.
-    pub fn by(bridge: &Bridge, request: &Request) -> Option<Self> {
+    pub fn by<B>(bridge: &Bridge, request: &Request<B>) -> Option<Self> {
         if !wants_page(request.headers()) {
             return None;
         }

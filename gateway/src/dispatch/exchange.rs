@@ -67,7 +67,7 @@ pub(super) async fn run(place: Place<'_>, connection: &mut Connection, work: Wor
         Err(_) => list.overdue().await,
         Ok(Ok(Ok(lines))) => {
             list.tell();
-            list.receive(lines).await
+            list.receive(connection, lines).await
         }
         Ok(Ok(Err(fault))) => {
             let failure = refusal(fault);
@@ -181,9 +181,10 @@ impl<'a> List<'a> {
         running.until.map_or(end, |until| end.min(until.max(self.since)))
     }
 
-    async fn receive(mut self, mut lines: Lines) -> End {
+    async fn receive(mut self, connection: &mut Connection, mut lines: Lines) -> End {
         while !self.is_complete() {
-            let why = match tokio::time::timeout_at(self.deadline(), while_alive(self.place.link, lines.next())).await {
+            let next = while_alive(self.place.link, connection.next(&mut lines));
+            let why = match tokio::time::timeout_at(self.deadline(), next).await {
                 Err(_) => return self.overdue().await,
                 Ok(Ok(Some(next))) => match self.take(&next) {
                     Ok(()) => continue,
@@ -196,7 +197,7 @@ impl<'a> List<'a> {
         }
         let _ = self.place.queue.running.finish(self.place.lane);
         // The end of the body makes the connection free for the next request.
-        match tokio::time::timeout(LAG, lines.next()).await {
+        match tokio::time::timeout(LAG, connection.next(&mut lines)).await {
             Ok(Ok(None)) => End::Complete,
             _ => End::Over,
         }

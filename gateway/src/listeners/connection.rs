@@ -1,16 +1,16 @@
 //! One connection: the TLS handshake where there is one, then requests and answers until either side has had enough.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::EXPECT;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
@@ -20,6 +20,7 @@ use super::leftover::Leftover;
 use super::pace::Paced;
 use crate::auth::Arrival;
 use crate::error::{Code, Problem};
+use crate::service::Service;
 
 /// For a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -37,17 +38,17 @@ pub(super) async fn serve(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     arrival: Arrival,
-    router: Router,
+    service: Service,
     watcher: Watcher,
 ) {
     // A small answer must not wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let client = arrival.client;
     let served = match tls {
-        None => answer(stream, arrival, router, watcher).await,
+        None => answer(stream, arrival, |request| service.answer(request), watcher).await,
         Some(tls) => match tokio::time::timeout(HANDSHAKE, handshake(stream, &tls)).await {
-            Ok(Ok(Hello::Tls(stream))) => answer(stream, arrival, router, watcher).await,
-            Ok(Ok(Hello::Plain(stream))) => answer(stream, arrival, plain(), watcher).await,
+            Ok(Ok(Hello::Tls(stream))) => answer(stream, arrival, |request| service.answer(request), watcher).await,
+            Ok(Ok(Hello::Plain(stream))) => answer(stream, arrival, |_| async { plain() }, watcher).await,
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err("no TLS handshake in time".into()),
         },
@@ -78,27 +79,32 @@ async fn handshake(stream: TcpStream, tls: &TlsAcceptor) -> std::io::Result<Hell
 }
 
 /// What is said to somebody who takes a listener with TLS for a plain one.
-fn plain() -> Router {
-    Router::new().fallback(|| async {
-        let detail = "This port speaks TLS: the address begins with https://.";
-        ([("connection", "close")], Problem::new(Code::MalformedRequest, detail))
-    })
+fn plain() -> Response {
+    let detail = "This port speaks TLS: the address begins with https://.";
+    ([("connection", "close")], Problem::new(Code::MalformedRequest, detail)).into_response()
 }
 
+/// A body with its limits of time.
+type Limited = Leftover<Paced<Incoming>>;
+
 /// Answers requests as they come.
-async fn answer<S: AsyncRead + AsyncWrite + Send + 'static>(
+async fn answer<S, F>(
     stream: S,
     arrival: Arrival,
-    router: Router,
+    respond: impl Fn(Request<Limited>) -> F,
     watcher: Watcher,
-) -> Result<(), BoxError> {
+) -> Result<(), BoxError>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+    F: Future<Output = Response>,
+{
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(arrival.clone());
         let asks_first = request.headers().contains_key(EXPECT);
-        let request = request.map(|body| Body::new(Leftover::new(Paced::new(body), asks_first)));
-        hyper::service::Service::call(&TowerToHyperService::new(router.clone()), request)
+        let response = respond(request.map(|body| Leftover::new(Paced::new(body), asks_first)));
+        async { Ok::<_, Infallible>(response.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

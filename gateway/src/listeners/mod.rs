@@ -14,7 +14,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::future::join_all;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::auth::{Arrival, Hosts};
 use crate::config::{Listen, Listeners, Scheme};
+use crate::service::Service;
 
 pub use certificate::{Certificate, CertificateError};
 pub(crate) use pace::TooSlow;
@@ -66,9 +66,9 @@ pub struct Sockets {
 #[derive(Debug)]
 pub struct Services {
     /// To clients, and to agents where they share a listener.
-    pub clients: Router,
+    pub clients: Service,
     /// To agents alone.
-    pub agents: Router,
+    pub agents: Service,
 }
 
 impl Sockets {
@@ -109,13 +109,13 @@ impl Sockets {
     /// Answers until `stopping` says so, and then until every connection has ended.
     pub async fn serve(self, services: Services, config: &Listeners, stopping: watch::Receiver<bool>) {
         let acceptor = self.certificate.as_ref().map(Certificate::acceptor);
-        let served = |(listen, socket): (Listen, TcpListener), router: &Router, limit: usize| Listener {
+        let served = |(listen, socket): (Listen, TcpListener), service: &Service, limit: usize| Listener {
             socket,
             limit,
             slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
             tls: acceptor.clone().filter(|_| listen.scheme == Scheme::Https),
             hosts: Hosts::of(listen, config),
-            router: router.clone(),
+            service: service.clone(),
         };
         let clients = self.clients.into_iter().map(|bound| served(bound, &services.clients, config.max_connections));
         let agents = self.own.into_iter().map(|bound| served(bound, &services.agents, AGENTS));
@@ -148,7 +148,7 @@ struct Listener {
     slots: Arc<Semaphore>,
     tls: Option<TlsAcceptor>,
     hosts: Hosts,
-    router: Router,
+    service: Service,
 }
 
 impl Listener {
@@ -162,9 +162,9 @@ impl Listener {
             };
             let Some((stream, peer, slot)) = taken else { continue };
             let arrival = Arrival::new(&self.hosts, peer);
-            let (router, tls, watcher) = (self.router.clone(), self.tls.clone(), graceful.watcher());
+            let (service, tls, watcher) = (self.service.clone(), self.tls.clone(), graceful.watcher());
             tokio::spawn(async move {
-                connection::serve(stream, tls, arrival, router, watcher).await;
+                connection::serve(stream, tls, arrival, service, watcher).await;
                 drop(slot);
             });
         }

@@ -55,7 +55,7 @@ async fn stage() -> Stage {
     Stage { feed, agent, process, gateway, hung_up }
 }
 
-async fn events_of(link: &Link) -> Lines {
+async fn events_of(link: &Link) -> Events {
     link.client.events(&CallbackId::parse(ID).unwrap(), 0).await.unwrap().unwrap()
 }
 

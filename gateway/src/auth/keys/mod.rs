@@ -40,6 +40,8 @@ const WRITE_AFTER: u32 = 5;
 pub struct Credential {
     /// What the file says.
     pub(super) entry: Entry,
+    /// Its id and whose it is, for what is to be known of each call.
+    pub(super) names: [Arc<str>; 2],
     meter: Arc<Meter>,
     last_use: Arc<LastUse>,
 }
@@ -157,7 +159,8 @@ impl KeySet {
             let meter = meter.map_or_else(|| Arc::new(Meter::new(entry.limits)), Arc::clone);
             let known = || Arc::new(LastUse::at(uses.get(&id).copied()));
             let last_use = before.map_or_else(known, |before| Arc::clone(&before.last_use));
-            (id, Arc::new(Credential { entry, meter, last_use }))
+            let names = [id.as_str().into(), entry.owner.as_str().into()];
+            (id, Arc::new(Credential { entry, names, meter, last_use }))
         };
         Self { by_id: entries.into_iter().map(credential).collect(), order }
     }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use uuid::Uuid;
 
-use crate::dispatch::{Ended, Origin};
+use crate::dispatch::Ended;
 use crate::observe::metrics::outcome_name;
 use bridge32_protocol::wire::Callee;
 
@@ -76,19 +76,10 @@ pub struct CallEnd {
     pub agent: Option<Arc<str>>,
     /// Which start of that.
     pub generation: Option<u64>,
-    /// Who has made it: with which key, and whose that is.
-    #[serde(flatten, serialize_with = "key_and_owner")]
-    pub origin: Arc<Origin>,
-}
-
-#[derive(Serialize)]
-struct Whose<'a> {
-    key: Option<&'a str>,
-    owner: Option<&'a str>,
-}
-
-fn key_and_owner<S: Serializer>(origin: &Arc<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
-    Whose { key: origin.client.as_deref(), owner: origin.owner.as_deref() }.serialize(serializer)
+    /// With which key.
+    pub key: Option<Arc<str>>,
+    /// Whose that is.
+    pub owner: Option<Arc<str>>,
 }
 
 impl CallEnd {
@@ -108,7 +99,8 @@ impl CallEnd {
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             agent: call.sent.as_ref().map(|sent| Arc::clone(&sent.agent)),
             generation: call.sent.as_ref().map(|sent| sent.generation),
-            origin: Arc::clone(&call.origin),
+            key: call.origin.client.clone(),
+            owner: call.origin.owner.clone(),
         }
     }
 }
@@ -308,7 +300,7 @@ impl Filter {
     pub(super) fn wants(&self, event: &Event) -> bool {
         let is_kind = self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&event.kind()));
         let is_theirs = match (event, &self.owner) {
-            (Event::Call(call), Some(owner)) => call.origin.owner.as_deref() == Some(owner),
+            (Event::Call(call), Some(owner)) => call.owner.as_deref() == Some(owner),
             _ => true,
         };
         is_kind && is_theirs && self.library.as_ref().is_none_or(|library| event.is_about(library))

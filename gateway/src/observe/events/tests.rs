@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::dispatch::Origin;
 
 fn call(library: &str, owner: &str) -> Event {
-    let origin = Origin { client: Some("key".into()), owner: Some(owner.into()), ..Origin::default() };
     let call = CallEnd {
         at: Timestamp::UNIX_EPOCH,
         call_id: uuid::Uuid::nil(),
@@ -16,7 +14,8 @@ fn call(library: &str, owner: &str) -> Event {
         duration_us: 12,
         agent: Some("calc.2".into()),
         generation: Some(3),
-        origin: Arc::new(origin),
+        key: Some("key".into()),
+        owner: Some(owner.into()),
     };
     call.into()
 }
