@@ -84,8 +84,8 @@ impl Service {
             _ => "",
         };
         let (caller, body, passage) = admit(&self.bridge, Need::Call, param, &parts, body).await?;
-        let called = functions::answer(&self.bridge, &caller, &parts.headers, (&library, &function), body).await;
-        passage.end(called.unwrap_or_else(CallProblem::into_response)).await
+        let answer = functions::answer(&self.bridge, &caller, &parts.headers, (&library, &function), body).await;
+        passage.end(answer.unwrap_or_else(CallProblem::into_response)).await
     }
 }
 
