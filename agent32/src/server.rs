@@ -177,6 +177,7 @@ impl Server {
             args: body.slice_ref(call.args.get().as_bytes()),
             session: call.session,
             trace: call.traceparent.as_deref().and_then(TraceId::of),
+            buffers: call.buffers,
         };
         let calls = list.calls.into_iter().map(own).collect();
         match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision, arrived }) {
