@@ -342,6 +342,16 @@ pub struct Digest {
     pub sha256: String,
 }
 
+impl Digest {
+    /// Reads one; `None` if the JSON is something else.
+    pub fn read(json: &str) -> Option<Self> {
+        let digest: Self = serde_json::from_str(json).ok()?;
+        let is_hash =
+            digest.sha256.len() == 64 && digest.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then_some(digest)
+    }
+}
+
 /// Up to so many bytes a buffer goes as base64 in JSON, whoever would have it otherwise: a file costs more than that.
 pub const LARGEST_INLINE: usize = 128 << 10;
 

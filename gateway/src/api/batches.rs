@@ -62,7 +62,8 @@ pub async fn create(
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
     let target = "batches".to_owned();
-    let task = Task { library, sender, target, function: None, within: "", body, work: Work::Batch(orders, batch) };
+    let work = Work::Batch(orders, batch);
+    let task = Task { library, sender, target, function: None, within: "", body, wanted: None, work };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

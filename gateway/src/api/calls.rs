@@ -80,7 +80,8 @@ pub async fn create(
         _ => None,
     };
     let target = "calls".to_owned();
-    let task = Task { library, sender, target, function, within: "/args", body, work: Work::Call(Box::new(order)) };
+    let work = Work::Call(Box::new(order));
+    let task = Task { library, sender, target, function, within: "/args", body, wanted: None, work };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use bridge32_signature::Digested;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
@@ -20,10 +21,11 @@ use super::keys::{Keys, Permit};
 use super::respond::Answer;
 use super::scopes::Need;
 use super::sessions::Session;
-use super::verify::Believed;
+use super::verify::{Believed, Sent};
 use super::{Auth, Principal};
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
+use crate::bulk::{Kind, ReceiveError, Received, receive};
 use crate::dispatch::{Origin, Sender};
 use crate::error::{Code, Problem};
 use crate::listeners::TooSlow;
@@ -39,6 +41,8 @@ pub struct Guard {
     pub bridge: Arc<Bridge>,
     /// What the route needs.
     pub need: Need,
+    /// Whether it takes buffers as they are, too.
+    pub takes_buffers: bool,
 }
 
 /// Whether a request was signed by the agent that its path names, and with which key.
@@ -117,7 +121,7 @@ pub async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let Guard { bridge, need } = guard;
+    let Guard { bridge, need, takes_buffers } = guard;
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let (mut parts, body) = request.into_parts();
@@ -129,20 +133,32 @@ pub async fn guard(
     }
     let permit = claim.begin()?;
     let is_session = matches!(claim, Claim::Session(..));
+    if let Some(kind) = Kind::of(&parts.headers).filter(|_| takes_buffers) {
+        let (received, digested) = buffers(&bridge, kind, &parts.headers, body).await?;
+        parts.extensions.insert(received);
+        parts.extensions.insert(caller);
+        let answer = claim.check(&parts, Sent::InPieces(&digested))?;
+        return finish(next.run(Request::from_parts(parts, Body::empty())).await, answer, permit).await;
+    }
     let body = take(&parts.headers, body, claim.largest_body(&bridge, &parts.method)).await?;
     if need == Need::Agent {
         let proof = prove(&bridge, param("id"), &parts, &body);
         parts.extensions.insert(AgentProof(proof));
     }
-    let answer = claim.check(&parts, &body)?;
+    let answer = claim.check(&parts, Sent::Whole(&body))?;
     parts.extensions.insert(caller);
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    // A page that stays open is live as long, and keeps nobody from calling.
+    let permit = permit.filter(|_| !(is_session && is_stream_of_events(&response)));
+    finish(response, answer, permit).await
+}
+
+/// Signs an answer as it is wanted, and counts it until it is sent.
+async fn finish(response: Response, answer: Option<Answer>, permit: Option<Permit>) -> Result<Response, Problem> {
     let response = match answer {
         Some(answer) => answer.sign(response).await?,
         None => response,
     };
-    // A page that stays open is live as long, and keeps nobody from calling.
-    let permit = permit.filter(|_| !(is_session && is_stream_of_events(&response)));
     Ok(until_sent(response, permit))
 }
 
@@ -205,10 +221,15 @@ impl<'a> Claim<'a> {
     }
 
     /// Whether the body belongs to it. Gives how the answer is to be signed, if it is.
-    fn check(self, parts: &Parts, body: &Bytes) -> Result<Option<Answer>, Problem> {
+    fn check(self, parts: &Parts, body: Sent<'_>) -> Result<Option<Answer>, Problem> {
         match self {
             Self::None | Self::NotNeeded | Self::Token => Ok(None),
-            Self::Session(_, session) => session.check(&parts.method, &parts.headers, body).map(|()| None),
+            Self::Session(_, session) => {
+                // What is not there any more has no field with the token: the head must have it.
+                let nothing = Bytes::new();
+                let fields = if let Sent::Whole(body) = body { body } else { &nothing };
+                session.check(&parts.method, &parts.headers, fields).map(|()| None)
+            }
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;
                 keys.accept(*believed, parts, body)?;
@@ -250,14 +271,51 @@ async fn take(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Pr
             format!("The body is larger than {limit} bytes; for calls `max_body` in the configuration sets the limit.");
         Problem::new(Code::PayloadTooLarge, detail)
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    if is_announced_beyond(limit, headers) {
         return Err(too_large());
     }
     match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) if TooSlow::is_in(&*error) => Err(Problem::new(Code::RequestTimeout, TooSlow.to_string())),
-        Err(error) => Err(Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))),
+        Err(error) => Err(broken(&*error)),
     }
+}
+
+/// The buffers of a body, which is never in memory as a whole.
+async fn buffers(
+    bridge: &Bridge,
+    kind: Kind,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Received, Digested), Problem> {
+    let limit = bridge.config().bulk_limit;
+    let received = match is_announced_beyond(limit, headers) {
+        true => Err(ReceiveError::TooLarge),
+        false => receive(&bridge.bulk, kind, headers, body, limit as u64).await,
+    };
+    received.map_err(|error| match error {
+        ReceiveError::TooLarge => {
+            let detail = format!(
+                "The body is larger than {limit} bytes; for buffers `bulk_limit` in the configuration sets the limit. A 32-bit \
+                 process has no more than 2 to 4 GB for all that it has: pass less at a time."
+            );
+            Problem::new(Code::PayloadTooLarge, detail)
+        }
+        ReceiveError::Broken(error) => broken(&*error),
+        ReceiveError::Parts(why) => Problem::new(Code::MalformedRequest, format!("The body is multipart/form-data, and {why}.")),
+        ReceiveError::File(error) => Problem::without_room_for_buffers(&error),
+    })
+}
+
+fn is_announced_beyond(limit: usize, headers: &HeaderMap) -> bool {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    announced.is_some_and(|length| length > limit)
+}
+
+/// The problem of a body that did not come.
+fn broken(error: &(dyn std::error::Error + 'static)) -> Problem {
+    if TooSlow::is_in(error) {
+        return Problem::new(Code::RequestTimeout, TooSlow.to_string());
+    }
+    Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))
 }
