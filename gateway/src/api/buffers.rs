@@ -4,4 +4,5 @@ mod answer;
 mod given;
 
 pub(super) use answer::Wanted;
-pub(super) use given::{Body, Call, read};
+pub use given::Body;
+pub(super) use given::{Call, read};

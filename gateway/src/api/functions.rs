@@ -2,31 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::Bytes;
-use serde::Deserialize;
 
 use super::perform::{Task, Work, perform};
 use super::session_header::addressed;
-use super::{Path, Query, buffers};
+use super::{Path, buffers};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
-use crate::bulk::Received;
 use crate::config::nearest;
 use crate::dispatch::Order;
 use crate::error::{CallProblem, Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
-
-/// The query.
-#[derive(Debug, Deserialize)]
-pub struct Parameters {
-    /// The arguments, where the body is one of them.
-    args: Option<String>,
-}
 
 /// Calls a function with the arguments of the body.
 ///
@@ -37,15 +26,12 @@ pub async fn call(
     Path((library, function)): Path<(String, String)>,
     caller: Caller,
     headers: HeaderMap,
-    Query(Parameters { args }): Query<Parameters>,
-    received: Option<Extension<Received>>,
-    json: Bytes,
+    body: buffers::Body,
 ) -> Result<Response, CallProblem> {
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     let declared = library.declared();
     let order = library.order(&declared, &function).ok_or_else(|| unknown(&library, &declared, &function))?;
     let (_, declaration) = declared.function(&function).ok_or_else(|| unknown(&library, &declared, &function))?;
-    let body = buffers::Body { received: received.map(|Extension(received)| received), json, args };
     let buffers::Call { args, wanted, body } = buffers::read(&bridge, declaration, &headers, body).await?;
     let task = Task {
         library,

@@ -2,7 +2,7 @@
 
 pub mod agents;
 pub mod batches;
-mod buffers;
+pub mod buffers;
 pub mod callbacks;
 pub mod calls;
 pub mod crashes;

@@ -261,7 +261,7 @@ pub(crate) mod tests {
         let place = tempfile::tempdir().unwrap();
         let home = home(place.path());
         std::fs::create_dir(&home).unwrap();
-        std::fs::set_permissions(&home, PermissionsExt::from_mode(0o777)).unwrap();
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o777)).unwrap();
         let error = Folder::new(Some(place.path()), place.path()).open().unwrap_err();
         assert!(error.to_string().contains("not this user's alone"), "{error}");
     }

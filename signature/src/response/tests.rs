@@ -1,7 +1,7 @@
 //! What a client asks for, gets, and believes.
 
 use super::*;
-use crate::sign;
+use crate::{BodyDigest, content_digest, sign};
 
 const NOW: i64 = 1_800_000_000;
 const REQUEST: Request<'static> =

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use axum::RequestExt as _;
+use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +12,10 @@ use bridge32_protocol::interface::{Direction, Function};
 use bridge32_protocol::json::members;
 use bridge32_protocol::wire::Digest;
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::answer::{Form, Wanted};
-use crate::api::{accepts, expect_json};
+use crate::api::{Query, accepts, expect_json};
 use crate::bridge::Bridge;
 use crate::bulk::{Received, SharedBuffer, TempFile, Value, Values};
 use crate::dispatch::Arguments;
@@ -29,14 +32,38 @@ pub(in crate::api) struct Call {
     pub(in crate::api) body: Bytes,
 }
 
-/// What comes in besides the head.
-pub(in crate::api) struct Body {
+/// What a request gives besides the head, however it does.
+#[derive(Debug, Default)]
+pub struct Body {
     /// The buffers, if it was no JSON.
-    pub(in crate::api) received: Option<Received>,
+    received: Option<Received>,
     /// The JSON, if it was that.
-    pub(in crate::api) json: Bytes,
-    /// The query parameter `args`.
-    pub(in crate::api) args: Option<String>,
+    json: Bytes,
+    /// The query parameter `args`: the arguments, where the body is one of them.
+    args: Option<String>,
+}
+
+impl Body {
+    /// JSON.
+    pub(crate) fn json(json: Bytes) -> Self {
+        Self { json, ..Self::default() }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Parameters {
+            args: Option<String>,
+        }
+        let received = request.extensions_mut().remove();
+        let Query(Parameters { args }) = request.extract_parts().await?;
+        let json = Bytes::from_request(request, state).await;
+        let json = json.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
+        Ok(Self { received, json, args })
+    }
 }
 
 /// Reads a request for a call of a declared function.
