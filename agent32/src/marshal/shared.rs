@@ -36,9 +36,10 @@ impl Writer<'_, '_> {
     pub(super) fn most(&self) -> (usize, &'static str) {
         const JSON: &str = ". More goes as application/octet-stream or multipart/form-data";
         match self.buffer {
-            Some(buffer) if buffer.answered || self.direction == bridge32_protocol::interface::Direction::In => {
-                (usize::try_from(buffer.most).unwrap_or(usize::MAX), ". `bulk_limit` in the configuration sets the limit")
-            }
+            Some(buffer) if buffer.answered || self.direction == bridge32_protocol::interface::Direction::In => (
+                usize::try_from(buffer.most).unwrap_or(usize::MAX),
+                ". `bulk_limit` in the configuration sets the limit",
+            ),
             _ => (MAX_BUFFER_BYTES, JSON),
         }
     }
@@ -49,9 +50,10 @@ impl Writer<'_, '_> {
 /// # Errors
 /// More than there can be in this process, or than its buffer may have.
 pub(super) fn given(bytes: u64, (most, why): (usize, &str), at: &At<'_>) -> Result<usize, Fault> {
-    usize::try_from(bytes).ok().filter(|bytes| *bytes <= most).ok_or_else(|| {
-        mismatch(at, format!("`{at}` has {bytes} bytes, and may have {most}{why}"))
-    })
+    usize::try_from(bytes)
+        .ok()
+        .filter(|bytes| *bytes <= most)
+        .ok_or_else(|| mismatch(at, format!("`{at}` has {bytes} bytes, and may have {most}{why}")))
 }
 
 /// Why a file is no memory of the call.
@@ -96,19 +98,24 @@ fn map(buffer: &Buffer, length: usize) -> Result<MmapMut, Failed> {
     // A file that is there and has its size can be mapped wherever there is room.
     let memory = memory.map_err(|_| Failed::NoRoom)?;
     if buffer.answered {
-        take_room(&file, total as u64).map_err(Failed::File)?;
+        take_room(&file, &memory).map_err(Failed::File)?;
     }
     Ok(memory)
 }
 
-/// Has the file system set the file's room aside: a page that it could not find later would end the process in the middle of the
-/// library's code.
+/// Has the file system find all pages of the file now: one that it could not find later would end the process in the middle of the
+/// library's code. And one that is there already costs no page fault.
 #[cfg(target_os = "linux")]
-fn take_room(file: &File, bytes: u64) -> io::Result<()> {
+fn take_room(file: &File, memory: &MmapMut) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
-    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+    use rustix::io::Errno;
+    if memory.advise(memmap2::Advice::PopulateWrite).is_ok() {
+        return Ok(());
+    }
+    // There is no room, or the system is older than that (Linux 5.14).
+    match fallocate(file, FallocateFlags::empty(), 0, memory.len() as u64) {
         // Not every file system can.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) | Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) | Ok(()) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -116,7 +123,7 @@ fn take_room(file: &File, bytes: u64) -> io::Result<()> {
 /// There the system does so by itself.
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-const fn take_room(_: &File, _: u64) -> io::Result<()> {
+const fn take_room(_: &File, _: &MmapMut) -> io::Result<()> {
     Ok(())
 }
 

@@ -85,21 +85,21 @@ impl Reading {
 
 /// Reads a file, a piece ahead of whoever sends it.
 struct Reader {
-    job: Option<JoinHandle<io::Result<(Bytes, File, u64)>>>,
+    job: Option<JoinHandle<io::Result<Read>>>,
     _held: Arc<TempFile>,
 }
 
 impl Reader {
     fn open(file: Arc<TempFile>, bytes: u64) -> Self {
         let path = file.path().to_owned();
-        let job = (bytes > 0).then(|| tokio::task::spawn_blocking(move || read(File::open(path)?, bytes)));
+        let job = (bytes > 0).then(|| ahead(move || File::open(path), bytes));
         Self { job, _held: file }
     }
 
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match self.job.take()?.await.map_err(io::Error::other).flatten() {
             Ok((piece, file, left)) => {
-                self.job = (left > 0).then(|| tokio::task::spawn_blocking(move || read(file, left)));
+                self.job = (left > 0).then(|| ahead(move || Ok(file), left));
                 Some(Ok(piece))
             }
             Err(error) => Some(Err(error)),
@@ -107,14 +107,20 @@ impl Reader {
     }
 }
 
-fn read(mut file: File, left: u64) -> io::Result<(Bytes, File, u64)> {
-    let wanted = left.min(PIECE_BYTES as u64);
+/// A piece of a file, the file, and how much is left of it.
+type Read = (Bytes, File, u64);
+
+/// Has the next piece of a file read elsewhere. Its memory is of this thread, to which it comes back: each of many others would keep some.
+fn ahead(file: impl FnOnce() -> io::Result<File> + Send + 'static, left: u64) -> JoinHandle<io::Result<Read>> {
     let mut piece = Vec::with_capacity(PIECE_BYTES);
-    let read = (&mut file).take(wanted).read_to_end(&mut piece)?;
-    if read as u64 != wanted {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok((piece.into(), file, left - wanted))
+    tokio::task::spawn_blocking(move || {
+        let (mut file, wanted) = (file()?, left.min(PIECE_BYTES as u64));
+        let read = (&mut file).take(wanted).read_to_end(&mut piece)?;
+        if read as u64 != wanted {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok((piece.into(), file, left - wanted))
+    })
 }
 
 #[cfg(test)]

@@ -25,8 +25,9 @@ use crate::config::LibraryFile;
 #[cfg(unix)]
 pub(crate) use folder::tests;
 
-/// So much is read or written at a time: off the threads that answer requests, with the next piece on its way.
-const PIECE_BYTES: usize = 512 << 10;
+/// So much is read or written at a time: off the threads that answer requests, with the next piece on its way. Each of a hundred requests
+/// holds some of them.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// The bytes of a buffer that a client has sent.
 #[derive(Clone, Debug)]
