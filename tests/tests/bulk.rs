@@ -9,6 +9,7 @@ use bridge32_tests::{Answer, Bridge, TARGETS, TARGETS_32, Target, Value, base64,
 const BINARY: &str = "application/octet-stream";
 const PARTS: &str = "multipart/form-data";
 const MEBI: usize = 1 << 20;
+const HALF: usize = 512 << 20;
 
 /// The fixture, and zlib, as libraries of each target.
 fn bulk() -> Bridge {
@@ -258,7 +259,7 @@ fn what_does_not_fit_the_function_is_refused_before_it_is_called() {
             assert!(both.mismatch("/data").contains("given twice"), "{target}");
         }
         let missing = in_parts(&bridge, library, "SumOf", &[("args", b"{}")]).send();
-        assert!(missing.mismatch("/data").contains("missing") || missing.text.contains("missing"), "{}", missing.text);
+        assert!(missing.mismatch("/data").contains("missing"), "{target}");
         let broken = bridge.client().request("POST", &self::target(library, "SumOf", &Value::Null));
         broken.body("multipart/form-data; boundary=x9", "--x9\r\nbroken").send().refused(400, "malformed_request");
         let args = octets(&bridge, library, "SumOf", &json!([1]), &data).send();
@@ -355,7 +356,6 @@ fn a_library_that_crashes_scribbles_or_writes_too_far_harms_nobody_else() {
 #[test]
 fn half_a_gibibyte_is_refused_and_the_next_call_is_served() {
     let bridge = bulk();
-    const HALF: usize = 512 << 20;
     for target in TARGETS_32 {
         let library = target.name();
         // Announced, it is not even read.

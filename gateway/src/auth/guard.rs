@@ -289,9 +289,10 @@ async fn buffers(
     body: Body,
 ) -> Result<(Received, Digested), Problem> {
     let limit = bridge.config().bulk_limit;
-    let received = match is_announced_beyond(limit, headers) {
-        true => Err(ReceiveError::TooLarge),
-        false => receive(&bridge.bulk, kind, headers, body, limit as u64).await,
+    let received = if is_announced_beyond(limit, headers) {
+        Err(ReceiveError::TooLarge)
+    } else {
+        receive(&bridge.bulk, kind, headers, body, limit as u64).await
     };
     received.map_err(|error| match error {
         ReceiveError::TooLarge => {

@@ -139,7 +139,7 @@ mod tests {
     async fn texts_and_files_follow_each_other_and_files_go_when_they_are_sent() {
         let place = tempfile::tempdir().unwrap();
         let folder = folder(place.path());
-        let bytes: Vec<u8> = (0..PIECE_BYTES * 2 + 5).map(|n| (n % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(PIECE_BYTES * 2 + 5).collect();
         let (mut file, temporary) = folder.create().unwrap();
         file.write_all(&bytes).unwrap();
         let (_, empty) = folder.create().unwrap();

@@ -25,7 +25,7 @@ pub(super) struct Spool {
 #[derive(Debug)]
 enum Sink {
     /// There are few so far.
-    None(BodyDigest),
+    None(Box<BodyDigest>),
     Writing(JoinHandle<io::Result<Written>>),
     /// Somebody has given up.
     Lost,
@@ -50,7 +50,7 @@ impl Written {
 
 impl Spool {
     pub(super) fn new(folder: &Arc<Folder>, digest: BodyDigest) -> Self {
-        Self { folder: Arc::clone(folder), waiting: Vec::new(), waiting_bytes: 0, sink: Sink::None(digest) }
+        Self { folder: Arc::clone(folder), waiting: Vec::new(), waiting_bytes: 0, sink: Sink::None(Box::new(digest)) }
     }
 
     /// Takes the next piece, when those before it are written.
@@ -65,7 +65,7 @@ impl Spool {
         if let Sink::None(digest) = &mut self.sink
             && self.waiting_bytes <= LARGEST_INLINE
         {
-            let mut digest = std::mem::take(digest);
+            let mut digest = *std::mem::take(digest);
             let bytes = self.waiting.concat();
             digest.update(&bytes);
             return Ok((Value::Inline(bytes.into()), digest.finish()));
@@ -94,7 +94,7 @@ impl Spool {
                 let folder = Arc::clone(&self.folder);
                 let created = tokio::task::spawn_blocking(move || folder.create());
                 let (file, temporary) = created.await.map_err(io::Error::other)??;
-                Ok(Written { file, temporary, digest })
+                Ok(Written { file, temporary, digest: *digest })
             }
             Sink::Lost => Err(io::ErrorKind::BrokenPipe.into()),
         }

@@ -53,7 +53,7 @@ pub(super) fn content(function: &Function, arguments: &Value) -> Vec<(&'static s
 /// What is to be said of the answer: its types are described at `callFunction`, and would be more to tell apart in each answer.
 pub(super) fn remarks(function: &Function) -> Vec<String> {
     let outputs = outputs(function);
-    let one = (outputs.len() == 1).then_some("`Accept: application/octet-stream` or ").unwrap_or_default();
+    let one = if outputs.len() == 1 { "`Accept: application/octet-stream` or " } else { "" };
     if outputs.is_empty() {
         return Vec::new();
     }

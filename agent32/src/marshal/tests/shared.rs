@@ -50,7 +50,7 @@ fn a_function_works_in_the_file_that_it_fills_in_and_on_a_copy_of_the_one_that_i
             assert_eq!(memory, given);
             memory.fill(1);
         }
-        2 => assert_eq!(memory, (LARGE as u32).to_le_bytes(), "it is taken from the file"),
+        2 => assert_eq!(memory, u32::try_from(LARGE).unwrap().to_le_bytes(), "it is taken from the file"),
         _ => {}
     };
     let answer = world.played_with_buffers(r#"{"name":"x"}"#, &[src.clone(), dest.clone()], library, 0).unwrap();

@@ -1,5 +1,6 @@
 //! The answer to a call whose buffers come out as they are.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -82,7 +83,7 @@ impl Wanted {
                 buffers.push((name, piece));
             } else {
                 let separator = if others.len() > 1 { "," } else { "" };
-                others.push_str(&format!("{separator}{}:{}", serde_json::Value::from(name), value.get()));
+                let _ = write!(others, "{separator}{}:{}", serde_json::Value::from(name), value.get());
             }
         }
         others.push('}');
@@ -121,7 +122,7 @@ fn ascii(json: &[u8]) -> String {
             text.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(text, "\\u{unit:04x}");
             }
         }
     }

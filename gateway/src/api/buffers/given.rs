@@ -91,7 +91,7 @@ pub(in crate::api) async fn read(
         Some(Received { values, sha256 }) => {
             let in_query = Bytes::from(args.unwrap_or_default());
             let body = Bytes::from(format!("sha256={sha256}&args={}", String::from_utf8_lossy(&in_query)));
-            let (args, values) = given(function, values, in_query)?;
+            let (args, values) = given(function, values, &in_query)?;
             (args, values, body)
         }
     };
@@ -123,13 +123,13 @@ fn shared(parameter: String, file: Arc<TempFile>, given: Option<Digest>, most: u
 }
 
 /// The arguments that are JSON, and the buffers by the parameters that they are for.
-fn given(function: &Function, values: Values, in_query: Bytes) -> Result<(Arguments, Vec<(String, Value)>), Problem> {
+fn given(function: &Function, values: Values, in_query: &Bytes) -> Result<(Arguments, Vec<(String, Value)>), Problem> {
     let takes = |direction| matches!(direction, Direction::In | Direction::InOut);
     let inputs =
         || byte_buffers(function).filter(|parameter| takes(parameter.direction)).map(|parameter| &*parameter.name);
     match values {
         Values::One(value) => {
-            let args = parse(&in_query, "the query parameter `args`")?;
+            let args = parse(in_query, "the query parameter `args`")?;
             let names = named(&args);
             let free: Vec<&str> = inputs().filter(|name| names.iter().all(|(other, _)| other != name)).collect();
             match free[..] {
@@ -273,7 +273,7 @@ mod tests {
 
     fn one(header: &str, args: &str) -> Result<Vec<String>, Problem> {
         let value = Values::One(Value::Inline(Bytes::new()));
-        let (_, buffers) = given(&function(header), value, Bytes::copy_from_slice(args.as_bytes()))?;
+        let (_, buffers) = given(&function(header), value, &Bytes::copy_from_slice(args.as_bytes()))?;
         Ok(buffers.into_iter().map(|(name, _)| name).collect())
     }
 
@@ -299,7 +299,7 @@ mod tests {
         let parts = |names: &[&str], query: &'static str| {
             let buffers = names.iter().map(|name| ((*name).to_owned(), Value::Inline(Bytes::new()))).collect();
             let values = Values::Parts { buffers, args: Some(Bytes::from_static(b"{\"n\":1}")) };
-            given(&function(MIX), values, Bytes::from_static(query.as_bytes()))
+            given(&function(MIX), values, &Bytes::from_static(query.as_bytes()))
         };
         assert_eq!(parts(&["key", "state"], "").unwrap().1.len(), 2);
         for wrong in ["name", "n", "", "other"] {
