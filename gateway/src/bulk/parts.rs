@@ -210,7 +210,7 @@ mod tests {
         let twice = [part("args", b"1"), part("args", b"2"), end.to_vec()].concat();
         assert!(refused(&twice).await.contains("`args` comes twice"));
         assert!(refused(&part("a", b"1")).await.contains("cannot be read"));
-        assert!(refused(b"--x9\r\n\r\nx\r\n--x9--\r\n").await.contains("no name"));
+        assert!(refused(b"--x9\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x9--\r\n").await.contains("no name"));
         let many: Vec<u8> = (0..=MOST_PARTS).flat_map(|n| part(&format!("p{n}"), b"")).chain(*end).collect();
         assert!(refused(&many).await.contains("more than 64 parts"));
         let args = [part("args", &vec![b' '; MOST_ARGS + 1]), end.to_vec()].concat();
