@@ -56,7 +56,7 @@ pub(crate) fn measure() -> Result<Found, Box<dyn Error>> {
             let header = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/zlib.h");
             config.library(&format!("{name}-zlib"), zlib).header(header);
         }
-        key = Some(config.key("bench", &["call:*"]));
+        key = Some(config.key("bench", &["call:*", "read"]));
     });
     let baseline = Baseline::start()?;
     let plain = baseline.address.to_string();
