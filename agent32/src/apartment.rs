@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bridge32_protocol::journal::SLOTS;
-use bridge32_protocol::wire::{Batch, Fault, FaultCode, Load, Loaded, MAX_THREADS, Rebind, SessionEnd};
+use bridge32_protocol::wire::{Batch, Buffer, Fault, FaultCode, Load, Loaded, MAX_THREADS, Rebind, SessionEnd};
 use bytes::Bytes;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
@@ -40,6 +40,8 @@ pub struct Call {
     pub session: Option<Uuid>,
     /// The trace that its client has named.
     pub trace: Option<TraceId>,
+    /// The buffers that go through files.
+    pub buffers: Vec<Buffer>,
 }
 
 /// What all apartments of this agent count together.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bridge32_protocol::interface::{Function, Interface, Parameter, Release};
-use bridge32_protocol::wire::{Callee, Fault, FaultCode, Loaded, SystemError};
+use bridge32_protocol::wire::{Buffer, Callee, Fault, FaultCode, Loaded, SystemError};
 use uuid::Uuid;
 
 use crate::abi::frame::Frame;
@@ -56,6 +56,8 @@ pub struct Request<'a> {
     pub args: &'a str,
     /// Values of earlier calls are among them, which may have been sensitive there: none is repeated.
     pub hidden: bool,
+    /// The buffers that go through files.
+    pub buffers: &'a [Buffer],
     /// The session that it belongs to.
     pub session: Option<Uuid>,
     /// Counts the calls that reach the library's code.
@@ -238,7 +240,8 @@ struct Own<'a> {
 
 impl<'a> Call<'a> {
     fn run(mut self, json: &mut Vec<u8>) -> Result<Aside, Fault> {
-        let given = decode::split(self.request.args, self.function, self.request.hidden)?;
+        let Request { args, hidden, buffers, .. } = self.request;
+        let given = decode::split(args, self.function, hidden)?.with_buffers(buffers)?;
         let plan = self.plan(&given.parameters)?;
         let slots = Slots { ranges: plan.slots(), bytes: plan.slots_bytes() };
         let prepared = decode::arguments(given, slots, self.environment, self.callbacks, self.own.arena)?;

@@ -177,6 +177,7 @@ impl Server {
             args: body.slice_ref(call.args.get().as_bytes()),
             session: call.session,
             trace: call.traceparent.as_deref().and_then(TraceId::of),
+            buffers: call.buffers,
         };
         let is_alone = list.calls.len() == 1;
         let calls = list.calls.into_iter().map(own).collect();

@@ -1,18 +1,27 @@
 //! What the bridge is compared with: plain axum that parses a JSON body and answers JSON. It runs as a process of its own, as
 //! the bridge does.
 
+use std::convert::Infallible;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
 /// The word that makes this program the baseline.
 pub(crate) const WORD: &str = "serve-baseline";
+
+/// Where it takes bodies of any size.
+pub(crate) const BULK: &str = "/bulk";
 
 /// Serves until it is ended, and prints where.
 pub(crate) fn serve() -> std::io::Result<()> {
@@ -23,12 +32,30 @@ pub(crate) fn serve() -> std::io::Result<()> {
         std::io::stdout().flush()?;
         // Without it, answers wait for acknowledgements, on any server.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        axum::serve(listener, Router::new().route("/{*path}", post(answer))).await
+        let router = Router::new().route(BULK, post(take)).route("/{*path}", post(answer));
+        axum::serve(listener, router).await
     })
 }
 
 async fn answer(Json(arguments): Json<Value>) -> Json<Value> {
     Json(json!({"result": arguments}))
+}
+
+/// Takes a body piece by piece, hashes it, and answers it, or its hash.
+async fn take(headers: HeaderMap, body: Body) -> Response {
+    let (mut pieces, mut body) = (Vec::new(), body.into_data_stream());
+    let (mut hash, echoes) = (Sha256::new(), headers["accept"] == "application/octet-stream");
+    while let Some(Ok(piece)) = body.next().await {
+        hash.update(&piece);
+        if echoes {
+            pieces.push(Ok::<_, Infallible>(piece));
+        }
+    }
+    if echoes {
+        Body::from_stream(stream::iter(pieces)).into_response()
+    } else {
+        Json(json!({"sha256": hash.finalize().to_vec()})).into_response()
+    }
 }
 
 /// The process, which ends with this.

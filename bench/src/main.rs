@@ -15,6 +15,7 @@
 )]
 
 mod baseline;
+mod bulk;
 mod calls;
 mod growth;
 mod load;
@@ -60,6 +61,12 @@ const SUBJECTS: &[Subject] = &[
         name: "recording",
         about: "a call through dist/, with the history (`batched`); against the same without (`off`)",
         measure: |_| Ok(rows(&recording::measure())),
+    },
+    Subject {
+        name: "bulk",
+        about: "64 MiB through dist/ as application/octet-stream, into zlib's crc32 and through memcpy and back; against plain axum, \
+                which hashes the same body and answers it",
+        measure: |_| bulk::measure(),
     },
     Subject {
         name: "growth",

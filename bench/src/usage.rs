@@ -13,8 +13,16 @@ pub(crate) fn seconds(pid: u32) -> f64 {
 
 /// Megabytes of memory that are in use of a process.
 pub(crate) fn resident_mb(pid: u32) -> f64 {
+    kib(pid, "VmRSS:") as f64 * 1024.0 / 1e6
+}
+
+/// The most KiB of memory that a process has had in use.
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    kib(pid, "VmHWM:")
+}
+
+fn kib(pid: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    kib.unwrap_or_default() * 1024.0 / 1e6
+    let value = status.lines().find_map(|line| line.strip_prefix(name));
+    value.and_then(|value| value.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::agents::{Agent, Attendant, Registry, Reports, View};
 use crate::auth::sessions::Sessions;
 use crate::auth::{Auth, MetricsToken};
+use crate::bulk::Folder;
 use crate::config::{Config, LibraryFile};
 use crate::dispatch::{CallState, Cancelled, Failure, UnderWay, Witness};
 use crate::error::{Code, Problem};
@@ -41,6 +42,8 @@ pub struct Bridge {
     pub observer: Arc<Observer>,
     /// The kept calls.
     pub kept: KeptCalls,
+    /// The files of large buffers.
+    pub bulk: Arc<Folder>,
     /// Who may do what.
     pub auth: Auth,
     /// What opens the metrics, and nothing else.
@@ -71,6 +74,7 @@ impl Bridge {
         let (libraries, openapi) = (Libraries::new(libraries), Cache::default());
         let kept = KeptCalls::new(&config.data_dir, config.history.clone());
         let observer = Arc::new(Observer::new(&config.data_dir, config.history.clone(), config.telemetry.clone()));
+        let bulk = Folder::new(config.bulk_dir.as_deref(), &config.data_dir);
         let agents = Registry::new(&reports, Arc::clone(&observer) as Arc<dyn Attendant>);
         let library_sessions = Arc::default();
         let (config, reloads) = (RwLock::new(Arc::new(config)), Reloads::default());
@@ -82,6 +86,7 @@ impl Bridge {
             reports,
             observer,
             kept,
+            bulk,
             auth,
             metrics_token,
             sessions,

@@ -76,6 +76,7 @@ codes! {
     UnknownSession = NOT_FOUND, "unknown_session", "There is no such session";
     UnknownReport = NOT_FOUND, "unknown_report", "There is no such crash report";
     UnknownAgent = NOT_FOUND, "unknown_agent", "There is no such agent";
+    NotAcceptable = NOT_ACCEPTABLE, "not_acceptable", "The answer cannot be of that type";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "Not with this method";
     RequestTimeout = REQUEST_TIMEOUT, "request_timeout", "The request came too slowly";
     SignInNotNeeded = CONFLICT, "sign_in_not_needed", "Nobody has to sign in";
@@ -117,6 +118,7 @@ codes! {
     NoAgent = SERVICE_UNAVAILABLE, "no_agent", "Nobody can run this call now";
     HistoryUnavailable = SERVICE_UNAVAILABLE, "history_unavailable", "No call can be kept now";
     OutOfMemory = SERVICE_UNAVAILABLE, "out_of_memory", "The library's process has not enough memory";
+    BulkUnavailable = SERVICE_UNAVAILABLE, "bulk_unavailable", "Large buffers cannot be passed now";
     DeadlineExceeded = GATEWAY_TIMEOUT, "deadline_exceeded", "The call took too long";
 }
 
@@ -179,6 +181,16 @@ impl Problem {
     pub fn internal(error: impl Display) -> Self {
         tracing::error!(%error, "internal error");
         Self::new(Code::Internal, "The gateway's log has the reason.")
+    }
+
+    /// Files of large buffers cannot be written or read.
+    pub fn without_room_for_buffers(error: &std::io::Error) -> Self {
+        tracing::error!(%error, "a large buffer cannot be passed through a file");
+        let detail = format!(
+            "The files that large buffers go through cannot be used: {error}. `bulk_dir` in the configuration names their folder, which \
+             must have room for them; in JSON a call can be made now."
+        );
+        Self::new(Code::BulkUnavailable, detail).with_retry_after(5)
     }
 
     /// A problem of a call.

@@ -7,6 +7,7 @@ pub mod agents;
 pub mod api;
 pub mod auth;
 pub mod bridge;
+pub mod bulk;
 pub mod cli;
 pub mod config;
 pub mod dashboard;
@@ -61,6 +62,9 @@ pub enum ServeError {
     /// What the gateway keeps would not be its own.
     #[error(transparent)]
     Data(#[from] private::FolderError),
+    /// Large buffers could not be passed.
+    #[error(transparent)]
+    Bulk(#[from] bulk::FolderError),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -89,6 +93,7 @@ pub async fn serve(
     config.listeners.listen = sockets.listen();
     let prepared = Prepared::read(&config);
     let bridge = Arc::new(Bridge::new(config, sockets.for_agents(), (auth, metrics_token), &prepared.libraries));
+    bridge.bulk.open()?;
     bridge.reports.clear();
     bridge.kept.open().await;
     bridge.observer.traces.open();
@@ -138,6 +143,7 @@ pub async fn serve(
     bridge.kept.close(SETTLE).await;
     tokio::join!(bridge.observer.history.close(SETTLE), bridge.observer.traces.close(SETTLE));
     bridge.auth.close();
+    bridge.bulk.close();
     tracing::info!("stopped");
     Ok(())
 }

@@ -178,6 +178,34 @@ pub fn prepare_data_dir(folder: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
+/// Whether a folder is this user's, and closed to all others.
+///
+/// # Errors
+/// Nobody can look.
+#[cfg(unix)]
+pub(crate) fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    // Not of what a link leads to, which somebody else may have put there.
+    let metadata = std::fs::symlink_metadata(folder)?;
+    Ok(metadata.is_dir() && metadata.uid() == user() && metadata.mode() & 0o077 == 0)
+}
+
+/// Access is by lists there, see [`exposed`].
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) fn is_ours_alone(_: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// The number of the user that this process runs as.
+#[cfg(unix)]
+pub(crate) fn user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 /// Takes the folder for this process, for as long as what is given is kept: two gateways would each take the other's calls for
 /// lost.
 ///

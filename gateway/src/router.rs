@@ -36,6 +36,7 @@ pub struct Route {
     pub path: &'static str,
     need: Need,
     page: bool,
+    takes_buffers: bool,
     handler: MethodRouter<Arc<Bridge>>,
 }
 
@@ -43,6 +44,11 @@ impl Route {
     /// For people alone: it is not part of the contract, and changes with the pages.
     fn page(self) -> Self {
         Self { page: true, ..self }
+    }
+
+    /// Takes buffers as they are, beside JSON.
+    fn with_buffers(self) -> Self {
+        Self { takes_buffers: true, ..self }
     }
 
     /// Whether programs may rely on it.
@@ -95,7 +101,7 @@ fn contract() -> Vec<Route> {
         put("/v1/libraries/{library}/interface", Need::Manage, interface::replace),
         delete("/v1/libraries/{library}/interface", Need::Manage, interface::restore),
         post("/v1/libraries/{library}/reload", Need::Manage, reload::library),
-        post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call),
+        post("/v1/libraries/{library}/functions/{function}", Need::Call, functions::call).with_buffers(),
         post("/v1/libraries/{library}/calls", Need::AdHoc, calls::create),
         post("/v1/libraries/{library}/batches", Need::SomeCall, batches::create),
         get("/v1/libraries/{library}/variables", Need::Read, variables::list),
@@ -195,8 +201,8 @@ pub fn for_agents(bridge: &Arc<Bridge>) -> Service {
 
 fn serving(bridge: &Arc<Bridge>, table: impl IntoIterator<Item = Route>, cors: Option<CorsLayer>) -> Router {
     let mut router = Router::new();
-    for Route { path, need, handler, .. } in table {
-        let guarded = Guard { bridge: Arc::clone(bridge), need };
+    for Route { path, need, takes_buffers, handler, .. } in table {
+        let guarded = Guard { bridge: Arc::clone(bridge), need, takes_buffers };
         router = router.route(path, handler.route_layer(from_fn_with_state(guarded, guard)));
     }
     router
@@ -221,20 +227,24 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
     (!origins.is_empty()).then_some(layer)
 }
 
+fn route(method: Method, path: &'static str, need: Need, handler: MethodRouter<Arc<Bridge>>) -> Route {
+    Route { method, path, need, page: false, takes_buffers: false, handler }
+}
+
 fn get<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::GET, path, need, page: false, handler: routing::get(handler) }
+    route(Method::GET, path, need, routing::get(handler))
 }
 
 fn post<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::POST, path, need, page: false, handler: routing::post(handler) }
+    route(Method::POST, path, need, routing::post(handler))
 }
 
 fn put<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::PUT, path, need, page: false, handler: routing::put(handler) }
+    route(Method::PUT, path, need, routing::put(handler))
 }
 
 fn delete<H: Handler<T, Arc<Bridge>>, T: 'static>(path: &'static str, need: Need, handler: H) -> Route {
-    Route { method: Method::DELETE, path, need, page: false, handler: routing::delete(handler) }
+    route(Method::DELETE, path, need, routing::delete(handler))
 }
 
 async fn not_found(request: Request) -> Problem {

@@ -12,9 +12,10 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use tower::ServiceExt as _;
 
-use crate::api::functions;
-use crate::auth::{Need, admit, check_host, note_arrival};
+use crate::api::{buffers, functions};
+use crate::auth::{Entrant, Need, check_host, note_arrival};
 use crate::bridge::Bridge;
+use crate::bulk::Kind;
 use crate::dashboard::errors::Asked;
 use crate::error::{CallProblem, Problem};
 
@@ -83,18 +84,22 @@ impl Service {
             "function" => function.as_str(),
             _ => "",
         };
-        let (caller, body, passage) = admit(&self.bridge, Need::Call, param, &parts, body).await?;
-        let answer = functions::answer(&self.bridge, &caller, &parts.headers, (&library, &function), body).await;
+        let (caller, entrant) = Entrant::by_head(&self.bridge, Need::Call, param, &parts)?;
+        let (body, passage) = entrant.by_body(&parts, body).await?;
+        let (target, body) = ((&*library, &*function), buffers::Body::json(body));
+        let answer = functions::answer(&self.bridge, &caller, &parts.headers, target, body).await;
         passage.end(answer.unwrap_or_else(CallProblem::into_response)).await
     }
 }
 
-/// The library and the function that a request calls; `None` for any other, and where a name has to be decoded.
+/// The library and the function that a request calls; `None` for any other, where a name has to be decoded, and where buffers
+/// come as they are, to which the routes' layers are nothing.
 fn called<B>(request: &Request<B>) -> Option<(&str, &str)> {
     let names = request.uri().path().strip_prefix("/v1/libraries/")?;
     let (library, function) = names.split_once("/functions/")?;
     let is_plain = |name: &str| !name.is_empty() && !name.contains(['/', '%']);
-    (request.method() == Method::POST && is_plain(library) && is_plain(function)).then_some((library, function))
+    let is_call = request.method() == Method::POST && is_plain(library) && is_plain(function);
+    (is_call && Kind::of(request.headers()).is_none()).then_some((library, function))
 }
 
 /// Whatever a browser shows of us runs nothing and is framed by nobody, unless its page has a policy of its own.

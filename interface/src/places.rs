@@ -1,6 +1,6 @@
 //! What stands where in the JSON of a call, for whoever shows it: which of its texts are bytes in base64.
 
-use bridge32_protocol::interface::{Extent, Function, Interface, Structure, Type};
+use bridge32_protocol::interface::{Extent, Function, Interface, Parameter, Structure, Type};
 
 use crate::schema::is_bytes;
 
@@ -21,6 +21,14 @@ enum At<'a> {
     /// An object with `result` and `outputs`.
     Answer(&'a Function),
     Value(&'a Type),
+}
+
+/// The parameters that are buffers of bytes, which need not be JSON: those that have a length.
+pub fn byte_buffers(function: &Function) -> impl Iterator<Item = &Parameter> {
+    function.parameters.iter().filter(|parameter| match &parameter.ty {
+        Type::Pointer(pointer) => matches!(pointer.extent, Extent::Elements { .. }) && is_bytes(&pointer.to),
+        _ => false,
+    })
 }
 
 impl<'a> Place<'a> {

@@ -6,7 +6,10 @@
 
 use bridge32_protocol::interface::{Function, Interface, Parameter, Signature, Structure, Type};
 use bridge32_protocol::json::members;
+use bridge32_protocol::wire::Digest;
 use serde_json::value::RawValue;
+
+use crate::schema::is_bytes;
 
 /// What stands in the place of a sensitive value, as JSON text.
 pub const MARKER: &str = "\"«redacted»\"";
@@ -107,6 +110,10 @@ impl<'a> Redaction<'a> {
         match (ty, first) {
             (_, Some(b'n')) => kept.push_str(raw.get()),
             (_, Some(b'{')) if is_reference(raw) => kept.push_str(raw.get()),
+            // Bytes that went through a file.
+            (Type::Pointer(pointer), Some(b'{')) if is_bytes(&pointer.to) && Digest::read(raw.get()).is_some() => {
+                kept.push_str(raw.get());
+            }
             (Type::Pointer(pointer), Some(b'[')) => self.list(raw, depth, kept, |redaction, element, kept| {
                 redaction.value(&pointer.to, element, depth + 1, kept);
             }),

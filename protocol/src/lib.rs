@@ -17,4 +17,4 @@ pub mod wire;
 
 /// The version of everything in this crate. The two sides compare it before anything else is said: the gateway in an
 /// agent's registration, the agent in the [`wire::Handover`].
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;

@@ -308,7 +308,52 @@ pub struct Call<'a> {
     /// The trace that its client has named and the call's span in it, as W3C Trace Context writes them.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<Cow<'a, str>>,
+    /// The buffers of bytes that go through files instead of `args` and the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buffers: Vec<Buffer>,
 }
+
+/// A buffer of bytes that both sides have in one file, which the gateway has made for this call and removes after it. It writes
+/// nothing there, and does not shorten it, until it has the outcome; the agent has let go of it by then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buffer {
+    /// The parameter. It is none of `args` if bytes are given here.
+    pub parameter: String,
+    /// The file, as the agent's system names it.
+    pub file: String,
+    /// How many bytes at the file's beginning are the parameter's value; `None` where none is given, or `args` have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<u64>,
+    /// Whether what the function leaves in the buffer is to stay in the file: then a [`Digest`] stands for it among the outputs. Of
+    /// a buffer of no more than [`LARGEST_INLINE`] bytes the agent may answer the bytes themselves as ever.
+    #[serde(default)]
+    pub answered: bool,
+    /// The most bytes that the buffer may have.
+    pub most: u64,
+}
+
+/// What stands in JSON for bytes that are elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digest {
+    /// How many there are.
+    pub bytes: u64,
+    /// Their SHA-256, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl Digest {
+    /// Reads one; `None` if the JSON is something else.
+    pub fn read(json: &str) -> Option<Self> {
+        let digest: Self = serde_json::from_str(json).ok()?;
+        let is_hash =
+            digest.sha256.len() == 64 && digest.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then_some(digest)
+    }
+}
+
+/// Up to so many bytes a buffer goes as base64 in JSON, whoever would have it otherwise: a file costs more than that.
+pub const LARGEST_INLINE: usize = 128 << 10;
 
 /// What a call calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -534,6 +579,8 @@ pub enum FaultCode {
     MalformedRequest,
     /// There is not enough memory in the agent for the arguments.
     OutOfMemory,
+    /// The file of a [`Buffer`] cannot be used.
+    BufferUnavailable,
     /// A handle that was closed, or that an earlier start of the agent gave out.
     StaleHandle,
     /// The library wrote past the end of a buffer.

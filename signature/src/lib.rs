@@ -45,7 +45,7 @@ use subtle::ConstantTimeEq as _;
 
 pub use base::Request;
 pub use component::Uncoverable;
-pub use digest::content_digest;
+pub use digest::{BodyDigest, Digested, content_digest};
 pub use replay::{Mark, ReplayStore};
 pub use response::{Response, Wanted, WantedError, verify_response};
 pub use sign::{SignedHeaders, sign, sign_with_nonce};

@@ -11,7 +11,7 @@ use crate::component::{Component, Uncoverable};
 use crate::fields::{self, Dictionary, List, Parameters};
 use crate::parameters::Signed;
 use crate::verify::{covers, dictionary, pair, progress, received};
-use crate::{ALGORITHM, CLOCK_WINDOW, Key, Request, SignatureError, content_digest, digest};
+use crate::{ALGORITHM, CLOCK_WINDOW, Digested, Key, Request, SignatureError, digest};
 
 /// The longest `nonce` or `tag` that is repeated.
 const MAX_REPEATED: usize = 256;
@@ -115,12 +115,12 @@ impl Wanted {
         key: &Key,
         status: u16,
         headers: &mut HeaderMap,
-        body: &[u8],
+        body: &Digested,
         created: i64,
     ) -> Result<(), SignatureError> {
         let unfit = |_| SignatureError::Invalid("a header of the answer cannot be written");
         if wanted.iter().any(Self::covers_digest) {
-            headers.insert(digest::NAME, HeaderValue::from_str(&content_digest(body)).map_err(unfit)?);
+            headers.insert(digest::NAME, HeaderValue::from_str(&body.content_digest()).map_err(unfit)?);
         }
         let (mut inputs, mut signatures) = (Vec::new(), Vec::new());
         for one in wanted {

@@ -9,7 +9,7 @@ use crate::base::{self, Message};
 use crate::component::Component;
 use crate::fields::{self, Dictionary, FieldError, List, Member};
 use crate::parameters::Signed;
-use crate::{Key, Request, SignatureError, digest};
+use crate::{Digested, Key, Request, SignatureError, digest};
 
 /// A request that is believed, but for replays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +53,28 @@ impl Head {
     /// # Errors
     /// The body is another one, or there is one and the signature does not cover its digest.
     pub fn with_body(self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, SignatureError> {
-        if !self.covers_digest && !body.is_empty() {
+        self.with(headers, body.is_empty(), || digest::check(headers, body))
+    }
+
+    /// The same of a body that was there in pieces.
+    ///
+    /// # Errors
+    /// As [`Head::with_body`].
+    pub fn with_digested(self, headers: &HeaderMap, body: &Digested) -> Result<Verified, SignatureError> {
+        self.with(headers, body.bytes == 0, || digest::check_digested(headers, body))
+    }
+
+    fn with(
+        self,
+        headers: &HeaderMap,
+        is_empty: bool,
+        check: impl FnOnce() -> Result<(), SignatureError>,
+    ) -> Result<Verified, SignatureError> {
+        if !self.covers_digest && !is_empty {
             return Err(SignatureError::Invalid("it must cover content-digest, because there is a body"));
         }
         if self.covers_digest || headers.contains_key(digest::NAME) {
-            digest::check(headers, body)?;
+            check()?;
         }
         Ok(self.verified)
     }

@@ -138,6 +138,12 @@ impl Request<'_> {
         request.try_send().unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
+    /// Sends it; `None` where the gateway goes away meanwhile.
+    pub fn send_if_there(self) -> Option<Answer> {
+        let signature = self.client.key.as_ref().map(|key| self.signature(key, 0)).unwrap_or_default();
+        self.headers(&signature).try_send().ok()
+    }
+
     /// Sends it, where there may be no answer.
     ///
     /// # Errors
@@ -156,12 +162,23 @@ impl Request<'_> {
             client.agent.run(request.body(body)?)
         };
         let (head, mut body) = sent?.into_parts();
-        let body = body.with_config().limit(256 << 20).read_to_vec()?;
-        let text = String::from_utf8(body).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let bytes = body.with_config().limit(256 << 20).read_to_vec()?;
+        let kind = head.headers.get("content-type").map_or(&b""[..], http::HeaderValue::as_bytes);
+        let text = if BINARY.iter().any(|binary| kind.starts_with(binary.as_bytes())) {
+            String::from_utf8(bytes.clone()).unwrap_or_default()
+        } else {
+            String::from_utf8(bytes.clone()).unwrap_or_else(|error| panic!("{what}: {error}"))
+        };
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        Ok(Answer { what, status: head.status.as_u16(), headers: head.headers.iter().map(header).collect(), text })
+        Ok(Answer {
+            what,
+            status: head.status.as_u16(),
+            headers: head.headers.iter().map(header).collect(),
+            text,
+            bytes,
+        })
     }
 }
 
@@ -172,9 +189,14 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     headers: Vec<(String, String)>,
-    /// The body.
+    /// The body, where it is text.
     pub text: String,
+    /// The body.
+    pub bytes: Vec<u8>,
 }
+
+/// What bodies are no text.
+const BINARY: [&str; 2] = ["application/octet-stream", "multipart/form-data"];
 
 impl Answer {
     /// The value of a header.

@@ -188,6 +188,11 @@ impl Config {
         self
     }
 
+    /// The key that signs what the test sends.
+    pub fn signing_key(&self) -> Key {
+        self.first_key().expect("the configuration asks for signatures")
+    }
+
     pub(crate) fn first_key(&self) -> Option<Key> {
         self.other_key.clone().or_else(|| self.keys.first().map(|(_, key)| key.clone()))
     }

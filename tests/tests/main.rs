@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod arguments;
+mod bulk;
 mod calls;
 mod command_line;
 mod concurrency;

@@ -233,6 +233,7 @@ fn run(
         id: call.id,
         args: &args,
         hidden,
+        buffers: &call.buffers,
         session: call.session,
         called: &counters.called,
         trace: call.trace,

@@ -74,6 +74,7 @@ impl Caller {
             id: session,
             args: &args,
             hidden: false,
+            buffers: &[],
             session: None,
             called: &counters.called,
             trace: None,

@@ -4,6 +4,10 @@
 //! the end of a buffer changes them, and [`Arena::overrun`] tells which. Nothing in this file dereferences an address: the
 //! library writes through them while it runs, when no reference into the arena is held, and the bytes are read back as
 //! an ordinary slice afterwards.
+//!
+//! A large buffer may be the memory of a file instead ([`super::shared`]): a chunk of its own, with the same guard behind it.
+
+use memmap2::MmapMut;
 
 /// The alignment of every block: enough for any C object of the supported ABIs.
 pub const ALIGNMENT: usize = 16;
@@ -19,6 +23,9 @@ const CHUNK: usize = 16 * 1024;
 
 /// Room behind the last guard of a chunk, for a library that writes far past the end.
 const MARGIN: usize = 4 * 1024;
+
+/// How many bytes behind a block belong to its chunk, at least.
+pub const BEHIND: usize = GUARD_BYTES + MARGIN;
 
 /// There is not enough memory for the arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,11 +50,40 @@ impl Block {
     }
 }
 
+/// Memory that blocks lie in. It does not move.
+#[derive(Debug)]
+enum Chunk {
+    /// Never resized.
+    Own(Vec<u8>),
+    /// A file's, for one block.
+    File(MmapMut),
+}
+
+impl std::ops::Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(memory) => memory,
+            Self::File(memory) => memory,
+        }
+    }
+}
+
+impl std::ops::DerefMut for Chunk {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Own(memory) => memory,
+            Self::File(memory) => memory,
+        }
+    }
+}
+
 /// A bump allocator with stable addresses.
 #[derive(Debug, Default)]
 pub struct Arena {
-    /// Never resized after they were pushed. Blocks are taken from the last one only.
-    chunks: Vec<Vec<u8>>,
+    /// Blocks are taken from the last one only.
+    chunks: Vec<Chunk>,
     used: usize,
     /// Every block, in the order of allocation: within a chunk, by address.
     blocks: Vec<Block>,
@@ -63,13 +99,26 @@ impl Arena {
         if let Some(block) = self.take(length) {
             return Ok(block);
         }
-        let wanted = length.checked_add(ALIGNMENT + GUARD_BYTES + MARGIN).ok_or(error)?.max(CHUNK);
+        let wanted = length.checked_add(ALIGNMENT + BEHIND).ok_or(error)?.max(CHUNK);
         let mut chunk = Vec::new();
         chunk.try_reserve_exact(wanted).map_err(|_| error)?;
         chunk.resize(wanted, 0);
-        self.chunks.push(chunk);
+        self.chunks.push(Chunk::Own(chunk));
         self.used = 0;
         self.take(length).ok_or(error)
+    }
+
+    /// A block that is the memory of a file but for the last [`BEHIND`] bytes, which are its guard's. What is in it stays.
+    pub fn adopt(&mut self, memory: MmapMut) -> Block {
+        let (chunk, length) = (self.chunks.len(), memory.len() - BEHIND);
+        let mut memory = Chunk::File(memory);
+        memory[length..length + GUARD_BYTES].fill(GUARD);
+        // Nothing else goes there.
+        self.used = memory.len();
+        self.chunks.push(memory);
+        let block = Block { chunk, offset: 0, length };
+        self.blocks.push(block);
+        block
     }
 
     /// A block with these bytes.
@@ -135,7 +184,7 @@ impl Arena {
 
     /// Forgets all blocks, and returns what a large call took.
     pub fn clear(&mut self) {
-        let keep = self.chunks.first().is_some_and(|chunk| chunk.len() == CHUNK);
+        let keep = self.chunks.first().is_some_and(|chunk| matches!(chunk, Chunk::Own(memory) if memory.len() == CHUNK));
         self.chunks.truncate(usize::from(keep));
         self.used = 0;
         self.blocks.clear();
@@ -207,6 +256,28 @@ mod tests {
         arena.clear();
         let block = arena.allocate(64).unwrap();
         assert_eq!(arena.bytes(block), [0; 64]);
+    }
+
+    #[test]
+    fn the_memory_of_a_file_is_one_block_with_a_guard_and_goes_with_the_call() {
+        let mut arena = Arena::default();
+        let before = arena.store(&[1; 24]).unwrap();
+        let mut memory = MmapMut::map_anon(100 + BEHIND).unwrap();
+        memory[..3].copy_from_slice(b"abc");
+        let block = arena.adopt(memory);
+        let after = arena.store(&[2; 24]).unwrap();
+        assert_eq!((block.length(), &arena.bytes(block)[..4]), (100, &b"abc\0"[..]));
+        let address = arena.address(block);
+        assert_eq!((address % ALIGNMENT, arena.find(address + 100)), (0, Some((block, 100))));
+        assert_eq!((arena.find(address + 101), arena.overrun()), (None, None));
+        arena.chunks[block.chunk][100] = 0;
+        assert_eq!(arena.overrun(), Some(1));
+        assert_eq!((arena.bytes(before), arena.bytes(after)), (&[1; 24][..], &[2; 24][..]));
+        arena.clear();
+        assert_eq!((arena.count(), arena.chunks.len()), (0, 1));
+        arena.adopt(MmapMut::map_anon(CHUNK).unwrap());
+        arena.clear();
+        assert!(arena.chunks.iter().all(|chunk| matches!(chunk, Chunk::Own(_))), "a file is kept by no call");
     }
 
     #[test]

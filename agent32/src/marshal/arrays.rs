@@ -9,7 +9,7 @@ use super::arena::Block;
 use super::decode::{Spot, Writer};
 use super::place::At;
 use super::scope::{Scope, capacity, needs_result};
-use super::{MAX_BUFFER_BYTES, bytes, is_bytes, length, mismatch, out_of_memory, scalar, unsupported};
+use super::{MAX_BUFFER_BYTES, bytes, is_bytes, length, mismatch, out_of_memory, scalar, shared, unsupported};
 use crate::layout::text_unit_bytes;
 
 impl Writer<'_, '_> {
@@ -25,7 +25,9 @@ impl Writer<'_, '_> {
             }
             let mut inferred: Option<(i128, usize)> = None;
             for (index, pointer, unit, direction) in scope.members.measured_by(own) {
-                let Some(count) = self.count(pointer, unit, direction, scope.given[index]) else { continue };
+                let in_file = scope.buffer(index).and_then(|buffer| buffer.given).map(i128::from);
+                let count = in_file.or_else(|| self.count(pointer, unit, direction, scope.given[index]));
+                let Some(count) = count else { continue };
                 match inferred {
                     Some((earlier, first)) if earlier != count => {
                         let (name, first, own) =
@@ -87,6 +89,18 @@ impl Writer<'_, '_> {
         let place = &mut self.arena.bytes_mut(block)[..count];
         bytes::decode(&text, place, at)?;
         Ok(block)
+    }
+
+    /// So many bytes that are in the parameter's file, in a buffer of the declared length.
+    pub(super) fn bytes_of_file(
+        &mut self,
+        pointer: &Pointer,
+        bytes: u64,
+        at: &At<'_>,
+        scope: &Scope<'_>,
+    ) -> Result<Block, Fault> {
+        let have = shared::given(bytes, self.most(), at)?;
+        self.buffer(pointer, have, 0, at, scope)
     }
 
     /// Text in a buffer of the declared length.
@@ -210,7 +224,7 @@ impl Writer<'_, '_> {
             Direction::InOut if have + terminator > capacity => return Err(too_long(pointer, have, at, scope)),
             _ => {}
         }
-        self.arena.allocate(have.max(capacity)).map_err(|error| out_of_memory(at, error))
+        self.room(have.max(capacity), at)
     }
 
     /// Bytes of one element, or of one unit of text.
@@ -230,15 +244,16 @@ impl Writer<'_, '_> {
     ) -> Result<Option<usize>, Fault> {
         let (Some(capacity), Some(unit_bytes)) = (capacity(pointer), self.unit_bytes(pointer)) else { return Ok(None) };
         let Some(bytes) = length::bytes(capacity, unit_bytes, scope) else { return Ok(None) };
+        let (most, why) = self.most();
         match usize::try_from(bytes) {
-            Ok(bytes) if bytes <= MAX_BUFFER_BYTES => Ok(Some(bytes)),
+            Ok(bytes) if bytes <= most => Ok(Some(bytes)),
             _ => {
                 let length = scope.describe(capacity);
                 let secret = length::dependencies(capacity).iter().any(|index| scope.members.is_sensitive(*index));
                 let bytes =
                     if secret || at.is_sensitive() { String::new() } else { format!(", which is {bytes} bytes") };
                 let detail =
-                    format!("the length of `{at}` is {length}{bytes}; it must be from 0 to {MAX_BUFFER_BYTES} bytes");
+                    format!("the length of `{at}` is {length}{bytes}; it must be from 0 to {most} bytes{why}");
                 let culprit = length::dependencies(capacity).first().map(|index| scope.members.name(*index));
                 Err(culprit
                     .map_or_else(|| mismatch(at, detail.as_str()), |name| mismatch(&at.sibling(name), detail.as_str())))

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bridge32_protocol::interface::{Direction, Field, Function, Parameter, Scalar, Type};
-use bridge32_protocol::wire::Fault;
+use bridge32_protocol::interface::{Direction, Extent, Field, Function, Parameter, Scalar, Type};
+use bridge32_protocol::wire::{Buffer, Fault};
 use serde_json::value::RawValue;
 
 use super::arena::{Arena, Block};
@@ -14,11 +14,11 @@ use super::bstrs::Bstrs;
 use super::handle::{self, Bare};
 use super::object::{self, Names, shortened};
 use super::place::At;
-use super::pointers::Level;
+use super::pointers::{Level, Target};
 use super::scalar::{self, Bits};
 use super::scope::{Members, Scope};
 use super::structures::holds_secrets;
-use super::{Environment, mismatch, out_of_memory, unsupported, variadic};
+use super::{Environment, is_bytes, mismatch, out_of_memory, unsupported, variadic};
 use crate::callbacks::{Bound as Callback, Callbacks};
 use crate::handles::Hold;
 
@@ -47,6 +47,8 @@ pub struct Prepared<'a> {
     pub callbacks: Vec<(usize, Callback)>,
     /// The `BSTR`s that were allocated for the call.
     pub bstrs: Bstrs,
+    /// The blocks whose bytes the gateway reads from their files.
+    pub answered: Vec<Block>,
 }
 
 /// What a pointer parameter points to.
@@ -102,10 +104,41 @@ pub struct Given<'a> {
     /// The declared parameters, and those behind `...`.
     pub parameters: Cow<'a, [Parameter]>,
     values: Vec<Option<&'a RawValue>>,
+    /// By parameter, those that have a file; empty where none has.
+    buffers: Vec<Option<&'a Buffer>>,
     /// How many are declared.
     pub fixed: usize,
     /// The place of all of them.
     root: At<'static>,
+}
+
+impl<'a> Given<'a> {
+    /// The same, where these buffers have files.
+    ///
+    /// # Errors
+    /// [`bridge32_protocol::wire::FaultCode::ArgumentMismatch`]: one is no parameter, is no buffer of bytes, or is among the
+    /// arguments as well.
+    pub fn with_buffers(mut self, buffers: &'a [Buffer]) -> Result<Self, Fault> {
+        if buffers.is_empty() {
+            return Ok(self);
+        }
+        self.buffers = vec![None; self.parameters.len()];
+        for buffer in buffers {
+            let (name, at) = (&buffer.parameter, self.root.member(&buffer.parameter));
+            let index = self.parameters[..self.fixed].iter().position(|parameter| parameter.name == *name);
+            let index = index.filter(|index| is_byte_buffer(&self.parameters[*index].ty));
+            let index = index.ok_or_else(|| mismatch(&at, format!("`{at}` is no buffer of bytes of the function")))?;
+            if self.buffers[index].is_some() || (buffer.given.is_some() && self.values[index].is_some()) {
+                return Err(mismatch(&at, format!("`{at}` is given twice")));
+            }
+            self.buffers[index] = Some(buffer);
+        }
+        Ok(self)
+    }
+}
+
+fn is_byte_buffer(ty: &Type) -> bool {
+    matches!(ty, Type::Pointer(pointer) if matches!(pointer.extent, Extent::Elements { .. }) && is_bytes(&pointer.to))
 }
 
 /// Takes the arguments' object apart. `hidden`: no value in it may be repeated.
@@ -128,7 +161,7 @@ pub fn split<'a>(json: &'a str, function: &'a Function, hidden: bool) -> Result<
             values.push(value);
         }
     }
-    Ok(Given { parameters, values, fixed: function.parameters.len(), root })
+    Ok(Given { parameters, values, buffers: Vec::new(), fixed: function.parameters.len(), root })
 }
 
 /// Checks the arguments against the declaration and lays them out in `arena`.
@@ -143,18 +176,19 @@ pub fn arguments<'a>(
     callbacks: &Arc<Callbacks>,
     arena: &mut Arena,
 ) -> Result<Prepared<'a>, Fault> {
-    let Given { parameters, values, fixed, root } = given;
+    let Given { parameters, values, buffers, fixed, root } = given;
     let block = arena.allocate(slots.bytes).map_err(|error| out_of_memory(&At::ROOT, error))?;
     let count = parameters.len();
     let mut writer = Writer::new(environment, callbacks, arena);
     let (mut pointees, mut first_blocks) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let mut scope = Scope::new(Members::Parameters(&parameters), values, environment.context);
+    let mut scope = Scope::new(Members::Parameters(&parameters), values, environment.context).with_buffers(buffers);
     let list = root.member(variadic::NAME);
     writer.infer_lengths(&mut scope, &root)?;
     for (index, parameter) in parameters.iter().enumerate() {
         first_blocks.push(writer.arena.count());
         writer.parameter = index;
         writer.direction = parameter.direction;
+        writer.buffer = scope.buffer(index);
         let spot = Spot { block, offset: slots.ranges[index].start };
         let element;
         let at = match index.checked_sub(fixed) {
@@ -168,7 +202,7 @@ pub fn arguments<'a>(
         pointees.push(writer.parameter(parameter, &scope, index, &at, spot)?);
     }
     let blocks = writer.arena.count();
-    let Writer { handles, holds, callbacks, bstrs, .. } = writer;
+    let Writer { handles, holds, callbacks, bstrs, answered, .. } = writer;
     drop(scope);
     Ok(Prepared {
         parameters,
@@ -182,6 +216,7 @@ pub fn arguments<'a>(
         blocks_held: holds,
         callbacks,
         bstrs,
+        answered,
     })
 }
 
@@ -245,6 +280,8 @@ pub(super) struct Writer<'c, 'm> {
     pub(super) arena: &'m mut Arena,
     /// The parameter that is being written.
     parameter: usize,
+    /// The file that it has.
+    pub(super) buffer: Option<&'m Buffer>,
     /// Which way its data goes.
     pub(super) direction: Direction,
     /// How many pointers lead here.
@@ -253,13 +290,16 @@ pub(super) struct Writer<'c, 'm> {
     holds: Vec<(usize, Hold)>,
     callbacks: Vec<(usize, Callback)>,
     bstrs: Bstrs,
+    /// The blocks whose bytes stay in their files.
+    pub(super) answered: Vec<Block>,
 }
 
 impl<'c, 'm> Writer<'c, 'm> {
     fn new(environment: Environment<'c>, source: &'c Arc<Callbacks>, arena: &'m mut Arena) -> Self {
         let (handles, holds, callbacks, bstrs) = (Vec::new(), Vec::new(), Vec::new(), Bstrs::default());
-        let (parameter, direction, depth) = (0, Direction::In, 0);
-        Self { environment, source, arena, parameter, direction, depth, handles, holds, callbacks, bstrs }
+        let (parameter, buffer, direction, depth) = (0, None, Direction::In, 0);
+        let answered = Vec::new();
+        Self { environment, source, arena, parameter, buffer, direction, depth, handles, holds, callbacks, bstrs, answered }
     }
 
     /// Writes a parameter into its slot.
@@ -275,7 +315,10 @@ impl<'c, 'm> Writer<'c, 'm> {
         match &parameter.ty {
             Type::Pointer(pointer) => {
                 let level = Level::Parameter { parameter, index };
-                let target = self.pointer(pointer, raw, at, scope, level)?;
+                let target = match self.buffer.and_then(|buffer| buffer.given) {
+                    Some(bytes) => self.bytes_of_file(pointer, bytes, at, scope).map(Target::Block)?,
+                    None => self.pointer(pointer, raw, at, scope, level)?,
+                };
                 self.store_target(&target, spot);
                 Ok(target.into_pointee(raw))
             }

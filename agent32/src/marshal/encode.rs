@@ -10,7 +10,7 @@ use super::place::At;
 use super::pointers::pointed_scalar;
 use super::read::{Owned, Reader, string};
 use super::scalar::Bits;
-use super::{Environment, is_bytes, out_of_memory, variadic};
+use super::{Environment, is_bytes, out_of_memory, shared, variadic};
 
 /// Makes room for the outputs before the call: a process that has no memory left must say so while nothing has happened,
 /// not end when the answer is written.
@@ -26,7 +26,7 @@ pub fn reserve(
     let mut total: usize = 0;
     for (parameter, pointee) in prepared.parameters.iter().zip(&prepared.pointees) {
         let (Type::Pointer(pointer), Pointee::Block(block)) = (&parameter.ty, pointee) else { continue };
-        if parameter.direction == Direction::In {
+        if parameter.direction == Direction::In || prepared.answered.contains(block) {
             continue;
         }
         let bytes = arena.bytes(*block).len();
@@ -136,7 +136,12 @@ impl Outputs<'_> {
                 None => json.extend_from_slice(b"null"),
             },
             (Type::Pointer(pointer), Pointee::Block(block)) => {
-                reader.behind(pointer, self.arena.bytes(*block), &self.numbers, at, json)?;
+                let bytes = self.arena.bytes(*block);
+                if self.prepared.answered.contains(block) {
+                    shared::describe(reader.valid(pointer, bytes, &self.numbers), json);
+                } else {
+                    reader.behind(pointer, bytes, &self.numbers, at, json)?;
+                }
             }
             (_, Pointee::Handle(token)) => json.extend_from_slice(token.as_bytes()),
             _ => json.extend_from_slice(b"null"),

@@ -13,7 +13,7 @@
 //! | `scalar`, `text`, `bytes`, `bstrs`, `handle` | single values, both ways |
 //! | `variadic` | the arguments behind `...` |
 //! | `object`, `place` | JSON objects by name; where something is wrong |
-//! | `arena`, `memory` | the call's own memory; the library's |
+//! | `arena`, `shared`, `memory` | the call's own memory; buffers that are in files; the library's memory |
 
 pub mod alone;
 pub mod arena;
@@ -32,6 +32,7 @@ mod pointers;
 pub mod read;
 pub mod scalar;
 mod scope;
+mod shared;
 mod structures;
 pub mod text;
 mod variadic;
@@ -111,7 +112,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// The largest single buffer. A 32-bit process has 2 to 4 GB in all, and the answer is JSON, which takes more.
+/// The largest single buffer that goes through JSON, which takes more. A 32-bit process has 2 to 4 GB in all.
 pub const MAX_BUFFER_BYTES: usize = 64 << 20;
 
 /// Whether elements of this type travel as base64: bytes, which have no sign worth telling and no names.

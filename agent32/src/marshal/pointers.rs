@@ -163,7 +163,7 @@ impl Writer<'_, '_> {
             Extent::One => self.one(pointer, at).map(Target::Block),
             Extent::TextBuffer { .. } | Extent::Elements { .. } => {
                 let capacity = self.capacity_bytes(pointer, at, scope)?;
-                self.arena.allocate(capacity).map(Target::Block).map_err(|error| out_of_memory(at, error))
+                self.room(capacity, at).map(Target::Block)
             }
             Extent::Text(_) | Extent::Bstr | Extent::Handle { .. } => Err(missing(at)),
         }

@@ -209,12 +209,17 @@ impl<'a> Reader<'a> {
                 let written = written.as_ref().map(|length| self.valid_bytes(length, pointer, bytes.len(), numbers));
                 self.text(self.until_nul(&bytes[..written.unwrap_or(bytes.len())], encoding), encoding, at, json)
             }
-            Extent::Elements { capacity, written } => {
-                let valid = self.valid_bytes(written.as_ref().unwrap_or(capacity), pointer, bytes.len(), numbers);
-                self.elements(&pointer.to, &bytes[..valid], numbers, at, json)
+            Extent::Elements { .. } => {
+                self.elements(&pointer.to, self.valid(pointer, bytes, numbers), numbers, at, json)
             }
             Extent::One | Extent::Handle { .. } | Extent::Bstr => self.value(&pointer.to, bytes, numbers, at, json),
         }
+    }
+
+    /// What of an array's memory the function filled.
+    pub(super) fn valid<'b>(&self, pointer: &Pointer, bytes: &'b [u8], numbers: &dyn Numbers) -> &'b [u8] {
+        let Extent::Elements { capacity, written } = &pointer.extent else { return bytes };
+        &bytes[..self.valid_bytes(written.as_ref().unwrap_or(capacity), pointer, bytes.len(), numbers)]
     }
 
     /// How much of a buffer the function filled. What it says beyond the buffer (many functions answer the size that

@@ -3,6 +3,7 @@
 use bridge32_protocol::interface::{
     Direction, Expression, Extent, Field, Length, Parameter, Pointer, Scalar, Type, Unit,
 };
+use bridge32_protocol::wire::Buffer;
 use serde_json::value::RawValue;
 
 use super::length::{self, Numbers};
@@ -110,6 +111,8 @@ pub(super) struct Scope<'a> {
     pub(super) given: Vec<Option<&'a RawValue>>,
     /// By member: the integer, if there is one and it is valid. Empty where no length needs any.
     numbers: Vec<Option<i128>>,
+    /// By member: the file that its bytes have. Empty where none has one.
+    buffers: Vec<Option<&'a Buffer>>,
 }
 
 impl<'a> Scope<'a> {
@@ -120,7 +123,17 @@ impl<'a> Scope<'a> {
             scalar::decode(given[index]?, scalar, context).ok()?.integer(scalar)
         };
         let numbers = if members.have_lengths() { (0..members.len()).map(number).collect() } else { Vec::new() };
-        Self { members, given, numbers }
+        Self { members, given, numbers, buffers: Vec::new() }
+    }
+
+    /// The same, where some members have files.
+    pub(super) fn with_buffers(self, buffers: Vec<Option<&'a Buffer>>) -> Self {
+        Self { buffers, ..self }
+    }
+
+    /// The file of a member.
+    pub(super) fn buffer(&self, index: usize) -> Option<&'a Buffer> {
+        self.buffers.get(index).copied().flatten()
     }
 
     /// Notes the length that was taken from an array.

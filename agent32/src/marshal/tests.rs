@@ -2,6 +2,7 @@
 
 mod pointers;
 mod sensitive;
+mod shared;
 mod structures;
 
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use bridge32_interface::{Options, Source, read};
 use bridge32_protocol::interface::{Interface, Type};
-use bridge32_protocol::wire::{Dialect, Fault, FaultCode};
+use bridge32_protocol::wire::{Buffer, Dialect, Fault, FaultCode};
 use proptest::prelude::*;
 
 use super::arena::Arena;
@@ -70,10 +71,30 @@ impl World {
         library: impl Fn(usize, &mut [u8]),
         register: u64,
     ) -> Result<String, Fault> {
+        self.played_as((args, hidden, &[]), library, register)
+    }
+
+    /// The same, where some buffers have files.
+    fn played_with_buffers(
+        &self,
+        args: &str,
+        buffers: &[Buffer],
+        library: impl Fn(usize, &mut [u8]),
+        register: u64,
+    ) -> Result<String, Fault> {
+        self.played_as((args, false, buffers), library, register)
+    }
+
+    fn played_as(
+        &self,
+        (args, hidden, buffers): (&str, bool, &[Buffer]),
+        library: impl Fn(usize, &mut [u8]),
+        register: u64,
+    ) -> Result<String, Fault> {
         let function = &self.home.interface.functions[0];
         let environment = Environment::of(&self.home, CODEC, &self.handles, &function.name);
         let mut arena = Arena::default();
-        let given = decode::split(args, function, hidden)?;
+        let given = decode::split(args, function, hidden)?.with_buffers(buffers)?;
         let (ranges, bytes) = slots(self, &given.parameters);
         let slots = Slots { ranges: &ranges, bytes };
         let prepared = decode::arguments(given, slots, environment, &self.callbacks, &mut arena)?;

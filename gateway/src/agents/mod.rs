@@ -223,6 +223,11 @@ impl Agent {
         Arc::clone(&self.id)
     }
 
+    /// The drive under which the host's root directory appears to it.
+    pub fn paths(&self) -> Option<&str> {
+        self.spec.loads.first()?.place.paths.as_deref()
+    }
+
     /// The name of the library or group that it runs.
     pub fn pool(&self) -> &str {
         &self.spec.pool

@@ -61,7 +61,7 @@ pub async fn create(
     let (library, sender) = addressed(&bridge, &caller, &headers, &library)?;
     expect_json(&headers, &body)?;
     let (orders, batch) = read(&library, &body, |need, function| caller.may(need, &library.name, function)).await?;
-    let task = Task { library, sender, target: Target::Batch, body, work: Work::Batch(orders, batch) };
+    let task = Task { library, sender, target: Target::Batch, body, wanted: None, work: Work::Batch(orders, batch) };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

@@ -79,7 +79,8 @@ pub async fn create(
         Callee::Prototype(interface) => interface.functions.first().map(|function| function.name.clone()),
         _ => None,
     };
-    let task = Task { library, sender, target: Target::Export(function), body, work: Work::Call(Box::new(order)) };
+    let (target, work) = (Target::Export(function), Work::Call(Box::new(order)));
+    let task = Task { library, sender, target, body, wanted: None, work };
     Ok(perform(&bridge, &caller, &headers, task).await)
 }
 

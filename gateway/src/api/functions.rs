@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::Bytes;
 
 use super::perform::{Target, Task, Work, perform};
 use super::session_header::addressed;
-use super::{Path, expect_json};
+use super::{Path, buffers};
 use crate::auth::Caller;
 use crate::bridge::Bridge;
 use crate::config::nearest;
-use crate::dispatch::{Arguments, Order};
+use crate::dispatch::Order;
 use crate::error::{CallProblem, Code, Problem};
 use crate::interfaces::Declared;
 use crate::libraries::Library;
@@ -27,7 +26,7 @@ pub async fn call(
     Path((library, function)): Path<(String, String)>,
     caller: Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: buffers::Body,
 ) -> Result<Response, CallProblem> {
     answer(&bridge, &caller, &headers, (&library, &function), body).await
 }
@@ -41,18 +40,19 @@ pub(crate) async fn answer(
     caller: &Caller,
     headers: &HeaderMap,
     (library, function): (&str, &str),
-    body: Bytes,
+    body: buffers::Body,
 ) -> Result<Response, CallProblem> {
     let (library, sender) = addressed(bridge, caller, headers, library)?;
     let declared = library.declared();
     let order = library.order(&declared, function).ok_or_else(|| unknown(&library, &declared, function))?;
-    expect_json(headers, &body)?;
-    let args = Arguments::parse(&body)?;
+    let (_, declaration) = declared.function(function).ok_or_else(|| unknown(&library, &declared, function))?;
+    let buffers::Call { args, wanted, body } = buffers::read(bridge, declaration, headers, body).await?;
     let task = Task {
         library,
         sender,
         target: Target::Function(function.to_owned()),
         body,
+        wanted,
         work: Work::Call(Box::new(Order { args, ..order })),
     };
     Ok(perform(bridge, caller, headers, task).await)

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod batches;
+pub mod buffers;
 pub mod callbacks;
 pub mod calls;
 pub mod crashes;

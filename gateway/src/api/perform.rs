@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::buffers::Wanted;
 use super::idempotency::{self, REPLAYED};
 use super::kept_calls::{self, gone};
 use super::outcome::{Done, Secrets};
@@ -83,6 +84,8 @@ pub(super) struct Task {
     pub(super) target: Target,
     /// The body: a request that is repeated has the same.
     pub(super) body: Bytes,
+    /// How its client wants the buffers that come out; `None` if in JSON.
+    pub(super) wanted: Option<Wanted>,
     pub(super) work: Work,
 }
 
@@ -118,9 +121,20 @@ async fn carried_out(
     if !preferences.respond_async && key.is_none() {
         must_be_recordable(bridge)?;
         let done = task.work.run(&task.library, &task.sender).await;
-        let mut response = done.answer(task.target.within())?;
+        let mut response = match (task.wanted, done) {
+            (Some(wanted), Done::Call(id, result)) => {
+                let answer = result.map_err(|failure| Problem::of_call(id, failure))?;
+                wanted.answer(id, &answer)?
+            }
+            (_, done) => done.answer(task.target.within())?,
+        };
         preferences.note(&mut response, false);
         return Ok(response);
+    }
+    if task.wanted.is_some() {
+        let detail = "An answer that is no JSON is not kept: leave out `Prefer: respond-async` and `Idempotency-Key`, or accept \
+                      application/json. The call was not made.";
+        return Err(Problem::new(Code::NotAcceptable, detail));
     }
     let request = task.request(caller, key);
     // A client that hangs up now or later does not stop what has begun.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 use bridge32_signature::SignatureError;
+use bytes::Bytes;
 
+use super::verify::Sent;
 use super::{Auth, Need, Principal, verify};
 use crate::agents::Member;
 use crate::bridge::Bridge;
@@ -24,7 +26,7 @@ pub enum Proven {
 ///
 /// # Errors
 /// What is wrong with the signature, or the key's scopes.
-pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Result<Proven, Problem> {
+pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &Bytes) -> Result<Proven, Problem> {
     let agent = bridge.agents.get(id);
     if agent.as_ref().is_some_and(|agent| agent.is_external()) {
         return member(&bridge.auth, id, parts, body).map(Proven::Member);
@@ -35,11 +37,11 @@ pub(super) fn prove(bridge: &Bridge, id: &str, parts: &Parts, body: &[u8]) -> Re
 
 /// The key of the key file that signed, if it has the scope. Its nonces are good once: a registration that was kept could
 /// otherwise lead the gateway to where the agent is no more.
-fn member(auth: &Auth, id: &str, parts: &Parts, body: &[u8]) -> Result<Member, Problem> {
+fn member(auth: &Auth, id: &str, parts: &Parts, body: &Bytes) -> Result<Member, Problem> {
     let Auth::Hmac(keys) = auth else { return Err(SignatureError::UnknownKey.into()) };
     let believed = keys.verify(parts)?;
     let found = Arc::clone(&believed.key);
-    keys.accept(believed, parts, body)?;
+    keys.accept(believed, parts, Sent::Whole(body))?;
     // A registration is over as soon as it is answered: no slot is held for it.
     drop(found.begin()?);
     let member = Member { key: Arc::new(found.entry.key.clone()), owner: found.entry.owner.clone() };

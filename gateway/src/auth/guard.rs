@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use bridge32_signature::Digested;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
@@ -21,10 +22,11 @@ use super::keys::{Keys, Permit};
 use super::respond::Answer;
 use super::scopes::Need;
 use super::sessions::Session;
-use super::verify::Believed;
+use super::verify::{Believed, Sent};
 use super::{Auth, Principal};
 use crate::agents::token::CallbackId;
 use crate::bridge::Bridge;
+use crate::bulk::{Kind, ReceiveError, Received, receive};
 use crate::dispatch::{Origin, Sender};
 use crate::error::{Code, Problem};
 use crate::listeners::TooSlow;
@@ -40,6 +42,8 @@ pub struct Guard {
     pub bridge: Arc<Bridge>,
     /// What the route needs.
     pub need: Need,
+    /// Whether it takes buffers as they are, too.
+    pub takes_buffers: bool,
 }
 
 /// Whether a request was signed by the agent that its path names, and with which key.
@@ -117,44 +121,74 @@ pub async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let Guard { bridge, need } = guard;
+    let Guard { bridge, need, takes_buffers } = guard;
     let params = params.map_err(|rejection| Problem::new(Code::MalformedRequest, rejection.body_text()))?;
     let param = |name: &str| params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value);
     let (mut parts, body) = request.into_parts();
-    let (caller, body, passage) = admit(&bridge, need, param, &parts, body).await?;
-    if need == Need::Agent {
-        let proof = prove(&bridge, param("id"), &parts, &body);
-        parts.extensions.insert(AgentProof(proof));
-    }
+    let (caller, entrant) = Entrant::by_head(&bridge, need, param, &parts)?;
+    let (body, passage) = if let Some(kind) = Kind::of(&parts.headers).filter(|_| takes_buffers) {
+        let (received, digested) = buffers(&bridge, kind, &parts.headers, body).await?;
+        parts.extensions.insert(received);
+        (Body::empty(), entrant.pass(&parts, Sent::InPieces(&digested))?)
+    } else {
+        let (body, passage) = entrant.by_body(&parts, body).await?;
+        if need == Need::Agent {
+            let proof = prove(&bridge, param("id"), &parts, &body);
+            parts.extensions.insert(AgentProof(proof));
+        }
+        (Body::from(body), passage)
+    };
     parts.extensions.insert(caller);
-    passage.end(next.run(Request::from_parts(parts, Body::from(body))).await).await
+    passage.end(next.run(Request::from_parts(parts, body)).await).await
 }
 
-/// Looks whether a request may pass, by its head and then by its body, which is given whole. `param` has what the path says.
-///
-/// # Errors
-/// The body is too large, the signature is not good, or its key may not do this.
-pub(crate) async fn admit<'p, B>(
-    bridge: &Bridge,
-    need: Need,
-    param: impl Fn(&str) -> &'p str,
-    parts: &Parts,
-    body: B,
-) -> Result<(Caller, Bytes, Passage), Problem>
-where
-    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
-{
-    // All that the head can tell comes first: who may not, or asks too much, cannot make the gateway hold a large body.
-    let claim = Claim::of(bridge, need, parts)?;
-    let caller = Caller::of(claim.principal(), parts);
-    if let Some((library, function)) = target(need, param) {
-        caller.may(need, library, function)?;
+/// A request that may pass as far as its head tells.
+pub(crate) struct Entrant<'b> {
+    bridge: &'b Bridge,
+    claim: Claim<'b>,
+    permit: Option<Permit>,
+}
+
+impl<'b> Entrant<'b> {
+    /// Looks at all that the head can tell, before the body: who may not, or asks too much, cannot make the gateway hold a large
+    /// one. `param` has what the path says.
+    ///
+    /// # Errors
+    /// The signature is not good, or its key may not do this.
+    pub(crate) fn by_head<'p>(
+        bridge: &'b Bridge,
+        need: Need,
+        param: impl Fn(&str) -> &'p str,
+        parts: &Parts,
+    ) -> Result<(Caller, Self), Problem> {
+        let claim = Claim::of(bridge, need, parts)?;
+        let caller = Caller::of(claim.principal(), parts);
+        if let Some((library, function)) = target(need, param) {
+            caller.may(need, library, function)?;
+        }
+        let permit = claim.begin()?;
+        Ok((caller, Self { bridge, claim, permit }))
     }
-    let permit = claim.begin()?;
-    let is_session = matches!(claim, Claim::Session(..));
-    let body = take(&parts.headers, body, claim.largest_body(bridge, &parts.method)).await?;
-    let answer = claim.check(parts, &body)?;
-    Ok((caller, body, Passage { answer, permit, is_session }))
+
+    /// Takes the whole body and looks at it, too.
+    ///
+    /// # Errors
+    /// The body is too large, or not the one that was signed.
+    pub(crate) async fn by_body<B>(self, parts: &Parts, body: B) -> Result<(Bytes, Passage), Problem>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        let body = take(&parts.headers, body, self.claim.largest_body(self.bridge, &parts.method)).await?;
+        let passage = self.pass(parts, Sent::Whole(&body))?;
+        Ok((body, passage))
+    }
+
+    /// Looks at a body that has come.
+    fn pass(self, parts: &Parts, body: Sent<'_>) -> Result<Passage, Problem> {
+        let is_session = matches!(self.claim, Claim::Session(..));
+        let answer = self.claim.check(parts, body)?;
+        Ok(Passage { answer, permit: self.permit, is_session })
+    }
 }
 
 /// What is left to do for a request that may pass, once it is answered.
@@ -243,10 +277,15 @@ impl<'a> Claim<'a> {
     }
 
     /// Whether the body belongs to it. Gives how the answer is to be signed, if it is.
-    fn check(self, parts: &Parts, body: &Bytes) -> Result<Option<Answer>, Problem> {
+    fn check(self, parts: &Parts, body: Sent<'_>) -> Result<Option<Answer>, Problem> {
         match self {
             Self::None | Self::NotNeeded | Self::Token => Ok(None),
-            Self::Session(_, session) => session.check(&parts.method, &parts.headers, body).map(|()| None),
+            Self::Session(_, session) => {
+                // What is not there any more has no field with the token: the head must have it.
+                let nothing = Bytes::new();
+                let fields = if let Sent::Whole(body) = body { body } else { &nothing };
+                session.check(&parts.method, &parts.headers, fields).map(|()| None)
+            }
             Self::Signature(keys, believed) => {
                 let answer = keys.answer(&believed, parts)?;
                 keys.accept(*believed, parts, body)?;
@@ -291,14 +330,52 @@ where
             format!("The body is larger than {limit} bytes; for calls `max_body` in the configuration sets the limit.");
         Problem::new(Code::PayloadTooLarge, detail)
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    if is_announced_beyond(limit, headers) {
         return Err(too_large());
     }
     match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) if TooSlow::is_in(&*error) => Err(Problem::new(Code::RequestTimeout, TooSlow.to_string())),
-        Err(error) => Err(Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))),
+        Err(error) => Err(broken(&*error)),
     }
+}
+
+/// The buffers of a body, which is never in memory as a whole.
+async fn buffers(
+    bridge: &Bridge,
+    kind: Kind,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Received, Digested), Problem> {
+    let limit = bridge.config().bulk_limit;
+    let received = if is_announced_beyond(limit, headers) {
+        Err(ReceiveError::TooLarge)
+    } else {
+        receive(&bridge.bulk, kind, headers, body, limit as u64).await
+    };
+    received.map_err(|error| match error {
+        ReceiveError::TooLarge => {
+            let detail = format!(
+                "The body is larger than {limit} bytes; for buffers `bulk_limit` in the configuration sets the limit. A 32-bit \
+                 process has no more than 2 to 4 GB for all that it has: pass less at a time."
+            );
+            Problem::new(Code::PayloadTooLarge, detail)
+        }
+        ReceiveError::Broken(error) => broken(&*error),
+        ReceiveError::Parts(why) => Problem::new(Code::MalformedRequest, format!("The body is multipart/form-data, and {why}.")),
+        ReceiveError::File(error) => Problem::without_room_for_buffers(&error),
+    })
+}
+
+fn is_announced_beyond(limit: usize, headers: &HeaderMap) -> bool {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    announced.is_some_and(|length| length > limit)
+}
+
+/// The problem of a body that did not come.
+fn broken(error: &(dyn std::error::Error + 'static)) -> Problem {
+    if TooSlow::is_in(error) {
+        return Problem::new(Code::RequestTimeout, TooSlow.to_string());
+    }
+    Problem::new(Code::MalformedRequest, format!("The body did not arrive whole: {error}."))
 }

@@ -29,7 +29,7 @@ use sessions::Grant;
 pub use agents::Proven;
 pub use arrival::{Arrival, note_arrival};
 pub use giver::Giver;
-pub(crate) use guard::admit;
+pub(crate) use guard::Entrant;
 pub use guard::{AgentProof, Caller, Guard, guard};
 pub use hosts::{Hosts, check_host};
 pub use keys::{KeyFileError, Keys};

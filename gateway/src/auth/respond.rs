@@ -4,11 +4,11 @@ use axum::body::{Body, HttpBody as _};
 use axum::http::Method;
 use axum::http::request::Parts;
 use axum::response::Response;
-use bridge32_signature::{Key, Request as Covered, Wanted};
-use bytes::Bytes;
+use bridge32_signature::{BodyDigest, Digested, Key, Request as Covered, Wanted};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 
+use crate::bulk::Content;
 use crate::error::{Code, Problem};
 
 /// How the answer to one request is to be signed.
@@ -38,18 +38,31 @@ impl Answer {
     /// # Errors
     /// It is a stream: nobody knows its digest before its end.
     pub(super) async fn sign(self, response: Response) -> Result<Response, Problem> {
-        let (mut parts, body) = response.into_parts();
-        if body.size_hint().exact().is_none() {
-            let detail = "Accept-Signature: a stream cannot be signed. Leave the header out here.";
-            return Err(Problem::new(Code::MalformedRequest, detail));
-        }
-        let body = body.collect().await.map_err(Problem::internal)?.to_bytes();
-        let sent = if self.head_only { Bytes::new() } else { body.clone() };
+        let (mut parts, mut body) = response.into_parts();
+        let digested = match parts.extensions.get::<Content>() {
+            // It is not in memory, and is not to be.
+            Some(content) => content.digest().await.map_err(Problem::internal)?,
+            None if body.size_hint().exact().is_none() => {
+                let detail = "Accept-Signature: a stream cannot be signed. Leave the header out here.";
+                return Err(Problem::new(Code::MalformedRequest, detail));
+            }
+            None => {
+                let whole = body.collect().await.map_err(Problem::internal)?.to_bytes();
+                body = Body::from(whole.clone());
+                digested(if self.head_only { b"" } else { &whole })
+            }
+        };
         let now = Timestamp::now().as_second();
-        Wanted::sign(&self.wanted, &self.key, parts.status.as_u16(), &mut parts.headers, &sent, now)
+        Wanted::sign(&self.wanted, &self.key, parts.status.as_u16(), &mut parts.headers, &digested, now)
             .map_err(Problem::internal)?;
-        Ok(Response::from_parts(parts, Body::from(body)))
+        Ok(Response::from_parts(parts, body))
     }
+}
+
+fn digested(body: &[u8]) -> Digested {
+    let mut digest = BodyDigest::default();
+    digest.update(body);
+    digest.finish()
 }
 
 #[cfg(test)]
@@ -58,6 +71,7 @@ mod tests {
     use axum::http::Request;
     use axum::response::IntoResponse as _;
     use bridge32_signature::content_digest;
+    use bytes::Bytes;
     use futures_util::stream;
 
     use super::*;

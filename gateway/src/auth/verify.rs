@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use bridge32_signature::{
-    Head, Key, Mark, ReplayStore, Request as Covered, SignatureError, verify, verify_head_of_any,
+    Digested, Head, Key, Mark, ReplayStore, Request as Covered, SignatureError, verify, verify_head_of_any,
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::Arrival;
@@ -70,6 +71,15 @@ pub(super) struct Believed {
     pub(super) key: Arc<Credential>,
 }
 
+/// A body, as far as there is need to know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sent<'a> {
+    /// It is there.
+    Whole(&'a Bytes),
+    /// It was there.
+    InPieces(&'a Digested),
+}
+
 impl Keys {
     /// Verifies the head of a client's request.
     ///
@@ -104,8 +114,11 @@ impl Keys {
     ///
     /// # Errors
     /// What is wrong with the signature.
-    pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: &[u8]) -> Result<(), Problem> {
-        believed.head.with_body(&parts.headers, body)?;
+    pub(super) fn accept(&self, believed: Believed, parts: &Parts, body: Sent<'_>) -> Result<(), Problem> {
+        match body {
+            Sent::Whole(body) => believed.head.with_body(&parts.headers, body)?,
+            Sent::InPieces(digested) => believed.head.with_digested(&parts.headers, digested)?,
+        };
         Ok(self.verifier.take(believed.nonce)?)
     }
 }

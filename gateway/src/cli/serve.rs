@@ -35,7 +35,7 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         keep_memory_from_others();
-        let runtime = tokio::runtime::Runtime::new().map_err(Failed::problem)?;
+        let runtime = runtime().map_err(Failed::problem)?;
         let result = runtime.block_on(async {
             let stop = stop_signal().map_err(Failed::problem)?;
             let reloads = reload_signals().map_err(Failed::problem)?;
@@ -48,6 +48,17 @@ impl Serve {
         runtime.shutdown_background();
         result
     }
+}
+
+/// Works on half of the cores: agents and clients need some, too, and workers that wait for work at the same time wake each
+/// other with every event, which costs a call more than the next of them brings. `TOKIO_WORKER_THREADS` says otherwise.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        builder.worker_threads(cores.div_ceil(2));
+    }
+    builder.enable_all().build()
 }
 
 /// From now on what happens is written to standard error.

@@ -20,7 +20,7 @@ pub(super) mod settings;
 /// What is to be done for a new configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Changes {
-    /// Keys of the gateway itself: `max_body`, `library_folders`, `sensitive_names`,
+    /// Keys of the gateway itself: `max_body`, `bulk_limit`, `library_folders`, `sensitive_names`,
     /// `auth.keys_file`, `dashboard.password`, `dashboard.session`.
     pub gateway: Vec<KeyChange>,
     /// Libraries by name. Where a `[runtime.NAME]` table has changed, those that it runs are among them.

@@ -27,6 +27,8 @@ pub(super) struct Document {
     pub(super) max_connections: Option<usize>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) max_body: Option<Size>,
+    pub(super) bulk_limit: Option<Size>,
+    pub(super) bulk_dir: Option<PathBuf>,
     pub(super) library_folders: Option<Vec<PathBuf>>,
     pub(super) sensitive_names: Option<Vec<String>>,
     pub(super) auth: AuthDocument,
@@ -243,6 +245,8 @@ impl Document {
             ("max_connections", self.max_connections.is_some() && other.max_connections.is_some()),
             ("data_dir", self.data_dir.is_some() && other.data_dir.is_some()),
             ("max_body", self.max_body.is_some() && other.max_body.is_some()),
+            ("bulk_limit", self.bulk_limit.is_some() && other.bulk_limit.is_some()),
+            ("bulk_dir", self.bulk_dir.is_some() && other.bulk_dir.is_some()),
             ("library_folders", self.library_folders.is_some() && other.library_folders.is_some()),
             ("sensitive_names", self.sensitive_names.is_some() && other.sensitive_names.is_some()),
             ("auth.mode", self.auth.mode.is_some() && other.auth.mode.is_some()),
@@ -289,6 +293,8 @@ impl Document {
         replace(&mut self.max_connections, over.max_connections);
         replace(&mut self.data_dir, over.data_dir);
         replace(&mut self.max_body, over.max_body);
+        replace(&mut self.bulk_limit, over.bulk_limit);
+        replace(&mut self.bulk_dir, over.bulk_dir);
         replace(&mut self.library_folders, over.library_folders);
         replace(&mut self.sensitive_names, over.sensitive_names);
         replace(&mut self.auth.mode, over.auth.mode);

@@ -23,7 +23,7 @@ const OTHER: [&str; 7] = [
     "BRIDGE32_SECRET",
 ];
 /// The keys of the top level.
-pub(super) const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 20] = [
     "listen",
     "tls",
     "public_urls",
@@ -32,6 +32,8 @@ pub(super) const KEYS: [&str; 18] = [
     "max_connections",
     "data_dir",
     "max_body",
+    "bulk_limit",
+    "bulk_dir",
     "library_folders",
     "sensitive_names",
     "auth",

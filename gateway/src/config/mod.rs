@@ -43,8 +43,12 @@ pub struct Config {
     pub listeners: Listeners,
     /// Keys, history and crash reports live here.
     pub data_dir: PathBuf,
-    /// The largest request body in bytes.
+    /// The largest request body in bytes, where it is JSON.
     pub max_body: usize,
+    /// The largest one where it is a buffer, or several, and the largest buffer of an answer.
+    pub bulk_limit: usize,
+    /// Where the files of large buffers lie; `None` where nothing is said.
+    pub bulk_dir: Option<PathBuf>,
     /// Where libraries' files may lie, folders of this host or of a runtime; `None` where nothing is said.
     pub library_folders: Option<Vec<LibraryFile>>,
     /// The words that make a name of any library sensitive.
@@ -200,6 +204,7 @@ pub fn load(file: &Path, variables: impl IntoIterator<Item = (String, String)>) 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 /// For a library that does not say how long it may take to be loaded. Wine takes its time.
 const DEFAULT_MAX_BODY: u64 = 64 << 20;
+const DEFAULT_BULK_LIMIT: u64 = 256 << 20;
 
 impl Config {
     fn check(document: Document, file: PathBuf) -> Result<Self, ConfigError> {
@@ -211,7 +216,8 @@ impl Config {
         let history = context.history(&document.history)?;
         let telemetry = context.telemetry(&document.telemetry)?;
         let log = context.log(&document.log)?;
-        let max_body = context.size("max_body", document.max_body.as_ref())?;
+        let max_body = context.size("max_body", document.max_body.as_ref(), DEFAULT_MAX_BODY)?;
+        let bulk_limit = context.size("bulk_limit", document.bulk_limit.as_ref(), DEFAULT_BULK_LIMIT)?;
         let mut runtimes = BTreeMap::new();
         for (name, table) in document.runtime {
             let (target, runtime) = context.runtime(&name, table, &directory)?;
@@ -228,6 +234,8 @@ impl Config {
             listeners,
             data_dir,
             max_body,
+            bulk_limit,
+            bulk_dir: document.bulk_dir,
             library_folders: folders,
             sensitive_names: names,
             auth,
@@ -266,9 +274,9 @@ impl Context<'_> {
         }
     }
 
-    fn size(&self, key: &str, value: Option<&document::Size>) -> Result<usize, ConfigError> {
+    fn size(&self, key: &str, value: Option<&document::Size>, default: u64) -> Result<usize, ConfigError> {
         let bytes = match value {
-            None => DEFAULT_MAX_BODY,
+            None => default,
             Some(document::Size::Bytes(bytes)) => *bytes,
             Some(document::Size::Text(text)) => values::size(text).map_err(|message| self.wrong(key, message))?,
         };

@@ -61,7 +61,7 @@ impl Place<'_> {
 
 /// Sends the calls and gives each its outcome as soon as it arrives.
 pub(super) async fn run(place: Place<'_>, connection: &mut Connection, work: Work) -> End {
-    let body = assemble(place.queue.library(), place.lane.number, &work);
+    let body = assemble(place.queue.library(), place.lane.number, &work, place.agent.paths());
     let mut list = List::new(place, work);
     match tokio::time::timeout_at(list.deadline(), while_alive(place.link, connection.calls(body))).await {
         Err(_) => list.overdue().await,

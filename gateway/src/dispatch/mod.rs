@@ -167,6 +167,8 @@ fn queued(order: Order, sender: &Sender) -> (Queued, Pending) {
     let since = Instant::now();
     let (reply, outcome) = oneshot::channel();
     let deadline = wait.unwrap_or(deadline);
+    // What it began with may be gone by then.
+    let idempotent = idempotent && !args.are_overwritten();
     let until = wait.map(|wait| since + wait);
     let queued = Queued {
         id,

@@ -101,6 +101,8 @@ impl Queued {
         let reply = Reply(self.reply);
         let Some(witness) = self.sender.witness.filter(|_| is_call) else { return reply.send(result) };
         let Self { id, callee, args, declared, prototype, part, sent, output, sends, since, .. } = self;
+        // Whoever looks at the call may do so later than the files may stay.
+        let args = args.without_files();
         let ended = Ended {
             id,
             library: Arc::clone(library),

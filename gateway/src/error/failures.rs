@@ -45,6 +45,7 @@ impl From<FaultCode> for Code {
             FaultCode::NotLoaded | FaultCode::ShuttingDown => Self::NoAgent,
             FaultCode::MalformedRequest => Self::MalformedRequest,
             FaultCode::OutOfMemory => Self::OutOfMemory,
+            FaultCode::BufferUnavailable => Self::BulkUnavailable,
             FaultCode::StaleHandle => Self::StaleHandle,
             FaultCode::BufferOverrun => Self::BufferOverrun,
             FaultCode::BatchStopped => Self::BatchStopped,

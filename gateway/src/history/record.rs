@@ -161,7 +161,8 @@ fn function(call: &Ended) -> Option<Arc<str>> {
 
 /// The arguments without what is sensitive, and whether something was.
 fn arguments(call: &Ended) -> (String, bool) {
-    let text = String::from_utf8_lossy(call.args.as_bytes());
+    let args = call.args.recorded();
+    let text = String::from_utf8_lossy(&args);
     let Some((interface, function)) = declared(call) else { return (redact::MARKER.to_owned(), true) };
     let redacted = redact::arguments(interface, function, &text);
     let is_redacted = redacted.contains(redact::MARKER);

@@ -1,6 +1,7 @@
 //! The OpenAPI document: the contract of the control plane as it is written in `openapi.yaml`, and one operation for each
 //! function of each library. Pure: what the libraries are comes in, a document goes out.
 
+mod buffers;
 pub mod cache;
 mod names;
 mod operations;

@@ -4,8 +4,8 @@ use bridge32_interface::schema::{Described, FunctionSchemas, VariableSchemas};
 use bridge32_protocol::interface::{Function, Variable};
 use serde_json::{Map, Value, json};
 
-use super::Part;
 use super::text;
+use super::{Part, buffers};
 
 /// The responses that calls have besides the answer: status, and the component of the control plane.
 const FAILURES: [(&str, &str); 14] = [
@@ -57,13 +57,15 @@ impl Operations<'_> {
         let takes_some = arguments.schema.get("properties").is_some();
         let body = takes_some.then(|| {
             let required = arguments.schema.get("required").is_some();
+            let parts = buffers::content(function, &arguments.schema);
             let name = self.add(format!("{id}_Arguments"), arguments.schema);
-            let content = content(&reference(&name), arguments.example);
+            let mut content = content(&reference(&name), arguments.example);
+            parts.into_iter().for_each(|(media_type, schema)| content[media_type] = schema);
             json!({"description": "The arguments by name", "required": required, "content": content})
         });
         let answer = self.answer(id, function, result, outputs);
         let summary = text::summary(&function.description);
-        let mut more = Vec::new();
+        let mut more = buffers::remarks(function);
         if function.idempotent {
             more.push("Calling it twice does no harm.".to_owned());
         }
@@ -78,7 +80,10 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
-        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey", "bridgeSession"]));
+        let names = ["preferWait", "idempotencyKey", "bridgeSession"];
+        let of_bytes = buffers::is_one(function).then_some("bulkArguments");
+        let names: Vec<&str> = names.into_iter().chain(of_bytes).collect();
+        operation.insert("parameters".to_owned(), parameters(&names));
         let answered =
             json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
         // Whoever wants 202 knows that: it is described at `callFunction`, and would be a type more to tell apart in each answer.

@@ -1,7 +1,7 @@
 //! What a client asks for, gets, and believes.
 
 use super::*;
-use crate::sign;
+use crate::{BodyDigest, content_digest, sign};
 
 const NOW: i64 = 1_800_000_000;
 const REQUEST: Request<'static> =
@@ -30,7 +30,9 @@ fn wanted(request: &HeaderMap) -> Result<Vec<Wanted>, WantedError> {
 fn answered(request: &HeaderMap, body: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    Wanted::sign(&wanted(request).unwrap(), &key(), 200, &mut headers, body, NOW + 1).unwrap();
+    let mut digest = BodyDigest::default();
+    digest.update(body);
+    Wanted::sign(&wanted(request).unwrap(), &key(), 200, &mut headers, &digest.finish(), NOW + 1).unwrap();
     headers
 }
 

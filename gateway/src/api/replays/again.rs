@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bridge32_protocol::json::members;
+use bridge32_protocol::wire::Digest;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -125,6 +127,12 @@ fn check(record: &Record, library: &Library) -> Result<(), String> {
             record.args.text.len()
         ));
     }
+    if let Some((name, digest)) = in_a_file(&record.args.text) {
+        return Err(format!(
+            "Its argument `{name}` came as {} bytes of their own and not in JSON: of those the history has the SHA-256 alone.",
+            digest.bytes
+        ));
+    }
     if record.batch.is_some() && record.args.text.contains("\"$ref\"") {
         return Err("Its arguments refer to another call of its batch (`$ref`).".to_owned());
     }
@@ -145,6 +153,11 @@ fn check(record: &Record, library: &Library) -> Result<(), String> {
         )),
         None => Ok(()),
     }
+}
+
+/// The first argument that went through a file.
+fn in_a_file(args: &str) -> Option<(String, Digest)> {
+    members(args)?.into_iter().find_map(|(name, value)| Some((name, Digest::read(value.get())?)))
 }
 
 async fn order(record: &Record, library: &Library) -> Result<Order, Problem> {

@@ -24,6 +24,7 @@ use serde::Deserialize;
 
 use super::filters;
 use super::{Frame, Visit};
+use crate::api::buffers::Body;
 use crate::api::functions::{call, unknown};
 use crate::api::{Path, Query};
 use crate::auth::{Caller, Need};
@@ -175,6 +176,7 @@ pub async fn submit(
                 let (headers, body) = request(body);
                 let path = Path((found.library.name.clone(), found.name.clone()));
                 let since = Instant::now();
+                let body = Body::json(body);
                 let response = call(State(Arc::clone(&bridge)), path, caller.clone(), headers, body).await;
                 let response = response.unwrap_or_else(IntoResponse::into_response);
                 Answer::read(response, found.function(), &mut view, "", since.elapsed()).await?
