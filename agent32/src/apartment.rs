@@ -5,14 +5,14 @@
 mod lane;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bridge32_protocol::journal::SLOTS;
 use bridge32_protocol::wire::{Batch, Buffer, Fault, FaultCode, Load, Loaded, MAX_THREADS, Rebind, SessionEnd};
 use bytes::Bytes;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::mpsc::{self, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
 use crate::callbacks::Callbacks;
@@ -21,6 +21,8 @@ use crate::handles::Handles;
 use crate::journal::Journal;
 use crate::library::Library;
 use crate::output::Output;
+
+pub use lane::Served;
 
 use lane::{Job, Lanes};
 
@@ -57,7 +59,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Apartment {
     /// One for each lane.
-    lanes: Vec<Sender<Job>>,
+    lanes: Vec<UnboundedSender<Job>>,
     /// Lane 0 is the last to let go of it, and unloads it.
     library: Weak<Library>,
     /// Who holds it may hold the library outside of its lanes.
@@ -95,7 +97,7 @@ impl Apartment {
         output: Option<Arc<Output>>,
     ) -> Result<(Self, Loaded), Fault> {
         check(&load)?;
-        let (senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| channel()).unzip();
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..load.threads).map(|_| unbounded_channel()).unzip();
         let handles = Arc::new(Handles::new(name, load.generation));
         let callbacks = Callbacks::new(Arc::clone(&handles));
         let (loaded, answer) = oneshot::channel();
@@ -126,6 +128,17 @@ impl Apartment {
         // A thread that has ended drops `lines`, and the stream ends early: the gateway takes that for what it is.
         let _ = lane.send(Job::Calls(calls, lines));
         Ok(outcomes)
+    }
+
+    /// Has a connection served by the thread of a lane: a call that comes on it is run by the thread that has read it, and wakes no
+    /// other.
+    ///
+    /// # Errors
+    /// There is no such lane.
+    pub fn attend(&self, lane: u32, connection: Served) -> Result<(), Fault> {
+        // A thread that has ended drops it: the gateway takes that for what it is.
+        let _ = self.lane(lane)?.send(Job::Attend(connection));
+        Ok(())
     }
 
     /// Gives the library another interface, and tells what was found of it. Where there is one thread, it waits for its turn
@@ -177,7 +190,7 @@ impl Apartment {
         }
     }
 
-    fn lane(&self, lane: u32) -> Result<&Sender<Job>, Fault> {
+    fn lane(&self, lane: u32) -> Result<&UnboundedSender<Job>, Fault> {
         let found = usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane));
         found.ok_or_else(|| {
             let lanes = self.lanes.len();

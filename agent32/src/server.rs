@@ -9,13 +9,14 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bridge32_protocol::json::complaint;
-use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, Load, Rebind};
+use bridge32_protocol::wire::{CallList, CallbackList, Fault, FaultCode, HandleList, ImageRequest, LANE, Load, Rebind};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Either, Full, Limited};
 use hyper::body::{Body, Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -115,10 +116,7 @@ impl Server {
     /// Answers what comes on one connection, until it turns out that it is not the gateway's.
     async fn converse(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
         let known = Arc::new(AtomicBool::new(false));
-        let believe = Arc::clone(&known);
-        let service = service_fn(move |request| Arc::clone(&self).answer(request, Arc::clone(&believe)));
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        let mut connection = pin!(builder.max_buf_size(HEAD_BYTES).serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(self.connection(stream, Arc::clone(&known), false));
         // A connection that breaks is the gateway's to notice.
         if tokio::time::timeout(PATIENCE, connection.as_mut()).await.is_err() && known.load(Ordering::Relaxed) {
             drop(place);
@@ -126,7 +124,25 @@ impl Server {
         }
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, known: Arc<AtomicBool>) -> Result<Reply, Infallible> {
+    /// Serves a connection. With `is_of_lane` that is done by the thread that runs its calls.
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        known: Arc<AtomicBool>,
+        is_of_lane: bool,
+    ) -> hyper::Result<()> {
+        let service = service_fn(move |request| Arc::clone(&self).answer(request, Arc::clone(&known), is_of_lane));
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.max_buf_size(HEAD_BYTES).serve_connection(TokioIo::new(stream), service).with_upgrades().await
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        known: Arc<AtomicBool>,
+        is_of_lane: bool,
+    ) -> Result<Reply, Infallible> {
+        let upgraded = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
         let believed = match self.trust.verify(&head) {
             Ok(believed) => believed,
@@ -142,7 +158,8 @@ impl Server {
         }
         let path = head.uri.path().trim_start_matches('/');
         Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
-            (&Method::POST, ("calls", "")) => self.calls(&body).await,
+            (&Method::POST, ("calls", "")) => self.calls(&body, is_of_lane).await,
+            (&Method::POST, ("lanes", rest)) => self.attend(rest, upgraded),
             (&Method::PUT, ("libraries", rest)) if !rest.is_empty() => match rest.strip_suffix("/interface") {
                 Some(name) => self.rebind(name, &body).await,
                 None => self.load(rest, &body).await,
@@ -160,7 +177,7 @@ impl Server {
         })
     }
 
-    async fn calls(&self, body: &Bytes) -> Reply {
+    async fn calls(&self, body: &Bytes, is_of_lane: bool) -> Reply {
         let arrived = Instant::now();
         let list: CallList<'_> = match parsed(body) {
             Ok(list) => list,
@@ -180,6 +197,10 @@ impl Server {
             buffers: call.buffers,
         };
         let is_alone = list.calls.len() == 1;
+        if is_of_lane && !is_alone {
+            // Nobody would send the outcomes while the next one runs.
+            return fault(&malformed("the thread of a lane takes one call at a time".to_owned()));
+        }
         let calls = list.calls.into_iter().map(own).collect();
         match apartment.call(list.lane, Calls { calls, batch: list.batch, revision: list.revision, arrived }) {
             Ok(mut outcomes) => {
@@ -194,6 +215,35 @@ impl Server {
             }
             Err(error) => fault(&error),
         }
+    }
+
+    /// `{library}/{lane}`: the connection is the lane's from now on.
+    fn attend(self: Arc<Self>, path: &str, upgraded: OnUpgrade) -> Reply {
+        let (library, lane) = path.rsplit_once('/').unwrap_or((path, ""));
+        let Ok(lane) = lane.parse() else {
+            return fault(&malformed(format!("POST /lanes/{path} is no request of the protocol")));
+        };
+        let apartment = match self.apartment(library) {
+            Ok(apartment) => apartment,
+            Err(error) => return fault(&error),
+        };
+        tokio::spawn(async move {
+            // A connection that breaks is the gateway's to notice, here and later.
+            let Ok(upgraded) = upgraded.await else { return };
+            let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+            let Ok(stream) = parts.io.into_inner().into_std() else { return };
+            let served = async move {
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    let _ = self.connection(stream, Arc::default(), true).await;
+                }
+            };
+            let _ = apartment.attend(lane, Box::pin(served));
+        });
+        let mut reply = Response::new(Either::Left(Full::default()));
+        *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        reply.headers_mut().insert(UPGRADE, HeaderValue::from_static(LANE));
+        reply
     }
 
     async fn load(&self, name: &str, body: &Bytes) -> Reply {

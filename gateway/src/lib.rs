@@ -65,6 +65,9 @@ pub enum ServeError {
     /// Large buffers could not be passed.
     #[error(transparent)]
     Bulk(#[from] bulk::FolderError),
+    /// The system refuses a thread.
+    #[error("no thread can be started for the history: {0}")]
+    Thread(std::io::Error),
 }
 
 /// How long calls that are under way get to finish when the gateway stops.
@@ -98,7 +101,8 @@ pub async fn serve(
     bridge.kept.open().await;
     bridge.observer.traces.open();
     let observer = Arc::clone(&bridge.observer);
-    tokio::spawn(async move { observer.history.write().await });
+    let history = async move { observer.history.write().await };
+    on_own_thread("history", history).map_err(ServeError::Thread)?;
     let observer = Arc::clone(&bridge.observer);
     tokio::spawn(async move { observer.follow_history().await });
     let watched = Arc::clone(&bridge);
@@ -146,6 +150,12 @@ pub async fn serve(
     bridge.bulk.close();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Runs something that takes much of a processor beside the threads that have calls waiting.
+fn on_own_thread(name: &str, work: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(work)).map(drop)
 }
 
 /// Reads the configuration again whenever somebody asks for it, and says why nothing came of it.

@@ -187,7 +187,8 @@ pub(crate) fn is_ours_alone(folder: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     // Not of what a link leads to, which somebody else may have put there.
     let metadata = std::fs::symlink_metadata(folder)?;
-    Ok(metadata.is_dir() && metadata.uid() == user() && metadata.mode() & 0o077 == 0)
+    let for_others = metadata.mode() & 0o077;
+    Ok(metadata.is_dir() && metadata.uid() == user() && for_others == 0)
 }
 
 /// Access is by lists there, see [`exposed`].

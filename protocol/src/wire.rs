@@ -8,6 +8,7 @@
 //! | gateway | `PUT /libraries/{name}` at the agent | [`Load`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `PUT /libraries/{name}/interface` | [`Rebind`] | [`Loaded`] or [`Fault`] |
 //! | gateway | `POST /calls` | [`CallList`] | a line of [`OutcomeLine`] for each call, as it ends |
+//! | gateway | `POST /lanes/{library}/{k}`, an upgrade to [`LANE`] | — | 101; the thread of that lane serves the connection from now on: `POST /calls` with one call |
 //! | gateway | `DELETE /sessions/{library}/{session}?lane={k}` | — | [`SessionEnd`] or [`Fault`] |
 //! | gateway | `GET /observation` | — | [`Observation`] |
 //! | gateway | `GET /handles/{library}` | — | [`HandleList`] |
@@ -261,6 +262,9 @@ pub enum Binding {
     /// It cannot be called.
     Missing(Fault),
 }
+
+/// What a connection becomes that the thread of a lane serves: HTTP/1.1 from its beginning.
+pub const LANE: &str = "bridge32-lane";
 
 /// What `POST /calls` carries: calls for one apartment, to be run in this order.
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bridge32_protocol::wire::{Batch, Callee, Fault, FaultCode, Load, Loaded, Rebind, SessionEnd};
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Call, Calls, Counters, load_failed, malformed};
@@ -26,10 +28,15 @@ use crate::output::Output;
 /// Bytes of stack for the library's code: what the largest linker defaults give a program, with room to spare.
 const STACK_BYTES: usize = 8 << 20;
 
+/// A connection that a lane serves between its calls, to its end.
+pub type Served = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a lane is to do.
 pub(super) enum Job {
     /// Run these, and send a line for each.
     Calls(Calls, mpsc::Sender<Bytes>),
+    /// Serve that connection, too.
+    Attend(Served),
     /// Give the library this interface.
     Rebind(Rebind, oneshot::Sender<Loaded>),
     /// Release what that session owns.
@@ -56,10 +63,10 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// Starts lane 0, which loads the library, starts the others, and unloads the library when all have ended.
-    pub(super) fn start(self, load: Load, jobs: Vec<Receiver<Job>>, opened: oneshot::Sender<Opened>) -> io::Result<()> {
+    pub(super) fn start(self, load: Load, jobs: Vec<UnboundedReceiver<Job>>, opened: oneshot::Sender<Opened>) -> io::Result<()> {
         let mut jobs = jobs.into_iter();
         let Some(own) = jobs.next() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let thread = self.thread(0);
+        let (thread, runtime) = (self.thread(0), runtime()?);
         let work = move || {
             crash::prepare_thread(self.handles.library());
             let library = match Library::load(load) {
@@ -71,7 +78,7 @@ impl Lanes {
             let (serves, loaded) = (started.is_ok(), library.loaded());
             // Nobody waits any more if the agent is ending; then all queues are closed, as they are after a failure.
             let _ = opened.send(started.map(|()| (Arc::downgrade(&library), loaded)));
-            let last = if serves { self.serve(0, Arc::clone(&library), &own) } else { None };
+            let last = if serves { self.serve(0, Arc::clone(&library), (&runtime, own)) } else { None };
             for other in others {
                 // A panic would have ended the process.
                 let _ = other.join();
@@ -86,16 +93,19 @@ impl Lanes {
     fn start_others(
         &self,
         library: &Arc<Library>,
-        jobs: impl Iterator<Item = Receiver<Job>>,
+        jobs: impl Iterator<Item = UnboundedReceiver<Job>>,
     ) -> (Vec<JoinHandle<()>>, Result<(), Fault>) {
         let mut started = Vec::new();
         for (lane, jobs) in (1..).zip(jobs) {
             let (lanes, library) = (self.clone(), Arc::clone(library));
-            let work = move || {
-                crash::prepare_thread(lanes.handles.library());
-                tell(lanes.serve(lane, library, &jobs));
-            };
-            match self.thread(lane).spawn(work) {
+            let thread = runtime().and_then(|runtime| {
+                let work = move || {
+                    crash::prepare_thread(lanes.handles.library());
+                    tell(lanes.serve(lane, library, (&runtime, jobs)));
+                };
+                self.thread(lane).spawn(work)
+            });
+            match thread {
                 Ok(thread) => started.push(thread),
                 Err(error) => {
                     let detail = format!(
@@ -116,12 +126,21 @@ impl Lanes {
     }
 
     /// Works until the library is to be unloaded, lets go of it, and gives who waits for that.
-    fn serve(&self, lane: usize, library: Arc<Library>, jobs: &Receiver<Job>) -> Option<oneshot::Sender<()>> {
+    ///
+    /// Nothing of a job runs within the runtime, which has the connections alone: the library's code may block, and may use one
+    /// of its own.
+    fn serve(
+        &self,
+        lane: usize,
+        library: Arc<Library>,
+        (runtime, mut jobs): (&Runtime, UnboundedReceiver<Job>),
+    ) -> Option<oneshot::Sender<()>> {
         let notes = self.journal.lane(self.first_slot + lane);
         let counters = &self.counters;
         let mut caller = Caller::new(library, Arc::clone(&self.handles), Arc::clone(&self.callbacks), notes);
-        while let Ok(job) = jobs.recv() {
+        while let Some(job) = runtime.block_on(jobs.recv()) {
             match job {
+                Job::Attend(connection) => drop(runtime.spawn(connection)),
                 Job::Calls(calls, lines) => self.run_list(&mut caller, calls, &lines),
                 Job::Rebind(Rebind { revision, interface }, done) => {
                     // Nobody waits any more if the gateway is gone.
@@ -166,6 +185,11 @@ impl Lanes {
             output.end_of(call);
         }
     }
+}
+
+/// What has a lane's connections going, on the lane's own thread.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// The library is unloaded, as far as this lane goes.

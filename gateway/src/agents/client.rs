@@ -2,21 +2,21 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use bridge32_protocol::wire::{
-    CallbackList, Fault, HandleList, ImageRequest, Load, Loaded, Observation, Rebind, SessionEnd,
+    CallbackList, Fault, HandleList, ImageRequest, LANE, Load, Loaded, Observation, Rebind, SessionEnd,
 };
 use bridge32_signature::Key;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::future::Fuse;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -27,6 +27,9 @@ use uuid::Uuid;
 
 use super::signing;
 use super::token::CallbackId;
+
+/// Where a connection is passed on to a lane.
+const LANES: &str = "/lanes/";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For what an agent answers by itself, without its library.
@@ -72,23 +75,39 @@ impl Client {
     /// # Errors
     /// Nobody accepts it, or not the agent.
     pub async fn connect(&self) -> Result<Connection, ClientError> {
-        let not_sent = |error: &dyn std::fmt::Display| ClientError::NotSent(error.to_string());
         let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(self.address))
             .await
             .map_err(|_| ClientError::NotSent("no answer within 5 s".to_owned()))?
-            .map_err(|error| not_sent(&error))?;
-        stream.set_nodelay(true).map_err(|error| not_sent(&error))?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
-        let mut connection = Connection { client: self.clone(), sender, driver: Box::new(driver.fuse()) };
+            .map_err(not_sent)?;
+        stream.set_nodelay(true).map_err(not_sent)?;
+        let mut connection = self.speak(stream).await?;
         let proven = tokio::time::timeout(CONNECT_TIMEOUT, connection.prove()).await;
         // Nothing that matters was sent, however it failed.
         proven.map_err(|_| ClientError::NotSent("no proof of its key within 5 s".to_owned()))?.map_err(|error| {
             match error {
                 ClientError::NotSent(why) => ClientError::NotSent(why),
-                other => not_sent(&other),
+                other => not_sent(other),
             }
         })?;
         Ok(connection)
+    }
+
+    /// Opens a connection that the thread of a lane serves: it takes one call at a time, and no other thread is woken for that.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_to_lane(&self, library: &str, lane: u32) -> Result<Connection, ClientError> {
+        let connection = self.connect().await?;
+        let path = format!("{LANES}{library}/{lane}");
+        let handing = tokio::time::timeout(CONNECT_TIMEOUT, connection.hand_over(&path));
+        let stream = handing.await.unwrap_or_else(|_| Err(ClientError::NotSent("no answer within 5 s".to_owned())))?;
+        self.speak(stream).await
+    }
+
+    async fn speak(&self, stream: TcpStream) -> Result<Connection, ClientError> {
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(not_sent)?;
+        let driver: Driver = Box::pin(driver.with_upgrades());
+        Ok(Connection { client: self.clone(), sender, driver: driver.fuse() })
     }
 
     /// Has a library loaded. The inner error is the agent's own.
@@ -230,16 +249,23 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, ClientError>>) -> Res
     tokio::time::timeout(ANSWER_TIMEOUT, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
+fn not_sent(error: impl std::fmt::Display) -> ClientError {
+    ClientError::NotSent(error.to_string())
+}
+
 fn unexpected(status: StatusCode, body: &[u8]) -> ClientError {
     ClientError::Unexpected { status, text: String::from_utf8_lossy(body).chars().take(300).collect() }
 }
+
+/// What keeps a connection going.
+type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send + Sync>>;
 
 /// One connection to an agent. Whoever waits for an answer keeps it going meanwhile: no task of its own has to be woken
 /// on the way there and back.
 pub struct Connection {
     client: Client,
     sender: SendRequest<Full<Bytes>>,
-    driver: Box<Fuse<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>>,
+    driver: Fuse<Driver>,
 }
 
 impl Connection {
@@ -268,14 +294,26 @@ impl Connection {
 
     /// Has the other side show that it has the key.
     async fn prove(&mut self) -> Result<(), ClientError> {
-        let target = signing::challenge().map_err(|error| ClientError::NotSent(error.to_string()))?;
-        let (status, headers, body) = self.exchange(Method::GET, &target, Bytes::new()).await?;
+        let target = signing::challenge().map_err(not_sent)?;
+        let (head, body) = self.exchange(Method::GET, &target, Bytes::new()).await?.into_parts();
         let Client { address, key, .. } = &self.client;
-        if let Err(error) = signing::verify_proof(&headers, &address.to_string(), &target, key) {
-            tracing::warn!(%address, agent = key.id(), %status, %error, "whoever listens there has not the agent's key");
+        if let Err(error) = signing::verify_proof(&head.headers, &address.to_string(), &target, key) {
+            tracing::warn!(%address, agent = key.id(), status = %head.status, %error, "whoever listens there has not the agent's key");
             return Err(ClientError::NotSent(format!("whoever listens at {address} does not have the agent's key")));
         }
         self.whole(body).await.map(drop)
+    }
+
+    /// Has the agent pass the connection on to a thread of its own, which speaks HTTP/1.1 from its beginning.
+    async fn hand_over(mut self, path: &str) -> Result<TcpStream, ClientError> {
+        let refused = |why: &str| ClientError::NotSent(format!("it does not pass the connection on to a lane: {why}"));
+        let answer = self.exchange(Method::POST, path, Bytes::new()).await.map_err(not_sent)?;
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(refused(answer.status().as_str()));
+        }
+        let upgraded = drive(&mut self.driver, hyper::upgrade::on(answer)).await.map_err(not_sent)?;
+        let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| refused("it is no TCP connection"))?;
+        Ok(parts.io.into_inner())
     }
 
     /// The next line of an answer that came on this connection, without its end; `None` after the last one.
@@ -305,17 +343,11 @@ impl Connection {
     }
 
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Incoming), ClientError> {
-        let (status, _, body) = self.exchange(method, path, body).await?;
-        Ok((status, body))
+        let (head, body) = self.exchange(method, path, body).await?.into_parts();
+        Ok((head.status, body))
     }
 
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<(StatusCode, HeaderMap, Incoming), ClientError> {
-        let not_sent = |error: hyper::Error| ClientError::NotSent(error.to_string());
+    async fn exchange(&mut self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         drive(&mut self.driver, self.sender.ready()).await.map_err(not_sent)?;
         let Client { address, key, requests } = &self.client;
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
@@ -326,15 +358,15 @@ impl Connection {
             .header(HOST, &authority)
             .header(CONTENT_TYPE, "application/json")
             .body(())
-            .map_err(|error| ClientError::NotSent(error.to_string()))?;
-        signing::sign(&mut request, &body, &authority, key, number)
-            .map_err(|error| ClientError::NotSent(error.to_string()))?;
+            .map_err(not_sent)?;
+        if path.starts_with(LANES) {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            request.headers_mut().insert(UPGRADE, HeaderValue::from_static(LANE));
+        }
+        signing::sign(&mut request, &body, &authority, key, number).map_err(not_sent)?;
         let answer = self.sender.try_send_request(request.map(|()| Full::new(body)));
         match drive(&mut self.driver, answer).await {
-            Ok(answer) => {
-                let (head, body) = answer.into_parts();
-                Ok((head.status, head.headers, body))
-            }
+            Ok(answer) => Ok(answer),
             // hyper gives the request back only if it has written nothing of it.
             Err(error) if error.message().is_some() => Err(not_sent(error.into_error())),
             Err(error) => Err(ClientError::Broken(error.into_error().to_string())),

@@ -162,7 +162,7 @@ fn sweep(home: &Path) {
         match std::fs::remove_dir_all(&folder) {
             Ok(()) => tracing::info!(folder = %folder.display(), "removed what a gateway that was killed has left"),
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "what a gateway has left cannot be removed")
+                tracing::warn!(folder = %folder.display(), %error, "what a gateway has left cannot be removed");
             }
         }
     }

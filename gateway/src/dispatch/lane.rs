@@ -20,13 +20,13 @@ const CHANGE_OVER: Duration = Duration::from_secs(30);
 /// Serves the queue with that thread of the agent, for as long as there is the agent.
 pub(super) async fn run(queue: Arc<Queue>, agent: Arc<Agent>, number: u32) {
     let (reach, role) = (agent.reach(), agent.role());
-    let mut worker = Worker { queue, agent, reach, role, connection: None };
+    let mut worker = Worker { queue, agent, reach, role, connections: Connections::default() };
     while let Some(link) = worker.link().await {
         let lane = Lane { generation: link.generation, number };
         let active = worker.is_active();
         let wake = worker.queue.join(lane, active);
         worker.serve(&link, lane, &wake).await;
-        worker.connection = None;
+        worker.connections = Connections::default();
         worker.queue.leave(lane);
     }
 }
@@ -44,7 +44,22 @@ struct Worker {
     agent: Arc<Agent>,
     reach: watch::Receiver<Reach>,
     role: watch::Receiver<Role>,
-    connection: Option<Connection>,
+    connections: Connections,
+}
+
+/// The connections of a lane, as they are needed.
+#[derive(Default)]
+struct Connections {
+    /// To the agent's own thread, which sends the outcomes of a list while the next of its calls run.
+    lists: Option<Connection>,
+    /// To the thread that runs the calls, for one that is alone: no other has to be woken.
+    alone: Option<Connection>,
+}
+
+impl Connections {
+    const fn of(&mut self, is_alone: bool) -> &mut Option<Connection> {
+        if is_alone { &mut self.alone } else { &mut self.lists }
+    }
 }
 
 impl Worker {
@@ -122,21 +137,24 @@ impl Worker {
 
     /// Sends calls as one request.
     async fn send(&mut self, link: &Link, lane: Lane, work: Work) {
-        let kept = self.connection.take().filter(|connection| !connection.is_closed());
+        let is_alone = work.is_alone();
+        let kept = self.connections.of(is_alone).take().filter(|connection| !connection.is_closed());
         let fresh = kept.is_none();
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => match link.client.connect().await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    self.queue.put_back(lane, work);
-                    return self.lost(link, unreachable(&error)).await;
-                }
-            },
+        let connected = match kept {
+            Some(connection) => Ok(connection),
+            None if is_alone => link.client.connect_to_lane(self.queue.library(), lane.number).await,
+            None => link.client.connect().await,
+        };
+        let mut connection = match connected {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.queue.put_back(lane, work);
+                return self.lost(link, unreachable(&error)).await;
+            }
         };
         let place = Place { queue: &self.queue, lane, agent: &self.agent, link };
         match exchange::run(place, &mut connection, work).await {
-            End::Complete => self.connection = Some(connection),
+            End::Complete => *self.connections.of(is_alone) = Some(connection),
             End::NotSent(work, why) => {
                 self.queue.put_back(lane, work);
                 // An idle connection may end at any time; a new one that carries nothing is another matter.

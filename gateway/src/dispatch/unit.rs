@@ -161,6 +161,11 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Whether it is one call.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.calls.len() == 1 && self.batch.is_none()
+    }
+
     /// Whether it is a probe: those are sent alone.
     pub(super) fn is_probe(&self) -> bool {
         self.calls.iter().all(|call| call.is_probe)

@@ -1,7 +1,7 @@
 //! Writes what has ended, many calls at a time, and tries again for as long as it takes.
 
 use std::collections::{HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -131,26 +131,26 @@ impl History {
         }
     }
 
-    /// Makes rows of calls, on a thread where that harms nobody.
+    /// Makes rows of calls.
     async fn prepare(&self, mut calls: Vec<Waiting>) -> (Vec<Record>, HashMap<Uuid, Owed>) {
         let until = Instant::now() + PRINTED;
         for output in calls.iter().filter_map(|waiting| waiting.call.output.as_ref()) {
             output.complete(until.saturating_duration_since(Instant::now())).await;
         }
         let (most, count) = (self.config.max_text, calls.len() as u64);
-        let prepare = move || {
+        let prepare = || {
             let clock = Clock::now();
             let mut owed = HashMap::new();
             let prepare = |Waiting { call, reply, .. }: Waiting| {
                 owed.extend(reply.map(|reply| (call.id, Owed { reply, result: call.result.clone() })));
                 Record::of(call, clock, most)
             };
-            let records = calls.drain(..).map(prepare).collect();
-            (records, owed, calls)
+            let records: Vec<Record> = calls.drain(..).map(prepare).collect();
+            (records, owed, std::mem::take(&mut calls))
         };
-        let (records, owed, room) = tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| {
+        let (records, owed, room) = catch_unwind(AssertUnwindSafe(prepare)).unwrap_or_else(|_| {
             self.state.count_missed(count);
-            tracing::error!(%error, calls = count, "calls could not be prepared for the history");
+            tracing::error!(calls = count, "calls could not be prepared for the history: that is a defect of the gateway");
             Default::default()
         });
         self.buffer.reuse(room);

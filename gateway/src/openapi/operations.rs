@@ -60,7 +60,9 @@ impl Operations<'_> {
             let parts = buffers::content(function, &arguments.schema);
             let name = self.add(format!("{id}_Arguments"), arguments.schema);
             let mut content = content(&reference(&name), arguments.example);
-            parts.into_iter().for_each(|(media_type, schema)| content[media_type] = schema);
+            for (media_type, schema) in parts {
+                content[media_type] = schema;
+            }
             json!({"description": "The arguments by name", "required": required, "content": content})
         });
         let answer = self.answer(id, function, result, outputs);

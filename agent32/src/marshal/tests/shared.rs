@@ -72,7 +72,7 @@ fn an_output_is_as_long_as_the_function_says_and_a_small_one_is_answered_at_once
         _ => {}
     };
     let dest = buffer(folder.path(), "dest", None, true);
-    let answer = world.played_with_buffers(&format!(r#"{{"n":{LARGE}}}"#), &[dest.clone()], library, 0).unwrap();
+    let answer = world.played_with_buffers(&format!(r#"{{"n":{LARGE}}}"#), std::slice::from_ref(&dest), library, 0).unwrap();
     let expected = Digest {
         bytes: 5,
         // printf xxxxx | sha256sum
@@ -90,15 +90,17 @@ fn what_goes_in_and_out_is_changed_in_place_or_answered_as_json() {
     let library = |index, memory: &mut [u8]| {
         if index == 0 {
             assert_eq!(&memory[..LARGE], given);
-            memory.iter_mut().for_each(|byte| *byte += 1);
+            for byte in memory.iter_mut() {
+                *byte += 1;
+            }
         }
     };
     let data = buffer(folder.path(), "data", Some(&given), true);
-    let answer = world.played_with_buffers("{}", &[data.clone()], library, 0).unwrap();
+    let answer = world.played_with_buffers("{}", std::slice::from_ref(&data), library, 0).unwrap();
     assert_eq!(digest(&answer, "data").bytes, LARGE as u64);
     assert!(fs::read(&data.file).unwrap()[..LARGE] == vec![8; LARGE]);
     let data = buffer(folder.path(), "data", Some(&given), false);
-    let answer = world.played_with_buffers("{}", &[data.clone()], library, 0).unwrap();
+    let answer = world.played_with_buffers("{}", std::slice::from_ref(&data), library, 0).unwrap();
     assert!(answer.len() > LARGE && fs::read(&data.file).unwrap()[..LARGE] == given);
     // More room than there are bytes: zeros behind them.
     let data = buffer(folder.path(), "data", Some(&given), true);

@@ -101,7 +101,7 @@ pub(in crate::api) async fn read(
     for (parameter, value) in values {
         match value {
             Value::Inline(bytes) => {
-                inline.push((parameter, serde_json::Value::from(STANDARD.encode(bytes)).to_string()))
+                inline.push((parameter, serde_json::Value::from(STANDARD.encode(bytes)).to_string()));
             }
             Value::File(file, digest) => buffers.push(shared(parameter, file, Some(digest), most)),
         }
