@@ -130,15 +130,15 @@ impl Apartment {
         Ok(outcomes)
     }
 
-    /// Has a connection served by the thread of a lane: a call that comes on it is run by the thread that has read it, and wakes no
-    /// other.
+    /// What has a connection served by the thread of a lane: a call that comes on it is run by the thread that has read it, and
+    /// wakes no other.
     ///
     /// # Errors
     /// There is no such lane.
-    pub fn attend(&self, lane: u32, connection: Served) -> Result<(), Fault> {
+    pub fn attendance(&self, lane: u32) -> Result<impl FnOnce(Served) + Send + use<>, Fault> {
+        let lane = self.lane(lane)?.clone();
         // A thread that has ended drops it: the gateway takes that for what it is.
-        let _ = self.lane(lane)?.send(Job::Attend(connection));
-        Ok(())
+        Ok(move |connection| drop(lane.send(Job::Attend(connection))))
     }
 
     /// Gives the library another interface, and tells what was found of it. Where there is one thread, it waits for its turn

@@ -144,7 +144,9 @@ impl Server {
     ) -> Result<Reply, Infallible> {
         let upgraded = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
-        let believed = match self.trust.verify(&head) {
+        // A connection that was handed over was the gateway's already.
+        let believed = if is_of_lane { None } else { Some(self.trust.verify(&head)) };
+        let believed = match believed.transpose() {
             Ok(believed) => believed,
             Err(refusal) => return Ok(refused(&refusal.to_string())),
         };
@@ -153,13 +155,15 @@ impl Server {
             Ok(body) => body.to_bytes(),
             Err(error) => return Ok(fault(&malformed(format!("the body could not be read: {error}")))),
         };
-        if let Err(refusal) = self.trust.accept(believed, &head, &body) {
+        if let Some(believed) = believed
+            && let Err(refusal) = self.trust.accept(believed, &head, &body)
+        {
             return Ok(refused(&refusal.to_string()));
         }
         let path = head.uri.path().trim_start_matches('/');
         Ok(match (&head.method, path.split_once('/').unwrap_or((path, ""))) {
             (&Method::POST, ("calls", "")) => self.calls(&body, is_of_lane).await,
-            (&Method::POST, ("lanes", rest)) => self.attend(rest, upgraded),
+            (&Method::POST, ("lanes", rest)) if asks_for_lane(&head) => self.attend(rest, upgraded),
             (&Method::PUT, ("libraries", rest)) if !rest.is_empty() => match rest.strip_suffix("/interface") {
                 Some(name) => self.rebind(name, &body).await,
                 None => self.load(rest, &body).await,
@@ -223,8 +227,8 @@ impl Server {
         let Ok(lane) = lane.parse() else {
             return fault(&malformed(format!("POST /lanes/{path} is no request of the protocol")));
         };
-        let apartment = match self.apartment(library) {
-            Ok(apartment) => apartment,
+        let attend = match self.apartment(library).and_then(|apartment| apartment.attendance(lane)) {
+            Ok(attend) => attend,
             Err(error) => return fault(&error),
         };
         tokio::spawn(async move {
@@ -237,7 +241,7 @@ impl Server {
                     let _ = self.connection(stream, Arc::default(), true).await;
                 }
             };
-            let _ = apartment.attend(lane, Box::pin(served));
+            attend(Box::pin(served));
         });
         let mut reply = Response::new(Either::Left(Full::default()));
         *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -359,6 +363,10 @@ impl Server {
         // The table is consistent between any two statements, so a poisoned lock is as good as a whole one.
         self.apartments.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn asks_for_lane(head: &Parts) -> bool {
+    head.headers.get(UPGRADE).is_some_and(|protocol| protocol == LANE)
 }
 
 /// Sends events as they come, and empty lines while there are none, until there will be no more or nobody listens.

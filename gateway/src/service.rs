@@ -49,11 +49,14 @@ impl Service {
         note_arrival(&mut request);
         let asked = Asked::by(&self.bridge, &request);
         let mut response = match check_host(&mut request) {
-            Ok(()) if self.direct && called(&request).is_some() => {
-                self.call(request).await.unwrap_or_else(Problem::into_response)
-            }
-            // Large as its state is, calls need not carry it along.
-            Ok(()) => Box::pin(self.route(request.map(Body::new))).await,
+            Ok(()) => match called(&request).filter(|_| self.direct) {
+                Some((library, function)) => {
+                    let (library, function) = (library.to_owned(), function.to_owned());
+                    self.call(&library, &function, request).await.unwrap_or_else(Problem::into_response)
+                }
+                // Large as its state is, calls need not carry it along.
+                None => Box::pin(self.route(request.map(Body::new))).await,
+            },
             Err(problem) => problem.into_response(),
         };
         // As programs would have it.
@@ -72,22 +75,20 @@ impl Service {
     }
 
     /// What the route of functions does, guard and all.
-    async fn call<B>(&self, request: Request<B>) -> Result<Response, Problem>
+    async fn call<B>(&self, library: &str, function: &str, request: Request<B>) -> Result<Response, Problem>
     where
         B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
     {
-        let (library, function) = called(&request).unwrap_or_default();
-        let (library, function) = (library.to_owned(), function.to_owned());
         let (parts, body) = request.into_parts();
         let param = |name: &str| match name {
-            "library" => library.as_str(),
-            "function" => function.as_str(),
+            "library" => library,
+            "function" => function,
             _ => "",
         };
         let (caller, entrant) = Entrant::by_head(&self.bridge, Need::Call, param, &parts)?;
         let (body, passage) = entrant.by_body(&parts, body).await?;
-        let (target, body) = ((&*library, &*function), buffers::Body::json(body));
-        let answer = functions::answer(&self.bridge, &caller, &parts.headers, target, body).await;
+        let body = buffers::Body::json(body);
+        let answer = functions::answer(&self.bridge, &caller, &parts.headers, (library, function), body).await;
         passage.end(answer.unwrap_or_else(CallProblem::into_response)).await
     }
 }
@@ -113,5 +114,35 @@ fn protect(response: &mut Response) {
     ];
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_functions_with_plain_names_and_json_take_the_short_way() {
+        let request = |method: Method, target: &str, kind: &str| {
+            Request::builder().method(method).uri(target).header("content-type", kind).body(()).unwrap()
+        };
+        let json = "application/json";
+        let plain = request(Method::POST, "/v1/libraries/calc/functions/Add?x=1", json);
+        assert_eq!(called(&plain), Some(("calc", "Add")));
+        for (method, target, kind) in [
+            (Method::GET, "/v1/libraries/calc/functions/Add", json),
+            (Method::POST, "/v1/libraries/calc/functions/Add%20", json),
+            (Method::POST, "/v1/libraries/c%61lc/functions/Add", json),
+            (Method::POST, "/v1/libraries/calc/functions/", json),
+            (Method::POST, "/v1/libraries//functions/Add", json),
+            (Method::POST, "/v1/libraries/calc/functions/Add/more", json),
+            (Method::POST, "/v1/libraries/calc/x/functions/Add", json),
+            (Method::POST, "/v1/libraries/calc/batches", json),
+            (Method::POST, "/v2/libraries/calc/functions/Add", json),
+            (Method::POST, "/v1/libraries/calc/functions/Add", "application/octet-stream"),
+            (Method::POST, "/v1/libraries/calc/functions/Add", "multipart/form-data; boundary=x"),
+        ] {
+            assert_eq!(called(&request(method, target, kind)), None, "{target}, {kind}");
+        }
     }
 }

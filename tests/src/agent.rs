@@ -1,7 +1,7 @@
 //! An agent without a gateway: the test is its gateway, and says to it what it wants.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use bridge32_protocol::PROTOCOL;
 use bridge32_protocol::interface::Interface;
 use bridge32_protocol::journal::{self, Damaged, JOURNAL_BYTES, Slot};
 use bridge32_protocol::target::Target;
+use bridge32_protocol::wire::LANE;
 use bridge32_signature::{Key, Request, sign_with_nonce};
 use serde_json::{Value, json};
 
@@ -84,12 +85,20 @@ impl Agent {
     /// Sends a request, and gives the status and the body.
     pub fn send(&self, method: &str, target: &str, body: &Value) -> (u16, String) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = self.begin(method, target, &body, "connection: close\r\n");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        unpack(&answer)
+    }
+
+    /// A connection on which a signed request was sent.
+    fn begin(&self, method: &str, target: &str, body: &str, fields: &str) -> TcpStream {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
         let covered = Request { method, scheme: "http", authority: &self.address, target };
         let number = (self.requests.fetch_add(1, Ordering::Relaxed) + 1).to_string();
         let created = i64::try_from(now).expect("it is before the end of time");
         let signed = sign_with_nonce(&self.key, &covered, body.as_bytes(), created, &number).expect("it can be signed");
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\n{fields}", self.address);
         for (name, value) in signed.pairs() {
             head.extend([name, ": ", value, "\r\n"]);
         }
@@ -97,9 +106,30 @@ impl Agent {
         stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
         // An agent that dies meanwhile answers nothing.
         let _ = write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        unpack(&answer)
+        stream
+    }
+
+    /// A connection that the agent has passed on to the thread of a lane.
+    pub fn hand_over(&self, library: &str, lane: u32) -> Unsigned<'_> {
+        let (connection, (status, text)) = self.ask_for_lane(&format!("{library}/{lane}"));
+        assert_eq!(status, 101, "the agent passes it on: {text}");
+        connection
+    }
+
+    /// A connection that was to be passed on, and the answer to that.
+    pub fn ask_for_lane(&self, path: &str) -> (Unsigned<'_>, (u16, String)) {
+        let fields = format!("connection: upgrade\r\nupgrade: {LANE}\r\n");
+        let stream = self.begin("POST", &format!("/lanes/{path}"), "", &fields);
+        let mut connection = Unsigned { agent: self, stream: BufReader::new(stream) };
+        let answer = connection.answer();
+        (connection, answer)
+    }
+
+    /// A connection on which nothing was sent.
+    pub fn connect(&self) -> Unsigned<'_> {
+        let stream = TcpStream::connect(&self.address).expect("the agent listens");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
+        Unsigned { agent: self, stream: BufReader::new(stream) }
     }
 
     /// The same; the answer must be a success, and is JSON.
@@ -189,6 +219,60 @@ impl Agent {
     }
 }
 
+/// A connection on which nothing is signed.
+#[derive(Debug)]
+pub struct Unsigned<'a> {
+    agent: &'a Agent,
+    stream: BufReader<TcpStream>,
+}
+
+impl Unsigned<'_> {
+    /// Sends a request with that head and no body, and gives the status and the body.
+    pub fn ask(&mut self, head: &str) -> (u16, String) {
+        let _ = write!(self.stream.get_mut(), "{head}\r\n");
+        self.answer()
+    }
+
+    /// Sends calls to that lane of the library, and gives the status and the body.
+    pub fn run(&mut self, library: &str, lane: u32, calls: &[Value]) -> (u16, String) {
+        let list = json!({"library": library, "lane": lane, "revision": 1, "calls": calls}).to_string();
+        let head =
+            format!("POST /calls HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n", self.agent.address, list.len());
+        // An agent that dies meanwhile answers nothing.
+        let _ = write!(self.stream.get_mut(), "{head}\r\n{list}");
+        self.answer()
+    }
+
+    fn answer(&mut self) -> (u16, String) {
+        read_message(&mut self.stream).map_or_else(
+            || (0, String::new()),
+            |(head, body)| {
+                let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+                (status, String::from_utf8_lossy(&body).into_owned())
+            },
+        )
+    }
+}
+
+/// The head and the body of the next message of a connection.
+fn read_message(stream: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
 impl Drop for Agent {
     fn drop(&mut self) {
         self.kill();
@@ -232,19 +316,7 @@ fn take_registrations(stream: TcpStream, registration: &Mutex<Value>) -> Option<
     let mut answers = stream.try_clone().ok()?;
     let mut stream = BufReader::new(stream);
     loop {
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).ok()?;
+        let (_, body) = read_message(&mut stream)?;
         *registration.lock().ok()? = serde_json::from_slice(&body).ok()?;
         let lease = r#"{"heartbeat_ms":200,"generation":1}"#;
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use bridge32_tests::otlp::hex;
 use bridge32_tests::{Answer, Bridge, TARGETS, TARGETS_32, Target, Value, base64, bytes, fixture, json, within};
 
 const BINARY: &str = "application/octet-stream";
@@ -365,11 +366,10 @@ fn half_a_gibibyte_is_refused_and_the_next_call_is_served() {
             bridge.client().authority(),
         );
         let request = bridge.client().request("POST", &self::target(library, "SumOf", &Value::Null)).body(BINARY, "x");
-        let signed: String = request
-            .signature(&bridge.config().signing_key(), 0)
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let mut signed = String::new();
+        for (name, value) in request.signature(&bridge.config().signing_key(), 0) {
+            signed.extend([&*name, ": ", &value, "\r\n"]);
+        }
         let answer = bridge32_tests::raw::exchange(bridge.client().authority(), &format!("{head}{signed}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("bulk_limit"), "{answer}");
         // Asked for as JSON, and as bytes.
@@ -449,7 +449,7 @@ fn the_history_has_size_and_digest_and_such_a_call_is_not_made_again() {
 
 fn sha256(data: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sha2::Sha256::digest(data))
 }
 
 #[test]

@@ -63,7 +63,12 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// Starts lane 0, which loads the library, starts the others, and unloads the library when all have ended.
-    pub(super) fn start(self, load: Load, jobs: Vec<UnboundedReceiver<Job>>, opened: oneshot::Sender<Opened>) -> io::Result<()> {
+    pub(super) fn start(
+        self,
+        load: Load,
+        jobs: Vec<UnboundedReceiver<Job>>,
+        opened: oneshot::Sender<Opened>,
+    ) -> io::Result<()> {
         let mut jobs = jobs.into_iter();
         let Some(own) = jobs.next() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let (thread, runtime) = (self.thread(0), runtime()?);

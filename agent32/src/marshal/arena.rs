@@ -184,7 +184,8 @@ impl Arena {
 
     /// Forgets all blocks, and returns what a large call took.
     pub fn clear(&mut self) {
-        let keep = self.chunks.first().is_some_and(|chunk| matches!(chunk, Chunk::Own(memory) if memory.len() == CHUNK));
+        let keep =
+            self.chunks.first().is_some_and(|chunk| matches!(chunk, Chunk::Own(memory) if memory.len() == CHUNK));
         self.chunks.truncate(usize::from(keep));
         self.used = 0;
         self.blocks.clear();

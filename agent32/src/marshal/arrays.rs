@@ -252,8 +252,7 @@ impl Writer<'_, '_> {
                 let secret = length::dependencies(capacity).iter().any(|index| scope.members.is_sensitive(*index));
                 let bytes =
                     if secret || at.is_sensitive() { String::new() } else { format!(", which is {bytes} bytes") };
-                let detail =
-                    format!("the length of `{at}` is {length}{bytes}; it must be from 0 to {most} bytes{why}");
+                let detail = format!("the length of `{at}` is {length}{bytes}; it must be from 0 to {most} bytes{why}");
                 let culprit = length::dependencies(capacity).first().map(|index| scope.members.name(*index));
                 Err(culprit
                     .map_or_else(|| mismatch(at, detail.as_str()), |name| mismatch(&at.sibling(name), detail.as_str())))

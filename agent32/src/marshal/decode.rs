@@ -299,7 +299,20 @@ impl<'c, 'm> Writer<'c, 'm> {
         let (handles, holds, callbacks, bstrs) = (Vec::new(), Vec::new(), Vec::new(), Bstrs::default());
         let (parameter, buffer, direction, depth) = (0, None, Direction::In, 0);
         let answered = Vec::new();
-        Self { environment, source, arena, parameter, buffer, direction, depth, handles, holds, callbacks, bstrs, answered }
+        Self {
+            environment,
+            source,
+            arena,
+            parameter,
+            buffer,
+            direction,
+            depth,
+            handles,
+            holds,
+            callbacks,
+            bstrs,
+            answered,
+        }
     }
 
     /// Writes a parameter into its slot.

@@ -12,7 +12,7 @@ use bridge32_protocol::wire::{
     CallbackList, Fault, HandleList, ImageRequest, LANE, Load, Loaded, Observation, Rebind, SessionEnd,
 };
 use bridge32_signature::Key;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::future::Fuse;
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
@@ -30,6 +30,9 @@ use super::token::CallbackId;
 
 /// Where a connection is passed on to a lane.
 const LANES: &str = "/lanes/";
+
+/// A line of up to so many bytes gets memory of its own: outcomes are kept longer than the buffer, which is used again.
+const LONGEST_COPY: usize = 4096;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For what an agent answers by itself, without its library.
@@ -101,13 +104,13 @@ impl Client {
         let path = format!("{LANES}{library}/{lane}");
         let handing = tokio::time::timeout(CONNECT_TIMEOUT, connection.hand_over(&path));
         let stream = handing.await.unwrap_or_else(|_| Err(ClientError::NotSent("no answer within 5 s".to_owned())))?;
-        self.speak(stream).await
+        Ok(Connection { signs: false, ..self.speak(stream).await? })
     }
 
     async fn speak(&self, stream: TcpStream) -> Result<Connection, ClientError> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(not_sent)?;
         let driver: Driver = Box::pin(driver.with_upgrades());
-        Ok(Connection { client: self.clone(), sender, driver: driver.fuse() })
+        Ok(Connection { client: self.clone(), sender, driver: driver.fuse(), signs: true })
     }
 
     /// Has a library loaded. The inner error is the agent's own.
@@ -265,6 +268,9 @@ type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send + Sync>>;
 pub struct Connection {
     client: Client,
     sender: SendRequest<Full<Bytes>>,
+    /// What comes on a connection that was handed over needs no signature of its own: both sides have shown there, by signatures,
+    /// who they are.
+    signs: bool,
     driver: Fuse<Driver>,
 }
 
@@ -350,7 +356,6 @@ impl Connection {
     async fn exchange(&mut self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
         drive(&mut self.driver, self.sender.ready()).await.map_err(not_sent)?;
         let Client { address, key, requests } = &self.client;
-        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
         let authority = address.to_string();
         let mut request = Request::builder()
             .method(method)
@@ -363,7 +368,10 @@ impl Connection {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
             request.headers_mut().insert(UPGRADE, HeaderValue::from_static(LANE));
         }
-        signing::sign(&mut request, &body, &authority, key, number).map_err(not_sent)?;
+        if self.signs {
+            let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
+            signing::sign(&mut request, &body, &authority, key, number).map_err(not_sent)?;
+        }
         let answer = self.sender.try_send_request(request.map(|()| Full::new(body)));
         match drive(&mut self.driver, answer).await {
             Ok(answer) => Ok(answer),
@@ -401,10 +409,16 @@ impl Lines {
             self.searched = self.buffer.len();
             return None;
         };
-        let mut line = self.buffer.split_to(self.searched + end + 1);
-        line.truncate(line.len() - 1);
-        self.searched = 0;
-        Some(line.freeze())
+        let length = std::mem::take(&mut self.searched) + end;
+        let line = if length > LONGEST_COPY {
+            self.buffer.split_to(length).freeze()
+        } else {
+            let line = Bytes::copy_from_slice(&self.buffer[..length]);
+            self.buffer.advance(length);
+            line
+        };
+        self.buffer.advance(1);
+        Some(line)
     }
 }
 

@@ -19,7 +19,9 @@ use crate::dispatch::{CallResult, Failure, Reply, execution};
 
 /// How long calls are gathered that nobody waits for: with the time that writing takes, less than the 200 ms for which an
 /// answered call may not be written yet.
-const GATHER: Duration = Duration::from_millis(50);
+///
+/// Not longer, so that what they have is still in the processor's caches then: that takes less than more transactions do.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// One transaction has no more calls than these.
 const MOST: usize = 4096;
@@ -150,7 +152,10 @@ impl History {
         };
         let (records, owed, room) = catch_unwind(AssertUnwindSafe(prepare)).unwrap_or_else(|_| {
             self.state.count_missed(count);
-            tracing::error!(calls = count, "calls could not be prepared for the history: that is a defect of the gateway");
+            tracing::error!(
+                calls = count,
+                "calls could not be prepared for the history: that is a defect of the gateway"
+            );
             Default::default()
         });
         self.buffer.reuse(room);

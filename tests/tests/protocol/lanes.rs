@@ -78,6 +78,57 @@ fn lanes_that_are_not_there_and_numbers_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_lane_runs_what_comes_on_its_own_connections_and_by_the_agents() {
+    for target in TARGETS {
+        let mut agent = Agent::start(target);
+        agent.load("lanes", 2, 0);
+        let thread = |lane| agent.call("lanes", u128::from(lane) + 1, "ThreadId", &json!({}));
+        let mut own = [0, 1].map(|lane| agent.hand_over("lanes", lane));
+        for _ in 0..3 {
+            for (lane, own) in (0..).zip(&mut own) {
+                let there = results(&agent.run("lanes", lane, &[thread(lane), thread(lane)]))[0].clone();
+                let (status, line) = own.run("lanes", lane, &[thread(lane)]);
+                let outcome: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+                assert_eq!(
+                    (status, &outcome["outcome"]["returned"]["result"]),
+                    (200, &there),
+                    "{target}: the same thread"
+                );
+            }
+        }
+        // A list would have to be sent while its next call runs.
+        let [first, second] = &mut own;
+        for calls in [vec![], vec![thread(0), thread(0)]] {
+            let (status, fault) = first.run("lanes", 0, &calls);
+            assert!(status == 422 && fault.contains("one call at a time"), "{target}: {status} {fault}");
+        }
+        assert_eq!(first.run("lanes", 0, &[thread(0)]).0, 200, "{target}: and goes on");
+        // What ends the process ends the connection.
+        assert_eq!(second.run("lanes", 1, &[agent.call("lanes", 9, "Crash", &json!({}))]).0, 0, "{target}");
+        agent.ended();
+        assert_eq!(agent.crash()["call_id"], bridge32_tests::agent::id_of(9), "{target}");
+    }
+}
+
+#[test]
+fn connections_are_passed_on_to_lanes_that_there_are_and_only_for_who_has_the_key() {
+    let mut agent = Agent::start(bridge32_tests::Target::Linux32);
+    agent.load("lanes", 1, 0);
+    let mut connection = agent.connect();
+    let refused =
+        connection.ask("POST /lanes/lanes/0 HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: bridge32-lane\r\n");
+    assert_eq!(refused.0, 401, "{}", refused.1);
+    for (path, why) in
+        [("lanes/1", "no lane 1"), ("lanes/x", "no request"), ("lanes", "no request"), ("others/0", "not loaded")]
+    {
+        let (status, fault) = agent.ask_for_lane(path).1;
+        assert!(status == 422 && fault.contains(why), "{path}: {status} {fault}");
+    }
+    // Without asking for another protocol it stays what it is.
+    agent.refused("POST", "/lanes/lanes/0", &Value::Null, "malformed_request");
+}
+
+#[test]
 fn an_interface_comes_while_other_lanes_run_and_the_last_four_stay() {
     for target in TARGETS {
         let mut agent = Agent::start(target);

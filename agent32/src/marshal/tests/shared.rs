@@ -72,7 +72,8 @@ fn an_output_is_as_long_as_the_function_says_and_a_small_one_is_answered_at_once
         _ => {}
     };
     let dest = buffer(folder.path(), "dest", None, true);
-    let answer = world.played_with_buffers(&format!(r#"{{"n":{LARGE}}}"#), std::slice::from_ref(&dest), library, 0).unwrap();
+    let answer =
+        world.played_with_buffers(&format!(r#"{{"n":{LARGE}}}"#), std::slice::from_ref(&dest), library, 0).unwrap();
     let expected = Digest {
         bytes: 5,
         // printf xxxxx | sha256sum
