@@ -57,17 +57,13 @@ impl Operations<'_> {
         let takes_some = arguments.schema.get("properties").is_some();
         let body = takes_some.then(|| {
             let required = arguments.schema.get("required").is_some();
-            let parts = buffers::content(function, &arguments.schema);
             let name = self.add(format!("{id}_Arguments"), arguments.schema);
-            let mut content = content(&reference(&name), arguments.example);
-            for (media_type, schema) in parts {
-                content[media_type] = schema;
-            }
+            let content = content(&reference(&name), arguments.example);
             json!({"description": "The arguments by name", "required": required, "content": content})
         });
         let answer = self.answer(id, function, result, outputs);
         let summary = text::summary(&function.description);
-        let mut more = buffers::remarks(function);
+        let mut more: Vec<String> = buffers::remark(function).into_iter().collect();
         if function.idempotent {
             more.push("Calling it twice does no harm.".to_owned());
         }
@@ -82,10 +78,7 @@ impl Operations<'_> {
         if let Some(body) = body {
             operation.insert("requestBody".to_owned(), body);
         }
-        let names = ["preferWait", "idempotencyKey", "bridgeSession"];
-        let of_bytes = buffers::is_one(function).then_some("bulkArguments");
-        let names: Vec<&str> = names.into_iter().chain(of_bytes).collect();
-        operation.insert("parameters".to_owned(), parameters(&names));
+        operation.insert("parameters".to_owned(), parameters(&["preferWait", "idempotencyKey", "bridgeSession"]));
         let answered =
             json!({"description": "The function returned", "headers": headers(&OF_ANSWERS), "content": answer});
         // Whoever wants 202 knows that: it is described at `callFunction`, and would be a type more to tell apart in each answer.
