@@ -1,5 +1,5 @@
-//! The key that this agent and its gateway share: requests of both directions are signed with it (RFC 9421), so that no
-//! other program of this machine can call the agent, or register in its place.
+//! The key that this agent and its gateway share: requests of both directions are signed with it (RFC 9421), or come on a connection
+//! that such a request has passed on, so that no other program of this machine can call the agent, or register in its place.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

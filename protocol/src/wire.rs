@@ -1,5 +1,5 @@
 //! The messages. Everything is JSON over HTTP on the loopback interface; both directions carry signatures made with the
-//! agent's own key.
+//! agent's own key, except on a connection that a signed request has passed on to a lane.
 //!
 //! | who asks | request | body | answer |
 //! | --- | --- | --- | --- |

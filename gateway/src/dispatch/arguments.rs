@@ -50,7 +50,7 @@ impl Arguments {
 
     /// The same with further members in front, whose values are JSON.
     #[must_use]
-    pub fn with_members(self, members: &[(&str, String)]) -> Self {
+    pub fn with_members(self, members: &[(String, String)]) -> Self {
         if members.is_empty() { self } else { Self { text: with_members(&self.text, members).into(), ..self } }
     }
 
@@ -83,8 +83,7 @@ impl Arguments {
         if given.is_empty() {
             return Cow::Borrowed(&self.text);
         }
-        let members: Vec<(&str, String)> = given.iter().map(|(name, digest)| (name.as_str(), digest.clone())).collect();
-        Cow::Owned(with_members(&self.text, &members))
+        Cow::Owned(with_members(&self.text, &given))
     }
 
     /// The same, in memory of their own where they are short: what came through a connection is a part of its buffer, which is
@@ -140,12 +139,12 @@ impl Arguments {
 }
 
 /// An object with further members in front.
-fn with_members(object: &[u8], members: &[(&str, String)]) -> Vec<u8> {
+fn with_members(object: &[u8], members: &[(String, String)]) -> Vec<u8> {
     let rest = object.strip_prefix(b"{").unwrap_or(object);
     let mut text = b"{".to_vec();
     for (index, (name, value)) in members.iter().enumerate() {
         let separator = if index == 0 { "" } else { "," };
-        text.extend_from_slice(format!("{separator}{}:{value}", serde_json::Value::from(*name)).as_bytes());
+        text.extend_from_slice(format!("{separator}{}:{value}", serde_json::Value::from(name.as_str())).as_bytes());
     }
     if rest.trim_ascii() != b"}" {
         text.push(b',');
@@ -195,7 +194,8 @@ mod tests {
         assert_eq!(recorded(r#"{"n": 1}"#), r#"{"src":{"bytes":3,"sha256":"ab"},"n": 1}"#);
         assert!(args("{}").with_buffers(buffers()).are_overwritten());
         assert!(!args("{}").with_buffers(vec![shared("dest", None)]).are_overwritten());
-        let more = args(r#"{"n":1}"#).with_members(&[("a", "\"x\"".to_owned()), ("b", "2".to_owned())]);
+        let more =
+            args(r#"{"n":1}"#).with_members(&[("a".to_owned(), "\"x\"".to_owned()), ("b".to_owned(), "2".to_owned())]);
         assert_eq!(more.as_bytes(), br#"{"a":"x","b":2,"n":1}"#);
     }
 

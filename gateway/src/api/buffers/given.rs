@@ -114,7 +114,6 @@ pub(in crate::api) async fn read(
             Some(Wanted { form, files: offer(bridge, &outputs, &mut buffers, most).await? })
         }
     };
-    let inline: Vec<(&str, String)> = inline.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
     Ok(Call { args: args.with_members(&inline).with_buffers(buffers), wanted, body })
 }
 
