@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::crash;
 use super::notes::Notes;
 use super::output::Line;
-use crate::private::{create, make_folder};
+use crate::private::{create, lock_file, make_folder};
 
 /// So many reports are kept; the oldest ones go first.
 const KEPT: usize = 200;
@@ -129,7 +129,7 @@ impl Reports {
 
     fn remove_leftovers(&self) -> io::Result<()> {
         make_folder(&self.folder)?;
-        let lock = create(&self.folder.join(LOCK))?;
+        let lock = lock_file(&self.folder.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => {
                 for name in self.files()?.filter(|name| is_unfinished(name)) {

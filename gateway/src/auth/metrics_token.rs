@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::MetricsConfig;
 use crate::error::{Code, Problem};
+use crate::private::{self, Exposure};
 
 /// The shortest token that is accepted, in bytes.
 const MIN_TOKEN: usize = 16;
@@ -36,12 +37,12 @@ pub enum TokenFileError {
         source: io::Error,
     },
     /// Others can read it.
-    #[error("metrics.token_file: {} can be read by others (mode {mode:04o}): chmod 600 {}", file.display(), file.display())]
+    #[error("metrics.token_file: {} can be read by others ({who}): {}", file.display(), private::close_file(file))]
     Exposed {
         /// The file.
         file: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// Who can.
+        who: Exposure,
     },
     /// It holds no token.
     #[error(
@@ -75,8 +76,8 @@ impl TokenDigest {
 fn of_file(file: &Path) -> Result<TokenDigest, TokenFileError> {
     let unreadable = |source| TokenFileError::Unreadable { file: file.to_owned(), source };
     let opened = File::open(file).map_err(unreadable)?;
-    if let Some(mode) = crate::private::exposed(&opened).map_err(unreadable)? {
-        return Err(TokenFileError::Exposed { file: file.to_owned(), mode });
+    if let Some(who) = private::exposed(&opened).map_err(unreadable)? {
+        return Err(TokenFileError::Exposed { file: file.to_owned(), who });
     }
     let mut text = Zeroizing::new(Vec::new());
     opened.take(MAX_FILE + 1).read_to_end(&mut text).map_err(unreadable)?;

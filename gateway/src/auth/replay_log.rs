@@ -17,6 +17,8 @@ use std::time::Duration;
 use bridge32_signature::{CLOCK_WINDOW, Mark, ReplayStore};
 use jiff::Timestamp;
 
+use crate::private;
+
 /// How long nonces wait at most until they are written.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long it takes until what could not be written is tried again.
@@ -83,7 +85,7 @@ impl ReplayLog {
     pub(super) fn open(folder: PathBuf, store: &ReplayStore) -> Result<Self, ReplayLogError> {
         let now = Timestamp::now().as_second();
         let unusable = |place: &Path, source| ReplayLogError::Unusable { place: place.to_owned(), source };
-        make_folder(&folder).map_err(|source| unusable(&folder, source))?;
+        private::make_folder(&folder).map_err(|source| unusable(&folder, source))?;
         for (file, started) in segments(&folder).map_err(|source| unusable(&folder, source))? {
             if now.saturating_sub(started) <= OLD {
                 let bytes = std::fs::read(&file).map_err(|source| unusable(&file, source))?;
@@ -204,7 +206,7 @@ impl Segment {
         }
         let name = |number: u32| self.folder.join(format!("{now}-{}-{number}{SUFFIX}", std::process::id()));
         let file = (0..u32::MAX).map(name).find(|file| !file.exists()).ok_or(io::ErrorKind::AlreadyExists)?;
-        let mut file = create(&file)?;
+        let mut file = private::create_new(&file)?;
         file.write_all(MAGIC)?;
         Ok(self.current.insert((file, now)))
     }
@@ -231,28 +233,6 @@ fn restore(bytes: &[u8], store: &ReplayStore, now: i64) -> Option<()> {
     };
     nonces.chunks_exact(Mark::BYTES).filter_map(Mark::from_bytes).for_each(|taken| store.restore(taken, now));
     Some(())
-}
-
-#[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)
-}
-
-#[cfg(unix)]
-fn create(file: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().write(true).create_new(true).mode(0o600).open(file)
-}
-
-#[cfg(not(unix))]
-fn create(file: &Path) -> io::Result<File> {
-    File::create_new(file)
 }
 
 #[cfg(test)]

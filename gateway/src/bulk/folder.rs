@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::private;
 
 /// The memory file system of Linux.
-const MEMORY: &str = "/dev/shm";
+const MEMORY: Option<&str> = if cfg!(target_os = "linux") { Some("/dev/shm") } else { None };
 
 /// The file whose lock says that a folder is in use.
 const LOCK: &str = "lock";
@@ -72,16 +72,18 @@ impl Folder {
     pub fn open(&self) -> Result<(), FolderError> {
         let opened = match &self.configured {
             Some(place) => Open::below(place)?,
-            None => match Open::below(Path::new(MEMORY)) {
-                Ok(opened) => opened,
-                Err(error) => {
-                    let place = self.data_dir.join("bulk");
-                    if Path::new(MEMORY).is_dir() {
+            None => {
+                let place = self.data_dir.join("bulk");
+                let in_memory = MEMORY.map(Path::new).filter(|memory| memory.is_dir()).map(Open::below);
+                match in_memory {
+                    Some(Ok(opened)) => opened,
+                    Some(Err(error)) => {
                         tracing::warn!("{error}. Large buffers go through files in {}", place.display());
+                        Open::below(&place)?
                     }
-                    Open::below(&place)?
+                    None => Open::below(&place)?,
                 }
-            },
+            }
         };
         let _ = self.open.set(opened);
         Ok(())
@@ -112,9 +114,6 @@ impl Open {
     fn below(place: &Path) -> Result<Self, FolderError> {
         let home = home(place);
         let unusable = |source| FolderError::Unusable { folder: home.clone(), source };
-        if place == Path::new(MEMORY) && !place.is_dir() {
-            return Err(unusable(io::ErrorKind::NotFound.into()));
-        }
         private::make_folder(&home).map_err(unusable)?;
         if !private::is_ours_alone(&home).map_err(unusable)? {
             return Err(FolderError::Exposed { folder: home });
@@ -147,8 +146,7 @@ fn home(place: &Path) -> PathBuf {
 /// The file of a folder whose lock counts.
 fn locked(folder: &Path) -> io::Result<File> {
     let path = folder.join(LOCK);
-    private::touch(&path)?;
-    std::fs::OpenOptions::new().write(true).open(path)
+    private::lock_file(&path)
 }
 
 /// Removes the folders whose gateways are gone.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{ConfigError, values};
 
 mod library;
+mod paths;
 
 pub(super) use library::{
     FallbackDocument, InstancesDocument, LibraryDocument, ProbeDocument, RangeDocument, RecycleDocument,
@@ -151,7 +152,8 @@ fn read_into(file: &Path, seen: &mut Vec<PathBuf>) -> Result<Document, ConfigErr
     let text =
         std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
     let mut document: Document = toml::from_str(&text).map_err(|error| syntax(file, &text, &error))?;
-    document.resolve(file.parent().unwrap_or(Path::new(".")));
+    let directory = file.parent().unwrap_or(Path::new("."));
+    document.resolve(directory).map_err(|(key, message)| value(file, &key, message))?;
     seen.push(file.to_owned());
     for include in std::mem::take(&mut document.include) {
         if seen.contains(&include) {
@@ -202,36 +204,12 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-/// A path of a configuration is relative to the file that says it; one with a drive is the runtime's own.
-fn absolute(directory: &Path, path: &Path) -> PathBuf {
-    if path.to_str().is_some_and(values::has_drive) { path.to_owned() } else { clean(&directory.join(path)) }
-}
-
 /// The file that `include` of another one means.
 pub(super) fn beside(file: &Path, include: &Path) -> PathBuf {
-    absolute(file.parent().unwrap_or(Path::new(".")), include)
+    paths::absolute(file.parent().unwrap_or(Path::new(".")), include)
 }
 
 impl Document {
-    fn resolve(&mut self, directory: &Path) {
-        let absolute = |path: &mut PathBuf| *path = absolute(directory, path);
-        self.include.iter_mut().for_each(absolute);
-        self.data_dir.iter_mut().for_each(absolute);
-        self.auth.keys_file.iter_mut().for_each(absolute);
-        self.metrics.token_file.iter_mut().for_each(absolute);
-        self.tls.certificate.iter_mut().chain(&mut self.tls.key).for_each(absolute);
-        self.library_folders.iter_mut().flatten().for_each(absolute);
-        for library in self.library.values_mut() {
-            library.resolve(absolute);
-        }
-        for runtime in self.runtime.values_mut() {
-            runtime.directory = Some(directory.to_owned());
-            if let Some(program) = runtime.command.as_mut().and_then(|command| command.first_mut()) {
-                *program = resolve_program(program, directory);
-            }
-        }
-    }
-
     /// Adds what an included file says; nothing may be said twice.
     fn join(&mut self, other: Self, file: &Path, included: &Path) -> Result<(), ConfigError> {
         let twice = |key: &str| value(included, key, format!("is said in {} too", file.display()));
@@ -325,9 +303,13 @@ impl Document {
     }
 
     /// [`Document::overlay`] for what stands outside of files: paths are relative to the main one.
-    pub(super) fn overlay_from(&mut self, mut over: Self, directory: &Path) {
-        over.resolve(directory);
+    ///
+    /// # Errors
+    /// A path that is none.
+    pub(super) fn overlay_from(&mut self, mut over: Self, directory: &Path) -> Result<(), String> {
+        over.resolve(directory).map_err(|(key, message)| format!("{key}: {message}"))?;
         self.overlay(over);
+        Ok(())
     }
 }
 
@@ -344,16 +326,4 @@ fn replace<T>(slot: &mut Option<T>, over: Option<T>) {
     if over.is_some() {
         *slot = over;
     }
-}
-
-/// A program beside the configuration file is meant before one of the search path.
-fn resolve_program(program: &str, directory: &Path) -> String {
-    let beside = directory.join(program);
-    let has_folder = program.contains('/') || (cfg!(windows) && program.contains('\\'));
-    if has_folder || beside.is_file() { clean(&beside).display().to_string() } else { program.to_owned() }
-}
-
-/// Without `.` components, which would show in every message.
-fn clean(path: &Path) -> PathBuf {
-    path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
 }

@@ -92,9 +92,9 @@ pub(super) fn apply(
             continue;
         }
         let path = declared_name(path, &document);
-        let over = overlay(&path, &text)
+        overlay(&path, &text)
+            .and_then(|over| document.overlay_from(over, directory))
             .map_err(|message| ConfigError::Environment { variable: variable.clone(), message })?;
-        document.overlay_from(over, directory);
         overlaid.extend(leaves(&path.join("."), &text).map(|key| Overlaid { variable: variable.clone(), key }));
     }
     Ok((document, overlaid, warnings))

@@ -176,7 +176,7 @@ impl Context<'_> {
         }
         let mut library = LibraryConfig {
             running: self.running(name, &table, process, deadline)?,
-            file: values::library_file(file),
+            file: values::library_file(file, table.runtime.as_deref()),
             headers: table.header.map(OneOrMany::into_vec).unwrap_or_default(),
             runtime: table.runtime.map(|runtime| self.target(&key("runtime"), &runtime)).transpose()?,
             fallback: Vec::new(),
@@ -243,7 +243,7 @@ impl Context<'_> {
     ) -> Result<Fallback, ConfigError> {
         let FallbackDocument { file, header, runtime, agent, sha256 } = document;
         let sha256 = self.sha256(&format!("{key}.sha256"), sha256)?;
-        let file = file.map(values::library_file);
+        let file = file.map(|file| values::library_file(file, runtime.as_deref()));
         let runtime = runtime.map(|runtime| self.target(&format!("{key}.runtime"), &runtime)).transpose()?;
         let fallback = Fallback {
             // Another file may be of another architecture.

@@ -227,7 +227,9 @@ impl Config {
         let libraries = context.libraries(document.library, &names)?;
         context.agents(&libraries, &auth)?;
         context.numbered(&libraries)?;
-        let folders = document.library_folders.map(|folders| folders.into_iter().map(values::library_file).collect());
+        let folders = document
+            .library_folders
+            .map(|folders| folders.into_iter().map(|folder| values::library_file(folder, None)).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
         Ok(Self {
             file,

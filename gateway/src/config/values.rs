@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bridge32_protocol::interface::{Encoding, Int64};
+use bridge32_protocol::target::Target;
 use bridge32_protocol::wire::Dialect;
 
 use super::LibraryFile;
@@ -119,11 +120,25 @@ pub(crate) fn encoding(label: &str) -> Result<Encoding, String> {
 }
 
 /// A drive letter makes it a path of the runtime's own, except where the gateway itself runs on Windows.
-pub(super) fn library_file(path: PathBuf) -> LibraryFile {
+pub(super) fn library_file(path: PathBuf, runtime: Option<&str>) -> LibraryFile {
     match path.to_str() {
-        Some(text) if cfg!(not(windows)) && has_drive(text) => LibraryFile::Runtime(text.to_owned()),
+        Some(text) if cfg!(windows) => {
+            let root = std::env::var("SystemRoot").unwrap_or_else(|_| r"C:\Windows".to_owned());
+            let seen = (runtime != Some(Target::Win64.name())).then(|| for_32_bit(text, &root)).flatten();
+            LibraryFile::Host(seen.map(PathBuf::from).filter(|seen| seen.exists()).unwrap_or(path))
+        }
+        Some(text) if has_drive(text) => LibraryFile::Runtime(text.to_owned()),
         _ => LibraryFile::Host(path),
     }
+}
+
+/// Where a 32-bit process finds what it calls `System32`: Windows shows it `SysWOW64` under that name.
+fn for_32_bit(path: &str, root: &str) -> Option<String> {
+    let (path, root) = (path.replace('/', r"\"), root.trim_end_matches('\\'));
+    let folder = format!(r"{root}\System32");
+    let (head, rest) = path.split_at_checked(folder.len())?;
+    let is_in = head.eq_ignore_ascii_case(&folder) && (rest.is_empty() || rest.starts_with('\\'));
+    is_in.then(|| format!(r"{root}\SysWOW64{rest}"))
 }
 
 /// `C:\…` or `C:/…`.
@@ -142,5 +157,24 @@ pub(super) fn suggestion(wrong: &str, known: &[&str]) -> String {
     match nearest(wrong, known.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
         None => format!("; known here: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_32_bit_process_calls_system32_lies_in_syswow64() {
+        for (path, expected) in [
+            (r"C:\Windows\System32\version.dll", Some(r"C:\Windows\SysWOW64\version.dll")),
+            (r"c:/windows/system32/drivers/x.dll", Some(r"C:\Windows\SysWOW64\drivers\x.dll")),
+            (r"C:\Windows\System32", Some(r"C:\Windows\SysWOW64")),
+            (r"C:\Windows\System32x\a.dll", None),
+            (r"D:\vendor\a.dll", None),
+            (r"C:\Windows\Système\a.dll", None),
+        ] {
+            assert_eq!(for_32_bit(path, r"C:\Windows\").as_deref(), expected, "{path}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, CertificateError as Refusal, RootCertStore, ServerConfig};
 
 use crate::config::TlsConfig;
-use crate::private;
+use crate::private::{self, Exposure};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,12 +39,12 @@ pub enum CertificateError {
         source: io::Error,
     },
     /// Others can read the private key.
-    #[error("tls.key: {} can be read by others (mode {mode:04o}): chmod 600 {}", file.display(), file.display())]
+    #[error("tls.key: {} can be read by others ({who}): {}", file.display(), private::close_file(file))]
     Exposed {
         /// The file.
         file: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// Who can.
+        who: Exposure,
     },
     /// A file does not hold what it should.
     #[error("{key}: {} is not what is expected: {message}", file.display())]
@@ -182,7 +182,7 @@ fn read(files: &TlsConfig, provider: &CryptoProvider) -> Result<CertifiedKey, Ce
     let chain = chain.ok_or_else(|| invalid(CERTIFICATE, &files.certificate, "it has no BEGIN CERTIFICATE of PEM"))?;
     match File::open(&files.key).and_then(|file| private::exposed(&file)) {
         Ok(None) => {}
-        Ok(Some(mode)) => return Err(CertificateError::Exposed { file: files.key.clone(), mode }),
+        Ok(Some(who)) => return Err(CertificateError::Exposed { file: files.key.clone(), who }),
         Err(source) => return Err(unreadable(KEY, &files.key, source)),
     }
     let key = PrivateKeyDer::from_pem_slice(&open(KEY, &files.key)?).map_err(|error| {

@@ -12,6 +12,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 use zeroize::Zeroizing;
 
 use super::file::{self, KeyFileError};
+use crate::private;
 
 /// A key that is to be made.
 #[derive(Clone, Debug, Default)]
@@ -240,13 +241,13 @@ impl Locked {
         }
         let text = Zeroizing::new(document.to_string());
         // Beside it, so that it takes the file's place in one step; dropped, and so removed, if it is not fit to.
-        let mut partial = tempfile::NamedTempFile::new_in(self.folder()).map_err(failed)?;
+        let mut partial = tempfile::Builder::new().make_in(self.folder(), private::create_new).map_err(failed)?;
         partial.write_all(text.as_bytes()).and_then(|()| partial.as_file().sync_all()).map_err(failed)?;
         file::read(partial.path()).map_err(|error| match error {
             KeyFileError::Invalid { message, .. } => EditError::Key(message),
             other => other.into(),
         })?;
-        self.keep_owner(partial.as_file()).map_err(failed)?;
+        private::keep_access(&self.file, partial.as_file()).map_err(failed)?;
         partial.persist(&self.file).map_err(|error| failed(error.error))?;
         sync_folder(self.folder()).map_err(failed)?;
         Ok(done)
@@ -266,29 +267,7 @@ fn lock_file(file: &Path) -> io::Result<File> {
 /// Folders cannot be locked there: a file beside it is.
 #[cfg(not(unix))]
 fn lock_file(file: &Path) -> io::Result<File> {
-    File::options().write(true).create(true).truncate(false).open(file.with_extension("lock"))
-}
-
-impl Locked {
-    /// A file that another user's gateway reads stays that user's, whoever changes it.
-    #[cfg(unix)]
-    fn keep_owner(&self, new: &File) -> io::Result<()> {
-        use std::os::unix::fs::{MetadataExt as _, fchown};
-        let (Ok(old), made) = (std::fs::metadata(&self.file), new.metadata()?) else { return Ok(()) };
-        if (old.uid(), old.gid()) == (made.uid(), made.gid()) {
-            return Ok(());
-        }
-        let failed = |error| {
-            let text = format!("it belongs to the user {}, who has to run this command ({error})", old.uid());
-            io::Error::new(io::ErrorKind::PermissionDenied, text)
-        };
-        fchown(new, Some(old.uid()), Some(old.gid())).map_err(failed)
-    }
-
-    #[cfg(not(unix))]
-    fn keep_owner(&self, _: &File) -> io::Result<()> {
-        Ok(())
-    }
+    private::lock_file(&file.with_extension("lock"))
 }
 
 /// A name is kept over a loss of power once its folder is written.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::limits::{Limits, Rate};
 use crate::auth::scopes::Scopes;
+use crate::private::{self, Exposure};
 
 /// The shortest secret that is accepted, in bytes.
 const MIN_SECRET: usize = 16;
@@ -34,12 +35,12 @@ pub enum KeyFileError {
         source: std::io::Error,
     },
     /// Others can read it.
-    #[error("the key file {} can be read by others (mode {mode:04o}): chmod 600 {}", file.display(), file.display())]
+    #[error("the key file {} can be read by others ({who}): {}", file.display(), private::close_file(file))]
     Exposed {
         /// The file.
         file: PathBuf,
-        /// Its permission bits.
-        mode: u32,
+        /// Who can.
+        who: Exposure,
     },
     /// It does not say what it should.
     #[error("{}: {message}", file.display())]
@@ -129,8 +130,8 @@ pub fn read(file: &Path) -> Result<Vec<Entry>, KeyFileError> {
 pub(super) fn text(file: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     let unreadable = |source| KeyFileError::Unreadable { file: file.to_owned(), source };
     let mut opened = File::open(file).map_err(unreadable)?;
-    if let Some(mode) = crate::private::exposed(&opened).map_err(unreadable)? {
-        return Err(KeyFileError::Exposed { file: file.to_owned(), mode });
+    if let Some(who) = private::exposed(&opened).map_err(unreadable)? {
+        return Err(KeyFileError::Exposed { file: file.to_owned(), who });
     }
     let mut text = Zeroizing::new(String::new());
     opened.read_to_string(&mut text).map_err(unreadable)?;

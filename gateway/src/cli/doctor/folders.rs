@@ -56,9 +56,12 @@ fn data_dir(config: &Config, findings: &mut Findings) -> bool {
     if let Err(error) = private::prepare_data_dir(folder) {
         let remedy = match &error {
             FolderError::Foreign { owner, .. } => {
-                format!("run the gateway, and doctor, as the user {}; {elsewhere}", machine::user_name(*owner))
+                format!(
+                    "run the gateway, and doctor, as the user {}; {elsewhere}",
+                    owner.parse().map_or_else(|_| owner.clone(), machine::user_name)
+                )
             }
-            FolderError::Writable { folder, .. } => format!("chmod 700 {}", folder.display()),
+            FolderError::Writable { folder, .. } => private::close_folder(folder),
             FolderError::InUse { .. } => elsewhere.clone(),
             FolderError::Unusable { folder, .. } => format!("look at it: ls -ld {}; {elsewhere}", folder.display()),
         };

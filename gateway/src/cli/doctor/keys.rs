@@ -13,6 +13,7 @@ use crate::auth::keys::{self, Entry, KeyFileError};
 use crate::cli::check;
 use crate::config::{AuthConfig, Config};
 use crate::libraries::Library;
+use crate::private;
 
 /// Somebody is told this long before a key ends.
 const NOTICE: Duration = Duration::from_hours(14 * 24);
@@ -53,7 +54,7 @@ fn remedy(error: &KeyFileError, config: &Path) -> String {
         KeyFileError::Unreadable { file, .. } => {
             format!("let the gateway's user, and nobody else, read it: chown USER {0} && chmod 600 {0}", file.display())
         }
-        KeyFileError::Exposed { file, .. } => format!("chmod 600 {}", file.display()),
+        KeyFileError::Exposed { file, .. } => private::close_file(file),
         KeyFileError::Invalid { file, .. } => {
             format!("correct {}; `bridge32 keys add` writes a table that is right", file.display())
         }

@@ -9,6 +9,7 @@ use super::ports;
 use super::running::{self, Gateway};
 use crate::config::{Config, Listen, Scheme};
 use crate::listeners::{Certificate, CertificateError};
+use crate::private;
 
 const PAGE: &str = "docs/listeners.md";
 
@@ -45,7 +46,7 @@ fn certificate(config: &Config, findings: &mut Findings) {
         },
         Err(error) => {
             let remedy = match &error {
-                CertificateError::Exposed { file, .. } => format!("chmod 600 {}", file.display()),
+                CertificateError::Exposed { file, .. } => private::close_file(file),
                 CertificateError::Unreadable { file, .. } => {
                     format!("let the gateway's user read it: ls -l {}", file.display())
                 }

@@ -142,20 +142,6 @@ impl<'de> Visitor<'de> for InstancesVisitor {
 }
 
 impl LibraryDocument {
-    /// Gives every path of the table to `absolute`.
-    pub(super) fn resolve(&mut self, absolute: impl Fn(&mut PathBuf)) {
-        let fallbacks = self.fallback.iter_mut().flatten();
-        let fallbacks = fallbacks.map(|fallback| (&mut fallback.file, &mut fallback.header));
-        for (file, header) in fallbacks.chain([(&mut self.file, &mut self.header)]) {
-            file.iter_mut().for_each(&absolute);
-            match header {
-                Some(OneOrMany::One(path)) => absolute(path),
-                Some(OneOrMany::Many(paths)) => paths.iter_mut().for_each(&absolute),
-                None => {}
-            }
-        }
-    }
-
     /// What `over` says replaces what is there, key by key.
     pub(super) fn overlay(&mut self, over: Self) {
         replace(&mut self.file, over.file);

@@ -272,15 +272,15 @@ impl Dialect {
 
 /// The address of the SQLite file, which is there then, for this user alone.
 fn file_url(data_dir: &Path) -> Result<String, StoreError> {
-    const PLAIN: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'/').remove(b'\\').remove(b':').remove(b'.').remove(b'-').remove(b'_');
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
     let file = data_dir.join(FILE);
     private::touch(&file).map_err(|source| StoreError::File { file: file.clone(), source })?;
     let path = file.to_str().ok_or_else(|| {
         let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is no Unicode text");
         StoreError::File { file: file.clone(), source }
     })?;
-    Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(path, PLAIN)))
+    // Without slashes: what is behind them would be a host, and the drive of Windows is none.
+    Ok(format!("sqlite:{}?mode=rw", utf8_percent_encode(path, PLAIN)))
 }
 
 /// The number of the last row. Where all of its block are forgotten, numbers go on behind it all the same.

@@ -1,0 +1,8 @@
+//! What only Windows has, behind functions that are safe to call. Elsewhere there is only what is pure.
+
+pub mod descriptor;
+
+#[cfg(windows)]
+pub mod access;
+#[cfg(windows)]
+mod wide;
