@@ -17,7 +17,7 @@ use crate::client::{Answer, Client};
 use crate::config::Config;
 use crate::log::{self, Log};
 use crate::process::{self, MARK};
-use crate::{dist, within};
+use crate::{WINDOWS_GATEWAY, dist, within};
 
 /// Seconds until a gateway must listen.
 const START: f64 = 20.0;
@@ -206,8 +206,21 @@ impl Bridge {
         let agent = self.agent(id);
         let pid = agent["pid"].as_u64().unwrap_or_else(|| panic!("no process: {agent}"));
         let pid = pid.try_into().expect("a process id");
+        let pid = if WINDOWS_GATEWAY { self.listening_at(id, &agent) } else { pid };
         assert!(process::is_alive(pid), "{agent}");
         pid
+    }
+
+    /// The process of an agent as this machine numbers it, which is another number than that of Windows: by the port at which it
+    /// listens.
+    fn listening_at(&self, id: &str, agent: &Value) -> u32 {
+        let ready = ["agent ready", &format!("agent=\"{id}\" generation={} ", agent["generation"])];
+        let line = self.log.line(10.0, &ready);
+        let port = line.trim_end().rsplit(':').next().and_then(|port| port.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("no port: {line}"));
+        let processes = self.agent_processes().into_iter().map(|process| process.pid);
+        let found = processes.filter(|pid| process::listening_ports(*pid).contains(&port)).min();
+        found.unwrap_or_else(|| panic!("nobody listens at {port}: {agent}"))
     }
 
     /// The number of an agent's start.
@@ -237,7 +250,8 @@ impl Bridge {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        process::signal(self.pid(), Signal::SIGTERM);
+        // Wine makes it what Ctrl-C is.
+        process::signal(self.pid(), if WINDOWS_GATEWAY { Signal::SIGINT } else { Signal::SIGTERM });
     }
 
     /// `kill -9`, and waits until it is gone.
@@ -258,7 +272,12 @@ impl Bridge {
         if !self.ended {
             self.terminate();
             let status = self.wait();
-            assert!(status.success(), "the gateway ended with {status} (signal {:?})", status.signal());
+            assert!(
+                status.success(),
+                "the gateway ended with {status} (signal {:?}):\n{}",
+                status.signal(),
+                self.log()
+            );
         }
         within(5.0, "the gateway leaves no agent behind", || {
             let left = self.agent_processes();
@@ -287,7 +306,7 @@ impl Drop for Bridge {
 
 /// The gateway's program, without configuration from this process's environment.
 pub fn gateway_command() -> Command {
-    without_configuration(Command::new(dist::program()))
+    without_configuration(dist::gateway())
 }
 
 /// The same with a disk of that size for a folder, which nobody else sees.

@@ -1,6 +1,7 @@
 //! Where the built programs are.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 /// The folder `dist/`.
@@ -28,6 +29,26 @@ pub fn program() -> PathBuf {
     folder().join("bridge32")
 }
 
+/// Starts the gateway's program: the one of this machine, or that for Windows with this machine's Wine.
+pub fn gateway() -> Command {
+    if !crate::WINDOWS_GATEWAY {
+        return Command::new(program());
+    }
+    let words = command_of(&tables("runtime"), "win64");
+    let (_agent, starter) = words.split_last().expect("a runtime's command has words");
+    let (first, more) = starter.split_first().expect("Wine, or what starts it");
+    let mut command = Command::new(first);
+    command.args(more).arg(crate::windows_path(&folder().join("bridge32.exe")));
+    command
+}
+
+/// The words that start an agent of a runtime.
+fn command_of(runtimes: &toml::Table, name: &str) -> Vec<String> {
+    let words = runtimes.get(name).and_then(|runtime| runtime.get("command")).and_then(toml::Value::as_array);
+    let words = words.unwrap_or_else(|| panic!("dist/bridge32.toml has no [runtime.{name}]: run `cargo xtask build`"));
+    words.iter().map(|word| word.as_str().expect("a word is a text").to_owned()).collect()
+}
+
 /// A set of tools that `cargo xtask setup` has installed.
 pub fn kit(name: &str) -> PathBuf {
     let link = folder().join("strangers").join(name);
@@ -41,9 +62,18 @@ pub fn own_node() -> Option<PathBuf> {
     bin.exists().then_some(bin)
 }
 
-/// The `[runtime.*]` tables that work on this machine.
+/// The `[runtime.*]` tables that work for the gateway of the tests: one for Windows starts the agents for Windows as they are.
 pub fn runtimes() -> toml::Table {
-    tables("runtime")
+    let all = tables("runtime");
+    if !crate::WINDOWS_GATEWAY {
+        return all;
+    }
+    let direct = |name: &str| {
+        let agent = command_of(&all, name).pop().expect("a runtime's command has words");
+        let command = toml::Value::from(vec![toml::Value::from(agent)]);
+        (name.to_owned(), toml::Table::from_iter([("command".to_owned(), command)]).into())
+    };
+    ["win32", "win64"].map(direct).into_iter().collect()
 }
 
 /// The `[library.*]` tables of the demo. Their paths are relative to [`folder`].

@@ -44,11 +44,25 @@ pub use client::Answer;
 pub use config::Config;
 pub use joined::Joined;
 
-/// The targets that this project is for.
-pub const TARGETS_32: [Target; 2] = [Target::Linux32, Target::Win32];
+/// Whether the gateway is the one for Windows.
+pub const WINDOWS_GATEWAY: bool = cfg!(feature = "windows-gateway");
 
-/// These, and the one whose agent is this machine's own width.
+/// The targets that this project is for, as far as the gateway has agents for them.
+#[cfg(not(feature = "windows-gateway"))]
+pub const TARGETS_32: [Target; 2] = [Target::Linux32, Target::Win32];
+/// The targets that this project is for, as far as the gateway has agents for them.
+#[cfg(feature = "windows-gateway")]
+pub const TARGETS_32: [Target; 1] = [Target::Win32];
+
+/// These, and the one whose agent is of the gateway's own width.
+#[cfg(not(feature = "windows-gateway"))]
 pub const TARGETS: [Target; 3] = [Target::Linux32, Target::Win32, Target::Linux64];
+/// These, and the one whose agent is of the gateway's own width.
+#[cfg(feature = "windows-gateway")]
+pub const TARGETS: [Target; 2] = [Target::Win32, Target::Win64];
+
+/// The 32-bit target of the gateway's own system, for tests to which it does not matter which one it is.
+pub const HOME: Target = TARGETS_32[0];
 
 /// Standard base64 with padding, as buffers travel.
 pub fn base64(bytes: impl AsRef<[u8]>) -> String {

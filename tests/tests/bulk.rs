@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use bridge32_tests::otlp::hex;
-use bridge32_tests::{Answer, Bridge, TARGETS, TARGETS_32, Target, Value, base64, bytes, fixture, json, within};
+use bridge32_tests::{Answer, Bridge, HOME, TARGETS, TARGETS_32, Value, base64, bytes, fixture, json, within};
 
 const BINARY: &str = "application/octet-stream";
 const PARTS: &str = "multipart/form-data";
@@ -304,7 +304,7 @@ fn a_client_that_hangs_up_leaves_no_file() {
     let bridge = Bridge::start(|config| {
         let place = place(config);
         config.set("bulk_dir", place.to_str().unwrap());
-        config.library("linux32", fixture::library("bulk", Target::Linux32)).header(fixture::header("bulk"));
+        config.library("linux32", fixture::library("bulk", HOME)).header(fixture::header("bulk"));
     });
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: {BINARY}\r\nContent-Length: {}\r\n\r\n",
@@ -494,7 +494,7 @@ fn what_a_killed_gateway_has_left_goes_with_the_next_start_and_a_live_ones_files
         let place = place(bridge.config());
         Bridge::start(|config| {
             config.set("bulk_dir", place.to_str().unwrap());
-            config.library("linux32", fixture::library("bulk", Target::Linux32)).header(fixture::header("bulk"));
+            config.library("linux32", fixture::library("bulk", HOME)).header(fixture::header("bulk"));
         })
     };
     let data = noise(MEBI);

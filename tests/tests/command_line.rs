@@ -1,7 +1,7 @@
 //! The commands of `bridge32` beside `serve` and `exports`.
 
 use bridge32_tests::bridge::run;
-use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, base64, fixture, json};
+use bridge32_tests::{Bridge, Config, HOME, TARGETS_32, Target, Value, base64, fixture, json};
 
 #[test]
 fn call_prints_the_result_and_the_outputs() {
@@ -32,7 +32,7 @@ fn call_prints_the_result_and_the_outputs() {
 #[test]
 fn call_tells_what_is_wrong_and_by_its_exit_code() {
     let bridge = Bridge::start(|config| {
-        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+        config.library("memory", fixture::library("memory", HOME)).header(fixture::header("memory"));
     });
     let url = format!("http://{}", bridge.client().authority());
     let (code, output, notes) = run(&["call", "--url", &url, "memory", "Divide", "dividend=4294967296", "divisor=1"]);
@@ -62,7 +62,7 @@ fn call_signs_with_the_key_of_the_configuration() {
     let bridge = Bridge::start(|config| {
         config.key("tester", &["call:memory", "read"]);
         config.key("reader", &["read"]);
-        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+        config.library("memory", fixture::library("memory", HOME)).header(fixture::header("memory"));
     });
     let url = format!("http://{}", bridge.client().authority());
     let file = bridge.config().folder().join("bridge32.toml");
@@ -97,7 +97,7 @@ fn check_finds_a_good_configuration_good() {
 fn check_names_every_problem_at_once() {
     let mut config = Config::new();
     let header = "int Five(void);\nint NotThere(int a);\nint broken(int\n";
-    config.library("broken_header", fixture::library("plain", Target::Linux32)).declares(header);
+    config.library("broken_header", fixture::library("plain", HOME)).declares(header);
     config.library("absent", "absent.so");
     config.library("other_kind", fixture::library("plain", Target::Linux64)).set("runtime", "linux32");
     config.library("no_header", fixture::library("plain", Target::Win32)).set("header", "absent.h");
@@ -180,7 +180,7 @@ fn call_reads_values_by_the_types_of_the_header() {
 #[test]
 fn call_says_what_is_missing_or_unknown_before_anything_is_sent() {
     let bridge = Bridge::start(|config| {
-        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+        config.library("memory", fixture::library("memory", HOME)).header(fixture::header("memory"));
     });
     let url = format!("http://{}", bridge.client().authority());
     let call = |arguments: &[&str]| run(&[&["call", "--url", &url, "memory"], arguments].concat());
@@ -200,7 +200,7 @@ fn call_says_what_is_missing_or_unknown_before_anything_is_sent() {
 #[test]
 fn call_explains_libraries_and_functions_with_and_without_a_gateway() {
     let bridge = Bridge::start(|config| {
-        config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+        config.library("memory", fixture::library("memory", HOME)).header(fixture::header("memory"));
     });
     let url = format!("http://{}", bridge.client().authority());
     let file = bridge.config().folder().join("bridge32.toml");
@@ -268,7 +268,7 @@ fn call_writes_a_buffer_into_a_file() {
 #[test]
 fn calls_that_go_on_are_listed_waited_for_and_cancelled() {
     let bridge = Bridge::start(|config| {
-        config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+        config.library("trouble", fixture::library("trouble", HOME)).header(fixture::header("trouble"));
     });
     let url = format!("http://{}", bridge.client().authority());
     let with = |command: &str, more: &[&str]| run(&[&[command, "--url", &url], more].concat());

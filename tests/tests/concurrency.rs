@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bridge32_tests::{Bridge, TARGETS, TARGETS_32, Target, fixture, json};
+use bridge32_tests::{Bridge, HOME, TARGETS, TARGETS_32, fixture, json};
 
 use crate::on_all_targets;
 
@@ -85,7 +85,7 @@ fn calls_of_one_library_run_one_after_the_other_and_are_told_as_each_ends() {
 #[test]
 fn a_deadline_counts_from_when_a_call_runs_and_not_while_others_do() {
     let bridge = Bridge::start(|config| {
-        let file = fixture::library("trouble", Target::Linux32);
+        let file = fixture::library("trouble", HOME);
         config.library("trouble", file).header(fixture::header("trouble")).set("deadline", "1s");
     });
     std::thread::scope(|scope| {

@@ -4,11 +4,11 @@ use bridge32_tests::bridge::run;
 use bridge32_tests::events::{Event, Events};
 use bridge32_tests::postgres::Postgres;
 use bridge32_tests::process::kill_9;
-use bridge32_tests::{Bridge, Config, Target, Value, fixture, json, within};
+use bridge32_tests::{Bridge, Config, HOME, Value, fixture, json, within};
 
 fn wearing(configure: impl FnOnce(&mut Config)) -> Bridge {
     Bridge::start(|config| {
-        config.library("wear", fixture::library("wear", Target::Linux32)).header(fixture::header("wear"));
+        config.library("wear", fixture::library("wear", HOME)).header(fixture::header("wear"));
         configure(config);
     })
 }
@@ -56,7 +56,7 @@ fn a_crash_is_told_with_its_report_and_the_agents_states_with_their_reasons() {
     let bridge = Bridge::start(|config| {
         let crash = fixture::Fixture::new("crash").flag("-fno-toplevel-reorder");
         let crash = crash.linked_to(std::path::Path::new("/usr/lib32/libstdc++.so.6"));
-        config.library("crash", crash.build(Target::Linux32)).header(fixture::header("crash"));
+        config.library("crash", crash.build(HOME)).header(fixture::header("crash"));
     });
     let mut events = Events::open(bridge.client(), "/v1/events?types=agent,crash&library=crash", None);
     events.place();
@@ -173,7 +173,7 @@ fn a_reader_that_is_too_slow_or_too_late_is_told_what_it_has_missed() {
 #[test]
 fn the_calls_of_others_are_for_those_who_may_see_them() {
     let mut config = Config::new();
-    config.library("wear", fixture::library("wear", Target::Linux32)).header(fixture::header("wear"));
+    config.library("wear", fixture::library("wear", HOME)).header(fixture::header("wear"));
     let own = config.key("own", &["call:*", "read"]);
     let other = config.key("other", &["call:*"]);
     let auditor = config.key("auditor", &["read", "history"]);

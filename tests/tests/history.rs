@@ -1,6 +1,6 @@
 //! The history: what there is to know of a call that has ended, whatever became of its client, its agent and the gateway.
 
-use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, fixture, json};
+use bridge32_tests::{Bridge, Config, HOME, TARGETS_32, Value, fixture, json};
 
 use crate::on_all_targets;
 
@@ -8,7 +8,7 @@ use crate::on_all_targets;
 fn on_linux(configure: impl FnOnce(&mut Config)) -> Bridge {
     Bridge::start(|config| {
         for name in ["trouble", "counted"] {
-            config.library(name, fixture::library(name, Target::Linux32)).header(fixture::header(name));
+            config.library(name, fixture::library(name, HOME)).header(fixture::header(name));
         }
         configure(config);
     })

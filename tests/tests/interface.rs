@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bridge32_tests::client::Client;
-use bridge32_tests::{Answer, Bridge, Config, Target, Value, fixture, json, process};
+use bridge32_tests::{Answer, Bridge, Config, HOME, Value, fixture, json, process};
 
 /// The same functions under different numbers: a call that went by the number of the other header would answer the other
 /// function's result.
@@ -242,7 +242,7 @@ fn a_header_file_that_was_changed_counts_again() {
 fn an_interface_can_be_replaced_while_its_agent_is_away() {
     let bridge = Bridge::start(|config| {
         config.library("c", "/lib32/libc.so.6").declares(ONE).set("deadline", "300ms");
-        config.library("gone", fixture::library("plain", Target::Linux32).with_extension("missing"));
+        config.library("gone", fixture::library("plain", HOME).with_extension("missing"));
     });
     process::kill_9(bridge.agent_pid("c"));
     put(&bridge, OTHER).ok();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use bridge32_tests::events::Events;
-use bridge32_tests::{Answer, Bridge, Config, TARGETS_32, Target, Value, fixture, json, within};
+use bridge32_tests::{Answer, Bridge, Config, HOME, TARGETS_32, Value, fixture, json, within};
 
 use crate::on_all_targets;
 
@@ -13,7 +13,7 @@ use crate::on_all_targets;
 fn on_linux(configure: impl FnOnce(&mut Config)) -> Bridge {
     Bridge::start(|config| {
         for name in ["trouble", "counted"] {
-            config.library(name, fixture::library(name, Target::Linux32)).header(fixture::header(name));
+            config.library(name, fixture::library(name, HOME)).header(fixture::header(name));
         }
         configure(config);
     })
@@ -187,7 +187,7 @@ fn a_wait_bounds_the_time_in_the_queue_too() {
 #[test]
 fn a_wait_that_cannot_be_kept_is_refused_with_the_limit() {
     let bridge = on_linux(|config| {
-        let mut slow = config.library("slow", fixture::library("trouble", Target::Linux32));
+        let mut slow = config.library("slow", fixture::library("trouble", HOME));
         slow.header(fixture::header("trouble")).set("deadline", "3s");
     });
     for wrong in ["wait=3.5", "wait=-1", "wait=soon", "wait=0", "respond-async, wait=61", "respond-async=1"] {
@@ -437,7 +437,7 @@ fn each_owner_has_its_own_calls_and_keys() {
 fn a_key_has_as_many_calls_under_way_as_its_concurrency_says() {
     let mut config = Config::new();
     config.key("ann", &["call:*", "read"]);
-    config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+    config.library("trouble", fixture::library("trouble", HOME)).header(fixture::header("trouble"));
     config.write();
     let file = config.folder().join("keys.toml");
     let limited = std::fs::read_to_string(&file).unwrap() + "concurrency = 2\n";
@@ -483,7 +483,7 @@ fn a_page_of_calls_says_where_the_next_one_begins() {
 #[test]
 fn calls_go_on_where_the_history_cannot_be_written() {
     let mut config = Config::new();
-    config.library("counted", fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
+    config.library("counted", fixture::library("counted", HOME)).header(fixture::header("counted"));
     let place = config.folder().join("data/history.db");
     std::fs::create_dir_all(&place).unwrap();
     std::fs::set_permissions(config.folder().join("data"), PermissionsExt::from_mode(0o700)).unwrap();
@@ -524,7 +524,7 @@ fn outcomes_go_where_no_more_can_be_kept_and_in_time() {
 #[test]
 fn a_sensitive_answer_is_never_written_and_a_restart_says_so() {
     let mut bridge = Bridge::start(|config| {
-        let mut table = config.library("trouble", fixture::library("trouble", Target::Linux32));
+        let mut table = config.library("trouble", fixture::library("trouble", HOME));
         table.declares("/** @sensitive return\n * @sensitive value */ int EchoInt(int value);");
     });
     let echo = |bridge: &Bridge| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bridge32_signature::Key;
 use bridge32_tests::bridge::run;
-use bridge32_tests::{Bridge, Browser, Config, Target, Value, fixture, raw, within};
+use bridge32_tests::{Bridge, Browser, Config, HOME, Value, fixture, raw, within};
 
 const ECHO: &str = "/v1/libraries/scalars/functions/EchoInt";
 
@@ -19,7 +19,7 @@ fn bridge() -> (Bridge, Key) {
         config.key("ops", &["manage", "read", "call:*"]);
         other = Some(config.key("ci", &["read", "call:trouble"]));
         for name in ["scalars", "trouble"] {
-            config.library(name, fixture::library(name, Target::Linux32)).header(fixture::header(name));
+            config.library(name, fixture::library(name, HOME)).header(fixture::header(name));
         }
     });
     (bridge, other.unwrap())

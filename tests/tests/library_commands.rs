@@ -2,7 +2,7 @@
 
 use bridge32_tests::bridge::run;
 use bridge32_tests::fixture::Fixture;
-use bridge32_tests::{Bridge, Config, Target, Value, fixture, json};
+use bridge32_tests::{Bridge, Config, HOME, Target, Value, fixture, json};
 
 /// A DLL whose stdcall exports are named as MinGW decorates: `AddStd@8`.
 fn decorated(name: &str) -> std::path::PathBuf {
@@ -13,10 +13,10 @@ fn decorated(name: &str) -> std::path::PathBuf {
 fn interface_check_reviews_headers_and_libraries() {
     let mut config = Config::new();
     let header = "/** @param[in] a first */ int Five(void);\nint NotThere(int *a);\nint Fill(char *buffer);\n";
-    config.library("plain", fixture::library("plain", Target::Linux32)).declares(header);
+    config.library("plain", fixture::library("plain", HOME)).declares(header);
     let file = config.write();
     let header = config.folder().join("plain.h");
-    let library = fixture::library("plain", Target::Linux32);
+    let library = fixture::library("plain", HOME);
     let of_header = ["interface", "check", header.to_str().unwrap(), "--library", library.to_str().unwrap()];
     let of_library = ["interface", "check", "plain", "--config", file.to_str().unwrap()];
     for (arguments, name) in [(of_header, "plain.h"), (of_library, "plain")] {
@@ -103,7 +103,7 @@ fn a_decorated_export_can_be_called_once_its_line_of_the_starting_header_is_comp
 fn import_adds_a_library_that_then_can_be_called() {
     let config = Config::new();
     let file = config.write();
-    let library = fixture::library("memory", Target::Linux32);
+    let library = fixture::library("memory", HOME);
     let (library, header) = (library.to_str().unwrap(), fixture::header("memory"));
     let before = std::fs::read_to_string(&file).unwrap();
     let path = file.to_str().unwrap();
@@ -133,7 +133,7 @@ fn import_names_what_is_wrong_and_changes_nothing() {
     let config = Config::new();
     let file = config.write();
     let before = std::fs::read_to_string(&file).unwrap();
-    let library = fixture::library("plain", Target::Linux32);
+    let library = fixture::library("plain", HOME);
     let (library, header) = (library.to_str().unwrap(), fixture::header("plain"));
     let header = header.to_str().unwrap();
     let (strange, prose) = (config.folder().join("strange.h"), config.folder().join("README.md"));
@@ -170,7 +170,7 @@ fn import_names_what_is_wrong_and_changes_nothing() {
 #[test]
 fn shells_complete_libraries_functions_and_arguments() {
     let mut config = Config::new();
-    config.library("memory", fixture::library("memory", Target::Linux32)).header(fixture::header("memory"));
+    config.library("memory", fixture::library("memory", HOME)).header(fixture::header("memory"));
     let file = config.write();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (code, output, notes) = run(&["completions", shell]);

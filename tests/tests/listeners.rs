@@ -8,14 +8,14 @@ use bridge32_signature::{Key, Request as Covered, sign};
 use bridge32_tests::bridge::{refused, run};
 use bridge32_tests::client::Client;
 use bridge32_tests::tls::Authority;
-use bridge32_tests::{Bridge, Config, Target, fixture, json, raw, within};
+use bridge32_tests::{Bridge, Config, HOME, fixture, json, raw, within};
 
 const FIVE: &str = "/v1/libraries/plain/functions/Five";
 const TOO_LONG: &str = "/v1/libraries/none/functions/None";
 
 /// Signatures, and the library `plain`.
 fn plain_library(config: &mut Config) -> Key {
-    config.library("plain", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+    config.library("plain", fixture::library("plain", HOME)).header(fixture::header("plain"));
     config.key("all", &["call:*", "read"])
 }
 
@@ -72,7 +72,7 @@ fn calls_are_answered_in_the_clear_and_over_tls() {
 #[test]
 fn agents_work_where_the_only_listener_has_tls() {
     let bridge = Bridge::start(|config| {
-        config.library("plain", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.library("plain", fixture::library("plain", HOME)).header(fixture::header("plain"));
         config.set("listen", "https://127.0.0.1:0").tls(&Authority::new());
     });
     assert_eq!(bridge.call("plain", "Five", json!({})).result(), 5);
@@ -276,7 +276,7 @@ fn behind_a_proxy_requests_are_signed_for_the_public_url() {
 #[test]
 fn slow_clients_are_cut_off() {
     let (bridge, _) = alone(|config| {
-        config.library("plain", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.library("plain", fixture::library("plain", HOME)).header(fixture::header("plain"));
         config.set("listen", vec!["127.0.0.1:0", "https://127.0.0.1:0"]).tls(&Authority::new());
     });
     let addresses = bridge.addresses();

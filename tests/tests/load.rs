@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, TARGETS_32, Target, dist, json, within};
+use bridge32_tests::{Bridge, HOME, TARGETS_32, Target, dist, json, within};
 
 /// A bridge with these libraries besides a good one for each target: it must become ready, and the good ones must work.
 fn with_good_neighbours(libraries: &[(&str, &Path, Option<Target>)]) -> Bridge {
@@ -43,7 +43,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 #[test]
 fn a_file_of_another_architecture_is_named_as_such() {
     let elf64 = fixture::library("plain", Target::Linux64);
-    let elf32 = fixture::library("plain", Target::Linux32);
+    let elf32 = fixture::library("plain", HOME);
     let pe64 = fixture::library("plain", Target::Win64);
     let pe32 = fixture::library("plain", Target::Win32);
     let bridge = with_good_neighbours(&[
@@ -155,10 +155,14 @@ fn dependencies_beside_the_library_are_found() {
 fn a_dependency_of_another_architecture_is_told_from_a_missing_one() {
     let folders =
         TARGETS_32.map(|target| folder_with(&chain(target)[..2].iter().map(PathBuf::as_path).collect::<Vec<_>>()));
-    std::fs::copy(fixture::library("absent", Target::Linux64), folders[0].path().join("absent.so")).unwrap();
-    std::fs::copy(fixture::library("absent", Target::Win64), folders[1].path().join("absent.dll")).unwrap();
-    let (elf, pe) = (folders[0].path().join("needy.so"), folders[1].path().join("needy.dll"));
-    let bridge = with_good_neighbours(&[("linux32", &elf, None), ("win32", &pe, None)]);
+    let needy = std::array::from_fn::<PathBuf, { TARGETS_32.len() }, _>(|at| {
+        let (folder, windows) = (folders[at].path(), TARGETS_32[at].is_windows());
+        let (twin, ending) = if windows { (Target::Win64, "dll") } else { (Target::Linux64, "so") };
+        std::fs::copy(fixture::library("absent", twin), folder.join(format!("absent.{ending}"))).unwrap();
+        folder.join(format!("needy.{ending}"))
+    });
+    let failing: Vec<_> = TARGETS_32.iter().zip(&needy).map(|(target, file)| (target.name(), &**file, None)).collect();
+    let bridge = with_good_neighbours(&failing);
     for target in TARGETS_32 {
         assert_says(&bridge.failure(target.name()), &["absent", "x86_64"]);
     }
@@ -242,7 +246,7 @@ fn a_dllmain_that_refuses_is_told() {
 
 #[test]
 fn a_constructor_that_ends_the_process_is_told() {
-    let file = fixture::library("refuses", Target::Linux32);
+    let file = fixture::library("refuses", HOME);
     let bridge = with_good_neighbours(&[("refuses", &file, None)]);
     let reason = bridge.failure("refuses");
     assert_says(&reason, &["exit code 3"]);
@@ -251,14 +255,14 @@ fn a_constructor_that_ends_the_process_is_told() {
 
 #[test]
 fn an_undefined_symbol_is_named() {
-    let elf = Fixture::new("undefined").flag("-Wl,--unresolved-symbols=ignore-all").build(Target::Linux32);
+    let elf = Fixture::new("undefined").flag("-Wl,--unresolved-symbols=ignore-all").build(HOME);
     let bridge = with_good_neighbours(&[("undefined", &elf, None)]);
     assert_says(&bridge.failure("undefined"), &["NowhereToBeFound"]);
 }
 
 #[test]
 fn a_library_without_a_runtime_is_told_what_is_missing() {
-    let file = fixture::library("plain", Target::Linux32);
+    let file = fixture::library("plain", HOME);
     let bridge = Bridge::start(|config| {
         config.set("runtime", toml::Table::new());
         config.library("plain", file);
@@ -268,7 +272,7 @@ fn a_library_without_a_runtime_is_told_what_is_missing() {
 
 #[test]
 fn a_runtime_that_cannot_be_started_is_told() {
-    let file = fixture::library("plain", Target::Linux32);
+    let file = fixture::library("plain", HOME);
     let bridge = Bridge::start(|config| {
         let command: toml::Value = vec!["/nowhere/agent32"].into();
         config.runtime("linux32").insert("command".into(), command);
@@ -288,7 +292,7 @@ fn a_library_that_waits_for_somebody_while_it_is_loaded_is_told_with_what_it_sho
             let file = fixture::library("dongle", target);
             config.library(target.name(), file).set("startup", "4s");
         }
-        config.library("other", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.library("other", fixture::library("plain", HOME)).header(fixture::header("plain"));
         config.do_not_wait();
     });
     for target in TARGETS_32 {

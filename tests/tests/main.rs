@@ -50,6 +50,8 @@ mod soak;
 mod sqlite;
 mod traces;
 mod windows;
+#[cfg(feature = "windows-gateway")]
+mod windows_gateway;
 mod zlib;
 
 use bridge32_tests::{Bridge, TARGETS, fixture};

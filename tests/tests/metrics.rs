@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use bridge32_tests::client::{Answer, Client};
 use bridge32_tests::servers::{self, Server};
-use bridge32_tests::{Bridge, Config, TARGETS, Target, Value, bridge, fixture, json, within};
+use bridge32_tests::{Bridge, Config, HOME, TARGETS, Target, Value, bridge, fixture, json, within};
 
 /// Seconds until Prometheus must have seen something.
 const SEEN: f64 = 30.0;
@@ -23,10 +23,10 @@ fn monitoring() -> PathBuf {
 
 /// Two libraries, of which one crashes when it is asked to.
 fn add_libraries(config: &mut Config) {
-    config.library("wear", fixture::library("wear", Target::Linux32)).header(fixture::header("wear"));
+    config.library("wear", fixture::library("wear", HOME)).header(fixture::header("wear"));
     let crash = fixture::Fixture::new("crash").flag("-fno-toplevel-reorder");
     let crash = crash.linked_to(Path::new("/usr/lib32/libstdc++.so.6"));
-    config.library("crash", crash.build(Target::Linux32)).header(fixture::header("crash"));
+    config.library("crash", crash.build(HOME)).header(fixture::header("crash"));
 }
 
 fn write_token(folder: &Path, token: &str) -> PathBuf {

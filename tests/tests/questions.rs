@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use bridge32_tests::client::Client;
 use bridge32_tests::postgres::{Database, fresh_database};
-use bridge32_tests::{Bridge, Config, Target, Value, fixture, json};
+use bridge32_tests::{Bridge, Config, HOME, Value, fixture, json};
 
 /// A bridge with `trouble` and `counted`, whose history is in that database.
 fn start(database: Option<&Database>, configure: impl FnOnce(&mut Config)) -> Bridge {
     Bridge::start(|config| {
         for name in ["trouble", "counted"] {
-            config.library(name, fixture::library(name, Target::Linux32)).header(fixture::header(name));
+            config.library(name, fixture::library(name, HOME)).header(fixture::header(name));
         }
         if let Some(database) = database {
             config.set("history", toml::Table::from_iter([("url".to_owned(), database.url().into())]));
@@ -186,7 +186,7 @@ fn an_export_that_the_store_cannot_finish_is_cut_off() {
     let mut server = bridge32_tests::postgres::Postgres::start();
     let url = server.url();
     let bridge = Bridge::start(|config| {
-        config.library("counted", fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
+        config.library("counted", fixture::library("counted", HOME)).header(fixture::header("counted"));
         config.set("history", toml::Table::from_iter([("url".to_owned(), url.clone().into())]));
     });
     bridge.call("counted", "TakeInt", json!({"value": 1})).ok();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use bridge32_protocol::PROTOCOL;
 use bridge32_signature::Key;
 use bridge32_tests::client::{Answer, Request};
-use bridge32_tests::{Bridge, Target, Value, dist, fixture, json, within};
+use bridge32_tests::{Bridge, HOME, Target, Value, dist, fixture, json, within};
 
 /// A gateway whose agent is a shell that only keeps what it was handed, and that handover: the test plays the agent.
 struct Played {
@@ -26,7 +26,7 @@ impl Played {
         file.clone_from(&config.folder().join("handover.json"));
         let command: Vec<String> = keep(file.to_str().unwrap()).into();
         config.runtime("linux32").insert("command".into(), command.into());
-        config.library("played", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.library("played", fixture::library("plain", HOME)).header(fixture::header("plain"));
         config.do_not_wait();
         let bridge = Bridge::with(config);
         let text = within(5.0, "the handover", || std::fs::read_to_string(&file).ok());

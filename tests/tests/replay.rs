@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bridge32_tests::{Answer, Bridge, Config, Target, Value, base64, fixture, json, within};
+use bridge32_tests::{Answer, Bridge, Config, HOME, Value, base64, fixture, json, within};
 
 /// Two builds of zlib that nobody here made, one for ELF and one for Windows, and a library that counts its calls, twice.
 fn bridge(configure: impl FnOnce(&mut Config)) -> Bridge {
@@ -11,9 +11,9 @@ fn bridge(configure: impl FnOnce(&mut Config)) -> Bridge {
         config.library("z", "/usr/lib32/libz.so.1").header(&header);
         config.library("next", "/usr/i686-w64-mingw32/lib/zlib1.dll").header(&header);
         for name in ["counted", "again"] {
-            config.library(name, fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
+            config.library(name, fixture::library("counted", HOME)).header(fixture::header("counted"));
         }
-        let mut secretive = config.library("secretive", fixture::library("trouble", Target::Linux32));
+        let mut secretive = config.library("secretive", fixture::library("trouble", HOME));
         secretive.declares("/** @sensitive value */ int EchoInt(int value); void Print(const char *text);");
         configure(config);
     })
@@ -147,7 +147,7 @@ fn a_handle_of_a_process_that_is_gone_is_refused() {
 fn whoever_may_not_call_a_function_may_not_replay_it_either() {
     let mut keys = Vec::new();
     let bridge = Bridge::start(|config| {
-        config.library("counted", fixture::library("counted", Target::Linux32)).header(fixture::header("counted"));
+        config.library("counted", fixture::library("counted", HOME)).header(fixture::header("counted"));
         let scopes: [(&str, &[&str]); 4] = [
             ("caller", &["call:counted", "read"]),
             ("reader", &["history"]),

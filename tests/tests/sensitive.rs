@@ -5,7 +5,7 @@ use std::path::Path;
 use bridge32_tests::bridge::run;
 use bridge32_tests::events::Events;
 use bridge32_tests::otlp::Collector;
-use bridge32_tests::{Answer, Bridge, Config, TARGETS_32, Target, Value, fixture, json, postgres};
+use bridge32_tests::{Answer, Bridge, Config, HOME, TARGETS_32, Target, Value, fixture, json, postgres};
 
 /// The secrets, as they are looked for: the text, the number, and the text in base64.
 const SECRETS: [&str; 3] = ["Hunter2Marker", "471108157", "SHVudGVyMk1hcmtlc"];
@@ -282,7 +282,7 @@ fn the_command_line_repeats_no_secret() {
 #[test]
 fn what_is_listed_and_nowhere_is_told() {
     let bridge = Bridge::start(|config| {
-        let file = fixture::library("secrets", Target::Linux32);
+        let file = fixture::library("secrets", HOME);
         config.library("s", file).header(fixture::header("secrets")).set("sensitive", vec!["Listed.nmber"]);
     });
     bridge.logs(&["WARN", "`Listed.nmber`", "listed under `sensitive`"]);

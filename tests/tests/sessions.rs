@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bridge32_tests::client::{Answer, Client};
-use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, fixture, json, process, within};
+use bridge32_tests::{Bridge, Config, HOME, TARGETS_32, Target, Value, fixture, json, process, within};
 
 const LIBRARY: &str = "lanes";
 
@@ -18,7 +18,7 @@ fn lanes(target: Target, configure: impl FnOnce(&mut Config)) -> Bridge {
 
 /// The library's table, to say more of it.
 fn set(config: &mut Config, key: &str, value: impl Into<toml::Value>) {
-    config.library(LIBRARY, fixture::library("lanes", Target::Linux32)).set(key, value);
+    config.library(LIBRARY, fixture::library("lanes", HOME)).set(key, value);
 }
 
 /// What `sessions = { … }` says.
@@ -85,7 +85,7 @@ fn live(bridge: &Bridge, agent: &str) -> Vec<String> {
 
 #[test]
 fn calls_of_a_session_run_in_one_process_of_several() {
-    let bridge = lanes(Target::Linux32, |config| set(config, "instances", 2));
+    let bridge = lanes(HOME, |config| set(config, "instances", 2));
     within(20.0, "both are active", || {
         let list = bridge.client().get("/v1/agents").ok();
         list["agents"].as_array().unwrap().iter().all(|agent| agent["role"] == "active").then_some(())
@@ -189,7 +189,7 @@ fn a_database_that_nobody_closes_is_closed_when_its_session_ends() {
 
 #[test]
 fn a_session_ends_a_while_after_its_last_call_and_not_before() {
-    let bridge = lanes(Target::Linux32, |_| {});
+    let bridge = lanes(HOME, |_| {});
     let session = Session::lasting(bridge.client(), 1.5);
     let silent = Session::lasting(bridge.client(), 1);
     silent.call("OpenThing", &json!({"number": 7})).ok();
@@ -214,7 +214,7 @@ fn a_session_ends_a_while_after_its_last_call_and_not_before() {
 
 #[test]
 fn the_end_of_a_session_waits_for_its_calls() {
-    let bridge = lanes(Target::Linux32, |_| {});
+    let bridge = lanes(HOME, |_| {});
     let session = Session::begin(bridge.client());
     session.call("OpenThing", &json!({"number": 5})).ok();
     let start = Instant::now();
@@ -232,7 +232,7 @@ fn the_end_of_a_session_waits_for_its_calls() {
 #[test]
 fn there_are_no_more_sessions_than_may_be() {
     let limits = sessions(&[("max", 2.into()), ("lease", "2s".into()), ("max_lease", "3s".into())]);
-    let bridge = lanes(Target::Linux32, |config| set(config, "sessions", limits));
+    let bridge = lanes(HOME, |config| set(config, "sessions", limits));
     let client = bridge.client();
     let begin = |lease: Value| client.post("/v1/sessions", &json!({"library": LIBRARY, "lease_s": lease}));
     for wrong in [json!(3.5), json!(0), json!(-1), json!(1e300)] {
@@ -261,11 +261,11 @@ fn there_are_no_more_sessions_than_may_be() {
 fn a_session_is_of_use_to_its_owner_alone() {
     let mut ben = None;
     let mut boss = None;
-    let bridge = lanes(Target::Linux32, |config| {
+    let bridge = lanes(HOME, |config| {
         config.key("ann", &["read", "call:*"]);
         ben = Some(config.key("ben", &["call:lanes"]));
         boss = Some(config.key("boss", &["manage"]));
-        config.library("other", fixture::library("lanes", Target::Linux32)).header(fixture::header("lanes"));
+        config.library("other", fixture::library("lanes", HOME)).header(fixture::header("lanes"));
     });
     let ann = bridge.client();
     let (ben, boss) = (ann.with_key(ben.as_ref()), ann.with_key(boss.as_ref()));
@@ -295,7 +295,7 @@ fn a_session_is_of_use_to_its_owner_alone() {
 
 #[test]
 fn a_session_whose_process_has_ended_is_lost_and_says_so() {
-    let bridge = lanes(Target::Linux32, |_| {});
+    let bridge = lanes(HOME, |_| {});
     let session = Session::begin(bridge.client());
     let answer = std::thread::scope(|scope| {
         let running = scope.spawn(|| session.call("Nap", &json!({"milliseconds": 5000})));
@@ -319,7 +319,7 @@ fn a_session_whose_process_has_ended_is_lost_and_says_so() {
 
 #[test]
 fn sessions_do_not_outlive_the_gateway() {
-    let mut bridge = lanes(Target::Linux32, |config| {
+    let mut bridge = lanes(HOME, |config| {
         config.fixed_port();
     });
     let id = Session::begin(bridge.client()).id().to_owned();
@@ -329,7 +329,7 @@ fn sessions_do_not_outlive_the_gateway() {
 
 #[test]
 fn a_drained_process_waits_for_its_sessions_as_long_as_it_may_and_releases_what_they_own() {
-    let bridge = lanes(Target::Linux32, |config| set(config, "drain", "2s"));
+    let bridge = lanes(HOME, |config| set(config, "drain", "2s"));
     let drain = || bridge.client().post(&format!("/v1/agents/{LIBRARY}/drain"), &json!({})).is(202);
     let restart = || {
         bridge.client().post(&format!("/v1/agents/{LIBRARY}/restart"), &json!({})).is(202);
@@ -359,7 +359,7 @@ fn a_drained_process_waits_for_its_sessions_as_long_as_it_may_and_releases_what_
 
 #[test]
 fn what_a_session_owns_is_released_before_its_process_is_ended() {
-    let bridge = lanes(Target::Linux32, |config| set(config, "drain", "100ms"));
+    let bridge = lanes(HOME, |config| set(config, "drain", "100ms"));
     let session = Session::begin(bridge.client());
     // Closing this one leaves a trace that stays.
     session.call("OpenThing", &json!({"number": 999})).ok();
@@ -380,7 +380,7 @@ fn a_release_that_hangs_ends_the_process_and_not_the_library() {
             /** @frees Nap */ Thing *OpenThing(int number);
             /** @releases thing */ unsigned int Nap(Thing *thing);
             int Count(void);";
-        let library = fixture::library("lanes", Target::Linux32);
+        let library = fixture::library("lanes", HOME);
         config.library(LIBRARY, library).declares(header).set("deadline", "700ms");
     });
     let session = Session::begin(bridge.client());
@@ -394,7 +394,7 @@ fn a_release_that_hangs_ends_the_process_and_not_the_library() {
 
 #[test]
 fn scripts_have_sessions_too() {
-    let bridge = lanes(Target::Linux32, |config| set(config, "instances", 2));
+    let bridge = lanes(HOME, |config| set(config, "instances", 2));
     let url = format!("http://{}", bridge.client().authority());
     let run = |arguments: &[&str]| bridge32_tests::bridge::run(&[arguments, &["--url", &url]].concat());
     let (code, id, notes) = run(&["session", "new", LIBRARY, "--lease", "60"]);
@@ -422,7 +422,7 @@ fn a_library_that_is_not_loaded_is_loaded_for_a_session_and_stays_while_it_lasts
         ("max".to_owned(), 1.into()),
         ("idle".to_owned(), "1s".into()),
     ]);
-    let bridge = lanes(Target::Linux32, |config| set(config, "instances", instances));
+    let bridge = lanes(HOME, |config| set(config, "instances", instances));
     let session = Session::begin(bridge.client());
     assert_eq!(session.call("Count", &json!({})).result(), 1);
     sleep(Duration::from_millis(2500));
@@ -434,7 +434,7 @@ fn a_library_that_is_not_loaded_is_loaded_for_a_session_and_stays_while_it_lasts
 #[test]
 fn a_thousand_sessions_are_listed_in_pages() {
     let limits = sessions(&[("max", 1000.into())]);
-    let bridge = lanes(Target::Linux32, |config| set(config, "sessions", limits));
+    let bridge = lanes(HOME, |config| set(config, "sessions", limits));
     let client = bridge.client();
     let begun: Vec<String> = (0..1000).map(|_| Session::begin(client).public_id().to_owned()).collect();
     client.post("/v1/sessions", &json!({"library": LIBRARY})).refused(429, "session_limit");
@@ -457,7 +457,7 @@ fn a_thousand_sessions_are_listed_in_pages() {
 
 #[test]
 fn variables_memory_batches_and_prototypes_belong_to_sessions_too() {
-    let bridge = lanes(Target::Linux32, |config| set(config, "instances", 2));
+    let bridge = lanes(HOME, |config| set(config, "instances", 2));
     let session = Session::begin(bridge.client());
     let send = |method: &str, path: &str, body: &Value| {
         let request = bridge.client().request(method, &format!("/v1/libraries/{LIBRARY}/{path}"));

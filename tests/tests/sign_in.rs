@@ -6,7 +6,7 @@ use std::process::Stdio;
 use bridge32_tests::bridge::{gateway_command, run};
 use bridge32_tests::browser::hidden;
 use bridge32_tests::client::Answer;
-use bridge32_tests::{Bridge, Browser, Config, Target, Value, fixture, json, within};
+use bridge32_tests::{Bridge, Browser, Config, HOME, Value, fixture, json, within};
 use toml::Table;
 
 const PASSWORD: &str = "correct horse battery";
@@ -25,7 +25,7 @@ fn with_password(config: &mut Config) {
 }
 
 fn with_library(config: &mut Config) {
-    config.library("scalars", fixture::library("scalars", Target::Linux32)).header(fixture::header("scalars"));
+    config.library("scalars", fixture::library("scalars", HOME)).header(fixture::header("scalars"));
 }
 
 /// What `bridge32 password` prints of it.

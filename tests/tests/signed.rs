@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge32_signature::{Key, Request as Signed, Response, SignatureError, verify_response};
 use bridge32_tests::client::{Answer, Client, Request};
-use bridge32_tests::{Bridge, Target, fixture, json};
+use bridge32_tests::{Bridge, HOME, fixture, json};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A bridge with keys of several scopes, and those keys.
@@ -18,7 +18,7 @@ fn signed() -> (Bridge, Keys) {
             reader: config.key("reader", &["read"]),
         });
         for name in ["scalars", "other"] {
-            config.library(name, fixture::library("scalars", Target::Linux32)).header(fixture::header("scalars"));
+            config.library(name, fixture::library("scalars", HOME)).header(fixture::header("scalars"));
         }
     });
     (bridge, keys.unwrap())

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use bridge32_tests::bridge::{finish, gateway_command, run, shell};
 use bridge32_tests::tls::Authority;
-use bridge32_tests::{Bridge, Target, Value, fixture, json};
+use bridge32_tests::{Bridge, HOME, Value, fixture, json};
 
 const ECHO: &str = "/v1/libraries/text/functions/EchoUtf8";
 
@@ -18,7 +18,7 @@ fn signed() -> Bridge {
     Bridge::start(|config| {
         config.key("tester", &["call:*", "read", "adhoc", "manage"]);
         config.key("reader", &["read"]);
-        config.library("text", fixture::library("text", Target::Linux32)).header(fixture::header("text"));
+        config.library("text", fixture::library("text", HOME)).header(fixture::header("text"));
     })
 }
 
@@ -373,7 +373,7 @@ fn over_tls_the_line_and_the_command_trust_what_is_named() {
 #[test]
 fn where_nothing_is_signed_sign_says_so_and_curl_sends_as_it_is() {
     let bridge = Bridge::start(|config| {
-        config.library("text", fixture::library("text", Target::Linux32)).header(fixture::header("text"));
+        config.library("text", fixture::library("text", HOME)).header(fixture::header("text"));
     });
     let (code, output, notes) = at(&bridge, &["curl", ECHO, "-d", "{\"text\": \"a\"}"]);
     assert_eq!((code, notes.as_str()), (Some(0), ""));

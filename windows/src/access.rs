@@ -46,7 +46,7 @@ impl Local<u16> {
         let mut units = Vec::new();
         loop {
             // SAFETY: it is a text that ends with a zero, and none has been passed.
-            match unsafe { self.0.add(units.len()).read() } {
+            match unsafe { self.0.wrapping_add(units.len()).read() } {
                 0 => return String::from_utf16_lossy(&units),
                 unit => units.push(unit),
             }
@@ -61,8 +61,10 @@ impl Local<u16> {
 #[expect(unsafe_code, reason = "accounts are asked for by C functions")]
 pub fn user() -> io::Result<String> {
     let mut token: HANDLE = null_mut();
+    // SAFETY: it has no preconditions, and what it gives need not be closed.
+    let own = unsafe { GetCurrentProcess() };
     // SAFETY: it writes a handle to where one lies.
-    if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) } == 0 {
+    if unsafe { OpenProcessToken(own, TOKEN_QUERY, &raw mut token) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: it was opened just now, and nobody else has it.

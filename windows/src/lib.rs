@@ -5,4 +5,6 @@ pub mod descriptor;
 #[cfg(windows)]
 pub mod access;
 #[cfg(windows)]
+pub mod process;
+#[cfg(windows)]
 mod wide;

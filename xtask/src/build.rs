@@ -18,15 +18,27 @@ pub(crate) const AGENT: &str = "agent32";
 /// The task: set up what is missing, then [`dist`].
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let ready = setup::ensure(workspace)?;
+    windows(workspace, &ready)?;
     dist(workspace, &ready)?;
     println!("{} is ready", workspace.short(&workspace.dist).display());
     Ok(())
 }
 
-/// Builds the programs, the demo libraries and the demo configuration.
+/// Builds the 64-bit programs for Windows, which nothing else here needs. The demo's configuration knows of them if they are there.
+pub(crate) fn windows(workspace: &Workspace, ready: &Ready) -> Result<()> {
+    let toolchain = &ready.windows64;
+    compile(workspace, toolchain, &[GATEWAY.0, AGENT])?;
+    make_folder(&workspace.dist)?;
+    for (program, name) in [(GATEWAY.1, "bridge32.exe"), (AGENT, "agent64.exe")] {
+        install(&toolchain.program(program), &workspace.dist.join(name))?;
+    }
+    Ok(())
+}
+
+/// Builds the programs for this machine, both 32-bit agents, the demo libraries and the demo configuration.
 pub(crate) fn dist(workspace: &Workspace, ready: &Ready) -> Result<()> {
     let dist = &workspace.dist;
-    fs::create_dir_all(dist).with_context(|| format!("{} cannot be made", dist.display()))?;
+    make_folder(dist)?;
     let host = Toolchain::host(workspace);
     compile(workspace, &host, &[GATEWAY.0, AGENT])?;
     compile(workspace, &ready.linux32, &[AGENT])?;
@@ -37,6 +49,10 @@ pub(crate) fn dist(workspace: &Workspace, ready: &Ready) -> Result<()> {
     install(&ready.linux32.program(AGENT), &dist.join("agent32"))?;
     install(&ready.windows32.program(AGENT), &dist.join("agent32.exe"))?;
     demo::make(workspace, &ready.wine)
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))
 }
 
 fn compile(workspace: &Workspace, toolchain: &Toolchain, packages: &[&str]) -> Result<()> {

@@ -51,6 +51,12 @@ impl Chroot {
         self.folder.join("run")
     }
 
+    /// The words before the path of a program of that width.
+    pub(crate) fn words(&self, is_64_bit: bool) -> Vec<String> {
+        let run = self.run().to_string_lossy().into_owned();
+        if is_64_bit { vec![run, "--64".to_owned()] } else { vec![run] }
+    }
+
     /// The Wine of the cache folder; makes it if it is missing, half-made or made by an older recipe.
     pub(crate) fn find_or_make(workspace: &Workspace) -> Result<Self> {
         let chroot = Self { folder: workspace.cache.join("wine") };

@@ -150,7 +150,12 @@ fn configuration(dist: &Path, wine: &Wine, libraries: &[&Library]) -> String {
             let _ = writeln!(text, "[runtime.{runtime}]\ncommand = [{}]\n", own(agent));
         }
     }
-    text += &wine.runtime(&dist.join("agent32.exe"));
+    text += &wine.runtime(32, &dist.join("agent32.exe"));
+    let agent64 = dist.join("agent64.exe");
+    if agent64.exists() {
+        text += "\n";
+        text += &wine.runtime(64, &agent64);
+    }
     for Library { name, about, file, header, runtime } in libraries {
         let (file, header) = (toml_string(file), toml_string(&format!("demo/{header}")));
         let _ = write!(text, "\n# {about}\n[library.{name}]\nfile = {file}\nheader = {header}\n");

@@ -37,7 +37,11 @@ const TASKS: &[(&str, Task, &str)] = &[
         setup::task,
         "install what a fresh machine lacks: 32-bit compilers and libraries, Wine, libraries, servers and tools for the tests",
     ),
-    ("build", build::task, "make dist/: the gateway, the agents, the demo libraries and their configuration"),
+    (
+        "build",
+        build::task,
+        "make dist/: the gateway and the agents, for Windows, too, the demo libraries and their configuration",
+    ),
     ("run", run::task, "build, then start the demo on 127.0.0.1:8032 until Ctrl-C"),
     ("test", test::task, "everything that CI checks, and nothing else"),
     (

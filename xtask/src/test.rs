@@ -15,6 +15,21 @@ use crate::{build, libraries, progress, strangers};
 /// The package of the end-to-end tests, which need `dist/`.
 const END_TO_END: &str = "bridge32-tests";
 
+/// Those of them that are run with the gateway for Windows, too: calls, crashes and restarts, signatures, the history, Windows itself.
+const ON_WINDOWS: &[&str] = &[
+    "calls::",
+    "crashes::",
+    "lifecycle::",
+    "gateway::",
+    "signed::",
+    "history::",
+    "kernel32::",
+    "windows_gateway::",
+    // Names are matched in part, and these are of other folders: ELF libraries, pages, modes of Unix.
+    "--skip=kept_calls::",
+    "--skip=pages::",
+];
+
 /// The task.
 pub(crate) fn task(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps { done: Vec::new() };
@@ -43,15 +58,17 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     let for_tests = (servers::POSTGRES_VARIABLE, postgres.url());
     steps.run("unit tests", || progress::run(unit_tests(&cargo).env(for_tests.0, for_tests.1)))?;
     steps.run("documentation tests", || progress::run(&mut cargo("test", &["--workspace", "--doc"])))?;
-    steps.run("the gateway compiles for Windows", || {
-        let mut check = ready.windows64.cargo("check");
-        progress::run(check.args(["--package", build::GATEWAY.0]).current_dir(&workspace.root))
-    })?;
+    steps.run("build for 64-bit Windows", || build::windows(workspace, &ready))?;
     steps.run("build", || build::dist(workspace, &ready))?;
-    steps.run("the agent's tests, 32-bit ELF", || agent_tests(workspace, &ready.linux32, |_| {}))?;
+    let tests_of = |package: &str, toolchain: &Toolchain, runner: &dyn Fn(&mut Command)| {
+        tests_of(workspace, package, toolchain, runner)
+    };
+    steps.run("the agent's tests, 32-bit ELF", || tests_of(build::AGENT, &ready.linux32, &|_| {}))?;
     steps.run("the agent's tests, 32-bit Windows", || {
-        let triple = Target::Windows32.triple().context("it is not the host")?;
-        agent_tests(workspace, &ready.windows32, |cargo| ready.wine.run_tests_of(triple, cargo))
+        tests_of(build::AGENT, &ready.windows32, &|cargo| ready.wine.run_tests_of(Target::Windows32, cargo))
+    })?;
+    steps.run("what only Windows has, 64-bit", || {
+        tests_of("bridge32-windows", &ready.windows64, &|cargo| ready.wine.run_tests_of(Target::Windows64, cargo))
     })?;
     steps.run("libraries for the tests", || libraries::ensure(workspace))?;
     let with_dist = |arguments: &[&str]| {
@@ -59,18 +76,21 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
         progress::run(test.env("BRIDGE32_DIST", &workspace.dist).env(for_tests.0, for_tests.1))
     };
     steps.run("end to end", || with_dist(&["--lib", "--test", "end_to_end"]))?;
+    steps.run("end to end, with the gateway for Windows", || {
+        with_dist(&[&["--features", "windows-gateway", "--test", "end_to_end", "--"], ON_WINDOWS].concat())
+    })?;
     steps.run("strangers' tools", || strangers::ensure(workspace))?;
     steps.run("strangers: documents, requests, clients", || with_dist(&["--test", "strangers"]))?;
     steps.run("the browser", || strangers::ensure_browser(workspace))?;
     steps.run("in a browser", || with_dist(&["--test", "browser"]))
 }
 
-/// Layouts, conventions and machine code must be right where they are used, which is not this machine's own width. Release,
+/// Layouts, conventions and machine code must be right where they are used, which is not this machine's own width or system. Release,
 /// because `build` has just compiled all that the tests need so (with Debian's compiler `std`, too); the checks that only
 /// a debug build has are made by the unit tests.
-fn agent_tests(workspace: &Workspace, toolchain: &Toolchain, runner: impl FnOnce(&mut Command)) -> Result<()> {
+fn tests_of(workspace: &Workspace, package: &str, toolchain: &Toolchain, runner: &dyn Fn(&mut Command)) -> Result<()> {
     let mut test = toolchain.cargo("test");
-    test.args(["--release", "--package", build::AGENT, "--tests"]).current_dir(&workspace.root);
+    test.args(["--release", "--package", package, "--tests"]).current_dir(&workspace.root);
     runner(&mut test);
     progress::run(&mut test)
 }

@@ -8,6 +8,7 @@ use std::{fmt, fs};
 
 use anyhow::{Context as _, Result};
 
+use crate::toolchain::Target;
 use crate::workspace::Workspace;
 use crate::{chroot, progress};
 
@@ -77,28 +78,29 @@ impl Wine {
         chroot::Chroot::find_or_make(workspace).map(Self::InCache)
     }
 
-    /// Makes Cargo start the Windows programs that it has built, tests among them, for the target `triple`.
-    pub(crate) fn run_tests_of(&self, triple: &str, cargo: &mut Command) {
+    /// Makes Cargo start the Windows programs that it has built, tests among them, for `target`.
+    pub(crate) fn run_tests_of(&self, target: Target, cargo: &mut Command) {
+        let Some(triple) = target.triple() else { return };
         let runner = match self {
             Self::NotNeeded => return,
             Self::InPath { prefix } => {
                 cargo.env("WINEPREFIX", prefix).env("WINEDEBUG", "-all");
-                "wine".to_owned()
+                vec!["wine".to_owned()]
             }
-            Self::InCache(chroot) => chroot.run().to_string_lossy().into_owned(),
+            Self::InCache(chroot) => chroot.words(target == Target::Windows64),
         };
         // A list, because the words of a string are split at blanks.
-        let setting = format!("target.{triple}.runner=[{}]", crate::demo::toml_string(&runner));
-        cargo.args(["--config", &setting]);
+        let words: Vec<String> = runner.iter().map(|word| crate::demo::toml_string(word)).collect();
+        cargo.args(["--config", &format!("target.{triple}.runner=[{}]", words.join(", "))]);
     }
 
-    /// The `[runtime.win32]` table for the agent at the absolute path `agent`.
-    pub(crate) fn runtime(&self, agent: &Path) -> String {
+    /// The `[runtime.win32]` or `[runtime.win64]` table for the agent at the absolute path `agent`.
+    pub(crate) fn runtime(&self, width: u32, agent: &Path) -> String {
         let host = agent.to_string_lossy();
         let windows = format!("Z:{}", host.replace('/', r"\"));
         let table = |command: &[&str], rest: &str| {
             let words: Vec<String> = command.iter().map(|word| crate::demo::toml_string(word)).collect();
-            format!("[runtime.win32]\ncommand = [{}]\n{rest}", words.join(", "))
+            format!("[runtime.win{width}]\ncommand = [{}]\n{rest}", words.join(", "))
         };
         match self {
             Self::NotNeeded => table(&[&host], ""),
@@ -107,7 +109,11 @@ impl Wine {
                 let env = format!("env = {{ WINEPREFIX = {prefix}, WINEDEBUG = \"-all\" }}\n");
                 table(&["wine", &windows], &format!("{env}paths = \"Z:\"\n"))
             }
-            Self::InCache(chroot) => table(&[&chroot.run().to_string_lossy(), &windows], "paths = \"Z:\"\n"),
+            Self::InCache(chroot) => {
+                let words = chroot.words(width == 64);
+                let command: Vec<&str> = words.iter().map(String::as_str).chain([&*windows]).collect();
+                table(&command, "paths = \"Z:\"\n")
+            }
         }
     }
 }
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_wine_in_path_gets_its_own_prefix() {
-        let table = Wine::InPath { prefix: "/cache/prefix".into() }.runtime(Path::new("/dist/agent32.exe"));
+        let table = Wine::InPath { prefix: "/cache/prefix".into() }.runtime(32, Path::new("/dist/agent32.exe"));
         assert_eq!(
             table,
             "[runtime.win32]\ncommand = [\"wine\", \"Z:\\\\dist\\\\agent32.exe\"]\n\

@@ -72,6 +72,11 @@ impl Client {
         Self { address, key, requests: Arc::default() }
     }
 
+    /// Where the agent listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Opens a connection that can carry any number of requests, one after the other. Whoever accepts it has shown by then
     /// that it has the key: the port may be another program's meanwhile, or another user's.
     ///

@@ -72,7 +72,8 @@ impl<'a> Life<'a> {
                 let link = Arc::new(link);
                 self.link = Some(Arc::clone(&link));
                 self.agent.set_state(State::Ready, None);
-                tracing::info!(agent = self.agent.id(), generation = self.number, "agent ready");
+                let address = link.client.address();
+                tracing::info!(agent = self.agent.id(), generation = self.number, %address, "agent ready");
                 self.agent.usage.note();
                 self.agent.set_reach(Reach::Up(link));
                 self.watch_lease().await

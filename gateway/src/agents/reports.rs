@@ -129,18 +129,21 @@ impl Reports {
 
     fn remove_leftovers(&self) -> io::Result<()> {
         make_folder(&self.folder)?;
-        let lock = lock_file(&self.folder.join(LOCK))?;
+        let file = self.folder.join(LOCK);
+        let lock = lock_file(&file)?;
         match lock.try_lock() {
             Ok(()) => {
                 for name in self.files()?.filter(|name| is_unfinished(name)) {
                     remove(&self.folder.join(name))?;
                 }
-                lock.unlock()?;
             }
             // Agents of another gateway may be writing.
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
+        // Closed and opened anew: Wine cannot unlock the whole of a file.
+        drop(lock);
+        let lock = lock_file(&file)?;
         lock.lock_shared()?;
         // Once is enough.
         let _ = self.lock.set(lock);

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::private;
 
@@ -42,7 +42,7 @@ pub struct Folder {
     /// The place that the configuration says.
     configured: Option<PathBuf>,
     data_dir: PathBuf,
-    open: OnceLock<Open>,
+    open: Mutex<Option<Open>>,
     next: AtomicU64,
 }
 
@@ -50,7 +50,7 @@ pub struct Folder {
 struct Open {
     folder: PathBuf,
     /// Held for as long as the gateway lives.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -59,7 +59,7 @@ impl Folder {
         Arc::new(Self {
             configured: configured.map(Path::to_owned),
             data_dir: data_dir.to_owned(),
-            open: OnceLock::new(),
+            open: Mutex::new(None),
             next: AtomicU64::new(0),
         })
     }
@@ -72,21 +72,21 @@ impl Folder {
     pub fn open(&self) -> Result<(), FolderError> {
         let opened = match &self.configured {
             Some(place) => Open::below(place)?,
-            None => {
-                let place = self.data_dir.join("bulk");
-                let in_memory = MEMORY.map(Path::new).filter(|memory| memory.is_dir()).map(Open::below);
-                match in_memory {
-                    Some(Ok(opened)) => opened,
-                    Some(Err(error)) => {
-                        tracing::warn!("{error}. Large buffers go through files in {}", place.display());
-                        Open::below(&place)?
-                    }
-                    None => Open::below(&place)?,
-                }
-            }
+            None => self.by_default()?,
         };
-        let _ = self.open.set(opened);
+        *self.opened() = Some(opened);
         Ok(())
+    }
+
+    fn by_default(&self) -> Result<Open, FolderError> {
+        let place = self.data_dir.join("bulk");
+        if let Some(memory) = MEMORY.map(Path::new).filter(|memory| memory.is_dir()) {
+            match Open::below(memory) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => tracing::warn!("{error}. Large buffers go through files in {}", place.display()),
+            }
+        }
+        Open::below(&place)
     }
 
     /// Makes an empty file.
@@ -94,19 +94,24 @@ impl Folder {
     /// # Errors
     /// It cannot be made.
     pub fn create(&self) -> io::Result<(File, Arc<TempFile>)> {
-        let open = self.open.get().ok_or(io::ErrorKind::NotConnected)?;
-        let path = open.folder.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let path = self.opened().as_ref().ok_or(io::ErrorKind::NotConnected)?.folder.join(name);
         let file = private::create(&path)?;
         Ok((file, Arc::new(TempFile { path })))
     }
 
     /// Removes it with all that is in it: the gateway is ending.
     pub fn close(&self) {
-        if let Some(open) = self.open.get()
-            && let Err(error) = std::fs::remove_dir_all(&open.folder)
-        {
-            tracing::warn!(folder = %open.folder.display(), %error, "the files of large buffers cannot be removed");
+        let Some(Open { folder, lock }) = self.opened().take() else { return };
+        // Windows removes no folder with an open file in it.
+        drop(lock);
+        if let Err(error) = std::fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %error, "the files of large buffers cannot be removed");
         }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,7 +132,7 @@ impl Open {
         private::make_folder(&folder).map_err(unusable)?;
         let lock = locked(&folder).map_err(unusable)?;
         lock.lock().map_err(unusable)?;
-        Ok(Self { folder, _lock: lock })
+        Ok(Self { folder, lock })
     }
 }
 

@@ -124,16 +124,26 @@ pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send +
     })
 }
 
-/// Resolves at Ctrl-C, Ctrl-Break, or when the console closes.
+/// Resolves at Ctrl-C, Ctrl-Break, when the console closes or the machine is shut down.
 #[cfg(windows)]
 pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
-    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = stop.recv() => {}
-            _ = close.recv() => {}
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+    let (mut interrupt, mut stop, mut close, mut shutdown) =
+        (ctrl_c()?, ctrl_break()?, ctrl_close()?, ctrl_shutdown()?);
+    let (asked, mut is_asked) = mpsc::channel(1);
+    // For as long as the process lives: what nobody listens to any more ends it at once, in the middle of its stopping.
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = stop.recv() => {}
+                _ = close.recv() => {}
+                _ = shutdown.recv() => {}
+            }
+            let _ = asked.try_send(());
         }
+    });
+    Ok(async move {
+        is_asked.recv().await;
     })
 }

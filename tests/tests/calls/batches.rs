@@ -1,6 +1,6 @@
 //! Batches: calls that run one after the other, each with what the earlier ones gave.
 
-use bridge32_tests::{Bridge, TARGETS, TARGETS_32, Value, json};
+use bridge32_tests::{Bridge, HOME, TARGETS, TARGETS_32, Value, json};
 
 use crate::on_all_targets;
 
@@ -101,7 +101,7 @@ fn after_a_failure_the_rest_is_left_alone_or_not() {
 #[test]
 fn a_batch_that_cannot_be_read_runs_nothing() {
     let bridge = blocks();
-    let post = |body: Value| bridge.client().post("/v1/libraries/linux32/batches", &body);
+    let post = |body: Value| bridge.client().post(&format!("/v1/libraries/{HOME}/batches"), &body);
     for body in [
         json!({}),
         json!({"calls": []}),

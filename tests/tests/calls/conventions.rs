@@ -1,7 +1,7 @@
 //! Order and alignment of arguments; cdecl and stdcall, however their exports are decorated.
 
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, TARGETS, TARGETS_32, Target, Value, json};
+use bridge32_tests::{Bridge, HOME, TARGETS, TARGETS_32, Target, Value, json};
 
 use crate::on_all_targets;
 
@@ -148,7 +148,7 @@ fn a_wrong_convention_is_noticed_and_the_agent_lives_on() {
 #[test]
 fn a_call_with_too_few_or_too_many_arguments_is_noticed() {
     let bridge = on_all_targets("conventions");
-    let name = Target::Linux32.name();
+    let name = HOME.name();
     for (prototype, arguments) in [
         ("int __stdcall StdSubtract(int a)", json!({"a": 1})),
         ("int __stdcall StdSubtract(int a, int b, int c)", json!({"a": 1, "b": 2, "c": 3})),

@@ -1,7 +1,7 @@
 //! Exported data, read and written; exports that have a number and no name.
 
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, TARGETS, Target, Value, json};
+use bridge32_tests::{Bridge, HOME, TARGETS, Target, Value, json};
 
 use crate::on_all_targets;
 
@@ -88,7 +88,7 @@ fn what_cannot_be_written_is_refused_and_nothing_changes() {
 #[test]
 fn a_variable_that_the_library_lacks_says_so() {
     let bridge = Bridge::start(|config| {
-        let file = fixture::library("variables", Target::Linux32);
+        let file = fixture::library("variables", HOME);
         config.library("variables", file).declares("extern int counter; extern int missing;");
     });
     let get = |name: &str| bridge.client().get(&format!("/v1/libraries/variables/variables/{name}"));

@@ -9,7 +9,7 @@ mod table;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use bridge32_tests::{Bridge, Target, fixture};
+use bridge32_tests::{Bridge, HOME, fixture};
 
 use request::{BODY, ECHO, Raw, Signer, digest, now, secret_of};
 
@@ -26,7 +26,7 @@ fn bridge_at(address: &str) -> (Bridge, Signer, Signer) {
         config.set("listen", address);
         config.key("all", &["call:*", "read", "adhoc", "manage"]);
         config.key("other", &["call:*"]);
-        config.library("scalars", fixture::library("scalars", Target::Linux32)).header(fixture::header("scalars"));
+        config.library("scalars", fixture::library("scalars", HOME)).header(fixture::header("scalars"));
     });
     let keys = std::fs::read_to_string(bridge.config().folder().join("keys.toml")).unwrap();
     let signer = |id: &str| Signer {

@@ -1,10 +1,10 @@
 //! Agents: how they fare, what became of them, and the buttons that restart them.
 
-use bridge32_tests::{Bridge, Browser, Target, fixture, json, within};
+use bridge32_tests::{Bridge, Browser, HOME, fixture, json, within};
 
 fn trouble() -> (Bridge, Browser) {
     let bridge = Bridge::start(|config| {
-        config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+        config.library("trouble", fixture::library("trouble", HOME)).header(fixture::header("trouble"));
     });
     let browser = Browser::new(bridge.client());
     (bridge, browser)
@@ -103,7 +103,7 @@ fn what_a_library_prints_is_found_on_the_page_of_its_agent_and_is_text_there() {
 #[test]
 fn what_is_open_is_listed_and_without_an_agent_the_page_says_what_one_is() {
     let bridge = Bridge::start(|config| {
-        config.library("blocks", fixture::library("blocks", Target::Linux32)).header(fixture::header("blocks"));
+        config.library("blocks", fixture::library("blocks", HOME)).header(fixture::header("blocks"));
     });
     let mut browser = Browser::new(bridge.client());
     has(&page(&mut browser, "/agents/blocks"), &["Nothing is open"]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bridge32_tests::browser::hidden;
-use bridge32_tests::{Answer, Bridge, Browser, Config, Target, Value, base64, fixture, json, within};
+use bridge32_tests::{Answer, Bridge, Browser, Config, HOME, Value, base64, fixture, json, within};
 
 /// zlib of the system and for Windows, a library that counts its calls, and one that naps, crashes and has a secret.
 fn bridge(configure: impl FnOnce(&mut Config)) -> Bridge {
@@ -11,9 +11,9 @@ fn bridge(configure: impl FnOnce(&mut Config)) -> Bridge {
         let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/zlib.h");
         config.library("z", "/usr/lib32/libz.so.1").header(&header);
         for name in ["counted", "trouble"] {
-            config.library(name, fixture::library(name, Target::Linux32)).header(fixture::header(name));
+            config.library(name, fixture::library(name, HOME)).header(fixture::header(name));
         }
-        let mut secretive = config.library("secretive", fixture::library("trouble", Target::Linux32));
+        let mut secretive = config.library("secretive", fixture::library("trouble", HOME));
         secretive.declares("/** @sensitive value */ int EchoInt(int value);");
         configure(config);
     })

@@ -3,7 +3,7 @@
 use bridge32_tests::browser::hidden;
 use bridge32_tests::client::Answer;
 use bridge32_tests::fixture::Fixture;
-use bridge32_tests::{Bridge, Browser, Config, Target, json};
+use bridge32_tests::{Bridge, Browser, Config, HOME, json};
 
 const SOURCE: &str = r"
 typedef struct { int x, y; } point;
@@ -29,7 +29,7 @@ long long Large(long long value);
 ";
 
 fn configure(config: &mut Config) {
-    let file = Fixture::generated("paged", SOURCE).build(Target::Linux32);
+    let file = Fixture::generated("paged", SOURCE).build(HOME);
     config.library("paged", file).declares(HEADER);
 }
 

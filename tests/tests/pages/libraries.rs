@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bridge32_tests::client::Answer;
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, Browser, Config, Target};
+use bridge32_tests::{Bridge, Browser, Config, HOME, Target};
 
 /// Exports whose names are markup, and Chinese, and long.
 fn hostile() -> PathBuf {
@@ -13,7 +13,7 @@ fn hostile() -> PathBuf {
     let export = |name: &str| format!(".globl \\\"{name}\\\"\\n.set \\\"{name}\\\", Plain\\n");
     let exports: String = names.into_iter().map(export).collect();
     let source = format!("API int Plain(int a) {{ return a; }}\n__asm__(\"{exports}\");\n");
-    Fixture::generated("hostile", &source).build(Target::Linux32)
+    Fixture::generated("hostile", &source).build(HOME)
 }
 
 /// A page that is there.
@@ -39,7 +39,7 @@ fn leads_to(answer: &Answer, place: &str) {
 
 fn one(header: &str) -> (Bridge, Browser) {
     let bridge = Bridge::start(|config| {
-        config.library("exports", Fixture::new("exports").build(Target::Linux32)).declares(header);
+        config.library("exports", Fixture::new("exports").build(HOME)).declares(header);
     });
     let browser = Browser::new(bridge.client());
     (bridge, browser)
@@ -51,7 +51,7 @@ fn the_list_says_how_each_library_fares_and_without_one_how_to_add_it() {
     let empty = page(&mut Browser::new(bridge.client()), "/libraries");
     has(&empty, &["bridge32 import vendor.dll", "action=\"/configuration/reload\""]);
     let bridge = Bridge::start(|config| {
-        config.library("scalars", fixture::library("scalars", Target::Linux32)).header(fixture::header("scalars"));
+        config.library("scalars", fixture::library("scalars", HOME)).header(fixture::header("scalars"));
         config.library("gone", "/nowhere/gone.so");
     });
     let list = page(&mut Browser::new(bridge.client()), "/libraries");
@@ -174,7 +174,7 @@ fn put(file: &Path, place: &Path) {
 fn a_reload_tells_what_has_changed_or_why_nothing_has() {
     let version = |number: u32| {
         let source = format!("API int Version(void) {{ return {number}; }}\n");
-        Fixture::generated(&format!("page_version{number}"), &source).build(Target::Linux32)
+        Fixture::generated(&format!("page_version{number}"), &source).build(HOME)
     };
     let mut config = Config::new();
     let file = config.folder().join("v.so");
@@ -203,7 +203,7 @@ fn a_reload_tells_what_has_changed_or_why_nothing_has() {
 fn only_who_may_manage_is_offered_what_changes_something() {
     let bridge = Bridge::start(|config| {
         config.key("reader", &["read"]);
-        config.library("exports", Fixture::new("exports").build(Target::Linux32)).declares("int Plain(int a);");
+        config.library("exports", Fixture::new("exports").build(HOME)).declares("int Plain(int a);");
     });
     // A key signs the request by itself.
     let answer = bridge.client().get("/libraries/exports/settings");

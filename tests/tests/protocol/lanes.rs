@@ -4,7 +4,7 @@ use std::thread::scope;
 use std::time::{Duration, Instant};
 
 use bridge32_tests::agent::interface;
-use bridge32_tests::{Agent, TARGETS, Value, json};
+use bridge32_tests::{Agent, HOME, TARGETS, Value, json};
 
 fn results(outcomes: &[Value]) -> Vec<&Value> {
     outcomes.iter().map(|outcome| &outcome["returned"]["result"]).collect()
@@ -60,7 +60,7 @@ fn one_lane_runs_one_call_at_a_time() {
 #[test]
 fn lanes_that_are_not_there_and_numbers_that_cannot_be_are_refused() {
     let mut agent = Agent::start(bridge32_tests::Target::Linux32);
-    let library = bridge32_tests::fixture::library("lanes", bridge32_tests::Target::Linux32);
+    let library = bridge32_tests::fixture::library("lanes", HOME);
     for (threads, slot) in [(0, 0), (65, 0), (u32::MAX, 0), (2, 127), (1, 128), (1, u32::MAX)] {
         let load = agent.load_of("lanes", &library, threads, slot);
         let why = agent.refused("PUT", "/libraries/lanes", &load, "malformed_request");

@@ -1,6 +1,6 @@
 //! How an agent sees itself: its health, and what it shows while it does not get on.
 
-use bridge32_tests::{Agent, TARGETS, Target, Value, json, within};
+use bridge32_tests::{Agent, HOME, TARGETS, Target, Value, json, within};
 
 #[test]
 fn the_heartbeat_tells_how_full_the_process_is() {
@@ -77,7 +77,7 @@ fn a_window_that_is_shown_while_a_library_is_loaded_is_seen_with_its_texts() {
 #[test]
 fn a_constructor_that_hangs_is_seen_while_its_library_is_loaded() {
     let mut agent = Agent::start(Target::Linux32);
-    let library = bridge32_tests::fixture::library("dongle", Target::Linux32);
+    let library = bridge32_tests::fixture::library("dongle", HOME);
     let mut load = agent.load_of("lanes", &library, 1, 0);
     load["interface"] = json!(bridge32_tests::agent::prototype("", Target::Linux32));
     std::thread::scope(|scope| {

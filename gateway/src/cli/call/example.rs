@@ -85,13 +85,13 @@ fn plain(ty: &Type, value: &Value) -> Vec<String> {
     }
 }
 
-/// A word as a POSIX shell takes it.
+/// A word as a shell takes it: PowerShell on Windows, else a POSIX shell.
 pub(in crate::cli) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,=:/+@%".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,=:/+@%".contains(c) || (cfg!(windows) && c == '\\');
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+        format!("'{}'", word.replace('\'', if cfg!(windows) { "''" } else { "'\\''" }))
     }
 }
 

@@ -63,7 +63,10 @@ impl Init {
 
     /// What to do next, in the words of this command line.
     fn next(&self, config: &Path) {
-        let program = std::env::args().next().map_or_else(|| "bridge32".to_owned(), |program| quoted(&program));
+        let typed = std::env::args().next().unwrap_or_else(|| "bridge32".to_owned());
+        // PowerShell takes what is in quotes for a text, unless it is told to run it.
+        let call = if cfg!(windows) && quoted(&typed) != typed { "& " } else { "" };
+        let program = format!("{call}{}", quoted(&typed));
         let here = self.folder == Path::new(".");
         let option = if here { String::new() } else { format!(" --config {}", quoted(&config.display().to_string())) };
         note("Next:");

@@ -1,6 +1,8 @@
 //! What the system says of the gateway's own process, under the names that all exporters have for it.
 
-use super::families::{PROCESS_CPU, PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT};
+#[cfg(target_os = "linux")]
+use super::families::PROCESS_MAX_FDS;
+use super::families::{PROCESS_CPU, PROCESS_OPEN_FDS, PROCESS_RESIDENT};
 use super::page::{Page, Value, level};
 
 /// Adds what can be told.
@@ -32,10 +34,15 @@ fn resident_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Nothing that all systems tell.
-#[cfg(not(target_os = "linux"))]
+/// Adds what can be told. Handles are what comes closest to open files, and have no limit that matters.
+#[cfg(windows)]
 pub(super) fn write(page: &mut Page) {
-    for family in [&PROCESS_CPU, &PROCESS_RESIDENT, &PROCESS_OPEN_FDS, &PROCESS_MAX_FDS] {
-        page.add(family, []);
-    }
+    let Ok(usage) = bridge32_windows::process::usage() else { return };
+    page.add_one(&PROCESS_CPU, Value::Seconds(usage.processor.as_secs_f64()));
+    page.add_one(&PROCESS_RESIDENT, Value::Level(level(usage.resident_bytes)));
+    page.add_one(&PROCESS_OPEN_FDS, Value::Level(level(usage.handles.into())));
 }
+
+/// Nothing that all systems tell.
+#[cfg(not(any(target_os = "linux", windows)))]
+pub(super) fn write(_: &mut Page) {}
