@@ -129,6 +129,13 @@ impl Config {
         LibraryTable { table, name: name.to_owned(), folder: self.folder.path() }
     }
 
+    /// Takes a runtime away.
+    pub fn without_runtime(&mut self, name: &str) -> &mut Self {
+        let runtimes = self.document.get_mut("runtime").and_then(Value::as_table_mut).expect("there are runtimes");
+        runtimes.remove(name);
+        self
+    }
+
     /// The table of a runtime, to change how its agents are started.
     pub fn runtime(&mut self, name: &str) -> &mut Table {
         let runtimes = self.document.get_mut("runtime").and_then(Value::as_table_mut).expect("there are runtimes");

@@ -34,11 +34,14 @@ pub fn gateway() -> Command {
     if !crate::WINDOWS_GATEWAY {
         return Command::new(program());
     }
-    let words = command_of(&tables("runtime"), "win64");
+    let runtimes = tables("runtime");
+    let words = command_of(&runtimes, "win64");
     let (_agent, starter) = words.split_last().expect("a runtime's command has words");
     let (first, more) = starter.split_first().expect("Wine, or what starts it");
     let mut command = Command::new(first);
     command.args(more).arg(crate::windows_path(&folder().join("bridge32.exe")));
+    let variables = runtimes["win64"].get("env").and_then(toml::Value::as_table).into_iter().flatten();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value.as_str()?))));
     command
 }
 

@@ -9,7 +9,7 @@ use bridge32_tests::bridge::{finish, gateway_command};
 use bridge32_tests::fixture::{self, Fixture};
 use bridge32_tests::other_user::as_another_user;
 use bridge32_tests::process::{self, MARK};
-use bridge32_tests::{Bridge, Config, HOME, TARGETS_32, Target, Value, dist, within};
+use bridge32_tests::{Bridge, Config, TARGETS_32, Target, Value, dist, within};
 use nix::sys::signal::Signal;
 
 /// What doctor says of one configuration.
@@ -184,8 +184,8 @@ fn a_library_whose_initialisation_crashes_or_refuses_is_told_with_what_its_agent
 #[test]
 fn a_header_with_errors_and_one_of_another_library_are_told_by_line() {
     let mut config = Config::new();
-    config.library("broken", fixture::library("plain", HOME)).declares("int Five(void);\nint broken(int\n");
-    config.library("other", fixture::library("plain", HOME)).declares("int crc32(int a);");
+    config.library("broken", fixture::library("plain", Target::Linux32)).declares("int Five(void);\nint broken(int\n");
+    config.library("other", fixture::library("plain", Target::Linux32)).declares("int crc32(int a);");
     let report = Report::of_config(&config);
     report.says("problem", &["library `broken`", "broken.h:2", "bridge32 interface check"]);
     report.says("problem", &["library `other`", "header of another library"]);
@@ -196,8 +196,8 @@ fn a_header_with_errors_and_one_of_another_library_are_told_by_line() {
 fn a_gateway_that_runs_is_asked_and_not_disturbed() {
     let bridge = Bridge::start(|config| {
         config.key("tester", &["call:*", "read"]);
-        config.library("good", fixture::library("plain", HOME)).header(fixture::header("plain"));
-        config.library("bad", fixture::library("refuses", HOME)).declares("int Five(void);");
+        config.library("good", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
+        config.library("bad", fixture::library("refuses", Target::Linux32)).declares("int Five(void);");
     });
     let file = bridge.config().folder().join("bridge32.toml");
     let address = bridge.addresses()[0].clone();
@@ -222,7 +222,7 @@ fn one_that_is_interrupted_ends_at_once_and_leaves_nothing() {
     let source = "#include <unistd.h>\n__attribute__((constructor)) static void wait(void) { sleep(600); }\n\
                   API int Five(void) { return 5; }\n";
     let mut config = Config::new();
-    config.library("waits", Fixture::generated("waits", source).build(HOME)).declares("int Five(void);");
+    config.library("waits", Fixture::generated("waits", source).build(Target::Linux32)).declares("int Five(void);");
     let mark = format!("doctor-{}-interrupted", std::process::id());
     let mut command = gateway_command();
     command.args(["doctor", "--config"]).arg(config.write()).env(MARK, &mark).stdin(Stdio::null());
@@ -245,7 +245,7 @@ fn one_that_is_interrupted_ends_at_once_and_leaves_nothing() {
 fn another_user_is_told_what_it_may_not_do_and_loads_nothing() {
     let mut config = Config::new();
     config.key("tester", &["call:*"]);
-    config.library("good", fixture::library("plain", HOME)).header(fixture::header("plain"));
+    config.library("good", fixture::library("plain", Target::Linux32)).header(fixture::header("plain"));
     let file = config.write();
     std::fs::create_dir(config.folder().join("data")).unwrap();
     std::fs::set_permissions(config.folder(), PermissionsExt::from_mode(0o755)).unwrap();

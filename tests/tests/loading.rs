@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bridge32_tests::{Bridge, Config, HOME, TARGETS_32, Target, fixture, json, within};
+use bridge32_tests::{Bridge, Config, TARGETS_32, Target, fixture, json, within};
 
 /// Copies the fixture `plain` to a place below the configuration's folder.
 fn copied(config: &Config, target: Target, to: &str) -> PathBuf {
@@ -59,7 +59,7 @@ fn a_parent_folder_that_nobody_has_listed_is_not_gone_into() {
     let bridge = Bridge::start(|config| {
         let outside = config.folder().join("outside");
         fs::create_dir(&outside).unwrap();
-        fs::copy(fixture::library("plain", HOME), outside.join("plain.so")).unwrap();
+        fs::copy(fixture::library("plain", Target::Linux32), outside.join("plain.so")).unwrap();
         let folder = config.folder().join("etc");
         fs::create_dir(&folder).unwrap();
         config.set("library_folders", vec!["etc"]);
@@ -76,7 +76,7 @@ fn a_parent_folder_that_nobody_has_listed_is_not_gone_into() {
 fn listed_folders_are_what_counts() {
     let outside = tempfile_folder();
     let bridge = Bridge::start(|config| {
-        fs::copy(fixture::library("plain", HOME), outside.path().join("plain.so")).unwrap();
+        fs::copy(fixture::library("plain", Target::Linux32), outside.path().join("plain.so")).unwrap();
         copied(config, Target::Linux32, "beside");
         std::os::unix::fs::symlink(outside.path().join("plain.so"), config.folder().join("link.so")).unwrap();
         config.set("library_folders", vec![outside.path().to_str().unwrap(), r"C:\Windows\System32"]);
@@ -101,7 +101,7 @@ fn a_link_that_was_turned_meanwhile_is_noticed_at_the_next_start() {
     });
     assert_eq!(bridge.call("plain", "Five", json!({})).result(), 5);
     let evil = outside.path().join("evil.so");
-    fs::copy(fixture::library("plain", HOME), &evil).unwrap();
+    fs::copy(fixture::library("plain", Target::Linux32), &evil).unwrap();
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(&evil, &link).unwrap();
     bridge.client().request("POST", "/v1/agents/plain/restart").send().is(202);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bridge32_tests::bridge::run;
 use bridge32_tests::client::Answer;
 use bridge32_tests::fixture::{self, Fixture};
-use bridge32_tests::{Bridge, Config, HOME, Joined, TARGETS_32, Target, Value, json, process, within};
+use bridge32_tests::{Bridge, Config, Joined, TARGETS_32, Target, Value, json, process, within};
 use nix::sys::signal::Signal;
 use toml::Table;
 
@@ -156,7 +156,7 @@ fn a_session_goes_on_in_the_old_process_until_it_ends() {
 
 #[test]
 fn a_file_that_does_not_work_changes_nothing_and_the_reason_is_told() {
-    let dies = fixture::library("dies", HOME);
+    let dies = fixture::library("dies", Target::Linux32);
     let (bridge, file) = versioned(Target::Linux32, |_| {});
     let pid = bridge.agent_pid("v");
     let refused = |part: &str| {
@@ -193,7 +193,7 @@ fn a_probe_decides_whether_the_new_file_takes_over() {
     assert_eq!(says(&bridge, "v"), 1);
     processes(&bridge, 1);
     let other = "API int Version(void) { return 1; }\nAPI int Twice(int value) { return 3 * value; }\n";
-    put(&Fixture::generated("otherversion", other).build(HOME), &file);
+    put(&Fixture::generated("otherversion", other).build(Target::Linux32), &file);
     reload(&bridge, "v").ok();
     assert_eq!(bridge.call("v", "Twice", json!({"value": 2})).result(), 6, "it answers its probe, and is in force");
 }
@@ -248,7 +248,7 @@ fn libraries_of_a_group_are_reloaded_together() {
 fn two_reloads_at_once_are_one_and_a_refusal() {
     let slow = "#include <unistd.h>\n__attribute__((constructor)) static void wait(void) { sleep(2); }\n\
                 API int Version(void) { return 4; }\n";
-    let slow = Fixture::generated("slowversion", slow).build(HOME);
+    let slow = Fixture::generated("slowversion", slow).build(Target::Linux32);
     let (bridge, file) = versioned(Target::Linux32, |_| {});
     put(&slow, &file);
     std::thread::scope(|scope| {
@@ -264,7 +264,7 @@ fn two_reloads_at_once_are_one_and_a_refusal() {
 #[test]
 fn a_reload_tries_again_what_could_not_be_run() {
     let (bridge, file) = versioned(Target::Linux32, |config| {
-        put(&fixture::library("dies", HOME), &config.folder().join("v.so"));
+        put(&fixture::library("dies", Target::Linux32), &config.folder().join("v.so"));
         config.library("idle", config.folder().join("v.so")).set("instances", min_zero());
     });
     assert_eq!(bridge.library("v")["state"], "failed");
@@ -344,7 +344,7 @@ fn a_change_of_the_configuration_that_does_not_work_changes_nothing() {
         config.library("still", version(9, Target::Linux32)).declares(HEADER);
     });
     let pid = bridge.agent_pid("still");
-    let dies = fixture::library("dies", HOME);
+    let dies = fixture::library("dies", Target::Linux32);
     edit(&bridge, |document| {
         library(document, "v").insert("file".into(), dies.to_str().unwrap().into());
         library(document, "still").insert("threads".into(), 2.into());
@@ -486,7 +486,7 @@ fn a_library_that_fails_while_it_runs_fails_over_too() {
         config.library("v", file).set("fallback", fallback(&[&[("file", good.to_str().unwrap())]]));
     });
     assert_eq!(says(&bridge, "v"), 1);
-    put(&fixture::library("dies", HOME), &file);
+    put(&fixture::library("dies", Target::Linux32), &file);
     let problem = reload(&bridge, "v").refused(422, "reload_failed");
     assert!(problem["detail"].as_str().unwrap().contains("ends the process"), "a fallback is for what does not run");
     process::kill_9(bridge.agent_pid("v"));
@@ -503,7 +503,7 @@ fn a_library_that_fails_while_it_runs_fails_over_too() {
 fn where_no_fallback_works_the_first_reason_is_told() {
     let (bridge, _) = versioned(Target::Linux32, |config| {
         let file = config.folder().join("v.so");
-        put(&fixture::library("dies", HOME), &file);
+        put(&fixture::library("dies", Target::Linux32), &file);
         config.library("v", file).set("fallback", fallback(&[&[("file", "nowhere.so")]]));
         config.do_not_wait();
     });

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bridge32_signature::Key;
 use bridge32_tests::client::{Answer, Client};
 use bridge32_tests::other_user::as_another_user;
-use bridge32_tests::{Bridge, Browser, Config, HOME, Joined, TARGETS, Target, fixture, json, process, within};
+use bridge32_tests::{Bridge, Browser, Config, Joined, TARGETS, Target, fixture, json, process, within};
 
 use crate::on_all_targets;
 
@@ -75,8 +75,8 @@ fn signed() -> Signed {
     let client = config.key("client", &["call:*", "read", "adhoc", "manage", "history"]);
     let card = config.key_with_secret("card", &["agent"]);
     let other = config.key("other", &["agent"]);
-    config.library("own", fixture::library("trouble", HOME)).header(fixture::header("trouble"));
-    let mut table = config.library("theirs", fixture::library("trouble", HOME));
+    config.library("own", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
+    let mut table = config.library("theirs", fixture::library("trouble", Target::Linux32));
     table.header(fixture::header("trouble")).set("agent", "cardpc").set("deadline", "3s");
     config.do_not_wait();
     let bridge = Bridge::with(config);
@@ -280,7 +280,7 @@ fn another_user_reads_nothing_of_what_the_gateway_keeps() {
     let mut folder = std::path::PathBuf::new();
     let bridge = Bridge::start(|config| {
         config.key("all", &["call:*", "read", "manage"]);
-        config.library("trouble", fixture::library("trouble", HOME)).header(fixture::header("trouble"));
+        config.library("trouble", fixture::library("trouble", Target::Linux32)).header(fixture::header("trouble"));
         folder = config.folder().to_owned();
     });
     let header = "int EchoInt(int value); void WriteToNull(void);";

@@ -87,7 +87,9 @@ fn a_key_file_that_others_can_read_is_refused_with_the_command_that_closes_it() 
     std::fs::set_permissions(&keys, PermissionsExt::from_mode(0o644)).unwrap();
     let (code, _, text) = run(&["keys", "list", "--keys-file", keys.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{text}");
-    for part in ["keys.toml can be read by others (Everyone can): icacls \"", "/inheritance:r /grant:r \"*S-1-5-21-"] {
+    for part in
+        ["keys.toml can be read by others (Everyone can): icacls \"", "/reset, and then", "/grant:r \"*S-1-5-21-"]
+    {
         assert!(text.contains(part), "{text}");
     }
     let made = config.folder().join("new.toml");

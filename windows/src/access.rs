@@ -92,8 +92,15 @@ impl Descriptor {
     /// # Errors
     /// The system does not tell.
     pub fn of(file: &File) -> io::Result<Self> {
-        Self::parse(&text_of(file)?, &user()?).map_err(io::Error::other)
+        Self::parse(&text_of(file)?, &as_written(&user()?)?).map_err(io::Error::other)
     }
+}
+
+/// An account as it stands in descriptors: some have two letters there, such as `LA`, the administrator that every machine has.
+fn as_written(account: &str) -> io::Result<String> {
+    let owner = parsed(&format!("O:{account}"))?;
+    let text = text_of_parsed(&owner, OWNER_SECURITY_INFORMATION)?;
+    Ok(text.strip_prefix("O:").unwrap_or(&text).to_owned())
 }
 
 /// The descriptor of an open file or folder, as text.
@@ -109,16 +116,24 @@ fn text_of(file: &File) -> io::Result<String> {
     if code != 0 {
         return Err(io::Error::from_raw_os_error(code.cast_signed()));
     }
-    let found = Local(found);
-    let mut text = null_mut();
-    // SAFETY: the descriptor is one that the system has just made, and `text` has room for an address.
+    text_of_parsed(&Local(found), what)
+}
+
+/// What a descriptor of the system says of that.
+#[expect(unsafe_code, reason = "security descriptors are read by C functions")]
+fn text_of_parsed(descriptor: &Local<core::ffi::c_void>, what: u32) -> io::Result<String> {
+    let (descriptor, mut text) = (descriptor.0, null_mut());
+    // SAFETY: the descriptor is one that the system has made, and `text` has room for an address.
     let made = unsafe {
-        ConvertSecurityDescriptorToStringSecurityDescriptorW(found.0, SDDL_REVISION_1, what, &raw mut text, null_mut())
+        ConvertSecurityDescriptorToStringSecurityDescriptorW(
+            descriptor,
+            SDDL_REVISION_1,
+            what,
+            &raw mut text,
+            null_mut(),
+        )
     };
-    if made == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(Local(text).text())
+    if made == 0 { Err(io::Error::last_os_error()) } else { Ok(Local(text).text()) }
 }
 
 /// A descriptor as the system's functions take it.
@@ -257,8 +272,10 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_a_security_identifier() {
-        assert!(user().unwrap().starts_with("S-1-"));
+    fn a_user_is_a_security_identifier_that_stands_in_descriptors() {
+        let user = user().unwrap();
+        assert!(user.starts_with("S-1-"));
+        assert!(!as_written(&user).unwrap().contains(':'));
     }
 
     #[test]

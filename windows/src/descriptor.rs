@@ -20,13 +20,25 @@ const OWN: [&str; 8] = ["SY", "BA", "OW", "CO", "S-1-5-18", "S-1-5-32-544", "S-1
 /// What the accounts of services begin with (`NT SERVICE\…`): only an administrator makes one, and runs programs as it.
 const SERVICES: &str = "S-1-5-80-";
 
+/// All services together, those of accounts that many have in common, too.
+const ALL_SERVICES: &str = "S-1-5-80-0";
+
 /// Who owns a file or folder, and who may do what with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// Whoever asks.
     user: String,
     owner: String,
-    allowed: Vec<(String, u32)>,
+    allowed: Vec<Allowed>,
+}
+
+/// What an account may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Allowed {
+    account: String,
+    rights: u32,
+    /// Only with what is made in the folder.
+    inside: bool,
 }
 
 impl Descriptor {
@@ -40,7 +52,7 @@ impl Descriptor {
         let (flags, entries) = list.split_at(list.find('(').unwrap_or(list.len()));
         let mut allowed = Vec::new();
         if flags.contains("NO_ACCESS_CONTROL") {
-            allowed.push(("WD".to_owned(), u32::MAX));
+            allowed.push(Allowed { account: "WD".to_owned(), rights: u32::MAX, inside: false });
         }
         for entry in entries.split('(').filter(|entry| !entry.is_empty()) {
             let entry = entry.trim_end_matches(|c: char| c == ')' || c.is_whitespace());
@@ -49,19 +61,31 @@ impl Descriptor {
                 return Err(Unreadable(text.to_owned()));
             };
             let rights = rights_of(rights).ok_or_else(|| Unreadable(text.to_owned()))?;
-            // Those that deny something take nothing from what others have; those only for what is made in a folder are not about it.
-            let allows = matches!(kind, "A" | "OA" | "XA" | "ZA");
-            if allows && !inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO") {
-                allowed.push((account.to_owned(), rights));
+            // Those that deny something take nothing from what others have.
+            if matches!(kind, "A" | "OA") {
+                let inside = inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO");
+                allowed.push(Allowed { account: account.to_owned(), rights, inside });
             }
         }
         Ok(Self { user: user.to_owned(), owner, allowed })
     }
 
-    /// The accounts that have any of these rights, and are neither the user nor the owner.
+    /// The accounts that have any of these rights to the file itself, and are neither the user nor the owner.
     pub fn others_with(&self, rights: u32) -> Vec<String> {
-        let others = self.allowed.iter().filter(|(account, theirs)| theirs & rights != 0 && !self.is_own(account));
-        others.filter(|(account, _)| *account != self.owner).map(|(account, _)| account.clone()).collect()
+        self.others(rights, |allowed| !allowed.inside)
+    }
+
+    /// Those that have any of these rights to a folder, or to what will be made in it.
+    pub fn others_within(&self, rights: u32) -> Vec<String> {
+        self.others(rights, |_| true)
+    }
+
+    fn others(&self, rights: u32, about: impl Fn(&Allowed) -> bool) -> Vec<String> {
+        let others = self.allowed.iter().filter(|allowed| allowed.rights & rights != 0 && about(allowed));
+        let mut others: Vec<String> = others.map(|allowed| allowed.account.clone()).collect();
+        others.retain(|account| !self.is_own(account) && *account != self.owner);
+        others.dedup();
+        others
     }
 
     /// The owner, if it is neither the user nor the system.
@@ -70,7 +94,8 @@ impl Descriptor {
     }
 
     fn is_own(&self, account: &str) -> bool {
-        account == self.user || OWN.contains(&account) || account.starts_with(SERVICES)
+        let service = account.starts_with(SERVICES) && account != ALL_SERVICES;
+        account == self.user || OWN.contains(&account) || service
     }
 }
 
@@ -100,7 +125,6 @@ pub const WRITE: u32 = 0x2 | 0x4 | 0x40 | 0x1_0000 | 0x4_0000 | 0x8_0000 | 0x400
 
 /// The part of a descriptor that such a letter begins, up to the next one.
 fn part<'a>(text: &'a str, begin: &str) -> Option<&'a str> {
-    // Inside of brackets there is no colon but in conditions, which are in brackets of their own.
     let starts = |at: usize| ["O:", "G:", "D:", "S:"].iter().any(|letter| text[at..].starts_with(letter));
     let mut depth = 0_usize;
     let mut found = None;
@@ -185,6 +209,7 @@ mod tests {
         assert_eq!(others(&format!("O:{USER}G:S-1-5-21-1-2-3-513D:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)")), [""; 0]);
         assert_eq!(others("O:S-1-5-21-9G:BAD:(A;;FA;;;S-1-5-21-9)(A;;0x1f01ff;;;S-1-5-18)"), [""; 0]);
         assert_eq!(others("O:BAG:BAD:P(A;;FA;;;SY)(A;;FR;;;S-1-5-80-1-2-3-4-5)"), [""; 0]);
+        assert_eq!(others("O:BAG:BAD:P(A;;FA;;;SY)(A;;FR;;;S-1-5-80-0)"), ["S-1-5-80-0"]);
     }
 
     #[test]
@@ -205,6 +230,8 @@ mod tests {
     fn what_is_only_for_files_in_a_folder_or_denies_gives_nobody_anything() {
         assert_eq!(others("D:(A;OICIIO;GA;;;CO)(A;OICIIO;GA;;;BU)(D;;FA;;;WD)"), [""; 0]);
         assert_eq!(others("D:(A;OICI;FR;;;BU)"), ["BU"]);
+        let within = |text: &str| read(text).others_within(READ | WRITE);
+        assert_eq!(within("D:(A;OICIIO;GA;;;CO)(A;OICIIO;GR;;;BU)(A;OICI;FR;;;BU)"), ["BU"]);
     }
 
     #[test]

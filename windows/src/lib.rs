@@ -8,3 +8,6 @@ pub mod access;
 pub mod process;
 #[cfg(windows)]
 mod wide;
+
+#[cfg(windows)]
+pub use wide::of_any_length;

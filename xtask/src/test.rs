@@ -20,11 +20,11 @@ const ON_WINDOWS: &[&str] = &[
     "calls::",
     "crashes::",
     "lifecycle::",
-    "gateway::",
     "signed::",
     "history::",
     "kernel32::",
-    "windows_gateway::",
+    // `windows_gateway`, too.
+    "gateway::",
     // Names are matched in part, and these are of other folders: ELF libraries, pages, modes of Unix.
     "--skip=kept_calls::",
     "--skip=pages::",

@@ -22,6 +22,11 @@ use crate::config::RuntimeConfig;
 const SWEEPS: u32 = 100;
 const SWEEP: std::time::Duration = std::time::Duration::from_millis(2);
 
+/// A console of their own, without a window: Ctrl-C is for every process of a console, and calls that are under way shall finish.
+#[cfg(windows)]
+const OWN_CONSOLE: process_wrap::tokio::CreationFlags =
+    process_wrap::tokio::CreationFlags(windows::Win32::System::Threading::CREATE_NO_WINDOW);
+
 /// Far more than a handover takes.
 const HANDOVER_BYTES: usize = 8 << 10;
 
@@ -45,7 +50,7 @@ impl Process {
         #[cfg(unix)]
         command.wrap(process_wrap::tokio::ProcessGroup::leader());
         #[cfg(windows)]
-        command.wrap(process_wrap::tokio::JobObject);
+        command.wrap(process_wrap::tokio::JobObject).wrap(OWN_CONSOLE);
         let mut child = command.wrap(KillOnDrop).spawn()?;
         if let Some(stream) = child.stdout().take() {
             tokio::spawn(output::capture(stream, 0, source.clone()));

@@ -137,15 +137,8 @@ impl Open {
 }
 
 /// What all gateways of this user have in common there.
-#[cfg(unix)]
 fn home(place: &Path) -> PathBuf {
     place.join(format!("bridge32-{}", private::user()))
-}
-
-/// A user's folders are closed to others there.
-#[cfg(not(unix))]
-fn home(place: &Path) -> PathBuf {
-    place.join("bridge32")
 }
 
 /// The file of a folder whose lock counts.

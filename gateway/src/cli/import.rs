@@ -76,7 +76,8 @@ struct Found {
 }
 
 impl Import {
-    pub(super) fn run(self) -> Result<(), Failed> {
+    pub(super) fn run(mut self) -> Result<(), Failed> {
+        self.file = config::as_configured(&self.file);
         if self.headers.is_empty() {
             return Err(self.without_header());
         }

@@ -124,7 +124,7 @@ pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send +
     })
 }
 
-/// Resolves at Ctrl-C, Ctrl-Break, when the console closes or the machine is shut down.
+/// Resolves at Ctrl-C, Ctrl-Break, or when the console closes; programs of a service are told of a shutdown, too.
 #[cfg(windows)]
 pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};

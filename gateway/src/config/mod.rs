@@ -31,8 +31,8 @@ pub(crate) use listeners::host_and_port;
 pub use listeners::{Listen, Listeners, Origin, Scheme, TlsConfig};
 pub use running::{Instances, Probe, Recycle, Running, SessionLimits};
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
-pub(crate) use values::encoding;
 pub use values::nearest;
+pub(crate) use values::{as_configured, encoding};
 
 /// The whole configuration of a gateway.
 #[derive(Clone, Debug)]
@@ -227,9 +227,8 @@ impl Config {
         let libraries = context.libraries(document.library, &names)?;
         context.agents(&libraries, &auth)?;
         context.numbered(&libraries)?;
-        let folders = document
-            .library_folders
-            .map(|folders| folders.into_iter().map(|folder| values::library_file(folder, None)).collect());
+        let folders =
+            document.library_folders.map(|folders| folders.into_iter().flat_map(values::library_folder).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
         Ok(Self {
             file,

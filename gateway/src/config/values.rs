@@ -1,6 +1,6 @@
 //! Values that are written as text: durations, sizes, encodings, paths; and what somebody may have meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bridge32_protocol::interface::{Encoding, Int64};
@@ -130,6 +130,20 @@ pub(super) fn library_file(path: PathBuf, runtime: Option<&str>) -> LibraryFile 
         Some(text) if has_drive(text) => LibraryFile::Runtime(text.to_owned()),
         _ => LibraryFile::Host(path),
     }
+}
+
+/// The file of a library as the configuration will have it.
+pub(crate) fn as_configured(path: &Path) -> PathBuf {
+    match library_file(path.to_owned(), None) {
+        LibraryFile::Host(seen) => seen,
+        LibraryFile::Runtime(_) => path.to_owned(),
+    }
+}
+
+/// What is allowed where a folder of libraries is: `System32` means both that of 32-bit processes and that of the others.
+pub(super) fn library_folder(path: PathBuf) -> Vec<LibraryFile> {
+    let [narrow, wide] = [None, Some(Target::Win64.name())].map(|runtime| library_file(path.clone(), runtime));
+    if narrow == wide { vec![narrow] } else { vec![narrow, wide] }
 }
 
 /// Where a 32-bit process finds what it calls `System32`: Windows shows it `SysWOW64` under that name.

@@ -59,9 +59,10 @@ impl Store {
     /// Opens the table or makes it. What was under way when the gateway ended has ended with it.
     pub(super) async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         let file = data_dir.join(FILE);
-        private::touch(&file).map_err(|source| StoreError::File { file: file.clone(), source })?;
+        let opened = private::touch(&file).and_then(|()| private::path_for_library(&file));
+        let opened = opened.map_err(|source| StoreError::File { file: file.clone(), source })?;
         let options = SqliteConnectOptions::new()
-            .filename(&file)
+            .filename(&opened)
             .journal_mode(SqliteJournalMode::Wal)
             // A call is sent only after its row has reached the disk, whatever happens to the machine.
             .synchronous(SqliteSynchronous::Full)

@@ -12,13 +12,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
-use unix as system;
+use self::unix as system;
 #[cfg(windows)]
-use windows as system;
+use self::windows as system;
 
-#[cfg(unix)]
-pub(crate) use system::user;
-pub(crate) use system::{close_file, close_folder, exposed, is_ours_alone, keep_access, others_read_stderr};
+pub(crate) use system::{
+    close_file, close_folder, exposed, is_ours_alone, keep_access, others_read_stderr, path_for_library, user,
+};
 pub use system::{create, create_new, make_folder, touch};
 
 /// What others may do with a file, as the system says it: `mode 0644`, `Users and Everyone can`.

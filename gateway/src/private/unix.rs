@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Exposure, Standing};
 
@@ -18,6 +18,12 @@ fn exposure(mode: u32) -> Exposure {
 pub(crate) fn exposed(file: &File) -> io::Result<Option<Exposure>> {
     let mode = file.metadata()?.mode() & 0o7777;
     Ok((mode & 0o077 != 0).then(|| exposure(mode)))
+}
+
+/// The path of a file as a library that opens it itself takes it.
+#[expect(clippy::unnecessary_wraps, reason = "on Windows it can fail")]
+pub(crate) fn path_for_library(file: &Path) -> io::Result<PathBuf> {
+    Ok(file.to_owned())
 }
 
 /// The command that closes a file to others.

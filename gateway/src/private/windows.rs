@@ -2,15 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bridge32_windows::access::{self, Disposition};
-use bridge32_windows::descriptor::{self, Descriptor, READ, WRITE};
+use bridge32_windows::descriptor::{Descriptor, READ, WRITE, account_name};
 
 use super::{Exposure, Standing};
 
 fn exposure(accounts: &[String]) -> Option<Exposure> {
-    let names: Vec<&str> = accounts.iter().map(|account| descriptor::account_name(account)).collect();
+    let names: Vec<&str> = accounts.iter().map(|account| account_name(account)).collect();
     (!names.is_empty()).then(|| Exposure(format!("{} can", names.join(" and "))))
 }
 
@@ -22,25 +22,34 @@ pub(crate) fn exposed(file: &File) -> io::Result<Option<Exposure>> {
     Ok(exposure(&Descriptor::of(file)?.others_with(READ | WRITE)))
 }
 
-/// The command that closes a file to others, for every shell: accounts are named by number in it.
+/// The path of a file as a library that opens it itself takes it: SQLite adds no prefix to a long one.
+pub(crate) fn path_for_library(file: &Path) -> io::Result<PathBuf> {
+    bridge32_windows::of_any_length(file)
+}
+
+/// The commands that close a file to others. The account is named by number in them, which needs no quotes within quotes.
 pub(crate) fn close_file(file: &Path) -> String {
     closing(file, "F")
 }
 
-/// The command that closes a folder to others, and what is in it.
+/// The commands that close a folder to others, and what is made in it.
 pub(crate) fn close_folder(folder: &Path) -> String {
     closing(folder, "(OI)(CI)F")
 }
 
+/// The first of them takes away what was given to somebody by name, the second what comes from the folder above.
 fn closing(path: &Path, rights: &str) -> String {
     let user = access::user().unwrap_or_else(|_| "USER".to_owned());
-    format!("icacls \"{}\" /inheritance:r /grant:r \"*{user}:{rights}\"", path.display())
+    let path = path.display().to_string();
+    // A backslash before a quote would be that of the quote.
+    let path = path.trim_end_matches('\\');
+    format!("icacls \"{path}\" /reset, and then icacls \"{path}\" /inheritance:r /grant:r \"*{user}:{rights}\"")
 }
 
 /// Whether standard error is kept where others may read it. A file for it is made by whoever starts the gateway, in a folder whose
 /// list it gets.
 pub(crate) fn others_read_stderr() -> bool {
-    access::standard_error().is_some_and(|file| exposed(&file).is_ok_and(|exposed| exposed.is_some()))
+    access::standard_error().is_some_and(|file| !matches!(exposed(&file), Ok(None)))
 }
 
 /// Makes a folder, and what is missing above it, for this user alone. One that is there stays as it is.
@@ -103,11 +112,17 @@ pub(crate) fn keep_access(old: &Path, new: &File) -> io::Result<()> {
     }
 }
 
-/// Looks at a folder before it is trusted.
+/// Looks at a folder before it is trusted. What others may read counts as what they may write: SQLite makes files in it that get
+/// the folder's list, where they have the mode of the database elsewhere.
 pub(super) fn look_at(folder: &Path) -> io::Result<Standing> {
     let found = Descriptor::of(&access::open_folder(folder)?)?;
-    let (writable, listed) = (exposure(&found.others_with(WRITE)), exposure(&found.others_with(READ)));
-    Ok(Standing { foreign: found.foreign_owner(), writable, listed })
+    let writable = exposure(&found.others_within(READ | WRITE));
+    Ok(Standing { foreign: found.foreign_owner(), writable, listed: None })
+}
+
+/// The account that this process runs as, by number.
+pub(crate) fn user() -> String {
+    access::user().unwrap_or_else(|_| "user".to_owned())
 }
 
 /// Whether a folder is this user's, and closed to all others.
@@ -115,6 +130,10 @@ pub(super) fn look_at(folder: &Path) -> io::Result<Standing> {
 /// # Errors
 /// Nobody can look.
 pub(crate) fn is_ours_alone(folder: &Path) -> io::Result<bool> {
+    // Not of what a junction leads to, which somebody else may have put there.
+    if !std::fs::symlink_metadata(folder)?.is_dir() {
+        return Ok(false);
+    }
     let found = look_at(folder)?;
-    Ok(found.foreign.is_none() && found.writable.is_none() && found.listed.is_none())
+    Ok(found.foreign.is_none() && found.writable.is_none())
 }

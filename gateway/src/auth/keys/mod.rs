@@ -313,8 +313,9 @@ impl Keys {
         match self.reload() {
             Ok(()) => (*read, *told) = (now, None),
             Err(error) => {
-                // One that cannot be read may be there again at the next look, as when an editor was just writing it.
-                if !matches!(error, KeyFileError::Unreadable { .. }) {
+                // One that cannot be read may be there again at the next look, as when an editor was just writing it; and who may
+                // read it is not seen by its times.
+                if !matches!(error, KeyFileError::Unreadable { .. } | KeyFileError::Exposed { .. }) {
                     *read = now;
                 }
                 let text = error.to_string();

@@ -87,7 +87,9 @@ fn plain(ty: &Type, value: &Value) -> Vec<String> {
 
 /// A word as a shell takes it: PowerShell on Windows, else a POSIX shell.
 pub(in crate::cli) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,=:/+@%".contains(c) || (cfg!(windows) && c == '\\');
+    // `@` means something to PowerShell.
+    let marks = if cfg!(windows) { "_-.,=:/+%\\" } else { "_-.,=:/+@%" };
+    let plain = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {

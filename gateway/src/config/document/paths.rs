@@ -60,7 +60,8 @@ impl Document {
     }
 }
 
-/// A path of a configuration is relative to the file that says it; one with a drive is the runtime's own.
+/// A path of a configuration is relative to the file that says it. One with a drive is not; where the gateway does not run on Windows,
+/// it is the runtime's own.
 pub(super) fn absolute(directory: &Path, path: &Path) -> PathBuf {
     if path.to_str().is_some_and(values::has_drive) { path.to_owned() } else { clean(&directory.join(path)) }
 }
@@ -82,21 +83,28 @@ fn expanded(text: &str) -> Result<String, String> {
     if cfg!(windows) { expand(text, |name| std::env::var(name).ok()) } else { Ok(text.to_owned()) }
 }
 
-/// Puts in the values of `%VARIABLES%`. A percent sign without a second one stands for itself, as with the shell of Windows.
+/// Puts in the values of `%VARIABLES%`. `%%` is a percent sign, and so is one that no name and second one follow.
 fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut done = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('%') {
         let Some((name, after)) = behind.split_once('%') else { break };
         done += before;
-        // Names of files may have percent signs, those of variables have no separators.
-        if name.is_empty() || name.contains(['\\', '/', ':', ' ']) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_()".contains(c);
+        if !name.chars().all(is_name) {
             done.push('%');
             rest = behind;
             continue;
         }
+        if name.is_empty() {
+            done.push('%');
+            rest = after;
+            continue;
+        }
         done += &value(name).ok_or_else(|| {
-            format!("`{text}`: the environment has no variable {name}. A service has the variables of the system and of its account")
+            format!(
+                "`{text}`: the environment has no variable {name}. A percent sign that is meant is written twice: %%"
+            )
         })?;
         rest = after;
     }
@@ -117,7 +125,9 @@ mod tests {
             (r"100%\calc.dll", r"100%\calc.dll"),
             (r"100%\%ProgramFiles%", r"100%\C:\Program Files"),
             (r"50% of 100%\x", r"50% of 100%\x"),
-            ("%%", "%%"),
+            ("%%", "%"),
+            (r"C:\My%%20Files%%\x", r"C:\My%20Files%\x"),
+            ("%Y-%m", "%Y-%m"),
             ("", ""),
         ] {
             assert_eq!(expand(text).as_deref(), Ok(expected), "{text}");

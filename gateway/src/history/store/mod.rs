@@ -274,8 +274,9 @@ impl Dialect {
 fn file_url(data_dir: &Path) -> Result<String, StoreError> {
     const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
     let file = data_dir.join(FILE);
-    private::touch(&file).map_err(|source| StoreError::File { file: file.clone(), source })?;
-    let path = file.to_str().ok_or_else(|| {
+    let opened = private::touch(&file).and_then(|()| private::path_for_library(&file));
+    let opened = opened.map_err(|source| StoreError::File { file: file.clone(), source })?;
+    let path = opened.to_str().ok_or_else(|| {
         let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is no Unicode text");
         StoreError::File { file: file.clone(), source }
     })?;
