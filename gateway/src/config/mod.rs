@@ -227,8 +227,9 @@ impl Config {
         let libraries = context.libraries(document.library, &names)?;
         context.agents(&libraries, &auth)?;
         context.numbered(&libraries)?;
-        let folders =
-            document.library_folders.map(|folders| folders.into_iter().flat_map(values::library_folder).collect());
+        let folders = document
+            .library_folders
+            .map(|folders| folders.iter().flat_map(|folder| values::library_folder(folder)).collect());
         let data_dir = document.data_dir.unwrap_or_else(|| directory.join("data"));
         Ok(Self {
             file,

@@ -141,8 +141,8 @@ pub(crate) fn as_configured(path: &Path) -> PathBuf {
 }
 
 /// What is allowed where a folder of libraries is: `System32` means both that of 32-bit processes and that of the others.
-pub(super) fn library_folder(path: PathBuf) -> Vec<LibraryFile> {
-    let [narrow, wide] = [None, Some(Target::Win64.name())].map(|runtime| library_file(path.clone(), runtime));
+pub(super) fn library_folder(path: &Path) -> Vec<LibraryFile> {
+    let [narrow, wide] = [None, Some(Target::Win64.name())].map(|runtime| library_file(path.to_owned(), runtime));
     if narrow == wide { vec![narrow] } else { vec![narrow, wide] }
 }
 
