@@ -78,7 +78,7 @@ pub enum FolderError {
 }
 
 /// Makes `data_dir`, or looks at the one that is there: others must not be able to write into it. Every file and folder in it
-/// is closed to them by itself; that they can list it is told.
+/// is closed to them by itself; that they can list it is told. On Windows they must not read it, either (`windows::look_at`).
 ///
 /// # Errors
 /// It cannot be made, or others can write into it.
